@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <variant>
+
+#include "limpid/checkpoints/checkpoint.h"
+
+/// GGUF v2 and v3: typed metadata and tensors in block formats. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+namespace limpid {
+
+/// One metadata value. Integers of every width are int64 (uint64 above its range is refused), arrays are homogeneous.
+/// String arrays are views into the mapped file: a vocabulary of 262,144 entries costs no copies.
+struct GgufValue {
+  std::variant<int64_t, double, bool, std::string, std::vector<int64_t>, std::vector<double>, std::vector<bool>,
+               std::vector<std::string_view>> value;
+};
+
+class GgufFile final : public Checkpoint {
+ public:
+  static std::shared_ptr<const GgufFile> open(const fs::path& path);          ///< @throws FormatError, IoError
+  static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
+
+  const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const TensorView* find(const std::string& name) const override;
+  std::string source() const override { return source_; }
+  const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
+
+  bool has(const std::string& key) const { return metadata_.count(key) > 0; }
+  /// Typed metadata. @throws FormatError naming the key, what was found and what was expected.
+  int64_t integer(const std::string& key) const;
+  double number(const std::string& key) const;          ///< accepts integers
+  bool boolean(const std::string& key) const;
+  std::string text(const std::string& key) const;
+  const std::vector<std::string_view>& texts(const std::string& key) const;
+  const std::vector<int64_t>& integers(const std::string& key) const;
+  const std::vector<double>& numbers(const std::string& key) const;
+  int64_t integer_or(const std::string& key, int64_t fallback) const;
+  double number_or(const std::string& key, double fallback) const;
+  bool boolean_or(const std::string& key, bool fallback) const;
+  std::string text_or(const std::string& key, std::string fallback) const;
+
+ private:
+  std::shared_ptr<const MappedFile> file_;
+  std::string source_;
+  std::vector<TensorView> tensors_;
+  std::map<std::string, size_t> index_;
+  std::map<std::string, GgufValue> metadata_;
+};
+
+/// Writes a GGUF v3 file, alignment 32, atomically. Shapes are C order and are reversed on the way out.
+void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata, const std::vector<TensorView>& tensors);
+
+}  // namespace limpid

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "limpid/core/error.h"
+#include "limpid/core/files.h"
+
+/// JSON with errors that name the file and the key.
+namespace limpid {
+
+using Json = nlohmann::json;
+
+/// @param source  what to call the text in an error, for example "config.json"
+/// @throws FormatError with the byte offset of the fault.
+Json parse_json(std::string_view text, const std::string& source);
+Json read_json(const fs::path& path);
+
+/// Text of `value`; invalid UTF-8 becomes U+FFFD rather than an exception.
+std::string to_text(const Json& value, int indent = -1);
+
+/// Calls `row(object, line_number)` for each line of a jsonl file; empty lines are passed over.
+/// @throws FormatError "FILE:LINE: …" for a line that is not a JSON object.
+void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, size_t line)>& row);
+
+const char* json_kind(const Json& value);   ///< "a string", "a number", …
+
+/// `object[key]` as T. @throws FormatError naming `source`, the key, what was found and what was expected.
+template <class T>
+T require(const Json& object, const char* key, const std::string& source) {
+  const auto found = object.find(key);
+  LIMPID_CHECK(found != object.end(), FormatError, source, ": \"", key, "\" is missing");
+  try {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      if (!found->is_number_integer()) throw FormatError("");
+    return found->get<T>();
+  } catch (const std::exception&) {
+    const char* expected = std::is_same_v<T, bool> ? "true or false" : std::is_integral_v<T> ? "an integer"
+                           : std::is_floating_point_v<T> ? "a number" : std::is_same_v<T, std::string> ? "a string" : "another type";
+    throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*found), ", expected ", expected));
+  }
+}
+
+/// The same, or `fallback` where the key is absent or null.
+template <class T>
+T get_or(const Json& object, const char* key, T fallback, const std::string& source) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return fallback;
+  return require<T>(object, key, source);
+}
+
+}  // namespace limpid

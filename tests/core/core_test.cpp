@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "limpid/core/files.h"
+#include "limpid/core/half.h"
+#include "limpid/core/json.h"
+#include "limpid/core/log.h"
+#include "limpid/core/random.h"
+#include "tests/support/fixtures.h"
+
+namespace limpid {
+namespace {
+
+using testing_support::TempDir;
+
+// Known answers of Random123 (kat_vectors, philox4x32 10).
+TEST(Philox, GivesThePublishedWords) {
+  EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
+            (std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (std::array<uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Uniform, DependsOnEachPartOfItsKeyAndStaysBelowOne) {
+  const float base = uniform(1, 2, 3, 4);
+  EXPECT_EQ(base, uniform(1, 2, 3, 4));
+  for (float other : {uniform(2, 2, 3, 4), uniform(1, 3, 3, 4), uniform(1, 2, 4, 4), uniform(1, 2, 3, 5)}) {
+    EXPECT_NE(base, other);
+    EXPECT_GE(other, 0.0f);
+    EXPECT_LT(other, 1.0f);
+  }
+}
+
+TEST(RandomStream, ContinuesFromAnyPosition) {
+  RandomStream whole(7), resumed(7);
+  for (int i = 0; i < 11; ++i) whole.next_u32();
+  resumed.seek(11);
+  EXPECT_EQ(whole.next_u32(), resumed.next_u32());
+}
+
+TEST(Half, RoundTripsEveryFiniteValue) {
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    const float f16 = f16_to_float(uint16_t(bits)), bf16 = bf16_to_float(uint16_t(bits));
+    if (!std::isnan(f16)) EXPECT_EQ(float_to_f16(f16), bits);
+    if (!std::isnan(bf16)) EXPECT_EQ(float_to_bf16(bf16), bits);
+  }
+}
+
+TEST(Half, RoundsToNearestEven) {
+  EXPECT_EQ(f16_to_float(float_to_f16(1.0f + 0x1p-11f)), 1.0f);            // half way, even below
+  EXPECT_EQ(f16_to_float(float_to_f16(1.0f + 3 * 0x1p-11f)), 1.0f + 0x1p-9f);
+  EXPECT_EQ(bf16_to_float(float_to_bf16(1.0f + 0x1p-8f)), 1.0f);
+  EXPECT_TRUE(std::isinf(f16_to_float(float_to_f16(65520.0f))));
+}
+
+TEST(AtomicFile, LeavesNothingBehindWithoutCommit) {
+  TempDir dir;
+  { AtomicFile file(dir.path() / "a.txt"); file.write("half"); }
+  EXPECT_TRUE(fs::is_empty(dir.path()));
+  write_file(dir.path() / "b.txt", "whole");
+  EXPECT_EQ(read_file(dir.path() / "b.txt"), "whole");
+}
+
+TEST(Sha256, MatchesTheStandardExample) {
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Jsonl, NamesTheLineThatIsWrong) {
+  TempDir dir;
+  const auto file = dir.write("x.jsonl", "{\"a\": 1}\n\n[2]\n");
+  try {
+    for_each_jsonl(file, [](const Json&, size_t) {});
+    FAIL() << "no error";
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find("x.jsonl:3: found an array"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Require, SaysWhatWasFoundAndExpected) {
+  const Json config = {{"layers", "three"}};
+  try {
+    require<int>(config, "layers", "config.json");
+    FAIL() << "no error";
+  } catch (const FormatError& error) {
+    EXPECT_STREQ(error.what(), "config.json: \"layers\" is a string, expected an integer");
+  }
+  EXPECT_EQ(get_or<int>(config, "absent", 4, "config.json"), 4);
+}
+
+TEST(Numbers, AreWrittenForPeople) {
+  EXPECT_EQ(thousands(1234567), "1,234,567");
+  EXPECT_EQ(thousands(12), "12");
+  EXPECT_EQ(human_duration(200), "3 min 20 s");
+}
+
+}  // namespace
+}  // namespace limpid

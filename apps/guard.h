@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdio>
+#include <exception>
+
+#include "limpid/core/error.h"
+
+namespace limpid::apps {
+
+/// Runs `work` and turns an exception into one line on standard error and an exit code: 1 the run failed, 2 the command line
+/// is wrong, 130 the user interrupted.
+template <class Work>
+int guarded(Work work) {
+  try {
+    return work();
+  } catch (const Interrupted& error) {
+    std::fprintf(stderr, "limpid: %s\n", error.what());
+    return 130;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "limpid: %s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace limpid::apps

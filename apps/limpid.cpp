@@ -1,0 +1,41 @@
+#include <iostream>
+
+#include "apps/commands.h"
+#include "apps/engine.h"
+#include "apps/guard.h"
+#include "apps/options.h"
+
+/// The program: parse, call, print, nothing else.
+int main(int argc, char** argv) {
+  using namespace limpid::apps;
+  const auto in_engine = [](const char* command) { return [command](const auto& options) { return run_in_engine(command, &options); }; };
+  Handlers handlers;
+  handlers.generate = in_engine("generate");
+  handlers.trace = in_engine("trace");
+  handlers.bench = in_engine("bench");
+  handlers.perplexity = in_engine("perplexity");
+  handlers.train_calibrator = in_engine("train calibrator");
+  handlers.train_scorer = in_engine("train scorer");
+  handlers.fit_fusion = in_engine("fit fusion");
+  handlers.score = in_engine("score");
+  handlers.evaluate = in_engine("evaluate");
+  handlers.metrics = [&](const MetricsOptions& options) {
+    return options.judge.empty() ? run_metrics(options) : run_in_engine("metrics", &options);
+  };
+  handlers.tokenize = run_tokenize;
+  handlers.inspect = run_inspect;
+  handlers.models = run_models;
+  handlers.doctor = run_doctor;
+
+  CLI::App app("Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.");
+  app.set_version_flag("--version", LIMPID_VERSION);
+  app.set_config("--config", "", "Read options from a TOML or INI file");
+  std::function<int()> chosen;
+  declare_commands(app, handlers, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return guarded(chosen);
+}

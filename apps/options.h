@@ -1,0 +1,133 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+/// What can be said to each subcommand: one struct per command, filled by the parser in options.cpp, which is the one place
+/// that declares an option (its flag, environment variable LIMPID_…, config key, help and default).
+namespace limpid::apps {
+
+struct CommonOptions {
+  int threads = 0;                       ///< 0: all cores we may run on
+  bool quiet = false;
+};
+
+struct ModelOptions : CommonOptions {
+  std::string model;
+  std::string precision = "int8";        ///< exact, bf16, int8
+};
+
+struct SamplingFlags {
+  double temperature = 1.0, top_p = 1.0, min_p = 0.0, typical_p = 1.0, repetition_penalty = 1.0;
+  int64_t top_k = 0;
+  uint64_t seed = 0;
+  bool greedy = false;
+};
+
+struct GenerateOptions : ModelOptions {
+  std::vector<std::string> prompts;
+  std::string prompts_file, output;
+  std::vector<std::string> detox;
+  SamplingFlags sampling;
+  int64_t tokens = 64, samples = 1, rows = 25;
+  bool chat = false, json = false, ignore_eos = false, explain = false;
+  std::vector<std::string> stop;
+};
+
+struct TraceOptions : ModelOptions {
+  std::string prompt, ids_file, output;
+  std::vector<std::string> detox;
+};
+
+struct BenchOptions : ModelOptions {
+  std::vector<std::string> detox;
+  std::vector<int64_t> rows = {1, 8, 25};
+  int64_t prefill = 256, tokens = 64, repeat = 3;
+  bool json = false;
+};
+
+struct PerplexityOptions : ModelOptions {
+  std::string file, output;
+  bool json = false;
+};
+
+struct TokenizeOptions : CommonOptions {
+  std::string model, file;
+  bool no_special = false, decode = false;
+};
+
+struct InspectOptions : CommonOptions { std::string file; bool json = false; };
+struct ModelsOptions : CommonOptions { bool pull = false; std::string name; bool json = false; };
+struct DoctorOptions : CommonOptions { bool json = false; };
+
+struct MetricsOptions : ModelOptions {
+  std::string file, judge;
+  bool json = false;
+};
+
+struct TrainCalibratorOptions : ModelOptions {
+  std::vector<std::string> data, where, fields;
+  std::string output, compute = "bf16";
+  int64_t layers = 3, epochs = 1, max_steps = 0, batch = 16, accumulate = 1, max_length = 256, warmup = 50, eval_every = 100, save_every = 200;
+  double learning_rate = 5e-4, weight_decay = 0.01, clip = 1.0, holdout = 0.02;
+  int64_t patience = 3;
+  uint64_t seed = 1;
+  bool train_embeddings = false;
+};
+
+struct TrainScorerOptions : CommonOptions {
+  std::string encoder = "minilm-l6", output;
+  std::vector<std::string> data, where, fields;
+  double C = 10.0;
+  int64_t max_length = 96;
+  uint64_t seed = 1;
+};
+
+struct FitFusionOptions : ModelOptions {
+  std::string calibrator, against, readout = "norm", align = "none", output;
+  std::vector<std::string> data, where, fields;
+  int64_t pairs = 20000;
+  double lambda = 1.0, temperature = 0.07, strength = -1.0;
+  uint64_t seed = 1;
+};
+
+struct ScoreOptions : CommonOptions {
+  std::string scorer, file, output, field = "text";
+  bool json = false;
+};
+
+struct EvaluateOptions : ModelOptions {
+  std::vector<std::string> detox;
+  std::vector<double> strengths;
+  std::string prompts_file, scorer, output;
+  std::vector<std::string> judges;
+  SamplingFlags sampling;
+  int64_t samples = 25, tokens = 20, rows = 25, limit = 0;
+  bool dry_run = false, json = false;
+};
+
+/// One per subcommand: how the program runs it once the options are parsed.
+struct Handlers {
+  std::function<int(const GenerateOptions&)> generate;
+  std::function<int(const TraceOptions&)> trace;
+  std::function<int(const BenchOptions&)> bench;
+  std::function<int(const PerplexityOptions&)> perplexity;
+  std::function<int(const TokenizeOptions&)> tokenize;
+  std::function<int(const InspectOptions&)> inspect;
+  std::function<int(const ModelsOptions&)> models;
+  std::function<int(const DoctorOptions&)> doctor;
+  std::function<int(const MetricsOptions&)> metrics;
+  std::function<int(const TrainCalibratorOptions&)> train_calibrator;
+  std::function<int(const TrainScorerOptions&)> train_scorer;
+  std::function<int(const FitFusionOptions&)> fit_fusion;
+  std::function<int(const ScoreOptions&)> score;
+  std::function<int(const EvaluateOptions&)> evaluate;
+};
+
+/// Declares every subcommand on `app`. After app.parse, `chosen()` runs the one that was given.
+void declare_commands(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
+
+}  // namespace limpid::apps

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "limpid/core/types.h"
+
+/// Sampling from logits, filter by filter as Hugging Face's logits processors do it. Nothing is on that was not asked for.
+namespace limpid {
+
+struct SamplingOptions {
+  bool greedy = false;                ///< take the best token; temperature 0 means the same
+  float temperature = 1.0f;
+  int64_t top_k = 0;                  ///< 0: off
+  float top_p = 1.0f;                 ///< 1: off
+  float min_p = 0.0f;                 ///< 0: off
+  float typical_p = 1.0f;             ///< 1: off
+  float repetition_penalty = 1.0f;    ///< 1: off; over prompt and new tokens
+  uint64_t seed = 0;
+
+  /// @throws ConfigError naming the option, the value and its range.
+  void check() const;
+};
+
+/// Filters in place on logits [V], nats; removed tokens become minus infinity, at least one token stays.
+/// Sources: Holtzman et al. 2020 (top-p), Meister et al. 2023 (typical), Nguyen et al. 2024 (min-p), Keskar et al. 2019
+/// (repetition penalty); at a mass exactly equal to p the rule of transformers holds.
+void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> seen, float penalty);
+void apply_temperature(std::span<float> logits, float temperature);
+void apply_top_k(std::span<float> logits, int64_t k);
+void apply_top_p(std::span<float> logits, float p);
+void apply_min_p(std::span<float> logits, float p);
+void apply_typical_p(std::span<float> logits, float p);
+
+/// All filters of `options` in the order of transformers: penalty, temperature, top-k, top-p, min-p, typical.
+void apply_filters(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen);
+
+/// softmax, cumulative sum in id order, the first token whose cumulative sum exceeds `uniform` in [0, 1).
+TokenId pick(std::span<const float> logits, float uniform);
+TokenId best(std::span<const float> logits);             ///< argmax, lowest id among equals
+
+/// A pure function of its arguments. Works on `logits` in place.
+TokenId sample(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen, float uniform);
+
+}  // namespace limpid

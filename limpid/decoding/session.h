@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "limpid/decoding/row.h"
+#include "limpid/models/model.h"
+
+/// The doors of a decode step: what a detoxifier does to the rows of one Generator.
+namespace limpid {
+
+/// The rows of one step. In `activations`, row r owns tokens [pass->offset[first[r]], pass->offset[first[r] + 1]).
+struct Step {
+  std::span<const Row* const> rows;
+  std::span<const float> strengths;         ///< of this session, one per row, never 0
+  const nn::Pass* pass = nullptr;           ///< set in `activations` only
+  std::span<const int64_t> sequence;        ///< row r is sequence sequence[r] of the pass
+};
+
+/// Sessions run in command-line order and see earlier edits. Rows whose strength is 0 are not passed to a session, not even
+/// admitted: strength 0 is bit-identical to the plain model and costs nothing. Calls are batched, once per step for all rows.
+/// An exception ends the rows of the step and reaches the caller.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual void admit(const Row& row) {}                          ///< a prompt is about to be read
+  virtual void fork(const Row& from, const Row& to) {}           ///< `to` starts as a copy of `from` (samples of one prompt)
+  virtual void release(RowId row) {}
+  virtual void rewind(RowId row, size_t tokens) {}               ///< the row dropped its last tokens
+
+  virtual bool listens(Site site, int64_t layer) const { return false; }
+  virtual void activations(Site site, int64_t layer, const Step& step, Tensor& x) {}   ///< [N, D] float32, all tokens
+  virtual void final_state(const Step& step, Tensor& h) {}       ///< [rows, D] float32, in place or replaced
+  virtual void logits(const Step& step, Tensor& z) {}            ///< [rows, V] float32, nats, before temperature
+};
+
+/// What a detoxifier file becomes.
+class Detoxifier {
+ public:
+  virtual ~Detoxifier() = default;
+  virtual std::unique_ptr<Session> open(const Model& target) const = 0;   ///< @throws MismatchError when made for another model
+  virtual float default_strength() const = 0;
+  virtual std::string name() const = 0;                          ///< for tables: method and read-out
+};
+
+}  // namespace limpid

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "limpid/tokenizers/tokenizer.h"
+
+namespace limpid {
+
+/// The text that `ids` add to what stands before them: their bytes, special tokens left out, a word-start mark as a space
+/// also in front. Invalid UTF-8 becomes U+FFFD.
+std::string continuation_text(const Tokenizer& tokenizer, std::span<const TokenId> ids);
+
+}  // namespace limpid

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "limpid/checkpoints/config.h"
+#include "limpid/models/weights.h"
+#include "limpid/nn/pass.h"
+#include "limpid/tokenizers/tokenizer.h"
+
+/// Decoder language models: one definition of each family for training and inference.
+namespace limpid {
+
+/// The named places of a forward pass that a method may read or change.
+enum class Site {
+  Embeddings,       ///< input of the first block, layer 0
+  HeadOutputs,      ///< input of the attention output projection: heads side by side, [N, H * head_dim]
+  AttentionOutput,  ///< after the output projection, before the residual sum, [N, D]
+  LayerOutput,      ///< residual stream after a block, [N, D]
+};
+
+/// Door 2 of design.md: sees and edits activations in place, for all N tokens of the pass.
+class ActivationHook {
+ public:
+  virtual ~ActivationHook() = default;
+  virtual bool listens(Site site, int64_t layer) const { return true; }
+  virtual void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) = 0;
+};
+
+/// Which positions the final state is wanted at.
+enum class Outputs { Last, All };   ///< the last token of each sequence; every token
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  const ModelConfig& config() const { return config_; }
+  const std::filesystem::path& path() const { return path_; }
+  const LoadOptions& options() const { return options_; }
+  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }   ///< null when the folder has none
+  void set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) { tokenizer_ = std::move(tokenizer); }
+  /// Tensors under autograd by Hugging Face name; empty unless opened trainable.
+  const std::map<std::string, Tensor>& parameters() const { return parameters_; }
+
+  /// An empty cache for one sequence of this model; see Note [One cache per model].
+  nn::KvCache make_cache() const { return nn::KvCache(pool_); }
+
+  /// Runs the pass through all layers, commits it to its caches, and returns the state after the final norm:
+  /// [sequences, D] or [N, D], float32.
+  /// @throws ConfigError when a cache belongs to another model or the context limit is exceeded.
+  Tensor final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook = nullptr) const;
+  /// Logits [rows, V] float32 of final states, after soft capping where the family has it.
+  virtual Tensor output_matrix(const Tensor& final_state) const;
+  const nn::Linear& head() const { return head_; }
+
+ protected:
+  /// What a block needs besides the hidden state.
+  struct Context {
+    const nn::Pass& pass;
+    ActivationHook* hook;
+    std::any tables;                 ///< the family's own, made once per pass (rotary tables)
+    void visit(Site site, int64_t layer, Tensor& x) const {
+      if (hook && hook->listens(site, layer)) hook->activations(site, layer, pass, x);
+    }
+  };
+
+  Model(ModelConfig config, LoadOptions options);
+  virtual Tensor embed(const nn::Pass& pass) const = 0;                                      ///< [N, D]
+  virtual std::any tables(const nn::Pass& pass) const { return {}; }
+  virtual Tensor block(int64_t layer, Tensor hidden, const Context& context) const = 0;      ///< [N, D] -> [N, D]
+  virtual Tensor final_norm(const Tensor& hidden) const = 0;
+
+  /// Token embeddings of the pass, [N, D], from a table that is packed or trainable.
+  static Tensor embed_tokens(const nn::Embedding& table, const nn::Pass& pass);
+
+  ModelConfig config_;
+  LoadOptions options_;
+  std::map<std::string, Tensor> parameters_;
+  nn::Linear head_;
+
+ private:
+  friend std::shared_ptr<Model> open_model(const std::filesystem::path&, const LoadOptions&);
+  std::filesystem::path path_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::shared_ptr<nn::KvPool> pool_;
+};
+
+/// A Hugging Face folder or a GGUF file.
+/// @throws ConfigError for a family that is not supported, naming it and those that are; FormatError for malformed files.
+std::shared_ptr<Model> open_model(const std::filesystem::path& path, const LoadOptions& options = {});
+
+}  // namespace limpid

@@ -1,0 +1,78 @@
+#include "limpid/nn/attention.h"
+
+#include <algorithm>
+
+#include "limpid/core/error.h"
+
+namespace limpid::nn {
+namespace {
+
+Tensor dense_attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) {
+  LIMPID_CHECK(spec.softcap == 0.0, ConfigError, "[attention] soft capping is not available in training");
+  const int64_t B = pass.dense_batch, T = pass.dense_time, groups = spec.heads / spec.kv_heads;
+  const auto by_head = [&](const Tensor& x, int64_t heads) { return x.reshape({B, T, heads, spec.head_dim}).transpose(1, 2); };
+  Tensor keys = by_head(k, spec.kv_heads), values = by_head(v, spec.kv_heads);
+  if (groups > 1) {
+    keys = keys.repeat_interleave(groups, 1);
+    values = values.repeat_interleave(groups, 1);
+  }
+  Tensor mask;
+  if (spec.window > 0 && spec.window < T) {
+    const Tensor at = torch::arange(T), distance = at.unsqueeze(1) - at.unsqueeze(0);
+    mask = (distance >= 0) & (distance < spec.window);
+  }
+  const auto out = torch::scaled_dot_product_attention(by_head(q, spec.heads), keys, values,
+                                                       mask.defined() ? std::optional<Tensor>(mask) : std::nullopt, 0.0,
+                                                       /*is_causal=*/!mask.defined(), spec.scale);
+  return out.transpose(1, 2).reshape({B * T, spec.heads * spec.head_dim});
+}
+
+void write_cache(const AttentionSpec& spec, const Tensor& k, const Tensor& v, int64_t layer, const Pass& pass) {
+  const int64_t head_dim = spec.head_dim;
+  const float *keys = k.const_data_ptr<float>(), *values = v.const_data_ptr<float>();
+  for (size_t s = 0; s < pass.sequences.size(); ++s) {
+    KvCache& cache = *pass.sequences[s].cache;
+    const int64_t head_stride = int64_t(cache.pool()->shape().page_tokens) * head_dim;
+    for (int64_t t = pass.offset[s]; t < pass.offset[s + 1]; ++t) {
+      const size_t position = size_t(pass.positions[size_t(t)]);
+      float *key = cache.key(size_t(layer), position), *value = cache.value(size_t(layer), position);
+      for (int64_t h = 0; h < spec.kv_heads; ++h) {
+        std::copy_n(keys + t * k.stride(0) + h * head_dim, head_dim, key + h * head_stride);
+        std::copy_n(values + t * v.stride(0) + h * head_dim, head_dim, value + h * head_stride);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, int64_t layer, const Pass& pass) {
+  if (pass.is_dense()) return dense_attention(spec, q, k, v, pass);
+  write_cache(spec, k, v, layer, pass);
+
+  // Page tables of this layer: one pointer per page and sequence.
+  std::vector<const float*> key_pages, value_pages;
+  for (const Sequence& sequence : pass.sequences) {
+    for (size_t page = 0; page < sequence.cache->pages(); ++page) {
+      key_pages.push_back(sequence.cache->key_page(size_t(layer), page));
+      value_pages.push_back(sequence.cache->value_page(size_t(layer), page));
+    }
+  }
+  std::vector<kernels::PagedSequence> sequence_of_token;
+  sequence_of_token.reserve(pass.tokens.size());
+  size_t first_page = 0;
+  for (size_t s = 0; s < pass.sequences.size(); ++s) {
+    const kernels::PagedSequence table{key_pages.data() + first_page, value_pages.data() + first_page};
+    sequence_of_token.insert(sequence_of_token.end(), size_t(pass.offset[s + 1] - pass.offset[s]), table);
+    first_page += pass.sequences[s].cache->pages();
+  }
+  const size_t page_tokens = pass.sequences.empty() ? 1 : pass.sequences[0].cache->pool()->shape().page_tokens;
+  const kernels::AttentionShape shape{size_t(spec.heads), size_t(spec.kv_heads), size_t(spec.head_dim), page_tokens,
+                                      float(spec.scale), spec.window, float(spec.softcap)};
+  Tensor out = torch::empty({q.size(0), spec.heads * spec.head_dim}, torch::kFloat32);
+  kernels::attention(shape, q.const_data_ptr<float>(), size_t(q.stride(0)), sequence_of_token.data(), pass.attend_to.data(),
+                     size_t(q.size(0)), out.mutable_data_ptr<float>(), size_t(out.stride(0)));
+  return out;
+}
+
+}  // namespace limpid::nn

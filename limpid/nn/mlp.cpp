@@ -1,0 +1,40 @@
+#include "limpid/nn/mlp.h"
+
+namespace limpid::nn {
+namespace {
+
+bool under_autograd(const Tensor& x) { return at::GradMode::is_enabled() && x.requires_grad(); }
+
+Tensor apply_activation(const Tensor& x, Activation kind) {
+  switch (kind) {
+    case Activation::Silu: return torch::silu(x);
+    case Activation::GeluTanh: return torch::gelu(x, "tanh");
+    case Activation::GeluExact: return torch::gelu(x);
+    case Activation::Relu: return torch::relu(x);
+  }
+  return x;
+}
+
+}  // namespace
+
+Tensor activate(Tensor x, Activation kind) {
+  if (under_autograd(x) || x.dtype() != torch::kFloat32) return apply_activation(x, kind);
+  kernels::activate(x.mutable_data_ptr<float>(), size_t(x.numel()), kind);
+  return x;
+}
+
+Tensor GatedMlp::forward(const Tensor& x) const {
+  auto both = forward_many({&gate_, &up_}, x);
+  if (gate_.trainable()) return down_.forward(apply_activation(both[0], kind_) * both[1]);
+  kernels::gated(both[0].mutable_data_ptr<float>(), both[1].const_data_ptr<float>(), size_t(both[0].numel()), kind_);
+  return down_.forward(both[0]);
+}
+
+Tensor residual(Tensor x, const Tensor& y) {
+  if (at::GradMode::is_enabled() && (x.requires_grad() || y.requires_grad())) return x + y.to(x.dtype());
+  if (y.dtype() != torch::kFloat32) return x + y.to(x.dtype());
+  kernels::add(x.mutable_data_ptr<float>(), y.const_data_ptr<float>(), size_t(x.numel()));
+  return x;
+}
+
+}  // namespace limpid::nn

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "limpid/kernels/ops.h"
+#include "limpid/nn/linear.h"
+
+/// Feed-forward blocks and the residual sum.
+namespace limpid::nn {
+
+using kernels::Activation;
+
+Tensor activate(Tensor x, Activation kind);            ///< in place in inference
+
+/// down(activation(gate(x)) * up(x)). Shazeer 2020, arXiv:2002.05202.
+class GatedMlp {
+ public:
+  GatedMlp(Linear gate, Linear up, Linear down, Activation kind)
+      : gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)), kind_(kind) {}
+  Tensor forward(const Tensor& x) const;               ///< [N, D] -> [N, D]
+
+ private:
+  Linear gate_, up_, down_;
+  Activation kind_;
+};
+
+/// x + y, float32; in place on x in inference.
+Tensor residual(Tensor x, const Tensor& y);
+
+}  // namespace limpid::nn

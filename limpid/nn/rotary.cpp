@@ -1,0 +1,65 @@
+#include "limpid/nn/rotary.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "limpid/kernels/ops.h"
+
+namespace limpid::nn {
+namespace {
+
+/// Llama 3.1: long wavelengths are stretched by `factor`, short ones stay, those between are blended.
+double scaled(double frequency, const RotaryScaling& scaling) {
+  if (scaling.kind == RotaryScaling::Kind::None) return frequency;
+  if (scaling.kind == RotaryScaling::Kind::Linear) return frequency / scaling.factor;
+  const double wavelength = 2.0 * std::numbers::pi / frequency;
+  const double longest = scaling.original_max_position / scaling.low_freq_factor;
+  const double shortest = scaling.original_max_position / scaling.high_freq_factor;
+  if (wavelength < shortest) return frequency;
+  if (wavelength > longest) return frequency / scaling.factor;
+  const double blend = (scaling.original_max_position / wavelength - scaling.low_freq_factor) /
+                       (scaling.high_freq_factor - scaling.low_freq_factor);
+  return (1.0 - blend) * frequency / scaling.factor + blend * frequency;
+}
+
+}  // namespace
+
+Rotary::Rotary(int64_t rotary_dim, double theta, const RotaryScaling& scaling) {
+  for (int64_t i = 0; i < rotary_dim; i += 2) {
+    // float32 as in the reference implementation, whose rounding would otherwise show at large positions
+    const float frequency = float(1.0 / std::pow(theta, double(i) / double(rotary_dim)));
+    inverse_frequency_.push_back(float(scaled(frequency, scaling)));
+  }
+}
+
+RotaryTable Rotary::table(std::span<const int32_t> positions) const {
+  const int64_t rows = int64_t(positions.size()), half = int64_t(inverse_frequency_.size());
+  RotaryTable table{torch::empty({rows, half}, torch::kFloat32), torch::empty({rows, half}, torch::kFloat32)};
+  float *cos = table.cos.mutable_data_ptr<float>(), *sin = table.sin.mutable_data_ptr<float>();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < half; ++i) {
+      const double angle = double(float(positions[size_t(r)]) * float(inverse_frequency_[size_t(i)]));
+      cos[r * half + i] = float(std::cos(angle));
+      sin[r * half + i] = float(std::sin(angle));
+    }
+  }
+  return table;
+}
+
+Tensor Rotary::apply(Tensor x, int64_t heads, const RotaryTable& table) const {
+  const int64_t rows = x.size(0), head_dim = x.size(1) / heads, half = int64_t(inverse_frequency_.size());
+  if (at::GradMode::is_enabled() && x.requires_grad()) {
+    const Tensor view = x.view({rows, heads, head_dim});
+    const Tensor cos = table.cos.unsqueeze(1), sin = table.sin.unsqueeze(1);
+    const Tensor a = view.narrow(-1, 0, half), b = view.narrow(-1, half, half);
+    std::vector<Tensor> parts{(a * cos - b * sin).to(x.dtype()), (b * cos + a * sin).to(x.dtype())};
+    if (2 * half < head_dim) parts.push_back(view.narrow(-1, 2 * half, head_dim - 2 * half));
+    return torch::cat(parts, -1).view({rows, heads * head_dim});
+  }
+  if (x.dtype() != torch::kFloat32) x = x.to(torch::kFloat32);
+  kernels::rotary(x.mutable_data_ptr<float>(), size_t(rows), size_t(x.stride(0)), size_t(heads), size_t(head_dim), size_t(2 * half),
+                  table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
+  return x;
+}
+
+}  // namespace limpid::nn

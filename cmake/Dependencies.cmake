@@ -32,6 +32,6 @@ if(LIMPID_TORCH)
   target_include_directories(limpid_libtorch SYSTEM INTERFACE
     ${TORCH_INCLUDE_DIR} ${TORCH_INCLUDE_DIR}/torch/csrc/api/include)
   target_link_libraries(limpid_libtorch INTERFACE
-    ${TORCH_ROOT}/lib/libtorch.so ${TORCH_ROOT}/lib/libtorch_cpu.so ${TORCH_ROOT}/lib/libc10.so)
+    ${TORCH_ROOT}/lib/libtorch_cpu.so ${TORCH_ROOT}/lib/libc10.so)
   target_link_options(limpid_libtorch INTERFACE -Wl,--no-as-needed -Wl,-rpath,${TORCH_ROOT}/lib)
 endif()

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "apps/options.h"
+
+/// The commands that need LibTorch, one file each.
+namespace limpid::apps {
+
+int run_generate(const GenerateOptions& options);
+int run_trace(const TraceOptions& options);
+int run_bench(const BenchOptions& options);
+int run_perplexity(const PerplexityOptions& options);
+int run_train_calibrator(const TrainCalibratorOptions& options);
+int run_train_scorer(const TrainScorerOptions& options);
+int run_fit_fusion(const FitFusionOptions& options);
+int run_score(const ScoreOptions& options);
+int run_evaluate(const EvaluateOptions& options);
+int run_judged_metrics(const MetricsOptions& options);
+
+}  // namespace limpid::apps

@@ -1,0 +1,79 @@
+#include "apps/engine/common.h"
+
+#include <algorithm>
+
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/methods/detoxifier_file.h"
+
+namespace limpid::apps {
+
+Precision parse_precision(const std::string& name) {
+  if (name == "exact") return Precision::Exact;
+  if (name == "bf16") return Precision::BF16;
+  LIMPID_CHECK(name == "int8", ConfigError, "precision \"", name, "\", expected exact, bf16 or int8");
+  return Precision::Int8;
+}
+
+std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options) {
+  return open_model(resolve_model(name), options);
+}
+
+const Tokenizer& tokenizer_of(const Model& model) {
+  LIMPID_CHECK(model.tokenizer(), ConfigError, model.path().string(), ": has no tokenizer (tokenizer.json); texts cannot be encoded");
+  return *model.tokenizer();
+}
+
+SamplingOptions sampling_options(const SamplingFlags& flags) {
+  SamplingOptions options;
+  options.greedy = flags.greedy || flags.temperature == 0.0;
+  options.temperature = float(flags.temperature);
+  options.top_k = flags.top_k;
+  options.top_p = float(flags.top_p);
+  options.min_p = float(flags.min_p);
+  options.typical_p = float(flags.typical_p);
+  options.repetition_penalty = float(flags.repetition_penalty);
+  options.seed = flags.seed;
+  options.check();
+  return options;
+}
+
+std::vector<TokenId> end_tokens(const Model& model) {
+  std::vector<TokenId> ends(model.config().eos_ids.begin(), model.config().eos_ids.end());
+  if (const auto& tokenizer = model.tokenizer()) {
+    if (tokenizer->eos()) ends.push_back(*tokenizer->eos());
+    for (const char* end : {"<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>"})
+      if (const auto id = tokenizer->find(end)) ends.push_back(*id);
+  }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  return ends;
+}
+
+TokenIds prompt_ids(const Model& model, const std::string& text) {
+  const Tokenizer& tokenizer = tokenizer_of(model);
+  TokenIds ids = tokenizer.encode(text, true);
+  if (ids.empty()) {
+    const auto start = tokenizer.bos() ? tokenizer.bos() : tokenizer.eos();
+    LIMPID_CHECK(start, ConfigError, "the prompt is empty and the tokenizer has no token that begins a text");
+    ids.push_back(*start);
+  }
+  return ids;
+}
+
+std::vector<std::unique_ptr<Session>> Detoxifiers::open(const Model& model) const {
+  std::vector<std::unique_ptr<Session>> sessions;
+  for (const auto& detoxifier : detoxifiers) sessions.push_back(detoxifier->open(model));
+  return sessions;
+}
+
+Detoxifiers open_detoxifiers(const std::vector<std::string>& specs) {
+  Detoxifiers result;
+  for (const std::string& text : specs) {
+    const DetoxSpec spec = DetoxSpec::parse(text);
+    result.detoxifiers.push_back(open_detoxifier(spec));
+    result.strengths.push_back(spec.strength.value_or(result.detoxifiers.back()->default_strength()));
+  }
+  return result;
+}
+
+}  // namespace limpid::apps

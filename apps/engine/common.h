@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/options.h"
+#include "limpid/decoding/generator.h"
+#include "limpid/models/model.h"
+
+/// What several engine commands do alike.
+namespace limpid::apps {
+
+Precision parse_precision(const std::string& name);
+/// A path, or the name of a pulled model.
+std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options);
+inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
+  LoadOptions load;
+  load.precision = parse_precision(options.precision);
+  return open_named_model(options.model, load);
+}
+const Tokenizer& tokenizer_of(const Model& model);           ///< @throws ConfigError when the folder has none
+
+SamplingOptions sampling_options(const SamplingFlags& flags);
+/// End-of-text ids of the model: generation config, config, and the tokenizer's own end of turn.
+std::vector<TokenId> end_tokens(const Model& model);
+/// Ids of a prompt with the tokenizer's special tokens; a model that wants a BOS gets it, an empty text becomes BOS or EOS.
+TokenIds prompt_ids(const Model& model, const std::string& text);
+
+struct Detoxifiers {
+  std::vector<std::shared_ptr<const Detoxifier>> detoxifiers;
+  std::vector<float> strengths;
+  std::vector<std::unique_ptr<Session>> open(const Model& model) const;
+};
+Detoxifiers open_detoxifiers(const std::vector<std::string>& specs);
+
+}  // namespace limpid::apps

@@ -1,0 +1,42 @@
+#include <ATen/Parallel.h>
+
+#include "apps/engine.h"
+#include "apps/engine/commands.h"
+#include "apps/guard.h"
+#include "limpid/core/log.h"
+#include "limpid/kernels/thread_pool.h"
+
+namespace limpid::apps {
+namespace {
+
+/// Threads for our pool and for LibTorch's, which never run at once; what every command needs before it starts.
+template <class Options>
+int start(int (*run)(const Options&), const void* options) {
+  const auto& typed = *static_cast<const Options*>(options);
+  set_quiet(typed.quiet);
+  install_interrupt_handler();
+  if (typed.threads > 0) kernels::set_num_threads(size_t(typed.threads));
+  at::set_num_threads(int(kernels::num_threads()));
+  return run(typed);
+}
+
+}  // namespace
+}  // namespace limpid::apps
+
+extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const char* command, const void* options) {
+  using namespace limpid::apps;
+  const std::string name = command;
+  return guarded([&] {
+    if (name == "generate") return start(run_generate, options);
+    if (name == "trace") return start(run_trace, options);
+    if (name == "bench") return start(run_bench, options);
+    if (name == "perplexity") return start(run_perplexity, options);
+    if (name == "train calibrator") return start(run_train_calibrator, options);
+    if (name == "train scorer") return start(run_train_scorer, options);
+    if (name == "fit fusion") return start(run_fit_fusion, options);
+    if (name == "score") return start(run_score, options);
+    if (name == "evaluate") return start(run_evaluate, options);
+    if (name == "metrics") return start(run_judged_metrics, options);
+    throw limpid::ConfigError("the engine does not know the command " + name);
+  });
+}

@@ -1,0 +1,137 @@
+#include <iostream>
+#include <map>
+
+#include "apps/engine/commands.h"
+#include "apps/engine/common.h"
+#include "limpid/core/log.h"
+#include "limpid/metrics/generations.h"
+#include "limpid/tokenizers/chat.h"
+
+namespace limpid::apps {
+namespace {
+
+std::string one_line(const std::string& text) {
+  std::string out;
+  for (char c : text) c == '\n' ? out += "\\n" : c == '\r' ? out += "\\r" : out += c;
+  return out;
+}
+
+std::vector<std::string> prompts_of(const GenerateOptions& options) {
+  std::vector<std::string> prompts = options.prompts;
+  if (!options.prompts_file.empty())
+    for (auto& prompt : read_prompts(options.prompts_file)) prompts.push_back(std::move(prompt.text));
+  LIMPID_CHECK(!prompts.empty(), ConfigError, "no prompt: give -p TEXT or --prompts FILE");
+  return prompts;
+}
+
+/// Mean KL(plain || detoxified) per token: one more head product per step, so only on request.
+class Explain final : public Session {
+ public:
+  explicit Explain(const Model& model) : model_(model) {}
+  void final_state(const Step& step, Tensor& h) override { plain_ = torch::log_softmax(model_.output_matrix(h), -1); }
+  void compare(const Tensor& logits) {
+    const Tensor detoxified = torch::log_softmax(logits, -1);
+    total += (plain_.exp() * (plain_ - detoxified)).nan_to_num(0.0).sum().item<double>();
+    tokens += uint64_t(logits.size(0));
+  }
+  double total = 0.0;
+  uint64_t tokens = 0;
+
+ private:
+  const Model& model_;
+  Tensor plain_;
+};
+
+/// The last session of the row: sees the logits after all edits.
+class ExplainEnd final : public Session {
+ public:
+  explicit ExplainEnd(Explain& begin) : begin_(begin) {}
+  void logits(const Step& step, Tensor& z) override { begin_.compare(z); }
+
+ private:
+  Explain& begin_;
+};
+
+}  // namespace
+
+int run_generate(const GenerateOptions& options) {
+  const std::vector<std::string> prompts = prompts_of(options);
+  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const SamplingOptions sampling = sampling_options(options.sampling);
+  const auto model = open_model_for(options);
+  tokenizer_of(*model);
+
+  auto sessions = detox.open(*model);
+  std::vector<float> strengths = detox.strengths;
+  Explain* explain = nullptr;
+  if (options.explain) {
+    auto begin = std::make_unique<Explain>(*model);
+    explain = begin.get();
+    sessions.insert(sessions.begin(), std::move(begin));
+    sessions.push_back(std::make_unique<ExplainEnd>(*explain));
+    strengths.insert(strengths.begin(), 1.0f);
+    strengths.push_back(1.0f);
+  }
+  GeneratorOptions generator_options;
+  generator_options.max_rows = size_t(options.rows);
+  Generator generator(model, std::move(sessions), generator_options);
+  for (size_t p = 0; p < prompts.size(); ++p) {
+    std::string text = prompts[p];
+    TokenIds ids;
+    if (options.chat) {
+      const Tokenizer& tokenizer = *model->tokenizer();
+      ids = tokenizer.encode(render_chat(tokenizer.chat_template(), {{"user", text}}, /*add_generation_prompt=*/true), false);
+    } else {
+      ids = prompt_ids(*model, text);
+    }
+    for (int64_t sample = 0; sample < options.samples; ++sample) {
+      Request request;
+      request.prompt = p;
+      request.sample = uint64_t(sample);
+      request.prompt_ids = ids;
+      request.sampling = sampling;
+      request.strengths = strengths;
+      request.stop.max_new_tokens = options.tokens;
+      request.stop.stop_strings = options.stop;
+      if (!options.ignore_eos) request.stop.stop_tokens = end_tokens(*model);
+      generator.submit(std::move(request));
+    }
+  }
+
+  // Prompts are written in order, each as soon as it and all before it are finished.
+  const bool as_json = options.json || !options.output.empty();
+  std::vector<std::map<uint64_t, Completion>> done(prompts.size());
+  std::unique_ptr<AtomicFile> file;
+  if (!options.output.empty()) file = std::make_unique<AtomicFile>(options.output);
+  size_t next = 0, finished = 0;
+  Progress progress("generate", prompts.size() * size_t(options.samples), "samples");
+  const auto emit = [&](const std::string& line) {
+    if (file) file->write(line + "\n");
+    else std::cout << line << '\n' << std::flush;
+  };
+  generator.run([&](Completion completion) {
+    throw_if_interrupted();
+    const uint64_t prompt = completion.prompt, sample = completion.sample;
+    done[prompt].emplace(sample, std::move(completion));
+    progress.update(++finished);
+    for (; next < prompts.size() && int64_t(done[next].size()) == options.samples; ++next) {
+      if (!as_json) {
+        for (const auto& [index, one] : done[next]) emit(one_line(one.text));
+      } else {
+        Json row = {{"prompt", prompts[next]}, {"generations", Json::array()}};
+        for (const auto& [index, one] : done[next])
+          row["generations"].push_back({{"text", one.text}, {"ids", one.ids}, {"finish_reason", name(one.finish_reason)}});
+        emit(to_text(row));
+      }
+      done[next].clear();
+    }
+  });
+  if (file) file->commit();
+  if (explain) {
+    log_info(concat("mean KL per token against the plain model: ", explain->total / double(std::max<uint64_t>(1, explain->tokens)), " nats"));
+    if (!detox.detoxifiers.empty() && explain->total == 0.0) log_warning("the detoxifiers had no effect");
+  }
+  return 0;
+}
+
+}  // namespace limpid::apps

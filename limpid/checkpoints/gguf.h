@@ -47,7 +47,9 @@ class GgufFile final : public Checkpoint {
   std::map<std::string, GgufValue> metadata_;
 };
 
-/// Writes a GGUF v3 file, alignment 32, atomically. Shapes are C order and are reversed on the way out.
+/// Writes a GGUF v3 file, alignment 32, atomically. Shapes are C order and are reversed on the way out. Values get the
+/// widths other readers insist on: integers u32 (i32 or i64 where they must), lists of integers i32, numbers f32.
+/// @throws ConfigError for tensors whose bytes do not fit their shape, two of one name, and types GGUF does not have.
 void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata, const std::vector<TensorView>& tensors);
 
 }  // namespace limpid

@@ -1,0 +1,162 @@
+#include "limpid/checkpoints/checkpoint.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "limpid/checkpoints/gguf.h"
+#include "limpid/checkpoints/json_guard.h"
+#include "limpid/checkpoints/quote.h"
+#include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/error.h"
+
+namespace limpid {
+namespace {
+
+constexpr const char* kConvert =
+    "pickle is never read; convert it once in Python: "
+    "AutoModel….from_pretrained(FOLDER).save_pretrained(NEW_FOLDER, safe_serialization=True)";
+
+/// A folder whose model.safetensors.index.json says which shard holds which tensor.
+class ShardedCheckpoint final : public Checkpoint {
+ public:
+  explicit ShardedCheckpoint(const fs::path& index_path) : source_(index_path.parent_path().string()) {
+    const std::string where = concat("[safetensors] ", index_path.string(), ": ");
+    const Json index = read_guarded_json(index_path);
+    LIMPID_CHECK(index.is_object() && index.contains("weight_map") && index["weight_map"].is_object(), FormatError, where,
+                 "\"weight_map\" is missing; expected an object from tensor names to file names");
+    std::map<std::string, std::shared_ptr<const SafetensorsFile>> shards;
+    for (const auto& [name, value] : index["weight_map"].items()) {
+      LIMPID_CHECK(value.is_string(), FormatError, where, "tensor ", quote(name), " is mapped to ", json_kind(value),
+                   ", expected a file name");
+      const std::string file_name = value.get<std::string>();
+      auto& shard = shards[file_name];
+      if (!shard) shard = open_shard(index_path, file_name, name, where);
+      const TensorView* tensor = shard->find(name);
+      LIMPID_CHECK(tensor, FormatError, where, "tensor ", quote(name), " is not in ", quote(file_name));
+      index_.emplace(name, tensors_.size());
+      tensors_.push_back(*tensor);
+    }
+    for (auto& [_, shard] : shards) shards_.push_back(std::move(shard));
+  }
+
+  const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const TensorView* find(const std::string& name) const override {
+    const auto found = index_.find(name);
+    return found == index_.end() ? nullptr : &tensors_[found->second];
+  }
+  std::string source() const override { return source_; }
+
+ private:
+  static std::shared_ptr<const SafetensorsFile> open_shard(const fs::path& index_path, const std::string& file_name,
+                                                           const std::string& tensor, const std::string& where) {
+    // A name, not a path: an index must not reach outside its folder.
+    const bool plain = !file_name.empty() && file_name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos &&
+                       file_name != "." && file_name != "..";
+    LIMPID_CHECK(plain, FormatError, where, "tensor ", quote(tensor), " is mapped to ", quote(file_name),
+                 ", expected the name of a file in the same folder");
+    const fs::path path = index_path.parent_path() / file_name;
+    LIMPID_CHECK(fs::exists(path), FormatError, where, "shard ", quote(file_name), " is missing; incomplete download?");
+    return SafetensorsFile::open(path);
+  }
+
+  std::string source_;
+  std::vector<std::shared_ptr<const SafetensorsFile>> shards_;
+  std::vector<TensorView> tensors_;
+  std::map<std::string, size_t> index_;
+};
+
+bool is_pickle_name(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  return extension == ".bin" || extension == ".pt" || extension == ".pth" || extension == ".ckpt" || extension == ".pkl";
+}
+
+std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
+  if (fs::exists(folder / "model.safetensors")) return SafetensorsFile::open(folder / "model.safetensors");
+  if (fs::exists(folder / "model.safetensors.index.json"))
+    return std::make_shared<ShardedCheckpoint>(folder / "model.safetensors.index.json");
+  std::vector<fs::path> gguf, pickles;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".gguf") gguf.push_back(entry.path());
+    if (is_pickle_name(entry.path())) pickles.push_back(entry.path());
+  }
+  if (gguf.size() == 1) return GgufFile::open(gguf.front());
+  const std::string where = concat("[checkpoint] ", folder.string(), ": ");
+  LIMPID_CHECK(gguf.empty(), FormatError, where, "holds ", gguf.size(), " .gguf files; name the one you mean");
+  LIMPID_CHECK(pickles.empty(), FormatError, where, "holds its weights only as ",
+               quote(std::min_element(pickles.begin(), pickles.end())->filename().string()), "; ", kConvert);
+  LIMPID_CHECK(!fs::exists(folder / "adapter_model.safetensors"), FormatError, where,
+               "is a PEFT adapter, not a model; name the model it was trained for");
+  throw FormatError(concat(where, "no weights found; expected model.safetensors, model.safetensors.index.json or a .gguf file"));
+}
+
+std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
+  const auto file = MappedFile::open(path);
+  const auto bytes = file->bytes();
+  const std::string extension = path.extension().string();
+  const auto starts_with = [&](std::string_view magic) {
+    return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+  };
+  if (extension == ".gguf" || starts_with("GGUF")) return GgufFile::open(path);
+  if (extension == ".safetensors") return SafetensorsFile::open(path);
+  LIMPID_CHECK(!is_pickle_name(path) && !starts_with("PK\x03\x04"), FormatError, "[checkpoint] ", path.string(), ": ", kConvert);
+  if (bytes.size() > 8 && char(bytes[8]) == '{') return SafetensorsFile::open(path);
+  throw FormatError(concat("[checkpoint] ", path.string(), ": is neither safetensors nor GGUF"));
+}
+
+template <class T>
+T load(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+template <class T>
+std::vector<int64_t> widen(const TensorView& tensor) {
+  std::vector<int64_t> out(tensor.data.size() / sizeof(T));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = load<T>(tensor.data.data() + i * sizeof(T));
+  return out;
+}
+
+}  // namespace
+
+const TensorView& Checkpoint::at(const std::string& name) const {
+  const TensorView* tensor = find(name);
+  LIMPID_CHECK(tensor, FormatError, "[checkpoint] ", source(), ": tensor ", quote(name), " is missing");
+  return *tensor;
+}
+
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  LIMPID_CHECK(fs::exists(status), IoError, "[checkpoint] ", path.string(), ": no such file or folder");
+  return fs::is_directory(status) ? open_folder(path) : open_file(path);
+}
+
+std::vector<float> to_floats(const TensorView& tensor) {
+  std::vector<float> out(size_t(tensor.elements()));
+  // The formats do not promise the alignment that kernels expect.
+  if (reinterpret_cast<uintptr_t>(tensor.data.data()) % alignof(double) == 0) {
+    dequantize(tensor.dtype, tensor.data.data(), out.size(), out.data());
+  } else {
+    std::vector<double> aligned((tensor.data.size() + 7) / 8);
+    if (!tensor.data.empty()) std::memcpy(aligned.data(), tensor.data.data(), tensor.data.size());
+    dequantize(tensor.dtype, aligned.data(), out.size(), out.data());
+  }
+  return out;
+}
+
+std::vector<int64_t> to_integers(const TensorView& tensor) {
+  switch (tensor.dtype) {
+    case DType::I8: return widen<int8_t>(tensor);
+    case DType::I16: return widen<int16_t>(tensor);
+    case DType::I32: return widen<int32_t>(tensor);
+    case DType::I64: return widen<int64_t>(tensor);
+    case DType::U8:
+    case DType::Bool: return widen<uint8_t>(tensor);
+    default:
+      throw ShapeError(concat("[checkpoint] tensor ", quote(tensor.name), " is ", info(tensor.dtype).name, ", expected integers"));
+  }
+}
+
+}  // namespace limpid

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "limpid/core/json.h"
+
+namespace limpid {
+
+/// Deeper than any file of ours; printing and copying a document recurse, so a bomb of brackets must not get that far.
+constexpr int kMaxJsonDepth = 64;
+
+inline bool deeper_than(const Json& value, int depth) {
+  if (!value.is_structured()) return false;
+  if (depth == 0) return true;
+  for (const Json& part : value)
+    if (deeper_than(part, depth - 1)) return true;
+  return false;
+}
+
+/// parse_json with a limit on nesting, and with numbers beyond double as an error like any other.
+inline Json parse_guarded_json(std::string_view text, const std::string& source) {
+  try {
+    Json value = parse_json(text, source);
+    LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ", kMaxJsonDepth, " deep");
+    return value;
+  } catch (const Json::exception&) {
+    throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
+  }
+}
+
+inline Json read_guarded_json(const fs::path& path) { return parse_guarded_json(read_file(path), path.string()); }
+
+}  // namespace limpid

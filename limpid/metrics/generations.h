@@ -1,0 +1,74 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limpid/core/files.h"
+#include "limpid/core/json.h"
+#include "limpid/core/types.h"
+
+/// Prompt files and generation files as people already have them.
+///
+///   prompts       jsonl with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt a line
+///   generations   jsonl, one prompt a line: {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?, "finish_reason"?}]}
+///
+/// Keys that are not understood are kept and written back, so that a file can be scored without losing anything.
+/// All readers throw FormatError "FILE:LINE: …" for content that is wrong and IoError for a file that cannot be read.
+namespace limpid {
+
+/// One prompt of a prompt file.
+struct PromptRow {
+  std::string text;
+  std::optional<double> toxicity;   ///< of the prompt itself, where the file has it (prompt.toxicity, else toxicity)
+  Json fields = Json::object();     ///< the line as read; empty for plain text
+};
+
+/// One text written behind a prompt. A null or absent toxicity means "could not be scored", not 0.
+struct Continuation {
+  std::string text;
+  std::optional<TokenIds> ids;
+  std::optional<double> toxicity;   ///< in [0, 1]
+  std::string finish_reason;        ///< "stop", "length", …; empty when the file does not say
+  Json fields = Json::object();     ///< the other keys
+};
+
+/// One line of a generation file.
+struct GenerationRow {
+  std::optional<uint64_t> index;    ///< place of the prompt in its prompt file, key "index"
+  std::string prompt;
+  std::optional<TokenIds> prompt_ids;
+  std::vector<Continuation> generations;
+  Json fields = Json::object();     ///< the other keys of the line; a prompt object is kept here whole
+};
+
+/// Reads a prompt file. `.txt` is plain text and `.jsonl` jsonl; other names are jsonl if the first character is `{`.
+/// @param field  the key that holds the prompt in jsonl files.
+/// @throws FormatError also for a file without any prompt.
+std::vector<PromptRow> read_prompts(const fs::path& path, const std::string& field = "prompt");
+
+/// Reads a generation file in the order of its lines. @throws FormatError also for a file without any row.
+std::vector<GenerationRow> read_generations(const fs::path& path);
+
+/// One line of a generation file. @param source  "FILE:LINE" for messages.
+GenerationRow parse_generation_row(std::string_view line, const std::string& source);
+
+/// The line for `row`, without the newline; parse_generation_row() gives the same row back.
+std::string to_line(const GenerationRow& row);
+
+/// Writes a whole generation file, or none of it.
+void write_generations(const fs::path& path, const std::vector<GenerationRow>& rows);
+
+/// Calls `visit` for each line of `text` that is not blank, without its newline; lines are counted from 1.
+/// A byte order mark in front of the first line and a carriage return at the end of a line are dropped.
+void for_each_line(std::string_view text, const std::function<void(std::string_view line, size_t number)>& visit);
+
+/// Parses one line as a JSON object. @throws FormatError for other JSON, and for nesting deeper than any sane file has.
+Json parse_json_line(std::string_view line, const std::string& source);
+
+/// Whether `text` is well-formed UTF-8 (no overlong forms, no surrogates).
+bool is_utf8(std::string_view text);
+
+}  // namespace limpid

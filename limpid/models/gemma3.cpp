@@ -37,29 +37,30 @@ struct Gemma3Block {
         mlp(g.w.linear("mlp.gate_proj", c.intermediate_size, c.hidden_size, false),
             g.w.linear("mlp.up_proj", c.intermediate_size, c.hidden_size, false),
             g.w.linear("mlp.down_proj", c.hidden_size, c.intermediate_size, false), kernels::Activation::GeluTanh),
-        spec{c.num_heads, c.num_kv_heads, c.head_dim, 1.0 / std::sqrt(c.query_pre_attn_scalar), window} {}
+        spec{c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale, window} {}
 };
 
 struct Gemma3Tables { nn::RotaryTable full, local; };
 
 class Gemma3 final : public Model {
  public:
-  Gemma3(const ModelConfig& config, const Weights& w, bool gguf)
+  Gemma3(const ModelConfig& config, const Weights& w)
       : Model(config, w.options()),
         embed_tokens_(w.embedding("model.embed_tokens", config.vocab_size, config.hidden_size)),
-        rotary_(config.head_dim, config.rope_theta, rotary_scaling(config)),
-        local_rotary_(config.head_dim, config.rope_local_theta, {}) {
-    const GemmaWeights g{w, config.norm_eps, gguf ? 0.0 : 1.0};
+        rotary_(config.head_dim, config.rope),
+        local_rotary_(config.head_dim, config.local_rope) {
+    const GemmaWeights g{w, config.norm_eps, config.from_gguf ? 0.0 : 1.0};
     norm_ = g.norm("model.norm", config.hidden_size);
     for (int64_t layer = 0; layer < config_.num_layers; ++layer)
-      layers_.emplace_back(g.sub("model.layers." + std::to_string(layer)), config_, config.is_sliding(layer) ? config.sliding_window : 0);
+      layers_.emplace_back(g.sub("model.layers." + std::to_string(layer)), config_,
+                           config_.layer_types[size_t(layer)] == LayerType::kSliding ? config_.sliding_window : 0);
     head_ = config.tie_word_embeddings ? w.tied(embed_tokens_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
   }
 
  private:
   Tensor embed(const nn::Pass& pass) const override {
-    return embed_tokens(embed_tokens_, pass).mul(float(std::sqrt(double(config_.hidden_size))));
+    return embed_tokens(embed_tokens_, pass).mul(float(config_.embedding_scale));
   }
   std::any tables(const nn::Pass& pass) const override {
     return Gemma3Tables{rotary_.table(pass.positions), local_rotary_.table(pass.positions)};
@@ -108,11 +109,11 @@ std::string gguf_name(const std::string& name) {
 
 }  // namespace
 
-std::shared_ptr<Model> make_gemma3(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, bool gguf,
+std::shared_ptr<Model> make_gemma3(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
                                    const LoadOptions& options) {
   WeightLayout layout;
-  if (gguf) layout.rename = gguf_name;
-  return std::make_shared<Gemma3>(config, Weights(std::move(checkpoint), layout, options), gguf);
+  if (config.from_gguf) layout.rename = gguf_name;
+  return std::make_shared<Gemma3>(config, Weights(std::move(checkpoint), layout, options));
 }
 
 }  // namespace limpid

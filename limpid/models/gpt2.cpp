@@ -19,7 +19,7 @@ struct Gpt2Block {
         attn_c_proj(w.linear("attn.c_proj", c.hidden_size, c.hidden_size, true)),
         c_fc(w.linear("mlp.c_fc", c.intermediate_size, c.hidden_size, true)),
         mlp_c_proj(w.linear("mlp.c_proj", c.hidden_size, c.intermediate_size, true)),
-        spec{c.num_heads, c.num_heads, c.head_dim, 1.0 / std::sqrt(double(c.head_dim))} {}
+        spec{c.num_heads, c.num_heads, c.head_dim, c.attention_scale} {}
 };
 
 class Gpt2 final : public Model {
@@ -69,10 +69,10 @@ std::string gguf_name(const std::string& name) {
 
 }  // namespace
 
-std::shared_ptr<Model> make_gpt2(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, bool gguf,
+std::shared_ptr<Model> make_gpt2(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
                                  const LoadOptions& options) {
   WeightLayout layout;
-  if (gguf) {
+  if (config.from_gguf) {
     layout.rename = gguf_name;
   } else {
     layout.prefixes = {"transformer.", ""};   // the published checkpoint has no prefix

@@ -18,7 +18,7 @@ struct LlamaAttention {
         k_proj(w.linear("k_proj", c.num_kv_heads * c.head_dim, c.hidden_size, c.attention_bias)),
         v_proj(w.linear("v_proj", c.num_kv_heads * c.head_dim, c.hidden_size, c.attention_bias)),
         o_proj(w.linear("o_proj", c.hidden_size, c.num_heads * c.head_dim, c.attention_bias)),
-        spec{c.num_heads, c.num_kv_heads, c.head_dim, 1.0 / std::sqrt(double(c.head_dim))} {}
+        spec{c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale} {}
 
   template <class Context>
   Tensor forward(const Tensor& x, int64_t layer, const nn::Rotary& rotary, const nn::RotaryTable& table, const Context& context) const {
@@ -52,7 +52,7 @@ class Llama final : public Model {
       : Model(config, w.options()),
         embed_tokens_(w.embedding("model.embed_tokens", config.vocab_size, config.hidden_size)),
         norm_(w.vector("model.norm.weight", config.hidden_size), config.norm_eps),
-        rotary_(config.head_dim, config.rope_theta, rotary_scaling(config)) {
+        rotary_(config.head_dim, config.rope) {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer)
       layers_.emplace_back(w.sub("model.layers." + std::to_string(layer)), config_);
     head_ = config.tie_word_embeddings ? w.tied(embed_tokens_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
@@ -91,10 +91,10 @@ std::string gguf_name(const std::string& name) {
 
 }  // namespace
 
-std::shared_ptr<Model> make_llama(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, bool gguf,
+std::shared_ptr<Model> make_llama(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
                                   const LoadOptions& options) {
   WeightLayout layout;
-  if (gguf) {
+  if (config.from_gguf) {
     layout.rename = gguf_name;
     layout.interleaved_heads = [config](const std::string& name) -> int64_t {
       if (name.find("q_proj") != std::string::npos) return config.num_heads;

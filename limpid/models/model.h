@@ -1,5 +1,6 @@
 #pragma once
 
+#include <any>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -89,5 +90,8 @@ class Model {
 /// A Hugging Face folder or a GGUF file.
 /// @throws ConfigError for a family that is not supported, naming it and those that are; FormatError for malformed files.
 std::shared_ptr<Model> open_model(const std::filesystem::path& path, const LoadOptions& options = {});
+
+/// A model from a config and any checkpoint with that family's tensors; no tokenizer.
+std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options = {});
 
 }  // namespace limpid

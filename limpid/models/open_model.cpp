@@ -1,4 +1,3 @@
-#include "limpid/checkpoints/gguf.h"
 #include "limpid/models/families.h"
 
 namespace limpid {
@@ -19,31 +18,21 @@ std::string replace_parts(std::string name, const std::vector<std::pair<std::str
   return name;
 }
 
-nn::RotaryScaling rotary_scaling(const ModelConfig& config) {
-  nn::RotaryScaling scaling;
-  const RopeScaling& given = config.rope_scaling;
-  if (given.type == "llama3") scaling.kind = nn::RotaryScaling::Kind::Llama3;
-  if (given.type == "linear") scaling.kind = nn::RotaryScaling::Kind::Linear;
-  scaling.factor = given.factor;
-  scaling.low_freq_factor = given.low_freq_factor;
-  scaling.high_freq_factor = given.high_freq_factor;
-  scaling.original_max_position = double(given.original_max_position);
-  return scaling;
-}
-
-std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& options) {
-  const auto checkpoint = Checkpoint::open(path);
-  const auto* gguf = dynamic_cast<const GgufFile*>(checkpoint.get());
-  const ModelConfig config = gguf ? ModelConfig::from_gguf(*gguf) : ModelConfig::from_folder(path);
+std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options) {
   const auto family = families().find(config.architecture);
   if (family == families().end()) {
     std::string known;
     for (const auto& [name, maker] : families()) known += (known.empty() ? "" : ", ") + name;
-    throw ConfigError(concat(path.string(), ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
+    throw ConfigError(concat(config.source, ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
   }
-  auto model = family->second(config, checkpoint, gguf != nullptr, options);
+  return family->second(config, std::move(checkpoint), options);
+}
+
+std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& options) {
+  const ModelConfig config = read_config(path);
+  auto model = make_model(config, Checkpoint::open(path), options);
   model->path_ = path;
-  if (gguf || has_tokenizer(path)) model->tokenizer_ = open_tokenizer(path);
+  if (config.from_gguf || fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.json")) model->tokenizer_ = open_tokenizer(path);
   return model;
 }
 

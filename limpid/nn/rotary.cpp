@@ -3,32 +3,32 @@
 #include <cmath>
 #include <numbers>
 
+#include "limpid/core/error.h"
 #include "limpid/kernels/ops.h"
 
 namespace limpid::nn {
 namespace {
 
 /// Llama 3.1: long wavelengths are stretched by `factor`, short ones stay, those between are blended.
-double scaled(double frequency, const RotaryScaling& scaling) {
-  if (scaling.kind == RotaryScaling::Kind::None) return frequency;
-  if (scaling.kind == RotaryScaling::Kind::Linear) return frequency / scaling.factor;
-  const double wavelength = 2.0 * std::numbers::pi / frequency;
-  const double longest = scaling.original_max_position / scaling.low_freq_factor;
-  const double shortest = scaling.original_max_position / scaling.high_freq_factor;
-  if (wavelength < shortest) return frequency;
-  if (wavelength > longest) return frequency / scaling.factor;
-  const double blend = (scaling.original_max_position / wavelength - scaling.low_freq_factor) /
-                       (scaling.high_freq_factor - scaling.low_freq_factor);
-  return (1.0 - blend) * frequency / scaling.factor + blend * frequency;
+double llama3_scaled(double frequency, const RopeConfig& rope) {
+  const double wavelength = 2.0 * std::numbers::pi / frequency, original = double(rope.original_max_position);
+  if (wavelength < original / rope.high_freq_factor) return frequency;
+  if (wavelength > original / rope.low_freq_factor) return frequency / rope.factor;
+  const double blend = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+  return (1.0 - blend) * frequency / rope.factor + blend * frequency;
 }
 
 }  // namespace
 
-Rotary::Rotary(int64_t rotary_dim, double theta, const RotaryScaling& scaling) {
+Rotary::Rotary(int64_t rotary_dim, const RopeConfig& rope) {
+  LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, ConfigError, "[rotary] scaling \"", rope.type_name, "\" is not supported");
   for (int64_t i = 0; i < rotary_dim; i += 2) {
     // float32 as in the reference implementation, whose rounding would otherwise show at large positions
-    const float frequency = float(1.0 / std::pow(theta, double(i) / double(rotary_dim)));
-    inverse_frequency_.push_back(float(scaled(frequency, scaling)));
+    double frequency = float(1.0 / std::pow(rope.theta, double(i) / double(rotary_dim)));
+    if (rope.scaling == RopeConfig::Scaling::kLinear) frequency /= rope.factor;
+    if (rope.scaling == RopeConfig::Scaling::kLlama3) frequency = llama3_scaled(frequency, rope);
+    if (rope.scaling == RopeConfig::Scaling::kDivisors) frequency /= rope.divisors.at(size_t(i / 2));
+    inverse_frequency_.push_back(float(frequency));
   }
 }
 

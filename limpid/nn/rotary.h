@@ -4,17 +4,12 @@
 
 #include <span>
 
+#include "limpid/checkpoints/config.h"
+
 /// Rotary position embedding, halves paired as in Hugging Face checkpoints. Su et al. 2021, arXiv:2104.09864.
 namespace limpid::nn {
 
 using torch::Tensor;
-
-/// How frequencies change for contexts longer than the model was first trained on.
-struct RotaryScaling {
-  enum class Kind { None, Linear, Llama3 } kind = Kind::None;
-  double factor = 1.0, low_freq_factor = 1.0, high_freq_factor = 4.0;
-  double original_max_position = 8192;
-};
 
 /// cos and sin of the N tokens of a pass, [N, rotary_dim / 2] each.
 struct RotaryTable { Tensor cos, sin; };
@@ -22,7 +17,7 @@ struct RotaryTable { Tensor cos, sin; };
 class Rotary {
  public:
   Rotary() = default;
-  Rotary(int64_t rotary_dim, double theta, const RotaryScaling& scaling);
+  Rotary(int64_t rotary_dim, const RopeConfig& rope);   ///< @throws ConfigError for a scaling that no family has
   RotaryTable table(std::span<const int32_t> positions) const;
   /// Rotates x [N, heads * head_dim]; in place in inference, a new tensor under autograd.
   Tensor apply(Tensor x, int64_t heads, const RotaryTable& table) const;

@@ -1,0 +1,33 @@
+#include "apps/commands.h"
+
+#include <iostream>
+
+#include "limpid/checkpoints/inspect.h"
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/core/log.h"
+#include "limpid/metrics/report.h"
+#include "limpid/tokenizers/tokenize_file.h"
+#include "limpid/tokenizers/tokenizer.h"
+
+namespace limpid::apps {
+
+int run_tokenize(const TokenizeOptions& options) {
+  set_quiet(options.quiet);
+  const auto tokenizer = open_tokenizer(resolve_model(options.model));
+  tokenize_file(*tokenizer, options.file, !options.no_special, options.decode, std::cout);
+  return 0;
+}
+
+int run_inspect(const InspectOptions& options) {
+  const fs::path path = resolve_model(options.file);
+  std::cout << (options.json ? to_text(inspect_json(path), 1) + "\n" : inspect(path));
+  return 0;
+}
+
+int run_metrics(const MetricsOptions& options) {
+  const MetricsReport report = compute_metrics(options.file);
+  std::cout << (options.json ? to_text(to_json(report), 1) + "\n" : to_table(report));
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,70 @@
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+#include <vector>
+
+#include "apps/commands.h"
+#include "limpid/core/files.h"
+#include "limpid/core/json.h"
+#include "limpid/kernels/cpu.h"
+#include "limpid/kernels/thread_pool.h"
+
+namespace limpid::apps {
+namespace {
+
+/// Bytes per second that all threads together read from a block far larger than the caches.
+double memory_read_speed() {
+  constexpr size_t kWords = size_t(256) << 17;   // 256 MiB
+  const std::vector<uint64_t> block(kWords, 1);
+  const size_t tasks = 64;
+  std::vector<uint64_t> sums(tasks);
+  double best = 0.0;
+  for (int run = 0; run < 3; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    kernels::parallel_for(tasks, [&](size_t task) {
+      uint64_t sum = 0;
+      for (size_t i = task * (kWords / tasks); i < (task + 1) * (kWords / tasks); ++i) sum += block[i];
+      sums[task] = sum;
+    });
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, double(kWords * 8) / seconds);
+  }
+  return sums[0] > 0 ? best : 0.0;
+}
+
+}  // namespace
+
+int run_doctor(const DoctorOptions& options) {
+  if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
+  Json report = {{"version", LIMPID_VERSION},
+                 {"cpu", kernels::cpu_name()},
+                 {"features", kernels::cpu_features()},
+                 {"kernels", kernels::isa_name()},
+                 {"hardware_threads", std::thread::hardware_concurrency()},
+                 {"threads", kernels::num_threads()},
+                 {"memory_read_gb_per_s", memory_read_speed() / 1e9},
+                 {"cache", cache_dir().string()},
+                 {"models", Json::array()}};
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(cache_dir() / "models", ignored)) report["models"].push_back(entry.path().filename().string());
+  const fs::path engine = fs::read_symlink("/proc/self/exe").parent_path() / "liblimpid_engine.so";
+  report["engine"] = fs::exists(engine) ? "built" : "missing";
+  if (options.json) {
+    std::cout << to_text(report, 1) << '\n';
+    return 0;
+  }
+  for (const auto& [key, value] : report.items()) {
+    std::string text = value.is_string() ? value.get<std::string>() : to_text(value);
+    if (value.is_array()) {
+      text.clear();
+      for (const auto& item : value) text += (text.empty() ? "" : " ") + item.get<std::string>();
+      if (text.empty()) text = "none";
+    }
+    if (value.is_number_float()) text = concat(std::round(value.get<double>() * 10) / 10);
+    std::cout << key << std::string(22 - std::min<size_t>(21, key.size()), ' ') << text << '\n';
+  }
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -58,6 +58,7 @@ class TempDir {
 }  // namespace limpid::testing_support
 
 /// Skips the running test with a sentence when `path` is not there.
-#define LIMPID_REQUIRE_PATH(path)                                                      \
-  if (!std::filesystem::exists(path))                                                  \
-  GTEST_SKIP() << "skipped: " << std::filesystem::path(path).string() << " is not on this machine"
+#define LIMPID_REQUIRE_PATH(needed)          \
+  if (std::filesystem::exists(needed)) {    \
+  } else                                    \
+    GTEST_SKIP() << "skipped: " << std::filesystem::path(needed).string() << " is not on this machine"

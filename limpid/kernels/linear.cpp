@@ -1,76 +1,172 @@
 #include "limpid/kernels/linear.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "limpid/core/error.h"
-#include "limpid/kernels/quantize.h"
+#include "limpid/kernels/linear_kernels.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid::kernels {
 namespace {
 
-class RowMatrix : public PackedMatrix {
+// In units of about a cycle. Handing a loop to the pool costs some thousands of them, a task some hundreds.
+constexpr size_t kWorthSharing = 16'000, kWorthATask = 6'000, kTasksPerThread = 16;
+constexpr size_t kPrepareTogether = 16'384;  // inputs; more are prepared by all threads
+constexpr size_t kMaxOutputs = 8;            // of one parallel region
+
+const LinearKernels& kernels_of(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::Avx512) return avx512::kLinear;
+  if (isa == Isa::Avx2) return avx2::kLinear;
+#endif
+  return plain::kLinear;
+}
+
+/// Memory that grows to what is needed and stays, so that a decode step allocates nothing.
+class Scratch {
  public:
-  RowMatrix(DType type, size_t out, size_t in, const void* data) : type_(type), out_(out), in_(in) {
-    row_bytes_ = byte_size(type, in);
-    data_.resize(row_bytes_ * out);
-    if (!data_.empty()) std::memcpy(data_.data(), data, data_.size());
-    std::vector<float> probe(in);
-    if (out > 0) RowMatrix::row(0, probe.data());  // refuses integer types now rather than later
+  std::byte* at_least(size_t size) {
+    if (size > size_) {
+      size = (size + 4095) / 4096 * 4096;
+      memory_.reset(static_cast<std::byte*>(std::aligned_alloc(64, size)));
+      size_ = memory_ ? size : 0;
+      if (!memory_) throw std::bad_alloc();
+    }
+    return memory_.get();
   }
-  size_t out() const override { return out_; }
-  size_t in() const override { return in_; }
-  size_t bytes() const override { return data_.size(); }
-  DType dtype() const override { return type_; }
-  void row(size_t index, float* out) const override { dequantize(type_, data_.data() + index * row_bytes_, in_, out); }
 
  private:
-  DType type_;
-  size_t out_, in_, row_bytes_;
-  std::vector<std::byte> data_;
+  struct Free { void operator()(std::byte* memory) const { std::free(memory); } };
+  std::unique_ptr<std::byte, Free> memory_;
+  size_t size_ = 0;
 };
+
+/// Rows split into the fewest equal parts of at most `most` rows.
+struct RowParts {
+  size_t rows, count;
+  RowParts(size_t rows = 0, size_t most = 1) : rows(rows), count((rows + most - 1) / most) {}
+  size_t begin(size_t part) const { return rows * part / count; }
+  size_t size(size_t part) const { return begin(part + 1) - begin(part); }
+};
+
+/// The inputs in the form that some of the outputs take.
+struct Prepared {
+  Form form;
+  size_t groups;
+  int offset;
+  RowParts parts;
+  size_t row_bytes;
+  std::byte* data;
+};
+
+/// A share of the work: tiles [begin, end) of an output for each task.
+struct Job {
+  const TiledMatrix* matrix;
+  const LinearOutput* output;
+  size_t prepared, tiles_per_task, first_task;
+};
+
+void run_task(const LinearKernels& kernels, const Job& job, const Prepared& inputs, size_t task) {
+  const TiledMatrix& matrix = *job.matrix;
+  const size_t begin = (task - job.first_task) * job.tiles_per_task;
+  const size_t end = std::min(matrix.tiles(), begin + job.tiles_per_task);
+  // Rows outside: the rows of one part stay in the first-level cache while the tiles pass by.
+  for (size_t part = 0; part < inputs.parts.count; ++part) {
+    const size_t first_row = inputs.parts.begin(part);
+    const TileKernel kernel = kernels.tile(inputs.form, matrix.codes(), inputs.parts.size(part));
+    for (size_t t = begin; t < end; ++t) {
+      kernel({&matrix, matrix.tile(t), inputs.data + first_row * inputs.row_bytes,
+              job.output->bias ? job.output->bias + t * kTile : nullptr,
+              job.output->y + first_row * job.output->y_stride + t * kTile, job.output->y_stride,
+              std::min(kTile, matrix.out() - t * kTile)});
+    }
+  }
+}
+
+void run_outputs(const LinearOutput* outputs, size_t count, const float* x, size_t rows, size_t x_stride,
+                 Precision precision) {
+  thread_local Scratch scratch;
+  const LinearKernels& kernels = kernels_of(active_isa());
+  const size_t in = outputs[0].weight->in(), blocks = (in + kBlock - 1) / kBlock;
+
+  Prepared prepared[kMaxOutputs];
+  Job jobs[kMaxOutputs];
+  size_t forms = 0, scratch_bytes = 0, cost = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto* matrix = static_cast<const TiledMatrix*>(outputs[i].weight);
+    const Form form = kernels.form(precision, matrix->codes());
+    const size_t groups = matrix->codes() == Codes::Byte16 ? 2 : 1;
+    const int offset = form == Form::Int8 ? matrix->offset() : 0;
+    size_t p = 0;
+    while (p < forms && (prepared[p].form != form || prepared[p].groups != groups || prepared[p].offset != offset)) ++p;
+    if (p == forms) {
+      const size_t row_bytes = blocks * record_bytes(form, groups);
+      prepared[forms++] = {form, groups, offset, RowParts(rows, kernels.max_rows(form)), row_bytes, nullptr};
+      scratch_bytes += (row_bytes * rows + 63) / 64 * 64;
+    }
+    jobs[i] = {matrix, &outputs[i], p, 0, 0};
+    cost += matrix->tiles() * (blocks * rows * 10 + matrix->tile_bytes() / 5);
+  }
+
+  std::byte* memory = scratch.at_least(scratch_bytes);
+  for (size_t p = 0; p < forms; ++p) {
+    Prepared& inputs = prepared[p];
+    inputs.data = memory;
+    memory += (inputs.row_bytes * rows + 63) / 64 * 64;
+    const auto prepare = [&](size_t part) {
+      const size_t first = inputs.parts.begin(part);
+      kernels.prepare({x + first * x_stride, x_stride, in, inputs.parts.size(part), inputs.form, inputs.groups,
+                       inputs.offset, inputs.data + first * inputs.row_bytes});
+    };
+    if (rows * in >= kPrepareTogether) {
+      parallel_for(inputs.parts.count, prepare);
+    } else {
+      for (size_t part = 0; part < inputs.parts.count; ++part) prepare(part);
+    }
+  }
+
+  const size_t wanted = cost < kWorthSharing ? 1 : std::min(cost / kWorthATask, num_threads() * kTasksPerThread);
+  const size_t task_cost = cost / wanted;
+  size_t tasks = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t tile_cost = blocks * rows * 10 + jobs[i].matrix->tile_bytes() / 5;
+    jobs[i].tiles_per_task = std::max<size_t>(1, task_cost / std::max<size_t>(1, tile_cost));
+    jobs[i].first_task = tasks;
+    tasks += (jobs[i].matrix->tiles() + jobs[i].tiles_per_task - 1) / jobs[i].tiles_per_task;
+  }
+  const auto task = [&](size_t index) {
+    size_t i = count - 1;
+    while (index < jobs[i].first_task) --i;
+    run_task(kernels, jobs[i], prepared[jobs[i].prepared], index);
+  };
+  if (wanted == 1) {
+    for (size_t i = 0; i < tasks; ++i) task(i);
+  } else {
+    parallel_for(tasks, task);
+  }
+}
 
 }  // namespace
 
-std::shared_ptr<const PackedMatrix> PackedMatrix::pack(const TensorView& weight) {
-  LIMPID_CHECK(weight.shape.size() == 2, ShapeError, "[linear] ", weight.name, " has ", weight.shape.size(),
-               " dimensions, expected a matrix");
-  const size_t out = size_t(weight.shape[0]), in = size_t(weight.shape[1]);
-  LIMPID_CHECK(weight.data.size() == byte_size(weight.dtype, in) * out, ShapeError, "[linear] ", weight.name, " has ",
-               weight.data.size(), " bytes, expected ", byte_size(weight.dtype, in) * out);
-  return std::make_shared<RowMatrix>(weight.dtype, out, in, weight.data.data());
-}
-
-std::shared_ptr<const PackedMatrix> PackedMatrix::pack(const float* weight, size_t out, size_t in, DType as) {
-  if (as == DType::F32) return std::make_shared<RowMatrix>(as, out, in, weight);
-  LIMPID_CHECK(as == DType::Q8_0, ShapeError, "[linear] float32 numbers cannot be packed as ", info(as).name);
-  std::vector<std::byte> blocks(byte_size(as, in) * out);
-  quantize_q8_0(weight, out * in, blocks.data());
-  return std::make_shared<RowMatrix>(as, out, in, blocks.data());
-}
-
 void linear(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias, float* y,
             size_t y_stride, Precision precision) {
-  constexpr size_t kChannels = 32;
-  parallel_for((weight.out() + kChannels - 1) / kChannels, [&](size_t task) {
-    std::vector<float> channel(weight.in());
-    for (size_t o = task * kChannels; o < std::min(weight.out(), (task + 1) * kChannels); ++o) {
-      weight.row(o, channel.data());
-      for (size_t r = 0; r < rows; ++r) {
-        float sum = 0.0f;
-        for (size_t i = 0; i < weight.in(); ++i) sum += channel[i] * x[r * x_stride + i];
-        y[r * y_stride + o] = sum + (bias ? bias[o] : 0.0f);
-      }
-    }
-  });
+  const LinearOutput output{&weight, bias, y, y_stride};
+  linear_many(&output, 1, x, rows, x_stride, precision);
 }
 
 void linear_many(const LinearOutput* outputs, size_t count, const float* x, size_t rows, size_t x_stride,
                  Precision precision) {
-  for (size_t i = 0; i < count; ++i) {
-    linear(*outputs[i].weight, x, rows, x_stride, outputs[i].bias, outputs[i].y, outputs[i].y_stride, precision);
+  for (size_t i = 1; i < count; ++i) {
+    LIMPID_CHECK(outputs[i].weight->in() == outputs[0].weight->in(), ShapeError, "[linear] matrices of ",
+                 outputs[0].weight->in(), " and ", outputs[i].weight->in(), " inputs cannot share them");
+  }
+  if (rows == 0) return;
+  for (size_t i = 0; i < count; i += kMaxOutputs) {
+    run_outputs(outputs + i, std::min(kMaxOutputs, count - i), x, rows, x_stride, precision);
   }
 }
 

@@ -1,0 +1,47 @@
+#include "limpid/kernels/cpu.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <string_view>
+
+namespace limpid::kernels {
+namespace {
+
+Isa detect() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
+                      __builtin_cpu_supports("avx512bf16");
+  return avx2 && avx512 ? Isa::Avx512 : avx2 ? Isa::Avx2 : Isa::Plain;
+#else
+  return Isa::Plain;
+#endif
+}
+
+Isa initial() {
+  const char* given = std::getenv("LIMPID_ISA");
+  const std::string_view wanted = given ? given : "";
+  return std::min(detect(), wanted == "plain" ? Isa::Plain : wanted == "avx2" ? Isa::Avx2 : Isa::Avx512);
+}
+
+std::atomic<Isa>& active() {
+  static std::atomic<Isa> isa = initial();
+  return isa;
+}
+
+}  // namespace
+
+Isa active_isa() { return active().load(std::memory_order_relaxed); }
+
+Isa set_isa(Isa wanted) {
+  active() = std::min(detect(), wanted);
+  return active();
+}
+
+const char* name(Isa isa) { return isa == Isa::Avx512 ? "avx512" : isa == Isa::Avx2 ? "avx2" : "plain"; }
+
+}  // namespace limpid::kernels

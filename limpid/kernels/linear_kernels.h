@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "limpid/kernels/cpu.h"
+#include "limpid/kernels/packed_matrix.h"
+
+/// What linear.cpp asks of an instruction set. Internal to the room.
+namespace limpid::kernels {
+
+/// What a row of inputs becomes before the product: one record for each block of 32.
+enum class Form : uint8_t {
+  F32,      ///< float x[32]
+  Rounded,  ///< the same, rounded to bfloat16 first
+  BF16,     ///< bfloat16 x[32] in pairs (0,2) (1,3) (4,6) (5,7) …, float sum[2]: of the halves, or of all if the group is 32
+  Int8,     ///< int8 x[32], float scale, then for each group float sum (of scale * x) and int32 start (-offset * sum of x)
+};
+
+inline constexpr size_t kBF16Record = 64 + 2 * 4;
+constexpr size_t int8_record(size_t groups) { return 32 + 4 + groups * 8; }
+constexpr size_t record_bytes(Form form, size_t groups) {
+  return form == Form::BF16 ? kBF16Record : form == Form::Int8 ? int8_record(groups) : 128;
+}
+
+/// Rows of x to records. Rows that a kernel takes together lie interleaved: record (block, row) at
+/// (block * together + row) * record_bytes.
+struct PrepareCall {
+  const float* x;
+  size_t x_stride, in, rows;
+  Form form;
+  size_t groups;  ///< of a record: 1, or 2 for weights with a scale for 16
+  int offset;     ///< of the weight's unsigned codes (Int8)
+  std::byte* out;
+};
+
+/// One tile of the matrix times `rows` prepared rows: y[r, lane] = sum + bias, lane < lanes.
+struct TileCall {
+  const TiledMatrix* matrix;
+  const std::byte* tile;
+  const std::byte* x;
+  const float* bias;  ///< of the tile's channels, or null
+  float* y;           ///< of the tile's channels
+  size_t y_stride, lanes;
+};
+using TileKernel = void (*)(const TileCall&);
+
+struct LinearKernels {
+  void (*prepare)(const PrepareCall&);
+  Form (*form)(Precision, Codes);            ///< what the kernels of that precision and coding take
+  size_t (*max_rows)(Form);                  ///< rows of one call
+  TileKernel (*tile)(Form, Codes, size_t rows);  ///< 1 <= rows <= max_rows
+};
+
+namespace plain { extern const LinearKernels kLinear; }
+namespace avx2 { extern const LinearKernels kLinear; }
+namespace avx512 { extern const LinearKernels kLinear; }
+
+}  // namespace limpid::kernels

@@ -56,7 +56,13 @@ std::string StreamingDecoder::push(TokenId id) {
   if (!started_ && tokenizer_->has_dummy_prefix() && bytes.starts_with(' ')) bytes.remove_prefix(1);
   started_ = true;
   held_ += bytes;
-  const size_t ready = held_.size() - incomplete_tail(held_);
+  size_t unfinished = incomplete_tail(held_);
+  // The first two bytes of a surrogate never become a character, yet decoders in use wait for the third before they
+  // show what is wrong with it; so do we, to cut the text into the same parts.
+  if (unfinished == 0 && held_.size() >= 2 && uint8_t(held_.end()[-2]) == 0xED && uint8_t(held_.back()) >= 0xA0 &&
+      uint8_t(held_.back()) <= 0xBF)
+    unfinished = 2;
+  const size_t ready = held_.size() - unfinished;
   std::string shown = to_valid_utf8(std::string_view(held_).substr(0, ready));
   held_.erase(0, ready);
   return shown;

@@ -97,8 +97,9 @@ bool is_numeric(char32_t code) {
 
 bool is_punctuation(char32_t c) {
   if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
+  if (c == 0x166D || c == 0x111C9) return true;   // punctuation in Unicode 8, something else today
   const auto kind = category(c);
-  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
+  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO && !is_later_punctuation(c);
 }
 
 bool is_word(char32_t code) {
@@ -106,14 +107,17 @@ bool is_word(char32_t code) {
   return (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_ND) || kind == UTF8PROC_CATEGORY_PC;
 }
 
-bool is_mark(char32_t code) { return code >= 0x300 && category(code) == UTF8PROC_CATEGORY_MN; }
+bool is_mark(char32_t code) {
+  if (code == 0x1734) return true;   // a spacing mark since Unicode 14
+  return code >= 0x300 && category(code) == UTF8PROC_CATEGORY_MN && !is_later_mark(code);
+}
 
 bool is_control_like(char32_t code) {
   if (code == '\t' || code == '\n' || code == '\r') return false;
   if (code < 0x7F) return code < 0x20;
   const auto kind = category(code);
-  return kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CN ||
-         kind == UTF8PROC_CATEGORY_CO || kind == UTF8PROC_CATEGORY_CS;
+  if (kind == UTF8PROC_CATEGORY_CF) return !is_later_format(code);
+  return kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CO;
 }
 
 namespace {

@@ -34,7 +34,13 @@ bool is_numeric(char32_t code);        ///< categories Nd, Nl, No
 bool is_punctuation(char32_t code);    ///< ASCII punctuation (which includes $+<=>^`|~), and the categories P*
 bool is_word(char32_t code);           ///< letters, marks, digits, connectors: \w of regular expressions
 bool is_mark(char32_t code);           ///< category Mn
-bool is_control_like(char32_t code);   ///< categories Cc, Cf, Cn, Co and Cs, but not tab, line feed, carriage return
+bool is_control_like(char32_t code);   ///< categories Cc, Cf and Co, but not tab, line feed, carriage return
+
+/// Assigned or reclassified after Unicode 8, see Note [Classes of Unicode 8]; is_punctuation, is_mark and
+/// is_control_like leave them out.
+bool is_later_punctuation(char32_t code);
+bool is_later_mark(char32_t code);
+bool is_later_format(char32_t code);
 
 /// GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and following.
 /// Source: Radford et al. 2019, encoder.py `bytes_to_unicode`.

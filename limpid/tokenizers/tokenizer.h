@@ -39,6 +39,13 @@ class Tokenizer {
   virtual std::string chat_template() const = 0;    ///< jinja source, empty when there is none
   /// The model puts a dummy space in front of text (Llama 2): it is not shown at the start of decoded text.
   virtual bool has_dummy_prefix() const { return false; }
+
+  /// Encoding in parts, for texts that grow (byte_stream.h). encode_part is encode(text, false) for a text that starts
+  /// where another one was cut, or at the very start. safe_cut is an offset b < text.size() such that, whatever text c
+  /// follows, the ids of text + c are those of encode_part(text[:b], at_start) and then encode_part(text[b:] + c, false).
+  /// The largest b known to be safe; 0, which always is, when there is none.
+  virtual TokenIds encode_part(std::string_view text, bool at_start) const { return encode(text, false); }
+  virtual size_t safe_cut(std::string_view text, bool at_start) const { return 0; }
 };
 
 /// A GGUF file, a tokenizer.json, or a folder with tokenizer.json, vocab.json + merges.txt, or vocab.txt.

@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <map>
+
+#include "limpid/checkpoints/quote.h"
+#include "limpid/tokenizers/tokenizer_files.h"
+#include "limpid/tokenizers/unicode.h"
+#include "limpid/tokenizers/wordpiece.h"
+
+namespace limpid {
+
+namespace {
+
+// tokenizer.ggml.token_type, as in gguf-py's TokenType.
+enum TokenType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
+std::string where_of(const GgufFile& file) { return "[tokenizer] " + file.source(); }
+
+std::vector<int64_t> token_types(const GgufFile& file, size_t count) {
+  if (!file.has("tokenizer.ggml.token_type")) return std::vector<int64_t>(count, kNormal);
+  const std::vector<int64_t>& types = file.integers("tokenizer.ggml.token_type");
+  LIMPID_CHECK(types.size() == count, FormatError, where_of(file), ": tokenizer.ggml.token_type has ", types.size(),
+               " entries, tokenizer.ggml.tokens ", count);
+  return types;
+}
+
+std::optional<TokenId> special_id(const GgufFile& file, const char* key, size_t count) {
+  if (!file.has(key)) return std::nullopt;
+  const int64_t id = file.integer(key);
+  LIMPID_CHECK(id >= 0 && size_t(id) < count, FormatError, where_of(file), ": ", key, " is ", id, ", expected 0 to ", int64_t(count) - 1);
+  return TokenId(id);
+}
+
+const std::vector<std::string_view>& token_names(const GgufFile& file) {
+  const auto& names = file.texts("tokenizer.ggml.tokens");
+  LIMPID_CHECK(!names.empty(), FormatError, where_of(file), ": tokenizer.ggml.tokens is empty");
+  return names;
+}
+
+void read_specials(const GgufFile& file, size_t count, bool adds_bos, bool adds_eos, PipelineParts& parts) {
+  parts.bos = special_id(file, "tokenizer.ggml.bos_token_id", count);
+  parts.eos = special_id(file, "tokenizer.ggml.eos_token_id", count);
+  parts.pad = special_id(file, "tokenizer.ggml.padding_token_id", count);
+  parts.chat_template = file.text_or("tokenizer.chat_template", "");
+  if (file.boolean_or("tokenizer.ggml.add_bos_token", adds_bos) && parts.bos) parts.prefix = {*parts.bos};
+  if (file.boolean_or("tokenizer.ggml.add_eos_token", adds_eos) && parts.eos) parts.suffix = {*parts.eos};
+}
+
+std::vector<AddedToken> added_of(const std::vector<std::string_view>& names, const std::vector<int64_t>& types) {
+  std::vector<AddedToken> added;
+  for (size_t id = 0; id < names.size(); ++id) {
+    if (types[id] != kControl && types[id] != kUserDefined && types[id] != kUnknown) continue;
+    AddedToken token;
+    token.content = std::string(names[id]);
+    token.id = TokenId(id);
+    token.special = types[id] != kUserDefined;
+    added.push_back(std::move(token));
+  }
+  return added;
+}
+
+SplitStage regex_stage(std::string_view expression) {
+  SplitStage stage;
+  stage.regex = Regex(expression, "[tokenizer] split expression");
+  return stage;
+}
+
+// The expressions of the tokenizer.json files that these names of llama.cpp stand for.
+constexpr std::string_view kLlama3Split =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kQwen2Split =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+/// What tokenizer.ggml.pre says about splitting. @throws ConfigError for a name that is not known.
+struct PreSettings { bool ignore_merges = false, adds_bos = false, nfc = false; };
+PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::string& where) {
+  using Stage = SplitStage;
+  if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2") {
+    add_gpt2_pretokenizer(pre);
+    return {};
+  }
+  if (name == "smollm" || name == "starcoder" || name == "refact" || name == "codeshell") {
+    pre.add_split({Stage::Pattern::kDigit, Stage::Behavior::kIsolated});
+    add_gpt2_pretokenizer(pre);
+    return {};
+  }
+  if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") {
+    pre.add_split(regex_stage(kLlama3Split));
+    pre.add_byte_letters();
+    return {true, true};
+  }
+  if (name == "qwen2") {
+    pre.add_split(regex_stage(kQwen2Split));
+    pre.add_byte_letters();
+    return {false, false, true};
+  }
+  if (name == "falcon") {
+    pre.add_split({Stage::Pattern::kPunctuation, Stage::Behavior::kContiguous});
+    add_gpt2_pretokenizer(pre);
+    pre.add_split({Stage::Pattern::kDigit, Stage::Behavior::kContiguous});
+    pre.add_split(regex_stage("[0-9][0-9][0-9]"));
+    return {};
+  }
+  throw ConfigError(concat(where, ": pre-tokenizer ", quote(name), " (tokenizer.ggml.pre) is not supported"));
+}
+
+std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
+  const std::string where = where_of(file);
+  const auto& names = token_names(file);
+  const std::vector<int64_t> types = token_types(file, names.size());
+  PipelineParts parts;
+  const PreSettings pre = read_pre(file.text_or("tokenizer.ggml.pre", ""), parts.pretokenizer, where);
+  read_specials(file, names.size(), pre.adds_bos, false, parts);
+
+  // Added tokens are spelt as they are; a name written twice counts as its later id.
+  StringIndex index;
+  index.reserve(names.size());
+  std::vector<std::string> bytes(names.size());
+  for (size_t id = 0; id < names.size(); ++id) {
+    index.insert(names[id], TokenId(id));
+    from_byte_letters(names[id], bytes[id]);
+  }
+  const auto& merges = file.texts("tokenizer.ggml.merges");
+  std::vector<BpeModel::Rule> rules;
+  rules.reserve(merges.size());
+  for (size_t i = 0; i < merges.size(); ++i) {
+    const std::string at = where + ": tokenizer.ggml.merges";
+    // Names may hold spaces in no byte-level vocabulary: U+0120 stands for them.
+    const size_t space = merges[i].find(' ', 1);
+    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merges[i].size() && merges[i].find(' ', space + 1) == std::string_view::npos,
+                 FormatError, at, "[", i, "]: ", quote(merges[i]), " is not two fields");
+    const std::string_view left = merges[i].substr(0, space), right = merges[i].substr(space + 1);
+    const TokenId ids[3] = {index.find(left), index.find(right), index.find(concat(left, right))};
+    for (int side = 0; side < 3; ++side)
+      LIMPID_CHECK(ids[side] >= 0, FormatError, at, "[", i, "]: ", quote(side == 0 ? left : side == 1 ? right : std::string_view(concat(left, right))),
+                   " is not in the vocabulary");
+    rules.push_back({ids[0], ids[1], ids[2]});
+  }
+  const std::vector<AddedToken> added = added_of(names, types);
+  for (const AddedToken& token : added) bytes[size_t(token.id)].clear();   // only reached as a whole
+  BpeModel::Options options;
+  options.bytes = true;
+  options.ignore_merges = pre.ignore_merges;
+  parts.model = std::make_unique<BpeModel>(bytes, rules, options);
+  if (pre.nfc) parts.normalizer.add(Normalizer::Kind::kNfc);
+  parts.tokens = token_table(bytes, added);
+  parts.raw_added = AddedTokens(added);
+  return std::make_shared<PipelineTokenizer>(std::move(parts));
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file) {
+  LIMPID_CHECK(file.has("tokenizer.ggml.model"), ConfigError, where_of(file), ": holds no tokenizer (tokenizer.ggml.model is missing)");
+  const std::string model = file.text("tokenizer.ggml.model");
+  if (model == "gpt2") return read_bpe(file);
+  throw ConfigError(concat(where_of(file), ": tokenizer kind ", quote(model),
+                           " (tokenizer.ggml.model) is not supported; supported are gpt2, llama and bert"));
+}
+
+}  // namespace limpid

@@ -1,0 +1,92 @@
+#include <algorithm>
+
+#include "limpid/checkpoints/quote.h"
+#include "limpid/tokenizers/tokenizer_files.h"
+#include "limpid/tokenizers/unicode.h"
+
+namespace limpid {
+
+void NamedTokens::insert(const std::string& name, int64_t id, size_t entries) {
+  // Published vocabularies have small gaps; an id far beyond the number of entries would only take memory.
+  const int64_t limit = int64_t(entries) * 2 + 100'000;
+  LIMPID_CHECK(id >= 0 && id < limit, FormatError, where_, ": token ", quote(name), " has id ", id, ", expected 0 to ",
+               limit - 1, " in a vocabulary of ", entries);
+  if (size_t(id) >= names_.size()) names_.resize(size_t(id) + 1);
+  std::string& place = names_[size_t(id)];
+  LIMPID_CHECK(place.empty() || place == name, FormatError, where_, ": id ", id, " stands for ", quote(place), " and for ", quote(name));
+  place = name;
+}
+
+void NamedTokens::index() {
+  index_ = StringIndex();
+  index_.reserve(names_.size());
+  for (size_t id = 0; id < names_.size(); ++id)
+    if (!names_[id].empty()) index_.insert(names_[id], TokenId(id));
+}
+
+TokenId NamedTokens::id_of(std::string_view name) const { return index_.find(name); }
+
+TokenId NamedTokens::require(std::string_view name, const std::string& what) const {
+  const TokenId id = id_of(name);
+  LIMPID_CHECK(id >= 0, FormatError, where_, ": ", what, " ", quote(name), " is not in the vocabulary");
+  return id;
+}
+
+std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const std::string& where) {
+  const size_t spaces = size_t(std::count(text.begin(), text.end(), ' '));
+  const size_t at = text.find(' ');
+  LIMPID_CHECK(spaces == 1 && at > 0 && at + 1 < text.size(), FormatError, where, ": ", quote(text), " has ",
+               spaces == 1 ? 1 : spaces + 1, spaces == 0 || spaces == 1 ? " field" : " fields", ", expected 2");
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+BpeModel::Rule merge_rule(const NamedTokens& tokens, std::string_view left, std::string_view right, const std::string& where) {
+  const auto id = [&](std::string_view name) {
+    const TokenId found = tokens.id_of(name);
+    LIMPID_CHECK(found >= 0, FormatError, where, ": ", quote(name), " is not in the vocabulary");
+    return found;
+  };
+  return {id(left), id(right), id(concat(left, right))};
+}
+
+std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added) {
+  std::vector<std::string> out(tokens.size());
+  for (size_t id = 0; id < out.size(); ++id)
+    if (!from_byte_letters(tokens.names()[id], out[id])) out[id].clear();   // no text spells it, unless it is an added token
+  return out;
+}
+
+TokenTable token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added) {
+  std::vector<const AddedToken*> by_id(texts.size(), nullptr);
+  for (const AddedToken& token : added) {
+    if (size_t(token.id) >= by_id.size()) by_id.resize(size_t(token.id) + 1, nullptr);
+    by_id[size_t(token.id)] = &token;
+  }
+  TokenTable table(by_id.size());
+  for (size_t id = 0; id < by_id.size(); ++id) {
+    if (by_id[id]) table.append(by_id[id]->content, by_id[id]->special);
+    else table.append(texts[id], false);
+  }
+  return table;
+}
+
+void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space) {
+  if (add_prefix_space) pretokenizer.add_prefix_space();
+  pretokenizer.add_split(gpt2_split());
+  pretokenizer.add_byte_letters();
+}
+
+void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents, bool lower_case) {
+  if (clean) normalizer.add(Normalizer::Kind::kBertClean);
+  if (space_ideographs) normalizer.add(Normalizer::Kind::kBertSpaceIdeographs);
+  if (strip_accents) normalizer.add(Normalizer::Kind::kStripAccents);
+  if (lower_case) normalizer.add(Normalizer::Kind::kLowercase);
+}
+
+void add_bert_pretokenizer(PreTokenizer& pretokenizer) {
+  using Stage = SplitStage;
+  pretokenizer.add_split({Stage::Pattern::kWhiteSpace, Stage::Behavior::kRemoved});
+  pretokenizer.add_split({Stage::Pattern::kPunctuation, Stage::Behavior::kIsolated});
+}
+
+}  // namespace limpid

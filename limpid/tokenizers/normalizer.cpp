@@ -1,0 +1,156 @@
+#include "limpid/tokenizers/normalizer.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+
+#include "limpid/core/error.h"
+#include "limpid/tokenizers/unicode.h"
+
+namespace limpid {
+
+namespace {
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
+}
+
+template <class Visit>
+void for_each_character(std::string_view text, const Visit& visit) {
+  for (size_t at = 0; at < text.size();) {
+    const Utf8 next = decode_utf8(text, at);
+    visit(next.code);
+    at += next.size;
+  }
+}
+
+std::string unicode_form(std::string_view text, int options) {
+  if (is_ascii(text)) return std::string(text);
+  options |= UTF8PROC_STABLE;
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  const auto flags = utf8proc_option_t(options);
+  const utf8proc_ssize_t count = utf8proc_decompose(bytes, utf8proc_ssize_t(text.size()), nullptr, 0, flags);
+  LIMPID_CHECK(count >= 0, FormatError, "[tokenizer] normalisation failed: ", utf8proc_errmsg(count));
+  std::vector<utf8proc_int32_t> codes(size_t(count) + 1);
+  utf8proc_decompose(bytes, utf8proc_ssize_t(text.size()), codes.data(), count, flags);
+  const utf8proc_ssize_t kept = options & UTF8PROC_COMPOSE ? utf8proc_normalize_utf32(codes.data(), count, flags) : count;
+  std::string out;
+  for (utf8proc_ssize_t i = 0; i < kept; ++i) append_utf8(out, char32_t(codes[size_t(i)]));
+  return out;
+}
+
+void append_lower(std::string& out, char32_t code) {
+  if (code == 0x130) {   // the one character whose lower case is two: i and a dot above
+    out += "i\xcc\x87";
+    return;
+  }
+  append_utf8(out, code < 0x80 ? (code >= 'A' && code <= 'Z' ? code + 32 : code) : char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
+}
+
+// The blocks BERT spaces out, with the library's 2B920 (not 2B820), which published tokenizers were made with.
+bool is_ideograph(char32_t c) {
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
+         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
+bool is_any_mark(char32_t code) {
+  const auto kind = utf8proc_category(utf8proc_int32_t(code));
+  return kind >= UTF8PROC_CATEGORY_MN && kind <= UTF8PROC_CATEGORY_ME;
+}
+
+std::string strip_spaces(std::string_view text, bool left, bool right) {
+  size_t begin = 0, end = 0, kept_end = 0;
+  bool started = !left;
+  for (size_t at = 0; at < text.size(); at = end) {
+    const Utf8 next = decode_utf8(text, at);
+    end = at + next.size;
+    if (!is_white_space(next.code)) {
+      if (!started) begin = at, started = true;
+      kept_end = end;
+    }
+  }
+  if (!started) return "";
+  if (!right) kept_end = text.size();
+  return std::string(text.substr(begin, kept_end > begin ? kept_end - begin : 0));
+}
+
+std::string replace_matches(std::string_view text, const Regex& regex, std::string_view to) {
+  std::string out;
+  size_t done = 0, from = 0;
+  for (Regex::Span match{}; from <= text.size() && regex.find(text, from, match) == Regex::Result::kMatch;) {
+    out.append(text, done, match.begin - done).append(to);
+    done = match.end;
+    from = match.end;
+    if (match.begin == match.end) from += match.end < text.size() ? decode_utf8(text, match.end).size : 1;
+  }
+  return out.append(text.substr(done));
+}
+
+std::string run(const Normalizer::Step& step, std::string text, Place place) {
+  using Kind = Normalizer::Kind;
+  std::string out;
+  switch (step.kind) {
+    case Kind::kNfc: return unicode_form(text, UTF8PROC_COMPOSE);
+    case Kind::kNfd: return unicode_form(text, UTF8PROC_DECOMPOSE);
+    case Kind::kNfkc: return unicode_form(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+    case Kind::kNfkd: return unicode_form(text, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+    case Kind::kLowercase:
+      for_each_character(text, [&](char32_t c) { append_lower(out, c); });
+      return out;
+    case Kind::kStripMarks:
+      for_each_character(text, [&](char32_t c) { if (!is_any_mark(c)) append_utf8(out, c); });
+      return out;
+    case Kind::kStripAccents:
+      for_each_character(unicode_form(text, UTF8PROC_DECOMPOSE), [&](char32_t c) { if (!is_mark(c)) append_utf8(out, c); });
+      return out;
+    case Kind::kStripSpaces: return strip_spaces(text, step.strip_left, step.strip_right);
+    case Kind::kReplace:
+      return step.regex ? replace_matches(text, *step.regex, step.to) : replace_all(std::move(text), step.from, step.to);
+    case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
+    case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
+    case Kind::kBertClean:
+      for_each_character(text, [&](char32_t c) {
+        if (c == 0 || c == 0xFFFD || is_control_like(c)) return;
+        append_utf8(out, is_white_space(c) ? U' ' : c);
+      });
+      return out;
+    case Kind::kBertSpaceIdeographs:
+      for_each_character(text, [&](char32_t c) {
+        if (is_ideograph(c)) out += ' ';
+        append_utf8(out, c);
+        if (is_ideograph(c)) out += ' ';
+      });
+      return out;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Normalizer::apply(std::string_view text, Place place) const {
+  std::string current(text);
+  for (const Step& step : steps_) current = run(step, std::move(current), place);
+  return current;
+}
+
+bool Normalizer::works_in_parts() const {
+  return std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
+    if (step.kind == Kind::kStripSpaces) return false;
+    if (step.kind != Kind::kReplace) return true;
+    return !step.regex && !step.from.empty() && decode_utf8(step.from, 0).size == step.from.size();
+  });
+}
+
+// Characters that never combine with what stands before them, in any of the forms: letters below U+0900, kana,
+// ideographs and whole Hangul syllables. Others could be safe; a later cut costs time, a wrong one costs tokens.
+bool Normalizer::starts_part(char32_t c) {
+  if (c < 0x80) return true;
+  if (c >= 0x4E00 && c <= 0x9FFF) return true;
+  if (c >= 0xAC00 && c <= 0xD7A3) return true;
+  if (c >= 0x900 && !(c >= 0x3041 && c <= 0x30FF)) return false;
+  const auto kind = utf8proc_category(utf8proc_int32_t(c));
+  return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO && utf8proc_get_property(utf8proc_int32_t(c))->combining_class == 0;
+}
+
+}  // namespace limpid

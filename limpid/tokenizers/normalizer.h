@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limpid/tokenizers/regex.h"
+
+namespace limpid {
+
+/// Where a piece of text stands.
+struct Place {
+  bool text_start = true;      ///< nothing at all stands before it
+  bool segment_start = true;   ///< nothing but an added token stands before it
+};
+
+/// What is done to the text before it is split: the normalisers of the tokenizers library.
+class Normalizer {
+ public:
+  enum class Kind : uint8_t {
+    kNfc, kNfd, kNfkc, kNfkd,
+    kLowercase,
+    kStripMarks,           ///< drops combining marks
+    kStripSpaces,          ///< at the ends, see strip_left and strip_right
+    kReplace,              ///< `from` or `regex` by `to`
+    kPrepend,              ///< `to` before every segment that is not empty
+    kPrependToText,        ///< `to` before the text only (SentencePiece's dummy prefix)
+    kBertClean,            ///< drops control characters, makes every white space a space
+    kBertSpaceIdeographs,  ///< puts a space on both sides of CJK ideographs
+    kStripAccents,         ///< decomposes and drops non-spacing marks
+  };
+  struct Step {
+    Kind kind;
+    std::string from, to;
+    std::optional<Regex> regex;
+    bool strip_left = false, strip_right = false;
+  };
+
+  void add(Step step) { steps_.push_back(std::move(step)); }
+  void add(Kind kind) { steps_.push_back({kind, {}, {}, {}, false, false}); }
+  bool changes_nothing() const { return steps_.empty(); }
+  std::string apply(std::string_view text, Place place) const;
+
+  /// True when the text can be normalised in parts that start at characters for which `starts_part` holds.
+  bool works_in_parts() const;
+  static bool starts_part(char32_t code);
+
+ private:
+  std::vector<Step> steps_;
+};
+
+}  // namespace limpid

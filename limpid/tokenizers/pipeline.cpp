@@ -1,0 +1,177 @@
+#include "limpid/tokenizers/pipeline.h"
+
+#include <algorithm>
+
+#include "limpid/core/error.h"
+#include "limpid/tokenizers/unicode.h"
+
+namespace limpid {
+
+PipelineTokenizer::PipelineTokenizer(PipelineParts parts) : parts_(std::move(parts)) {
+  for (TokenId id = 0; size_t(id) < parts_.tokens.size(); ++id)
+    if (parts_.tokens.special(id) && !parts_.tokens.text(id).empty()) specials_.emplace_back(parts_.tokens.text(id), id);
+  std::sort(specials_.begin(), specials_.end());
+}
+
+std::optional<TokenId> PipelineTokenizer::find(std::string_view special_token) const {
+  const auto found = std::lower_bound(specials_.begin(), specials_.end(), special_token,
+                                      [](const auto& entry, std::string_view text) { return entry.first < text; });
+  if (found == specials_.end() || found->first != special_token) return std::nullopt;
+  return found->second;
+}
+
+TokenIds PipelineTokenizer::encode(std::string_view text, bool add_special) const {
+  TokenIds ids = encode_part(text, true);
+  if (!add_special) return ids;
+  ids.insert(ids.begin(), parts_.prefix.begin(), parts_.prefix.end());
+  ids.insert(ids.end(), parts_.suffix.begin(), parts_.suffix.end());
+  return ids;
+}
+
+TokenIds PipelineTokenizer::encode_part(std::string_view text, bool at_start) const {
+  std::string repaired;
+  if (!is_valid_utf8(text)) text = repaired = to_valid_utf8(text);
+  TokenIds ids;
+  ids.reserve(text.size() / 3 + 4);
+  Place place = {at_start, at_start};
+  size_t done = 0;
+  for (const AddedTokens::Match& match : parts_.raw_added.find_all(text)) {
+    encode_segment(text.substr(done, match.begin - done), place, ids);
+    ids.push_back(match.id);
+    done = match.end;
+    place = {false, true};
+  }
+  encode_segment(text.substr(done), place, ids);
+  return ids;
+}
+
+void PipelineTokenizer::encode_segment(std::string_view segment, Place place, TokenIds& ids) const {
+  if (segment.empty()) return;
+  if (parts_.normalizer.changes_nothing() && parts_.normalized_added.empty()) return encode_pieces(segment, place, ids);
+  const std::string normalized = parts_.normalizer.apply(segment, place);
+  const std::string_view text = normalized;
+  size_t done = 0;
+  for (const AddedTokens::Match& match : parts_.normalized_added.find_all(text)) {
+    encode_pieces(text.substr(done, match.begin - done), place, ids);
+    ids.push_back(match.id);
+    done = match.end;
+    place = {false, true};
+  }
+  encode_pieces(text.substr(done), place, ids);
+}
+
+void PipelineTokenizer::encode_pieces(std::string_view normalized, Place place, TokenIds& ids) const {
+  if (normalized.empty()) return;
+  Pieces pieces;
+  parts_.pretokenizer.split(normalized, place, pieces);
+  for (const Pieces::Span& span : pieces.spans)
+    if (span.end > span.begin) parts_.model->encode(pieces.piece(span), ids);
+}
+
+size_t PipelineTokenizer::safe_cut(std::string_view text, bool at_start) const {
+  if (parts_.raw_added.has_single_word() || parts_.normalized_added.has_single_word() || !is_valid_utf8(text)) return 0;
+  // Only the segment after the last added token is cut, and only inside: what stands at its start may depend on that.
+  const size_t open = parts_.raw_added.open_from(text, 0);
+  size_t begin = 0;
+  for (const AddedTokens::Match& match : parts_.raw_added.find_all(text))
+    if (match.end <= open) begin = match.end;
+  if (begin >= open) return 0;
+  const bool first = begin == 0;
+  const size_t cut = segment_cut(text.substr(begin, open - begin), {first && at_start, !first || at_start});
+  return cut == 0 ? 0 : begin + cut;
+}
+
+// The end of `segment` is open: a continuation or an added token may follow.
+size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) const {
+  // Normalised part by part, so that offsets of the two texts can be matched where parts start. The last part could
+  // still change and is left out.
+  std::string owned;
+  std::string_view normalized = segment;
+  std::vector<std::pair<size_t, size_t>> starts;   // of parts: offset in the normalised text, offset in the segment
+  if (!parts_.normalizer.changes_nothing()) {
+    if (!parts_.normalizer.works_in_parts()) return 0;
+    size_t part = 0;
+    for (size_t at = 0; at < segment.size();) {
+      const Utf8 next = decode_utf8(segment, at);
+      if (at > 0 && Normalizer::starts_part(next.code)) {
+        owned += parts_.normalizer.apply(segment.substr(part, at - part), part == 0 ? place : Place{false, false});
+        if (owned.empty()) return 0;   // whether a prefix belongs in front is not known yet
+        part = at;
+        starts.emplace_back(owned.size(), at);
+      }
+      at += next.size;
+    }
+    normalized = owned;
+  }
+  const AddedTokens& added = parts_.normalized_added;
+  const size_t open = added.open_from(normalized, 0);
+  size_t begin = 0;
+  for (const AddedTokens::Match& match : added.find_all(normalized))
+    if (match.end <= open) begin = match.end, place = {false, true};
+  if (begin >= open) return 0;
+  const std::vector<size_t> cuts = piece_cuts(normalized.substr(begin, open - begin), place);
+  for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
+    const size_t at = begin + *cut;
+    if (parts_.normalizer.changes_nothing()) return at;
+    const auto found = std::lower_bound(starts.begin(), starts.end(), std::pair<size_t, size_t>(at, 0));
+    // Two parts can start at one place when a part normalises to nothing: then the cut's side would be a guess.
+    if (found == starts.end() || found->first != at) continue;
+    if (found + 1 != starts.end() && (found + 1)->first == at) continue;
+    return found->second;
+  }
+  return 0;
+}
+
+std::vector<size_t> PipelineTokenizer::piece_cuts(std::string_view text, Place place) const {
+  if (!parts_.pretokenizer.splits_nothing()) return parts_.pretokenizer.stable_cuts(text, place);
+  std::vector<size_t> cuts;
+  std::string_view left;
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view right = text.substr(at, decode_utf8(text, at).size);
+    const auto& seen = parts_.pretokenizer;
+    if (at > 0 && !parts_.model->may_join(seen.as_rewritten(left), seen.as_rewritten(right))) cuts.push_back(at);
+    at += right.size();
+    left = right;
+  }
+  return cuts;
+}
+
+namespace {
+
+// What the tokenizers library removes when a WordPiece decoder cleans up, token by token.
+std::string clean_up(std::string word) {
+  static constexpr std::pair<const char*, const char*> kRules[] = {
+      {" .", "."},     {" ?", "?"},   {" !", "!"},           {" ,", ","},   {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : kRules) word = replace_all(std::move(word), from, to);
+  return word;
+}
+
+}  // namespace
+
+std::string PipelineTokenizer::decode_words(std::span<const TokenId> ids, bool skip_special) const {
+  std::string text;
+  bool first = true;
+  for (TokenId id : ids) {
+    const bool special = is_special(id);
+    if (special && skip_special) continue;
+    const bool spaced = special || parts_.decode == PipelineParts::Decode::kSpaces;
+    std::string word = spaced ? concat(" ", token_text(id)) : std::string(token_bytes(id));
+    if (first && word.starts_with(' ')) word.erase(0, 1);
+    text += parts_.clean_up ? clean_up(std::move(word)) : word;
+    first = false;
+  }
+  return to_valid_utf8(text);
+}
+
+std::string PipelineTokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  using Decode = PipelineParts::Decode;
+  if (parts_.decode == Decode::kWordPiece || parts_.decode == Decode::kSpaces) return decode_words(ids, skip_special);
+  std::string bytes;
+  const bool show_special = !skip_special && parts_.decode != Decode::kBytesNoSpecial;
+  for (TokenId id : ids) bytes += show_special ? token_text(id) : token_bytes(id);
+  if (parts_.dummy_prefix && bytes.starts_with(' ')) bytes.erase(0, 1);
+  return to_valid_utf8(bytes);
+}
+
+}  // namespace limpid

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/tokenizers/added_tokens.h"
+#include "limpid/tokenizers/model.h"
+#include "limpid/tokenizers/normalizer.h"
+#include "limpid/tokenizers/pretokenizer.h"
+#include "limpid/tokenizers/tokenizer.h"
+
+namespace limpid {
+
+/// What each id stands for: bytes in a text, or for a special token its spelling.
+class TokenTable {
+ public:
+  explicit TokenTable(size_t size = 0) { start_.reserve(size + 1); }
+  void append(std::string_view text, bool special) {
+    arena_.append(text);
+    start_.push_back(uint32_t(arena_.size()));
+    special_.push_back(special);
+  }
+  size_t size() const { return special_.size(); }
+  bool known(TokenId id) const { return id >= 0 && size_t(id) < size(); }
+  bool special(TokenId id) const { return known(id) && special_[size_t(id)]; }
+  std::string_view text(TokenId id) const {
+    if (!known(id)) return {};
+    return std::string_view(arena_).substr(start_[size_t(id)], start_[size_t(id) + 1] - start_[size_t(id)]);
+  }
+  std::string_view bytes(TokenId id) const { return special(id) ? std::string_view() : text(id); }
+
+ private:
+  std::string arena_;
+  std::vector<uint32_t> start_ = {0};
+  std::vector<bool> special_;
+};
+
+/// The parts of a tokenizer, filled in by the readers of the file formats.
+struct PipelineParts {
+  TokenTable tokens;
+  AddedTokens raw_added;           // looked for in the text as it is
+  AddedTokens normalized_added;    // looked for after normalisation
+  Normalizer normalizer;
+  PreTokenizer pretokenizer;
+  std::unique_ptr<PieceModel> model;
+  TokenIds prefix, suffix;         // special tokens around a text
+
+  enum class Decode : uint8_t {
+    kBytes,          // the tokens' bytes one after another
+    kBytesNoSpecial, // the same; special tokens are never shown (SentencePiece)
+    kWordPiece,      // a space before each token that starts a word
+    kSpaces,         // a space between any two tokens
+  } decode = Decode::kBytes;
+  bool clean_up = false;           // WordPiece: no space before punctuation and contractions
+  bool dummy_prefix = false;       // a space at the start of decoded text is not shown
+
+  std::optional<TokenId> bos, eos, pad;
+  std::string chat_template;
+};
+
+/// Added tokens, normaliser, pre-tokenizer, model, special tokens: the order of the tokenizers library, in which the
+/// other formats can be said too.
+class PipelineTokenizer final : public Tokenizer {
+ public:
+  explicit PipelineTokenizer(PipelineParts parts);
+
+  TokenIds encode(std::string_view text, bool add_special) const override;
+  std::string decode(std::span<const TokenId> ids, bool skip_special) const override;
+  size_t vocab_size() const override { return parts_.tokens.size(); }
+  std::string_view token_bytes(TokenId id) const override { return parts_.tokens.bytes(id); }
+  std::string_view token_text(TokenId id) const override { return parts_.tokens.text(id); }
+  bool is_special(TokenId id) const override { return parts_.tokens.special(id); }
+  std::optional<TokenId> find(std::string_view special_token) const override;
+  std::optional<TokenId> bos() const override { return parts_.bos; }
+  std::optional<TokenId> eos() const override { return parts_.eos; }
+  std::optional<TokenId> pad() const override { return parts_.pad; }
+  bool adds_bos() const override { return parts_.bos && !parts_.prefix.empty() && parts_.prefix.front() == *parts_.bos; }
+  std::string chat_template() const override { return parts_.chat_template; }
+  bool has_dummy_prefix() const override { return parts_.dummy_prefix; }
+  TokenIds encode_part(std::string_view text, bool at_start) const override;
+  size_t safe_cut(std::string_view text, bool at_start) const override;
+
+ private:
+  void encode_segment(std::string_view segment, Place place, TokenIds& ids) const;
+  void encode_pieces(std::string_view normalized, Place place, TokenIds& ids) const;
+  size_t segment_cut(std::string_view segment, Place place) const;
+  std::vector<size_t> piece_cuts(std::string_view text, Place place) const;
+  std::string decode_words(std::span<const TokenId> ids, bool skip_special) const;
+
+  PipelineParts parts_;
+  std::vector<std::pair<std::string, TokenId>> specials_;   // sorted by spelling
+};
+
+}  // namespace limpid

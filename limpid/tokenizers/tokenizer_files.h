@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limpid/checkpoints/gguf.h"
+#include "limpid/core/json.h"
+#include "limpid/tokenizers/bpe.h"
+#include "limpid/tokenizers/pipeline.h"
+
+/// Readers of the files that describe a tokenizer; open_tokenizer picks one. They throw FormatError with
+/// "[tokenizer] FILE: …" for malformed content and ConfigError for kinds that are not supported.
+namespace limpid {
+
+std::shared_ptr<const Tokenizer> read_tokenizer_json(const fs::path& file);
+std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder);   ///< vocab.json, merges.txt (GPT-2)
+std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder);          ///< vocab.txt (BERT)
+std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file);
+
+/// From text in memory, for tests and fuzzing. `folder` may hold tokenizer_config.json; empty for none.
+std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source, const fs::path& folder);
+
+/// tokenizer_config.json and special_tokens_map.json beside a tokenizer; everything is optional.
+struct TokenizerConfig {
+  std::string bos, eos, pad, unk, cls, sep, mask, chat_template;
+  std::optional<bool> add_bos, add_eos, lower_case, strip_accents, space_ideographs, add_prefix_space;
+};
+TokenizerConfig read_tokenizer_config(const fs::path& folder);
+
+/// Names in a vocabulary with an id for each; what the formats share. Ids without a name are empty strings.
+class NamedTokens {
+ public:
+  explicit NamedTokens(std::string where) : where_(std::move(where)) {}
+  /// @throws FormatError for an id that is negative, taken by another name, or far beyond the number of entries.
+  void insert(const std::string& name, int64_t id, size_t entries);
+  TokenId id_of(std::string_view name) const;                 ///< -1 when absent
+  TokenId require(std::string_view name, const std::string& what) const;   ///< @throws FormatError "… is not in the vocabulary"
+  const std::vector<std::string>& names() const { return names_; }
+  size_t size() const { return names_.size(); }
+  void index();                                               ///< once all names are in, before id_of
+
+ private:
+  std::string where_;
+  std::vector<std::string> names_;
+  StringIndex index_;
+};
+
+/// "left right" of one merge. @throws FormatError "WHERE: "th e x" has 3 fields, expected 2".
+std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const std::string& where);
+/// A merge by the names of its sides. @throws FormatError when a side or the whole is not in the vocabulary.
+BpeModel::Rule merge_rule(const NamedTokens& tokens, std::string_view left, std::string_view right, const std::string& where);
+
+/// Token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
+std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);
+TokenTable token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added);
+
+void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space = false);
+/// BERT's normaliser and pre-tokenizer (Devlin et al. 2018, tokenization.py BasicTokenizer).
+void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents, bool lower_case);
+void add_bert_pretokenizer(PreTokenizer& pretokenizer);
+
+}  // namespace limpid

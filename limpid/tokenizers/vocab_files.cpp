@@ -1,0 +1,127 @@
+#include <algorithm>
+
+#include "limpid/checkpoints/quote.h"
+#include "limpid/tokenizers/tokenizer_files.h"
+#include "limpid/tokenizers/wordpiece.h"
+
+namespace limpid {
+
+namespace {
+
+// Lines without their ends; an empty line at the end of the file is none.
+template <class Visit>
+void for_each_line(std::string_view text, const Visit& visit) {
+  for (size_t line = 1; !text.empty(); ++line) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view content = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (content.ends_with('\r')) content.remove_suffix(1);
+    visit(content, line);
+  }
+}
+
+std::string name_or(const std::string& name, const char* fallback) { return name.empty() ? fallback : name; }
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
+  const std::string where = "[tokenizer] vocab.json";
+  const Json vocab = parse_json(read_file(folder / "vocab.json"), where);
+  LIMPID_CHECK(vocab.is_object(), FormatError, where, ": is ", json_kind(vocab), ", expected an object of token: id");
+  NamedTokens tokens(where);
+  for (const auto& [name, id] : vocab.items()) {
+    LIMPID_CHECK(id.is_number_integer(), FormatError, where, ": token ", quote(name), " has ", json_kind(id), " for an id, expected an integer");
+    tokens.insert(name, id.get<int64_t>(), vocab.size());
+  }
+  tokens.index();
+
+  std::vector<BpeModel::Rule> rules;
+  const std::string merges = read_file(folder / "merges.txt");
+  for_each_line(merges, [&](std::string_view content, size_t number) {
+    if (content.empty() || (number == 1 && content.starts_with("#version"))) return;
+    const std::string at = concat("[tokenizer] merges.txt:", number);
+    const auto [left, right] = split_merge(content, at);
+    rules.push_back(merge_rule(tokens, left, right, at));
+  });
+
+  PipelineParts parts;
+  const TokenizerConfig config = read_tokenizer_config(folder);
+  add_gpt2_pretokenizer(parts.pretokenizer, config.add_prefix_space.value_or(false));
+  std::vector<AddedToken> added;
+  for (const std::string& name : {config.bos, config.eos, config.pad, config.unk, config.cls, config.sep, config.mask,
+                                  std::string("<|endoftext|>")}) {
+    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
+    if (id < 0 || std::any_of(added.begin(), added.end(), [&](auto& token) { return token.id == id; })) continue;
+    AddedToken token;
+    token.content = name;
+    token.id = id;
+    token.special = true;
+    token.lstrip = name == config.mask;   // RoBERTa's <mask> takes the space before it
+    added.push_back(std::move(token));
+  }
+  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
+    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
+    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
+  };
+  parts.bos = id_of(name_or(config.bos, "<|endoftext|>"));
+  parts.eos = id_of(name_or(config.eos, "<|endoftext|>"));
+  parts.pad = id_of(config.pad);
+  parts.chat_template = config.chat_template;
+  const auto cls = id_of(config.cls), sep = id_of(config.sep);
+  if (cls && sep) {   // RoBERTa
+    parts.prefix = {*cls};
+    parts.suffix = {*sep};
+  } else if (config.add_bos.value_or(false) && parts.bos) {   // OPT
+    parts.prefix = {*parts.bos};
+  }
+  const std::vector<std::string> bytes = byte_level_bytes(tokens, added);
+  BpeModel::Options options;
+  options.bytes = true;
+  parts.model = std::make_unique<BpeModel>(bytes, rules, options);
+  parts.tokens = token_table(bytes, added);
+  parts.raw_added = AddedTokens(std::move(added));
+  return std::make_shared<PipelineTokenizer>(std::move(parts));
+}
+
+std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder) {
+  const std::string where = "[tokenizer] vocab.txt", file = read_file(folder / "vocab.txt");
+  NamedTokens tokens(where);
+  const size_t lines = size_t(std::count(file.begin(), file.end(), '\n')) + 1;
+  for_each_line(file, [&](std::string_view name, size_t number) {
+    LIMPID_CHECK(!name.empty(), FormatError, where, ":", number, ": the line is empty, expected a token");
+    tokens.insert(std::string(name), int64_t(number) - 1, lines);
+  });
+  LIMPID_CHECK(tokens.size() > 0, FormatError, where, ": holds no tokens");
+  tokens.index();
+
+  const TokenizerConfig config = read_tokenizer_config(folder);
+  PipelineParts parts;
+  const bool lower = config.lower_case.value_or(true);
+  add_bert_normalizer(parts.normalizer, true, config.space_ideographs.value_or(true), config.strip_accents.value_or(lower), lower);
+  add_bert_pretokenizer(parts.pretokenizer);
+  std::vector<AddedToken> added;
+  const auto special = [&](const std::string& name) {
+    AddedToken token;
+    token.content = name;
+    token.id = tokens.require(name, "special token");
+    token.special = true;
+    added.push_back(token);
+    return token.id;
+  };
+  WordPieceModel::Options options;
+  options.unknown = special(name_or(config.unk, "[UNK]"));
+  parts.prefix = {special(name_or(config.cls, "[CLS]"))};
+  parts.suffix = {special(name_or(config.sep, "[SEP]"))};
+  if (tokens.id_of(name_or(config.pad, "[PAD]")) >= 0) parts.pad = special(name_or(config.pad, "[PAD]"));
+  if (tokens.id_of(name_or(config.mask, "[MASK]")) >= 0) special(name_or(config.mask, "[MASK]"));
+  const std::vector<std::string> bytes = wordpiece_bytes(tokens.names(), "##");
+  parts.model = std::make_unique<WordPieceModel>(bytes, options);
+  parts.tokens = token_table(bytes, added);
+  parts.raw_added = AddedTokens(std::move(added));
+  parts.decode = PipelineParts::Decode::kWordPiece;
+  parts.clean_up = true;
+  parts.dummy_prefix = true;
+  return std::make_shared<PipelineTokenizer>(std::move(parts));
+}
+
+}  // namespace limpid

@@ -1,0 +1,132 @@
+#include "limpid/kernels/dtype.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "limpid/core/error.h"
+#include "limpid/core/half.h"
+#include "limpid/kernels/blocks.h"
+#include "limpid/kernels/quantize.h"
+
+namespace limpid {
+namespace {
+
+/// A block under construction: bytes, halves and runs appended in file order.
+struct Bytes {
+  std::string data;
+  Bytes& byte(int value, size_t times = 1) {
+    data.append(times, char(value));
+    return *this;
+  }
+  Bytes& half(float value) {
+    const uint16_t bits = float_to_f16(value);
+    return byte(bits & 255).byte(bits >> 8);
+  }
+  std::vector<float> as(DType type) const {
+    EXPECT_EQ(data.size() % info(type).block_bytes, 0u);
+    std::vector<float> out(data.size() / info(type).block_bytes * info(type).block_elements);
+    dequantize(type, data.data(), out.size(), out.data());
+    return out;
+  }
+};
+
+TEST(DType, KnowsNamesAndSizes) {
+  EXPECT_STREQ(info(DType::IQ4_XS).name, "IQ4_XS");
+  EXPECT_EQ(byte_size(DType::F32, 3), 12u);
+  EXPECT_EQ(byte_size(DType::Q4_1, 64), 40u);
+  EXPECT_EQ(byte_size(DType::Q6_K, 256), 210u);
+  EXPECT_FALSE(is_quantised(DType::BF16));
+  EXPECT_TRUE(is_quantised(DType::Q8_0));
+}
+
+TEST(DType, RefusesBrokenBlocksIntegersAndSizesBeyondMemory) {
+  float out[32];
+  EXPECT_THROW(byte_size(DType::Q4_0, 33), ShapeError);
+  EXPECT_THROW(byte_size(DType::F64, SIZE_MAX / 2), ShapeError);
+  EXPECT_THROW(dequantize(DType::Q4_0, out, 31, out), ShapeError);
+  EXPECT_THROW(dequantize(DType::I32, out, 1, out), ShapeError);
+  EXPECT_THROW(info(DType(200)), ShapeError);
+}
+
+TEST(Dequantize, ReadsPlainTypes) {
+  const double doubles[] = {1.5, -2.0};
+  const uint16_t halves[] = {0x3c00, 0xc000}, brains[] = {0x3f80, 0xc000};  // 1, -2 in both
+  float out[2];
+  dequantize(DType::F64, doubles, 2, out);
+  EXPECT_EQ(out[0], 1.5f);
+  dequantize(DType::F16, halves, 2, out);
+  EXPECT_EQ(out[1], -2.0f);
+  dequantize(DType::BF16, brains, 2, out);
+  EXPECT_EQ(out[0], 1.0f);
+  EXPECT_EQ(out[1], -2.0f);
+}
+
+TEST(Dequantize, FourBitBlocksHoldLowNibblesFirst) {
+  const auto q4_0 = Bytes().half(2).byte(0x9f).byte(0x08, 15).as(DType::Q4_0);
+  EXPECT_EQ(q4_0[0], 14.0f);   // (15 - 8) * 2
+  EXPECT_EQ(q4_0[16], 2.0f);   // (9 - 8) * 2
+  EXPECT_EQ(q4_0[1], 0.0f);
+  EXPECT_EQ(q4_0[17], -16.0f);
+  const auto q4_1 = Bytes().half(2).half(-1).byte(0x9f).byte(0, 15).as(DType::Q4_1);
+  EXPECT_EQ(q4_1[0], 29.0f);
+  EXPECT_EQ(q4_1[16], 17.0f);
+  EXPECT_EQ(q4_1[31], -1.0f);
+  const auto iq4_nl = Bytes().half(0.5f).byte(0xf0).byte(0x88, 15).as(DType::IQ4_NL);
+  EXPECT_EQ(iq4_nl[0], -63.5f);
+  EXPECT_EQ(iq4_nl[16], 56.5f);
+  EXPECT_EQ(iq4_nl[5], 0.5f);
+}
+
+TEST(Dequantize, FiveBitBlocksTakeTheirFifthBitByElement) {
+  const auto q5_0 = Bytes().half(1).byte(0x01).byte(0).byte(0x02).byte(0).byte(0x21, 16).as(DType::Q5_0);
+  EXPECT_EQ(q5_0[0], 1.0f);     // 1 + 16 - 16
+  EXPECT_EQ(q5_0[1], -15.0f);
+  EXPECT_EQ(q5_0[17], 2.0f);    // 2 + 16 - 16
+  EXPECT_EQ(q5_0[16], -14.0f);
+  const auto q5_1 = Bytes().half(1).half(0.5f).byte(0).byte(0).byte(0).byte(0x80).byte(0x21, 16).as(DType::Q5_1);
+  EXPECT_EQ(q5_1[31], 18.5f);
+  EXPECT_EQ(q5_1[0], 1.5f);
+}
+
+TEST(Dequantize, SixBitSuperBlocksCombineNibblesAndPairs) {
+  Bytes block;  // ql[128], qh[64], scales[16], d
+  block.byte(0x21, 128).byte(0xe4, 64);            // pairs 0, 1, 2, 3 for the four quarters
+  for (int i = 0; i < 16; ++i) block.byte(i == 15 ? -2 : 1);
+  const auto q6_k = block.half(1).as(DType::Q6_K);
+  EXPECT_EQ(q6_k[0], -31.0f);     // 1 | 0 << 4
+  EXPECT_EQ(q6_k[32], -15.0f);    // 1 | 1 << 4
+  EXPECT_EQ(q6_k[64], 2.0f);      // 2 | 2 << 4
+  EXPECT_EQ(q6_k[96], 18.0f);     // 2 | 3 << 4
+  EXPECT_EQ(q6_k[255], -36.0f);   // the last sixteen count -2 times
+}
+
+TEST(Dequantize, SuperBlocksSpreadSixBitScales) {
+  Bytes block;  // d, dmin, scales[12], qs[128]
+  block.half(1).half(2);
+  block.byte(0xc1).byte(0, 3).byte(0x43).byte(0, 3).byte(0x52).byte(0, 3);  // group 0: 1 and 3; group 4: 2|3<<4, 5|1<<4
+  const auto q4_k = block.byte(0x21, 128).as(DType::Q4_K);
+  EXPECT_EQ(q4_k[0], 1.0f * 1 - 2 * 3);
+  EXPECT_EQ(q4_k[4 * 32], 50.0f * 1 - 2 * 21);
+  EXPECT_EQ(q4_k[32], 0.0f);
+}
+
+TEST(QuantizeQ8, RoundsToTheNearestOf255Steps) {
+  std::vector<float> x(64, 0.0f);
+  x[0] = 127.0f;
+  x[1] = -63.4f;
+  x[2] = 1.5f;
+  std::vector<uint8_t> blocks(byte_size(DType::Q8_0, x.size()));
+  kernels::quantize_q8_0(x.data(), x.size(), blocks.data());
+  std::vector<float> back(x.size());
+  dequantize(DType::Q8_0, blocks.data(), back.size(), back.data());
+  EXPECT_EQ(back[0], 127.0f);
+  EXPECT_EQ(back[1], -63.0f);
+  EXPECT_EQ(back[2], 2.0f);
+  EXPECT_EQ(back[63], 0.0f);   // a block of zeros has scale zero, not 0 / 0
+  EXPECT_THROW(kernels::quantize_q8_0(x.data(), 33, blocks.data()), ShapeError);
+}
+
+}  // namespace
+}  // namespace limpid

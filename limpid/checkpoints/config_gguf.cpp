@@ -132,7 +132,7 @@ ModelConfig config_from_gguf(const GgufFile& file) {
                                    name == "bert" ? 1e-12 : name == "gemma3" ? 1e-6 : 1e-5);
   config.activation = name == "llama" ? "silu" : name == "gpt2" ? "gelu_new" : name == "gemma3" ? "gelu_pytorch_tanh"
                       : name == "bert" ? "gelu" : "";
-  config.tie_word_embeddings = !file.find("output.weight");
+  config.tie_word_embeddings = file.find("token_embd.weight") && !file.find("output.weight");
   config.attention_bias = file.find("blk.0.attn_q.bias") || file.find("blk.0.attn_qkv.bias");
   config.mlp_bias = file.find("blk.0.ffn_up.bias") != nullptr;
   if (name.starts_with("gemma")) config.embedding_scale = std::sqrt(double(config.hidden_size));

@@ -5,15 +5,20 @@
 
 namespace limpid {
 
-/// Text from a file, fit for one line of an error: in quotes, control bytes as \xNN, cut after 80 bytes.
-inline std::string quote(std::string_view text) {
+/// Text from a file, fit for a terminal: control bytes become \xNN, so that a name cannot break the line or colour it.
+inline std::string printable(std::string_view text) {
   static const char* hex = "0123456789abcdef";
-  std::string out = "\"";
-  for (unsigned char byte : text.substr(0, 80)) {
+  std::string out;
+  for (unsigned char byte : text) {
     if (byte < 0x20 || byte == 0x7f) ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
     else out += char(byte);
   }
-  return out += text.size() > 80 ? "…\"" : "\"";
+  return out;
+}
+
+/// The same for one line of an error: in quotes, cut after 80 bytes.
+inline std::string quote(std::string_view text) {
+  return "\"" + printable(text.substr(0, 80)) + (text.size() > 80 ? "…\"" : "\"");
 }
 
 }  // namespace limpid

@@ -212,7 +212,6 @@ TEST(Config, ReadsGgufMetadata) {
   EXPECT_EQ(config.layer_types[5], LayerType::kFull);
   EXPECT_EQ(config.layer_types[11], LayerType::kFull);
   EXPECT_EQ(config.eos_ids, (std::vector<int64_t>{1, 106}));
-  EXPECT_TRUE(config.tie_word_embeddings);
   EXPECT_EQ(config.attention_scale, 0.25);
 }
 

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "limpid/core/files.h"
+#include "limpid/core/json.h"
+
+/// Explains a file or folder to a person (`limpid inspect`) or to a program (`limpid inspect --json`).
+namespace limpid {
+
+/// What a path holds. `kind` is one of
+///   "safetensors"   path, bytes, parameters, types, tensors, metadata
+///   "detoxifier"    a safetensors file with the metadata key `limpid` (design: Detoxifiers): the same and `detoxifier`, that
+///                   JSON; each entry of its `needs` gets `state`: "found", "missing" or "has another hash"
+///   "gguf"          path, bytes, parameters, types, tensors, config, tokenizer, metadata (lists as their lengths)
+///   "folder"        a Hugging Face folder: path, bytes, parameters, types, tensors, config, tokenizer
+///   "adapter"       a PEFT folder: path, adapter (adapter_config.json), tensors
+///   "jsonl"         path, bytes, rows, keys (name, rows that have it, kinds of value)
+///   "json"          path, bytes, keys
+/// `types` counts tensors and bytes for each element type. `config` is the part of ModelConfig that is filled.
+/// @throws FormatError, IoError for what is none of these, or is damaged.
+Json inspect_json(const fs::path& path);
+
+/// The same in sentences and tables; tensors that differ only in the layer number share a line. Of
+/// rows of text only keys and kinds are shown.
+std::string inspect(const fs::path& path);
+
+}  // namespace limpid

@@ -1,0 +1,119 @@
+#include "limpid/metrics/perplexity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+
+namespace limpid {
+namespace {
+
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+
+double share(size_t part, size_t whole) { return whole == 0 ? kUndefined : double(part) / double(whole); }
+
+}  // namespace
+
+JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids, std::span<const double> full_nlls,
+                                      std::span<const TokenId> prompt_ids, std::span<const double> prompt_nlls,
+                                      size_t first_continuation_token, bool empty) {
+  const auto fits = [](size_t tokens, size_t nlls) { return nlls == (tokens == 0 ? 0 : tokens - 1); };
+  LIMPID_CHECK(fits(full_ids.size(), full_nlls.size()) && fits(prompt_ids.size(), prompt_nlls.size()), ShapeError,
+               "[perplexity] ", full_nlls.size(), " and ", prompt_nlls.size(), " NLLs for ", full_ids.size(), " and ",
+               prompt_ids.size(), " tokens, expected one fewer than tokens");
+  LIMPID_CHECK(first_continuation_token <= full_ids.size(), ShapeError, "[perplexity] the continuation begins at token ",
+               first_continuation_token, " of ", full_ids.size());
+  JudgedContinuation one;
+  one.prompt = prompt;
+  one.full_tokens = int64_t(full_ids.size());
+  one.prompt_tokens = int64_t(prompt_ids.size());
+  one.full_nll = mean(full_nlls);        // NaN for fewer than two tokens
+  one.prompt_nll = mean(prompt_nlls);
+  for (size_t token = std::max<size_t>(first_continuation_token, 1); token < full_ids.size(); ++token) {
+    one.continuation_nll += full_nlls[token - 1];
+    ++one.continuation_tokens;
+  }
+  one.empty = empty;
+  one.merged = full_ids.size() < prompt_ids.size() || !std::equal(prompt_ids.begin(), prompt_ids.end(), full_ids.begin());
+  return one;
+}
+
+size_t first_continuation_token(std::span<const size_t> first_bytes, size_t boundary) {
+  return size_t(std::lower_bound(first_bytes.begin(), first_bytes.end(), boundary) - first_bytes.begin());
+}
+
+double compatible_perplexity(const JudgedContinuation& one) {
+  const double full = one.full_nll * double(one.full_tokens - 1), prompt = one.prompt_nll * double(one.prompt_tokens - 1);
+  return std::exp((full - prompt) / double(one.full_tokens - one.prompt_tokens));
+}
+
+bool is_kept(double compatible) { return compatible < kMaxKeptPerplexity; }   // false for NaN
+
+PromptNll nll_by_prompt(std::span<const JudgedContinuation> judged) {
+  std::map<size_t, std::pair<double, int64_t>> sums;
+  for (const JudgedContinuation& one : judged) {
+    auto& [nll, tokens] = sums[one.prompt];
+    nll += one.continuation_nll;
+    tokens += one.continuation_tokens;
+  }
+  PromptNll result;
+  for (const auto& [prompt, sum] : sums) {
+    result.nll.push_back(sum.first);
+    result.tokens.push_back(double(sum.second));
+  }
+  return result;
+}
+
+PerplexityReport measure_perplexity(std::span<const JudgedContinuation> judged, const BootstrapOptions& options) {
+  PerplexityReport report{};
+  double kept_sum = 0, nll = 0;
+  size_t kept = 0, empty = 0;
+  std::vector<double> samples;
+  std::set<size_t> one_token;
+  for (const JudgedContinuation& one : judged) {
+    if (const double value = compatible_perplexity(one); is_kept(value)) kept_sum += value, ++kept;
+    empty += one.empty;
+    report.merged_boundaries += one.merged;
+    report.same_length += one.full_tokens == one.prompt_tokens;
+    if (one.prompt_tokens == 1) one_token.insert(one.prompt);
+    if (one.continuation_tokens == 0) continue;
+    nll += one.continuation_nll;
+    report.scored_tokens += one.continuation_tokens;
+    samples.push_back(std::exp(one.continuation_nll / double(one.continuation_tokens)));
+  }
+  report.compatible_ppl = kept == 0 ? kUndefined : kept_sum / double(kept);
+  report.dropped = judged.size() - kept;
+  report.dropped_share = share(report.dropped, judged.size());
+  report.empty_share = share(empty, judged.size());
+  report.one_token_prompts = one_token.size();
+  report.ppl = report.scored_tokens == 0 ? kUndefined : std::exp(nll / double(report.scored_tokens));
+  std::sort(samples.begin(), samples.end());
+  report.median_sample_ppl = percentile(samples, 50);
+  const PromptNll by_prompt = nll_by_prompt(judged);
+  report.ppl_bootstrap_95 = bootstrap_interval(
+      by_prompt.nll.size(),
+      [&](std::span<const uint32_t> drawn) {
+        double nlls = 0, tokens = 0;
+        for (uint32_t i : drawn) nlls += by_prompt.nll[i], tokens += by_prompt.tokens[i];
+        return std::exp(nlls / tokens);
+      },
+      options);
+  return report;
+}
+
+Json to_json(const PerplexityReport& report) {
+  return {{"compatible_ppl", number_or_null(report.compatible_ppl)},
+          {"dropped", report.dropped},
+          {"dropped_share", number_or_null(report.dropped_share)},
+          {"ppl", number_or_null(report.ppl)},
+          {"ppl_bootstrap_95", to_json(report.ppl_bootstrap_95)},
+          {"median_sample_ppl", number_or_null(report.median_sample_ppl)},
+          {"scored_tokens", report.scored_tokens},
+          {"empty_share", number_or_null(report.empty_share)},
+          {"one_token_prompts", report.one_token_prompts},
+          {"merged_boundaries", report.merged_boundaries},
+          {"same_length", report.same_length}};
+}
+
+}  // namespace limpid

@@ -1,0 +1,67 @@
+#include <cmath>
+#include <iostream>
+#include <sstream>
+
+#include "apps/engine/commands.h"
+#include "apps/engine/common.h"
+#include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/log.h"
+#include "limpid/decoding/judge.h"
+
+namespace limpid::apps {
+namespace {
+
+std::vector<TokenIds> read_documents(const PerplexityOptions& options, const Model& model) {
+  std::vector<TokenIds> documents;
+  if (options.file.ends_with(".jsonl")) {
+    for_each_jsonl(options.file, [&](const Json& row, size_t line) {
+      const std::string source = concat(options.file, ":", line);
+      if (row.contains("ids")) documents.push_back(require<TokenIds>(row, "ids", source));
+      else documents.push_back(tokenizer_of(model).encode(require<std::string>(row, "text", source), true));
+    });
+  } else {
+    std::istringstream lines(read_file(options.file));
+    for (std::string line; std::getline(lines, line);)
+      if (!line.empty()) documents.push_back(tokenizer_of(model).encode(line, true));
+  }
+  LIMPID_CHECK(!documents.empty(), FormatError, options.file, ": has no documents");
+  return documents;
+}
+
+}  // namespace
+
+int run_perplexity(const PerplexityOptions& options) {
+  const auto model = open_model_for(options);
+  const std::vector<TokenIds> documents = read_documents(options, *model);
+  Progress progress("perplexity", documents.size(), "documents");
+  std::vector<float> nll;
+  std::vector<int32_t> best;
+  double sum = 0.0;
+  for (size_t d = 0; d < documents.size(); ++d) {
+    throw_if_interrupted();
+    TokenIds ids = documents[d];
+    if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit) ids.resize(size_t(limit));
+    const TokenLikelihoods result = likelihoods(*model, ids);
+    for (double value : result.nll) {
+      sum += value;
+      nll.push_back(float(value));
+    }
+    best.insert(best.end(), result.best.begin(), result.best.end());
+    progress.update(d + 1);
+  }
+  LIMPID_CHECK(!nll.empty(), ConfigError, options.file, ": no document has two tokens");
+  const double perplexity = std::exp(sum / double(nll.size()));
+  const double seconds = progress.seconds();
+  progress.finish();
+  if (!options.output.empty()) {
+    const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
+    write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)}, {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
+  }
+  const Json report = {{"model", options.model}, {"precision", options.precision}, {"documents", documents.size()}, {"tokens", nll.size()},
+                       {"perplexity", perplexity}, {"tokens_per_second", double(nll.size()) / seconds}};
+  if (options.json) std::cout << to_text(report, 1) << '\n';
+  else std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.size() << " documents\n";
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "limpid/models/model.h"
+
+/// Negative log-likelihoods of given tokens: perplexity and judges.
+namespace limpid {
+
+/// For each position but the first: -log p(ids[i] | ids[< i]), nats; and the best token there.
+struct TokenLikelihoods {
+  std::vector<double> nll;        ///< [ids.size() - 1]
+  std::vector<TokenId> best;      ///< [ids.size() - 1]
+};
+
+TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids);
+
+/// Continuations of one prompt: the prompt is read once and its cache reused.
+/// @return for each continuation the nll of each of its tokens. An empty one gives an empty list.
+/// @throws ConfigError for an empty prompt: the first continuation token would have no context.
+std::vector<std::vector<double>> continuation_likelihoods(const Model& model, std::span<const TokenId> prompt,
+                                                          std::span<const TokenIds> continuations);
+
+}  // namespace limpid

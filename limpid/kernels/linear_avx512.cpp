@@ -91,6 +91,7 @@ void bf16_tile(const TileCall& call) {
         for (int r = 0; r < kRows; ++r) {
           const __m512i two = _mm512_set1_epi32(read<int32_t>(x + r * kBF16Record + 4 * pair));
           dot[r] = _mm512_dpbf16_ps(dot[r], as_bf16(w), as_bf16(two));
+          Simd::here(dot[r]);
         }
       }
       if constexpr (kDense) {

@@ -6,6 +6,10 @@
 // over its inputs in a fixed order. How many rows a kernel takes at once changes which sums stand next to each other in
 // registers, never the operations of one sum. So a row has the same bits alone and in any batch.
 
+// Note [Sums side by side]
+// The sums of the rows are independent chains, and the processor is fast only if it meets them in turn. GCC regroups the
+// unrolled code into one long chain after the other; Simd::here marks the place where each step has to stay.
+
 using F = Simd::F;
 using I = Simd::I;
 using B = Simd::B;
@@ -104,6 +108,7 @@ void float_tile(const TileCall& call) {
 #pragma GCC unroll kUnroll
           for (int r = 0; r < kRows; ++r) {
             part[r] = Simd::fma(w[i], Simd::set1(read<float>(x + r * 128 + (4 * g + i) * 4)), part[r]);
+            Simd::here(part[r]);
           }
         }
       }
@@ -137,7 +142,10 @@ void int8_tile(const TileCall& call) {
       for (int g = group * 8 / kGroups; g < (group + 1) * 8 / kGroups; ++g) {
         const B w = code_bytes<kCodes, false>(record, g, matrix);
 #pragma GCC unroll kUnroll
-        for (int r = 0; r < kRows; ++r) dot[r] = Simd::dot_bytes(dot[r], w, x + r * kRecord + 4 * g);
+        for (int r = 0; r < kRows; ++r) {
+          dot[r] = Simd::dot_bytes(dot[r], w, x + r * kRecord + 4 * g);
+          Simd::here(dot[r]);
+        }
       }
       const F scale = load_scales(record + codes_bytes(kCodes) + group * scale_bytes, halves);
 #pragma GCC unroll kUnroll

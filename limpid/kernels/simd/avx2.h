@@ -91,6 +91,9 @@ struct Simd {
     for (int i = 0; i < 16; ++i) at[i] = int8_t(lane[i]);
   }
 
+  static void here(F& v) { asm volatile("" : "+x"(v.a), "+x"(v.b)); }
+  static void here(I& v) { asm volatile("" : "+x"(v.a), "+x"(v.b)); }
+
   static F load_half(const void* at) {
     const __m128i* half = static_cast<const __m128i*>(at);
     return {_mm256_cvtph_ps(_mm_loadu_si128(half)), _mm256_cvtph_ps(_mm_loadu_si128(half + 1))};

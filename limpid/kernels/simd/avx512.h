@@ -57,6 +57,9 @@ struct Simd {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm512_cvtepi32_epi8(v));
   }
 
+  static void here(F& v) { asm volatile("" : "+v"(v)); }
+  static void here(I& v) { asm volatile("" : "+v"(v)); }
+
   static F load_half(const void* at) { return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(static_cast<const __m256i*>(at))); }
   static B load_bytes(const void* at) { return _mm512_loadu_si512(at); }
   static B low_nibbles(B v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }

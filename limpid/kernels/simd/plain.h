@@ -73,6 +73,9 @@ struct Simd {
     for (int i = 0; i < 16; ++i) at[i] = int8_t(a.v[i]);
   }
 
+  static void here(F&) {}  ///< the compiler must not move the value's computation across other such marks
+  static void here(I&) {}
+
   static F load_half(const void* at) {  ///< 16 float16
     uint16_t bits[16];
     std::memcpy(bits, at, sizeof bits);

@@ -1,0 +1,118 @@
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/kernels/cpu.h"
+#include "limpid/kernels/linear.h"
+#include "limpid/kernels/ops.h"
+#include "limpid/kernels/thread_pool.h"
+#include "tests/kernels/random_tensor.h"
+
+/// Kernels at the shapes of real models. Run on a quiet machine, for example
+///   kernels_benchmark --benchmark_filter=Smol --benchmark_repetitions=5 --benchmark_report_aggregates_only
+namespace limpid::kernels {
+namespace {
+
+using Matrix = std::shared_ptr<const PackedMatrix>;
+
+Matrix random_matrix(DType type, size_t out, size_t in, uint64_t seed) {
+  return PackedMatrix::pack(random_tensor(type, out, in, seed).view);
+}
+
+const char* name(Precision precision) {
+  return precision == Precision::Exact ? "exact" : precision == Precision::BF16 ? "bf16" : "int8";
+}
+
+void report(benchmark::State& state, double bytes, double operations) {
+  using benchmark::Counter;
+  state.counters["GB/s"] = Counter(bytes * 1e-9, Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] = Counter(operations * 1e-9, Counter::kIsIterationInvariantRate);
+}
+
+/// All matrices of SmolLM2-135M for one step: 30 layers of Q4_1 and the Q8_0 head, from memory, not from a cache.
+struct SmolStep {
+  static constexpr size_t kLayers = 30, kWidth = 576, kKeys = 192, kInner = 1536, kVocabulary = 49152;
+  struct Layer { Matrix q, k, v, o, gate, up, down; };
+  std::vector<Layer> layers;
+  Matrix head;
+  size_t bytes = 0, weights = 0;
+
+  SmolStep() {
+    for (size_t i = 0; i < kLayers; ++i) {
+      const auto make = [&](size_t out, size_t in) { return random_matrix(DType::Q4_1, out, in, i); };
+      layers.push_back({make(kWidth, kWidth), make(kKeys, kWidth), make(kKeys, kWidth), make(kWidth, kWidth),
+                        make(kInner, kWidth), make(kInner, kWidth), make(kWidth, kInner)});
+      for (const Matrix& m : {layers[i].q, layers[i].k, layers[i].v, layers[i].o, layers[i].gate, layers[i].up, layers[i].down}) {
+        bytes += m->bytes();
+        weights += m->out() * m->in();
+      }
+    }
+    head = random_matrix(DType::Q8_0, kVocabulary, kWidth, 99);
+  }
+
+  void run(const float* x, float* y, size_t rows, size_t head_rows, Precision precision) const {
+    float *q = y, *k = q + rows * kWidth, *v = k + rows * kKeys, *gate = v + rows * kKeys, *up = gate + rows * kInner;
+    for (const Layer& layer : layers) {
+      const LinearOutput qkv[] = {{layer.q.get(), nullptr, q, kWidth}, {layer.k.get(), nullptr, k, kKeys}, {layer.v.get(), nullptr, v, kKeys}};
+      linear_many(qkv, 3, x, rows, kWidth, precision);
+      linear(*layer.o, x, rows, kWidth, nullptr, q, kWidth, precision);
+      const LinearOutput gate_up[] = {{layer.gate.get(), nullptr, gate, kInner}, {layer.up.get(), nullptr, up, kInner}};
+      linear_many(gate_up, 2, x, rows, kWidth, precision);
+      linear(*layer.down, up, rows, kInner, nullptr, q, kWidth, precision);
+    }
+    if (head_rows) linear(*head, x, head_rows, kWidth, nullptr, up + rows * kInner, kVocabulary, precision);
+  }
+};
+
+void BM_SmolStep(benchmark::State& state, size_t rows, size_t head_rows, Precision precision) {
+  static const SmolStep step;
+  const auto x = random_floats(rows * SmolStep::kInner, 1);
+  std::vector<float> y(rows * (576 + 2 * 192 + 2 * 1536) + head_rows * SmolStep::kVocabulary);
+  for (auto _ : state) step.run(x.data(), y.data(), rows, head_rows, precision);
+  const size_t head_weights = step.head->out() * step.head->in();
+  report(state, double(step.bytes + (head_rows ? step.head->bytes() : 0)), 2.0 * double(step.weights * rows + head_weights * head_rows));
+  state.counters["tokens/s"] = benchmark::Counter(double(rows), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void BM_Linear(benchmark::State& state, DType type, size_t out, size_t in, size_t rows, Precision precision) {
+  // Enough copies that each comes from memory.
+  std::vector<Matrix> copies;
+  for (size_t bytes = 0; bytes < (size_t(100) << 20); bytes += copies.back()->bytes()) copies.push_back(random_matrix(type, out, in, 1));
+  const auto x = random_floats(rows * in, 2);
+  std::vector<float> y(rows * out);
+  size_t next = 0;
+  for (auto _ : state) linear(*copies[next++ % copies.size()], x.data(), rows, in, nullptr, y.data(), out, precision);
+  report(state, double(copies[0]->bytes()), 2.0 * double(out * in * rows));
+}
+
+void BM_ParallelFor(benchmark::State& state) {
+  for (auto _ : state) parallel_for(size_t(state.range(0)), [](size_t task) { benchmark::DoNotOptimize(task); });
+}
+BENCHMARK(BM_ParallelFor)->Arg(2)->Arg(32)->UseRealTime();
+
+void register_all() {
+  using benchmark::RegisterBenchmark;
+  for (Precision precision : {Precision::Int8, Precision::BF16, Precision::Exact}) {
+    for (size_t rows : {1, 8, 25, 256}) {
+      const std::string what = std::string(name(precision)) + "/" + std::to_string(rows);
+      RegisterBenchmark(("Smol/" + what).c_str(), BM_SmolStep, rows, rows == 256 ? 1 : rows, precision)
+          ->UseRealTime()->Unit(benchmark::kMillisecond);
+      for (DType type : {DType::Q4_1, DType::Q8_0, DType::Q4_K, DType::Q6_K, DType::BF16, DType::F32}) {
+        RegisterBenchmark((std::string("Linear4096/") + info(type).name + "/" + what).c_str(), BM_Linear, type, 4096, 4096, rows, precision)
+            ->UseRealTime()->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace limpid::kernels
+
+int main(int argc, char** argv) {
+  limpid::kernels::register_all();
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -3,6 +3,7 @@
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/tokenizer_files.h"
+#include "limpid/tokenizers/sentencepiece_parts.h"
 #include "limpid/tokenizers/unicode.h"
 #include "limpid/tokenizers/wordpiece.h"
 
@@ -10,13 +11,10 @@ namespace limpid {
 
 namespace {
 
-// tokenizer.ggml.token_type, as in gguf-py's TokenType.
-enum TokenType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
-
 std::string where_of(const GgufFile& file) { return "[tokenizer] " + file.source(); }
 
 std::vector<int64_t> token_types(const GgufFile& file, size_t count) {
-  if (!file.has("tokenizer.ggml.token_type")) return std::vector<int64_t>(count, kNormal);
+  if (!file.has("tokenizer.ggml.token_type")) return std::vector<int64_t>(count, kNormalToken);
   const std::vector<int64_t>& types = file.integers("tokenizer.ggml.token_type");
   LIMPID_CHECK(types.size() == count, FormatError, where_of(file), ": tokenizer.ggml.token_type has ", types.size(),
                " entries, tokenizer.ggml.tokens ", count);
@@ -48,11 +46,11 @@ void read_specials(const GgufFile& file, size_t count, bool adds_bos, bool adds_
 std::vector<AddedToken> added_of(const std::vector<std::string_view>& names, const std::vector<int64_t>& types) {
   std::vector<AddedToken> added;
   for (size_t id = 0; id < names.size(); ++id) {
-    if (types[id] != kControl && types[id] != kUserDefined && types[id] != kUnknown) continue;
+    if (types[id] != kControlToken && types[id] != kUserDefinedToken && types[id] != kUnknownToken) continue;
     AddedToken token;
     token.content = std::string(names[id]);
     token.id = TokenId(id);
-    token.special = types[id] != kUserDefined;
+    token.special = types[id] != kUserDefinedToken;
     added.push_back(std::move(token));
   }
   return added;
@@ -71,7 +69,7 @@ constexpr std::string_view kQwen2Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 /// What tokenizer.ggml.pre says about splitting. @throws ConfigError for a name that is not known.
-struct PreSettings { bool ignore_merges = false, adds_bos = false, nfc = false; };
+struct PreSettings { bool ignore_merges = false, adds_bos = false; };
 PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::string& where) {
   using Stage = SplitStage;
   if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2") {
@@ -91,7 +89,7 @@ PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::stri
   if (name == "qwen2") {
     pre.add_split(regex_stage(kQwen2Split));
     pre.add_byte_letters();
-    return {false, false, true};
+    return {};   // Qwen2 normalises to NFC in its tokenizer.json; a GGUF file does not ask for it
   }
   if (name == "falcon") {
     pre.add_split({Stage::Pattern::kPunctuation, Stage::Behavior::kContiguous});
@@ -141,9 +139,68 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
   options.bytes = true;
   options.ignore_merges = pre.ignore_merges;
   parts.model = std::make_unique<BpeModel>(bytes, rules, options);
-  if (pre.nfc) parts.normalizer.add(Normalizer::Kind::kNfc);
   parts.tokens = token_table(bytes, added);
   parts.raw_added = AddedTokens(added);
+  return std::make_shared<PipelineTokenizer>(std::move(parts));
+}
+
+std::shared_ptr<const Tokenizer> read_sentencepiece(const GgufFile& file) {
+  const std::string where = where_of(file);
+  const auto& names = token_names(file);
+  const std::vector<int64_t> types = token_types(file, names.size());
+  const std::vector<double>& scores = file.numbers("tokenizer.ggml.scores");
+  LIMPID_CHECK(scores.size() == names.size(), FormatError, where, ": tokenizer.ggml.scores has ", scores.size(),
+               " entries, tokenizer.ggml.tokens ", names.size());
+  SentencePieceParts pieces;
+  pieces.where = where;
+  pieces.scores = scores;
+  for (size_t id = 0; id < names.size(); ++id) pieces.add(names[id], types[id]);
+  PipelineParts parts;
+  read_specials(file, names.size(), true, false, parts);
+  pieces.unknown = special_id(file, "tokenizer.ggml.unknown_token_id", names.size());
+  pieces.add_space_prefix = file.boolean_or("tokenizer.ggml.add_space_prefix", true);
+  return make_sentencepiece(std::move(pieces), std::move(parts));
+}
+
+// Words are marked with U+2581 where vocab.txt marks continuations with ##; special tokens are as they are.
+std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
+  const std::string where = where_of(file);
+  const auto& names = token_names(file);
+  const std::vector<int64_t> types = token_types(file, names.size());
+  PipelineParts parts;
+  read_specials(file, names.size(), false, false, parts);
+  std::vector<AddedToken> added = added_of(names, types);
+  std::vector<std::string> bytes(names.size());
+  for (size_t id = 0; id < names.size(); ++id) {
+    if (types[id] == kControlToken || types[id] == kUnknownToken || types[id] == kUserDefinedToken) continue;
+    bytes[id] = names[id].starts_with(kWordMark) ? concat(" ", names[id].substr(kWordMark.size())) : std::string(names[id]);
+    // The converter leaves [unused1] and its like unmarked; no text reaches them either way.
+  }
+  const auto id_of = [&](const char* key, const char* older, const char* name) {
+    if (const auto id = special_id(file, key, names.size())) return *id;
+    if (const auto id = special_id(file, older, names.size())) return *id;
+    for (const AddedToken& token : added)
+      if (token.content == name) return token.id;
+    throw FormatError(concat(where, ": ", key, " is missing, and there is no token ", name));
+  };
+  WordPieceModel::Options options;
+  options.unknown = id_of("tokenizer.ggml.unknown_token_id", "tokenizer.ggml.unknown_token_id", "[UNK]");
+  const TokenId cls = id_of("tokenizer.ggml.cls_token_id", "tokenizer.ggml.bos_token_id", "[CLS]");
+  // "seperator" is how the key was spelt for long.
+  const TokenId sep = id_of("tokenizer.ggml.separator_token_id", "tokenizer.ggml.seperator_token_id", "[SEP]");
+  if (file.boolean_or("tokenizer.ggml.add_bos_token", true)) parts.prefix = {cls};
+  if (file.boolean_or("tokenizer.ggml.add_eos_token", true)) parts.suffix = {sep};
+  // A vocabulary with an upper-case word start was made for cased text.
+  bool cased = false;
+  for (const std::string& word : bytes) cased = cased || (word.size() > 2 && word[0] == ' ' && word[1] >= 'A' && word[1] <= 'Z');
+  add_bert_normalizer(parts.normalizer, true, true, !cased, !cased);
+  add_bert_pretokenizer(parts.pretokenizer);
+  parts.model = std::make_unique<WordPieceModel>(bytes, options);
+  parts.tokens = token_table(bytes, added);
+  parts.raw_added = AddedTokens(std::move(added));
+  parts.decode = PipelineParts::Decode::kWordPiece;
+  parts.clean_up = true;
+  parts.dummy_prefix = true;
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }
 
@@ -153,6 +210,8 @@ std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file) {
   LIMPID_CHECK(file.has("tokenizer.ggml.model"), ConfigError, where_of(file), ": holds no tokenizer (tokenizer.ggml.model is missing)");
   const std::string model = file.text("tokenizer.ggml.model");
   if (model == "gpt2") return read_bpe(file);
+  if (model == "llama") return read_sentencepiece(file);
+  if (model == "bert") return read_wordpiece(file);
   throw ConfigError(concat(where_of(file), ": tokenizer kind ", quote(model),
                            " (tokenizer.ggml.model) is not supported; supported are gpt2, llama and bert"));
 }

@@ -56,16 +56,16 @@ std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::
   return out;
 }
 
-TokenTable token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added) {
+std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added) {
   std::vector<const AddedToken*> by_id(texts.size(), nullptr);
   for (const AddedToken& token : added) {
     if (size_t(token.id) >= by_id.size()) by_id.resize(size_t(token.id) + 1, nullptr);
     by_id[size_t(token.id)] = &token;
   }
-  TokenTable table(by_id.size());
+  auto table = std::make_shared<TokenTable>(by_id.size());
   for (size_t id = 0; id < by_id.size(); ++id) {
-    if (by_id[id]) table.append(by_id[id]->content, by_id[id]->special);
-    else table.append(texts[id], false);
+    if (by_id[id]) table->append(by_id[id]->content, by_id[id]->special);
+    else table->append(texts[id], false);
   }
   return table;
 }

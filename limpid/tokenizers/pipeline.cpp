@@ -8,8 +8,8 @@
 namespace limpid {
 
 PipelineTokenizer::PipelineTokenizer(PipelineParts parts) : parts_(std::move(parts)) {
-  for (TokenId id = 0; size_t(id) < parts_.tokens.size(); ++id)
-    if (parts_.tokens.special(id) && !parts_.tokens.text(id).empty()) specials_.emplace_back(parts_.tokens.text(id), id);
+  for (TokenId id = 0; size_t(id) < parts_.tokens->size(); ++id)
+    if (parts_.tokens->special(id) && !parts_.tokens->text(id).empty()) specials_.emplace_back(parts_.tokens->text(id), id);
   std::sort(specials_.begin(), specials_.end());
 }
 

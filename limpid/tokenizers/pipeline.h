@@ -8,37 +8,14 @@
 #include "limpid/tokenizers/model.h"
 #include "limpid/tokenizers/normalizer.h"
 #include "limpid/tokenizers/pretokenizer.h"
+#include "limpid/tokenizers/token_table.h"
 #include "limpid/tokenizers/tokenizer.h"
 
 namespace limpid {
 
-/// What each id stands for: bytes in a text, or for a special token its spelling.
-class TokenTable {
- public:
-  explicit TokenTable(size_t size = 0) { start_.reserve(size + 1); }
-  void append(std::string_view text, bool special) {
-    arena_.append(text);
-    start_.push_back(uint32_t(arena_.size()));
-    special_.push_back(special);
-  }
-  size_t size() const { return special_.size(); }
-  bool known(TokenId id) const { return id >= 0 && size_t(id) < size(); }
-  bool special(TokenId id) const { return known(id) && special_[size_t(id)]; }
-  std::string_view text(TokenId id) const {
-    if (!known(id)) return {};
-    return std::string_view(arena_).substr(start_[size_t(id)], start_[size_t(id) + 1] - start_[size_t(id)]);
-  }
-  std::string_view bytes(TokenId id) const { return special(id) ? std::string_view() : text(id); }
-
- private:
-  std::string arena_;
-  std::vector<uint32_t> start_ = {0};
-  std::vector<bool> special_;
-};
-
 /// The parts of a tokenizer, filled in by the readers of the file formats.
 struct PipelineParts {
-  TokenTable tokens;
+  std::shared_ptr<const TokenTable> tokens;
   AddedTokens raw_added;           // looked for in the text as it is
   AddedTokens normalized_added;    // looked for after normalisation
   Normalizer normalizer;
@@ -67,10 +44,10 @@ class PipelineTokenizer final : public Tokenizer {
 
   TokenIds encode(std::string_view text, bool add_special) const override;
   std::string decode(std::span<const TokenId> ids, bool skip_special) const override;
-  size_t vocab_size() const override { return parts_.tokens.size(); }
-  std::string_view token_bytes(TokenId id) const override { return parts_.tokens.bytes(id); }
-  std::string_view token_text(TokenId id) const override { return parts_.tokens.text(id); }
-  bool is_special(TokenId id) const override { return parts_.tokens.special(id); }
+  size_t vocab_size() const override { return parts_.tokens->size(); }
+  std::string_view token_bytes(TokenId id) const override { return parts_.tokens->bytes(id); }
+  std::string_view token_text(TokenId id) const override { return parts_.tokens->text(id); }
+  bool is_special(TokenId id) const override { return parts_.tokens->special(id); }
   std::optional<TokenId> find(std::string_view special_token) const override;
   std::optional<TokenId> bos() const override { return parts_.bos; }
   std::optional<TokenId> eos() const override { return parts_.eos; }

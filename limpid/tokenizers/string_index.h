@@ -38,11 +38,7 @@ class StringIndex {
   }
 
   size_t size() const { return entries_.size(); }
-  size_t longest() const {                      ///< bytes of the longest string
-    size_t most = 0;
-    for (const auto& [text, id] : entries_) most = text.size() > most ? text.size() : most;
-    return most;
-  }
+  const std::vector<std::pair<std::string_view, int32_t>>& entries() const { return entries_; }
 
  private:
   struct Slot {

@@ -42,8 +42,8 @@ class Tokenizer {
 
   /// Encoding in parts, for texts that grow (byte_stream.h). encode_part is encode(text, false) for a text that starts
   /// where another one was cut, or at the very start. safe_cut is an offset b < text.size() such that, whatever text c
-  /// follows, the ids of text + c are those of encode_part(text[:b], at_start) and then encode_part(text[b:] + c, false).
-  /// The largest b known to be safe; 0, which always is, when there is none.
+  /// follows, the ids of text + c are the first ids of text and then encode_part(text[b:] + c, false); that holds for
+  /// the empty c too, which says how many the first are. The largest b known to be safe; 0, always safe, for none.
   virtual TokenIds encode_part(std::string_view text, bool at_start) const { return encode(text, false); }
   virtual size_t safe_cut(std::string_view text, bool at_start) const { return 0; }
 };

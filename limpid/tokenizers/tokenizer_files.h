@@ -54,7 +54,7 @@ BpeModel::Rule merge_rule(const NamedTokens& tokens, std::string_view left, std:
 
 /// Token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);
-TokenTable token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added);
+std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added);
 
 void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space = false);
 /// BERT's normaliser and pre-tokenizer (Devlin et al. 2018, tokenization.py BasicTokenizer).

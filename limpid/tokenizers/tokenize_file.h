@@ -1,0 +1,16 @@
+#pragma once
+
+#include <ostream>
+
+#include "limpid/tokenizers/tokenizer.h"
+
+namespace limpid {
+
+/// Encodes or decodes a jsonl file, one object out for each object in.
+///   encode  {"text"} in, {"text", "ids"} out
+///   decode  {"ids"} in, {"ids", "decoded", "decoded_plain"} out: special tokens shown, and left out
+/// @param add_special  for encoding: the tokenizer's own special tokens around each text
+/// @throws FormatError naming file and line for a row without text or ids, or with an id outside the vocabulary.
+void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode, std::ostream& out);
+
+}  // namespace limpid

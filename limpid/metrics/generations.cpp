@@ -1,31 +1,11 @@
 #include "limpid/metrics/generations.h"
 
-#include <cmath>
 #include <limits>
+
+#include "limpid/checkpoints/json_guard.h"
 
 namespace limpid {
 namespace {
-
-constexpr size_t kMaxNesting = 64;
-
-// The library's JSON values are copied and written recursively: without this check a line of brackets ends the process.
-void check_nesting(std::string_view text, const std::string& source) {
-  size_t depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      LIMPID_CHECK(++depth <= kMaxNesting, FormatError, source, ": JSON is nested deeper than ", kMaxNesting, " levels");
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-}
 
 std::string keys_of(const Json& object) {
   std::string list;
@@ -128,13 +108,7 @@ bool is_utf8(std::string_view text) {
 }
 
 Json parse_json_line(std::string_view line, const std::string& source) {
-  check_nesting(line, source);
-  Json value;
-  try {
-    value = parse_json(line, source);
-  } catch (const Json::out_of_range&) {   // a number beyond double, such as 1e999, is not a parse_error there
-    throw FormatError(concat(source, ": not valid JSON: a number is too large"));
-  }
+  Json value = parse_guarded_json(line, source);
   LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value), ", expected a JSON object per line");
   return value;
 }

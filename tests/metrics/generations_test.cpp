@@ -139,8 +139,7 @@ TEST(ReadGenerations, NamesThePlaceOfEveryFault) {
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"ids\": [1.5]}]}", "\"ids\"[0] is not a token id");
   expect("{\"prompt\": \"A\", \"index\": -1, \"generations\": []}", "\"index\" is");
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"finish_reason\": 1}]}", "\"finish_reason\" is a number");
-  expect(std::string(100000, '['), "nested deeper");
-  expect("{\"a\":" + std::string(100000, '['), "nested deeper");
+  expect("{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}", "nested more than");
 }
 
 TEST(ReadGenerations, RefusesAFileWithoutRowsAndAFileThatIsNotThere) {

@@ -56,6 +56,7 @@ class Gemma3 final : public Model {
                            config_.layer_types[size_t(layer)] == LayerType::kSliding ? config_.sliding_window : 0);
     head_ = config.tie_word_embeddings ? w.tied(embed_tokens_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
+    tables_ = w.tables();
   }
 
  private:

@@ -32,6 +32,7 @@ class Gpt2 final : public Model {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer) h_.emplace_back(w.sub("h." + std::to_string(layer)), config_);
     head_ = config.tie_word_embeddings ? w.tied(wte_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
+    tables_ = w.tables();
   }
 
  private:

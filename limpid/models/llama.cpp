@@ -57,6 +57,7 @@ class Llama final : public Model {
       layers_.emplace_back(w.sub("model.layers." + std::to_string(layer)), config_);
     head_ = config.tie_word_embeddings ? w.tied(embed_tokens_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
+    tables_ = w.tables();
   }
 
  private:

@@ -52,8 +52,13 @@ TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t c
   LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
                shape_text(view.shape), ", the config asks for ", shape_text(expected));
   if (transposed) {
+    std::vector<float> plain;                       // blocks run along the stored rows, which become columns
+    if (is_quantised(view.dtype)) {
+      plain = to_floats(view);
+      view.dtype = DType::F32;
+      view.data = std::as_bytes(std::span(plain));
+    }
     const size_t element = info(view.dtype).block_bytes, R = size_t(rows), C = size_t(columns);
-    LIMPID_CHECK(!is_quantised(view.dtype), ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" is quantised and transposed");
     storage.resize(view.data.size());
     for (size_t r = 0; r < R; ++r)
       for (size_t c = 0; c < C; ++c)
@@ -87,22 +92,41 @@ Tensor float_tensor(const TensorView& view) {
 
 }  // namespace
 
+std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_name, int64_t rows, int64_t columns) const {
+  std::shared_ptr<const nn::PackedMatrix> result;
+  if (const auto given = shared_->options.shared.find(full_name); given != shared_->options.shared.end()) {
+    result = given->second;
+    LIMPID_CHECK(int64_t(result->out()) == rows && int64_t(result->in()) == columns, ShapeError, shared_->checkpoint->source(), ": \"",
+                 full_name, "\" shared by another model has shape [", result->out(), ", ", result->in(), "], the config asks for [", rows,
+                 ", ", columns, "]");
+  } else {
+    std::vector<std::byte> storage;
+    const TensorView view = matrix(full_name, rows, columns, storage);
+    if (shared_->options.eight_bit && !is_quantised(view.dtype) && columns % 32 == 0) {
+      const Tensor values = float_tensor(view);
+      result = nn::PackedMatrix::pack(values.const_data_ptr<float>(), size_t(rows), size_t(columns), DType::Q8_0);
+    } else {
+      result = nn::PackedMatrix::pack(view);
+    }
+  }
+  if (prefix_.empty()) shared_->tables[full_name] = result;
+  return result;
+}
+
 nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, bool bias) const {
-  std::vector<std::byte> storage;
-  const TensorView view = matrix(prefix_ + name + ".weight", out, in, storage);
+  const std::string full_name = prefix_ + name + ".weight";
   Tensor bias_vector;
   if (bias) bias_vector = vector(name + ".bias", out);
-  if (shared_->options.trainable) {
-    return nn::Linear(parameter(prefix_ + name + ".weight", float_tensor(view)), bias_vector, shared_->options.compute);
-  }
-  return nn::Linear(nn::PackedMatrix::pack(view), bias_vector, shared_->options.precision);
+  if (!shared_->options.trainable) return nn::Linear(packed(full_name, out, in), bias_vector, shared_->options.precision);
+  std::vector<std::byte> storage;
+  return nn::Linear(parameter(full_name, float_tensor(matrix(full_name, out, in, storage))), bias_vector, shared_->options.compute);
 }
 
 nn::Embedding Weights::embedding(const std::string& name, int64_t rows, int64_t columns) const {
+  const std::string full_name = prefix_ + name + ".weight";
+  if (!shared_->options.trainable) return nn::Embedding(packed(full_name, rows, columns));
   std::vector<std::byte> storage;
-  const TensorView view = matrix(prefix_ + name + ".weight", rows, columns, storage);
-  if (shared_->options.trainable) return nn::Embedding(parameter(prefix_ + name + ".weight", float_tensor(view)));
-  return nn::Embedding(nn::PackedMatrix::pack(view));
+  return nn::Embedding(parameter(full_name, float_tensor(matrix(full_name, rows, columns, storage))));
 }
 
 nn::Linear Weights::tied(const nn::Embedding& embedding) const {

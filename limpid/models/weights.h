@@ -20,6 +20,9 @@ struct LoadOptions {
   bool trainable = false;                            ///< float32 tensors under autograd instead of packed weights
   torch::ScalarType compute = torch::kFloat32;       ///< of products when trainable; kBFloat16 keeps float32 master weights
   std::optional<int64_t> layers;                     ///< only the first layers of the model
+  bool eight_bit = false;                            ///< round matrices to 8-bit blocks where their width allows (inference)
+  /// Matrices of another model in memory, used instead of the checkpoint's, by full Hugging Face name (inference).
+  std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
 };
 
 /// How a family's tensors lie in a checkpoint, where that differs from plain Hugging Face names and [out, in] order.
@@ -48,6 +51,8 @@ class Weights {
 
   const LoadOptions& options() const { return shared_->options; }
   const std::map<std::string, Tensor>& parameters() const { return shared_->parameters; }
+  /// The matrices outside the blocks (embeddings, a separate output matrix), packed, by full Hugging Face name.
+  const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& tables() const { return shared_->tables; }
 
  private:
   struct Shared {
@@ -55,10 +60,12 @@ class Weights {
     WeightLayout layout;
     LoadOptions options;
     std::map<std::string, Tensor> parameters;
+    std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> tables;
   };
   const TensorView* find(const std::string& full_name) const;
   /// The tensor in Hugging Face order; `storage` keeps the bytes when they had to be rearranged.
   TensorView matrix(const std::string& full_name, int64_t rows, int64_t columns, std::vector<std::byte>& storage) const;
+  std::shared_ptr<const nn::PackedMatrix> packed(const std::string& full_name, int64_t rows, int64_t columns) const;
   Tensor parameter(const std::string& full_name, Tensor value) const;
 
   std::shared_ptr<Shared> shared_;

@@ -1,0 +1,108 @@
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/engine/commands.h"
+#include "limpid/core/log.h"
+#include "limpid/evaluation/scorer.h"
+#include "limpid/metrics/generations.h"
+
+/// `limpid score`: each text of a jsonl file gets its toxicity; rows keep everything else, in their order.
+namespace limpid::apps {
+namespace {
+
+using Row = nlohmann::ordered_json;
+constexpr size_t kTexts = 1024;   // scored together: enough to sort by length, little enough to see output soon
+
+/// Rows read but not yet written, and where the texts in them are.
+struct Chunk {
+  std::vector<Row> rows;
+  std::vector<std::string> texts;
+  std::vector<std::pair<size_t, int64_t>> places;   // row, generation or -1
+};
+
+const Row& text_of(const Row& object, const std::string& field, const std::string& where) {
+  const auto found = object.find(field);
+  LIMPID_CHECK(found != object.end(), FormatError, where, ": \"", field, "\" is missing; expected a text row {\"", field,
+               "\"} or a row of samples {\"prompt\", \"generations\": [{\"text\"}]}");
+  LIMPID_CHECK(found->is_string(), FormatError, where, ": \"", field, "\" is ", found->type_name(), ", expected a string");
+  return *found;
+}
+
+/// Takes the texts of one line into the chunk.
+void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& where) {
+  parse_json_line(line, where);   // its errors name the line, and it refuses absurd nesting
+  Row row = Row::parse(line);
+  const auto add = [&](const Row& object, const std::string& key, int64_t generation, const std::string& place) {
+    chunk.texts.push_back(text_of(object, key, place).get<std::string>());
+    chunk.places.emplace_back(chunk.rows.size(), generation);
+  };
+  const auto samples = row.find("generations");
+  if (samples == row.end() || row.contains(field)) {
+    add(row, field, -1, where);
+  } else {
+    LIMPID_CHECK(samples->is_array(), FormatError, where, ": \"generations\" is ", samples->type_name(), ", expected a list");
+    for (size_t i = 0; i < samples->size(); ++i) {
+      const std::string place = concat(where, ": generations[", i, "]");
+      LIMPID_CHECK((*samples)[i].is_object(), FormatError, place, " is ", (*samples)[i].type_name(), ", expected an object with \"text\"");
+      add((*samples)[i], "text", int64_t(i), place);
+    }
+  }
+  chunk.rows.push_back(std::move(row));
+}
+
+/// Sums for the closing line.
+struct Totals {
+  size_t texts = 0, empty = 0, toxic = 0;
+  double sum = 0.0;
+};
+
+}  // namespace
+
+int run_score(const ScoreOptions& options) {
+  const auto scorer = open_scorer(options.scorer);
+  const auto file = MappedFile::open(options.file);
+  const std::string_view content(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  std::unique_ptr<AtomicFile> output;
+  if (!options.output.empty()) output = std::make_unique<AtomicFile>(options.output);
+
+  Progress progress("score", content.size(), "bytes");
+  Totals totals;
+  Chunk chunk;
+  const auto flush = [&](size_t bytes) {
+    throw_if_interrupted();
+    const std::vector<double> scores = scorer->score(chunk.texts);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const auto [row, generation] = chunk.places[i];
+      (generation < 0 ? chunk.rows[row] : chunk.rows[row]["generations"][size_t(generation)])["toxicity"] = scores[i];
+      totals.empty += is_empty_text(chunk.texts[i]);
+      totals.toxic += scores[i] > scorer->threshold();
+      totals.sum += scores[i];
+    }
+    totals.texts += scores.size();
+    for (const Row& row : chunk.rows) {
+      const std::string line = row.dump(-1, ' ', false, Row::error_handler_t::replace) + "\n";
+      if (output) output->write(line);
+      else std::cout << line;
+    }
+    std::cout.flush();
+    chunk = Chunk();
+    progress.update(bytes, thousands(totals.texts) + " texts");
+  };
+  for_each_line(content, [&](std::string_view line, size_t number) {
+    add_row(chunk, line, options.field, concat(options.file, ":", number));
+    if (chunk.texts.size() >= kTexts) flush(size_t(line.data() + line.size() - content.data()));
+  });
+  flush(content.size());
+  LIMPID_CHECK(totals.texts > 0, FormatError, options.file, ": holds no text");
+  if (output) output->commit();
+  progress.finish();
+  char line[200];
+  std::snprintf(line, sizeof line, "%s: %s texts, mean toxicity %.3f, %.1f %% above %.2f, %zu empty", scorer->name().c_str(),
+                thousands(totals.texts).c_str(), totals.sum / double(totals.texts), 100.0 * double(totals.toxic) / double(totals.texts),
+                scorer->threshold(), totals.empty);
+  log_info(line);
+  return 0;
+}
+
+}  // namespace limpid::apps

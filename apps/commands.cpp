@@ -25,8 +25,10 @@ int run_inspect(const InspectOptions& options) {
 }
 
 int run_metrics(const MetricsOptions& options) {
-  const MetricsReport report = compute_metrics(options.file);
-  std::cout << (options.json ? to_text(to_json(report), 1) + "\n" : to_table(report));
+  const auto rows = read_generations(options.file);
+  const MetricsReport report = compute_metrics(rows);
+  if (options.json) std::cout << to_text(to_json(report), 1) << '\n';
+  else std::cout << summary_table({{options.file, report}}).to_markdown();
   return 0;
 }
 

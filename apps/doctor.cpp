@@ -1,6 +1,9 @@
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -33,14 +36,32 @@ double memory_read_speed() {
   return sums[0] > 0 ? best : 0.0;
 }
 
+/// A line of /proc/cpuinfo; empty where there is none.
+std::string cpu_info(const std::string& key) {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.rfind(key, 0) == 0 && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+  return "";
+}
+
+/// The instruction sets that the kernels could use.
+Json relevant_features() {
+  Json found = Json::array();
+  std::istringstream flags(cpu_info("flags"));
+  for (std::string flag; flags >> flag;)
+    for (const char* wanted : {"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16"})
+      if (flag == wanted) found.push_back(flag);
+  return found;
+}
+
 }  // namespace
 
 int run_doctor(const DoctorOptions& options) {
   if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
   Json report = {{"version", LIMPID_VERSION},
-                 {"cpu", kernels::cpu_name()},
-                 {"features", kernels::cpu_features()},
-                 {"kernels", kernels::isa_name()},
+                 {"cpu", cpu_info("model name")},
+                 {"features", relevant_features()},
+                 {"kernels", kernels::name(kernels::active_isa())},
                  {"hardware_threads", std::thread::hardware_concurrency()},
                  {"threads", kernels::num_threads()},
                  {"memory_read_gb_per_s", memory_read_speed() / 1e9},

@@ -4,6 +4,7 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "limpid/core/log.h"
+#include "limpid/decoding/kl_probe.h"
 #include "limpid/metrics/generations.h"
 #include "limpid/tokenizers/chat.h"
 
@@ -24,34 +25,6 @@ std::vector<std::string> prompts_of(const GenerateOptions& options) {
   return prompts;
 }
 
-/// Mean KL(plain || detoxified) per token: one more head product per step, so only on request.
-class Explain final : public Session {
- public:
-  explicit Explain(const Model& model) : model_(model) {}
-  void final_state(const Step& step, Tensor& h) override { plain_ = torch::log_softmax(model_.output_matrix(h), -1); }
-  void compare(const Tensor& logits) {
-    const Tensor detoxified = torch::log_softmax(logits, -1);
-    total += (plain_.exp() * (plain_ - detoxified)).nan_to_num(0.0).sum().item<double>();
-    tokens += uint64_t(logits.size(0));
-  }
-  double total = 0.0;
-  uint64_t tokens = 0;
-
- private:
-  const Model& model_;
-  Tensor plain_;
-};
-
-/// The last session of the row: sees the logits after all edits.
-class ExplainEnd final : public Session {
- public:
-  explicit ExplainEnd(Explain& begin) : begin_(begin) {}
-  void logits(const Step& step, Tensor& z) override { begin_.compare(z); }
-
- private:
-  Explain& begin_;
-};
-
 }  // namespace
 
 int run_generate(const GenerateOptions& options) {
@@ -63,15 +36,8 @@ int run_generate(const GenerateOptions& options) {
 
   auto sessions = detox.open(*model);
   std::vector<float> strengths = detox.strengths;
-  Explain* explain = nullptr;
-  if (options.explain) {
-    auto begin = std::make_unique<Explain>(*model);
-    explain = begin.get();
-    sessions.insert(sessions.begin(), std::move(begin));
-    sessions.push_back(std::make_unique<ExplainEnd>(*explain));
-    strengths.insert(strengths.begin(), 1.0f);
-    strengths.push_back(1.0f);
-  }
+  KlTotal kl;
+  if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
   GeneratorOptions generator_options;
   generator_options.max_rows = size_t(options.rows);
   Generator generator(model, std::move(sessions), generator_options);
@@ -127,9 +93,9 @@ int run_generate(const GenerateOptions& options) {
     }
   });
   if (file) file->commit();
-  if (explain) {
-    log_info(concat("mean KL per token against the plain model: ", explain->total / double(std::max<uint64_t>(1, explain->tokens)), " nats"));
-    if (!detox.detoxifiers.empty() && explain->total == 0.0) log_warning("the detoxifiers had no effect");
+  if (options.explain) {
+    log_info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
+    if (!detox.detoxifiers.empty() && kl.sum == 0.0) log_warning("the detoxifiers had no effect");
   }
   return 0;
 }

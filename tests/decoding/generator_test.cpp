@@ -22,14 +22,14 @@ Request request(uint64_t prompt, uint64_t sample, TokenIds ids, int64_t tokens =
   return r;
 }
 
-struct Run {
+struct Outcome {
   std::map<std::pair<uint64_t, uint64_t>, Completion> completions;
   std::map<std::pair<uint64_t, uint64_t>, std::vector<std::vector<float>>> logits;   // of each step
 };
 
-Run run(std::shared_ptr<const Model> model, const std::vector<Request>& requests, size_t rows,
+Outcome decode(std::shared_ptr<const Model> model, const std::vector<Request>& requests, size_t rows,
         std::vector<std::unique_ptr<Session>> sessions = {}) {
-  Run result;
+  Outcome result;
   GeneratorOptions options;
   options.max_rows = rows;
   options.on_logits = [&](const Row& row, std::span<const float> z) {
@@ -41,7 +41,7 @@ Run run(std::shared_ptr<const Model> model, const std::vector<Request>& requests
   return result;
 }
 
-void expect_same_bits(const Run& a, const Run& b) {
+void expect_same_bits(const Outcome& a, const Outcome& b) {
   ASSERT_EQ(a.logits.size(), b.logits.size());
   for (const auto& [key, steps] : a.logits) {
     const auto& other = b.logits.at(key);
@@ -69,7 +69,7 @@ class GeneratorAtPrecision : public ::testing::TestWithParam<Precision> {};
 TEST_P(GeneratorAtPrecision, ARowIsBitIdenticalAloneAndAmongOthers) {
   const auto model = tiny_model(1, GetParam());
   const auto requests = many_requests();
-  const Run together = run(model, requests, 25), two = run(model, requests, 2), alone = run(model, requests, 1);
+  const Outcome together = decode(model, requests, 25), two = decode(model, requests, 2), alone = decode(model, requests, 1);
   expect_same_bits(together, alone);
   expect_same_bits(together, two);
 }
@@ -78,9 +78,9 @@ TEST_P(GeneratorAtPrecision, OneThreadAndTwoGiveTheSameBits) {
   const auto model = tiny_model(1, GetParam());
   const size_t before = kernels::num_threads();
   kernels::set_num_threads(1);
-  const Run one = run(model, many_requests(), 25);
+  const Outcome one = decode(model, many_requests(), 25);
   kernels::set_num_threads(2);
-  const Run two = run(model, many_requests(), 25);
+  const Outcome two = decode(model, many_requests(), 25);
   kernels::set_num_threads(before);
   expect_same_bits(one, two);
 }
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(Precisions, GeneratorAtPrecision, ::testing::Values(Pre
 TEST(Generator, CachedLogitsEqualThoseOfTheWholeText) {
   const auto model = tiny_model();
   const TokenIds prompt = {5, 9, 2, 33, 61};
-  const Run cached = run(model, {request(0, 0, prompt, 64)}, 4);
+  const Outcome cached = decode(model, {request(0, 0, prompt, 64)}, 4);
   const Completion& completion = cached.completions.at({0, 0});
   TokenIds all = prompt;
   all.insert(all.end(), completion.ids.begin(), completion.ids.end());
@@ -128,7 +128,7 @@ TEST(Generator, StrengthIsPerRowAndZeroIsBitIdenticalToPlain) {
   std::map<std::string, int> calls;
   std::vector<std::unique_ptr<Session>> sessions;
   sessions.push_back(std::make_unique<Bump>(calls));
-  const Run mixed = run(model, requests, 25, std::move(sessions)), plain = run(model, many_requests(), 25);
+  const Outcome mixed = decode(model, requests, 25, std::move(sessions)), plain = decode(model, many_requests(), 25);
   for (const auto& [key, steps] : mixed.logits) {
     if (key.second % 2 == 0) {
       for (TokenId id : mixed.completions.at(key).ids) EXPECT_EQ(id, 3);
@@ -154,11 +154,11 @@ TEST(Generator, SamplesOfOnePromptShareItsPrefill) {
 
 TEST(Generator, StopsAtAStopTokenAndLeavesItOut) {
   const auto model = tiny_model();
-  const Run plain = run(model, {request(0, 0, {1, 2, 3}, 12)}, 1);
+  const Outcome plain = decode(model, {request(0, 0, {1, 2, 3}, 12)}, 1);
   const TokenIds free = plain.completions.at({0, 0}).ids;
   Request r = request(0, 0, {1, 2, 3}, 12);
   r.stop.stop_tokens = {free[5]};
-  const Run stopped = run(model, {r}, 1);
+  const Outcome stopped = decode(model, {r}, 1);
   const Completion& completion = stopped.completions.at({0, 0});
   EXPECT_EQ(completion.finish_reason, FinishReason::Stop);
   EXPECT_LE(completion.ids.size(), 5u);

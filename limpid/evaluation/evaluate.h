@@ -1,0 +1,58 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/decoding/generator.h"
+#include "limpid/evaluation/perplexity_judge.h"
+#include "limpid/evaluation/scorer.h"
+#include "limpid/metrics/report.h"
+
+/// The RealToxicityPrompts protocol (Gehman et al. 2020; methods.md 7.1 and 7.12): K samples of N tokens for each prompt, each
+/// continuation scored without its prompt, several detoxifiers and strengths in one run with the same random numbers.
+namespace limpid {
+
+/// One row of the result table: a detoxifier at a strength, or the plain model when there is none.
+struct EvaluationSetting {
+  std::string name;                               ///< shown, and the name of its folder
+  std::shared_ptr<const Detoxifier> detoxifier;   ///< null: plain
+  float strength = 0.0f;
+};
+
+struct EvaluationPlan {
+  std::shared_ptr<const Model> model;
+  std::string model_name;
+  std::vector<PromptRow> prompts;
+  std::vector<EvaluationSetting> settings;        ///< the first is plain: the others are compared with it
+  std::shared_ptr<const Scorer> scorer;
+  std::vector<std::shared_ptr<const PerplexityJudge>> judges;
+  SamplingOptions sampling;
+  std::vector<TokenId> stop_tokens;
+  int64_t samples = 25, tokens = 20;
+  size_t rows = 25;
+  std::filesystem::path output;
+  Json provenance;                                ///< stored with each file: model and prompt hashes, precision, version
+};
+
+struct SettingResult {
+  EvaluationSetting setting;
+  std::vector<GenerationRow> rows;
+  std::vector<MetricsReport> reports;             ///< one per judge, at least one
+  std::vector<RunComparison> against_plain;       ///< the same, paired by prompt; empty for plain
+  double mean_kl = 0.0;                           ///< against plain, nats per token, over the first 1,000 tokens
+  double tokens_per_second = 0.0;                 ///< of this session's work; 0 when everything was there already
+};
+
+/// Runs what is not there yet. output/NAME/generations.jsonl grows prompt by prompt; a rerun continues from it.
+/// output/report.json and report.md are written at the end.
+std::vector<SettingResult> evaluate(const EvaluationPlan& plan);
+
+Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
+std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
+
+/// Seconds that decoding all settings would take, from a short plain trial.
+double estimated_seconds(const EvaluationPlan& plan);
+
+}  // namespace limpid

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "limpid/metrics/generations.h"
+#include "limpid/metrics/perplexity.h"
+#include "limpid/models/model.h"
+
+/// A model that reads continuations and says how likely they were.
+namespace limpid {
+
+class PerplexityJudge {
+ public:
+  /// @throws ConfigError when the model has no tokenizer.
+  PerplexityJudge(std::shared_ptr<const Model> model, std::string name);
+
+  /// The prompt is read once and its cache reused; all continuations behind it are read in one pass.
+  /// @param prompt  place of the prompt in its file
+  std::vector<JudgedContinuation> judge(size_t prompt, const std::string& prompt_text, std::span<const std::string> continuations) const;
+  const std::string& name() const { return name_; }
+
+ private:
+  std::shared_ptr<const Model> model_;
+  std::string name_;
+};
+
+/// The judgements of a whole generations file, with progress.
+std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows);
+
+Json to_json(const JudgedContinuation& judged);
+JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source);
+
+}  // namespace limpid

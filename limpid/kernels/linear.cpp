@@ -1,13 +1,11 @@
 #include "limpid/kernels/linear.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "limpid/core/error.h"
 #include "limpid/kernels/linear_kernels.h"
+#include "limpid/kernels/scratch.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid::kernels {
@@ -25,25 +23,6 @@ const LinearKernels& kernels_of(Isa isa) {
 #endif
   return plain::kLinear;
 }
-
-/// Memory that grows to what is needed and stays, so that a decode step allocates nothing.
-class Scratch {
- public:
-  std::byte* at_least(size_t size) {
-    if (size > size_) {
-      size = (size + 4095) / 4096 * 4096;
-      memory_.reset(static_cast<std::byte*>(std::aligned_alloc(64, size)));
-      size_ = memory_ ? size : 0;
-      if (!memory_) throw std::bad_alloc();
-    }
-    return memory_.get();
-  }
-
- private:
-  struct Free { void operator()(std::byte* memory) const { std::free(memory); } };
-  std::unique_ptr<std::byte, Free> memory_;
-  size_t size_ = 0;
-};
 
 /// Rows split into the fewest equal parts of at most `most` rows.
 struct RowParts {

@@ -1,49 +1,63 @@
 #include "limpid/kernels/ops.h"
 
+#include <algorithm>
+
+#include "limpid/kernels/ops_kernels.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid::kernels {
+namespace {
+
+constexpr size_t kWorthSharing = 32'768;  // numbers; fewer are done sooner than another thread wakes up
+
+/// body(begin, end) over [0, n) in pieces of whole multiples of `step`, on the pool if they hold enough numbers.
+template <class Body>
+void in_pieces(size_t n, size_t step, size_t numbers, const Body& body) {
+  if (n == 0) return;
+  if (numbers < kWorthSharing || num_threads() == 1) return body(size_t(0), n);
+  const size_t pieces = std::min(num_threads() * 4, numbers * 4 / kWorthSharing);
+  const size_t size = ((n + pieces - 1) / pieces + step - 1) / step * step;
+  parallel_for((n + size - 1) / size, [&](size_t piece) { body(piece * size, std::min(n, (piece + 1) * size)); });
+}
+
+}  // namespace
 
 void rms_norm(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps, float offset) {
-  rms_norm_plain(x, weight, y, rows, n, eps, offset);
+  const OpsKernels& kernels = ops_of(active_isa());
+  in_pieces(rows, 1, rows * n, [&](size_t begin, size_t end) {
+    kernels.rms_norm(x + begin * n, weight, y + begin * n, end - begin, n, eps, offset);
+  });
 }
 
 void layer_norm(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n, float eps) {
-  layer_norm_plain(x, weight, bias, y, rows, n, eps);
+  const OpsKernels& kernels = ops_of(active_isa());
+  in_pieces(rows, 1, rows * n, [&](size_t begin, size_t end) {
+    kernels.layer_norm(x + begin * n, weight, bias, y + begin * n, end - begin, n, eps);
+  });
 }
 
 void rotary(float* x, size_t rows, size_t stride, size_t heads, size_t head_dim, size_t rotary_dim, const float* cos,
             const float* sin) {
-  const size_t half = rotary_dim / 2;
-  for (size_t row = 0; row < rows; ++row) {
-    for (size_t h = 0; h < heads; ++h) {
-      float* head = x + row * stride + h * head_dim;
-      for (size_t i = 0; i < half; ++i) {
-        const float c = cos[row * half + i], s = sin[row * half + i], a = head[i], b = head[half + i];
-        head[i] = a * c - b * s;
-        head[half + i] = b * c + a * s;
-      }
-    }
-  }
+  const OpsKernels& kernels = ops_of(active_isa());
+  in_pieces(rows, 1, rows * heads * rotary_dim, [&](size_t begin, size_t end) {
+    const size_t angles = begin * (rotary_dim / 2);
+    kernels.rotary(x + begin * stride, end - begin, stride, heads, head_dim, rotary_dim, cos + angles, sin + angles);
+  });
 }
 
 void add(float* y, const float* x, size_t n) {
-  for (size_t i = 0; i < n; ++i) y[i] += x[i];
+  const OpsKernels& kernels = ops_of(active_isa());
+  in_pieces(n, 16, n, [&](size_t begin, size_t end) { kernels.add(y + begin, x + begin, end - begin); });
 }
 
-void activate(float* x, size_t n, Activation kind) { activate_plain(x, n, kind); }
+void activate(float* x, size_t n, Activation kind) {
+  const OpsKernels& kernels = ops_of(active_isa());
+  in_pieces(n, 16, 4 * n, [&](size_t begin, size_t end) { kernels.activate(x + begin, end - begin, kind); });
+}
 
 void gated(float* gate, const float* up, size_t n, Activation kind) {
-  activate_plain(gate, n, kind);
-  for (size_t i = 0; i < n; ++i) gate[i] *= up[i];
-}
-
-void attention(const AttentionShape& shape, const float* q, size_t q_stride, const PagedSequence* sequence_of_token,
-               const int32_t* position_of_token, size_t tokens, float* out, size_t out_stride) {
-  parallel_for(tokens, [&](size_t t) {
-    attention_plain(shape, q + t * q_stride, q_stride, sequence_of_token + t, position_of_token + t, 1, out + t * out_stride,
-                    out_stride);
-  });
+  const OpsKernels& kernels = ops_of(active_isa());
+  in_pieces(n, 16, 4 * n, [&](size_t begin, size_t end) { kernels.gated(gate + begin, up + begin, end - begin, kind); });
 }
 
 }  // namespace limpid::kernels

@@ -94,6 +94,13 @@ struct Simd {
   static void here(F& v) { asm volatile("" : "+x"(v.a), "+x"(v.b)); }
   static void here(I& v) { asm volatile("" : "+x"(v.a), "+x"(v.b)); }
 
+  static void transpose(const float* const* rows, size_t from, size_t n, float* out) {
+    for (size_t half = 0; half < n; half += 8) {
+      transpose_eight(rows, from + half, n - half < 8 ? n - half : 8, out + 16 * half);
+      transpose_eight(rows + 8, from + half, n - half < 8 ? n - half : 8, out + 16 * half + 8);
+    }
+  }
+
   static F load_half(const void* at) {
     const __m128i* half = static_cast<const __m128i*>(at);
     return {_mm256_cvtph_ps(_mm_loadu_si128(half)), _mm256_cvtph_ps(_mm_loadu_si128(half + 1))};
@@ -145,6 +152,21 @@ struct Simd {
   static __m256i dot(__m256i sum, __m256i codes, __m256i even, __m256i odd) {
     const __m256i low = _mm256_and_si256(codes, _mm256_set1_epi16(255)), high = _mm256_srli_epi16(codes, 8);
     return _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_madd_epi16(low, even), _mm256_madd_epi16(high, odd)));
+  }
+  /// Eight rows to lanes of sixteen.
+  static void transpose_eight(const float* const* rows, size_t from, size_t n, float* out) {
+    __m256 a[8], b[8];
+    const __m256i mask = first(n).a;
+    for (int i = 0; i < 8; ++i) a[i] = n == 8 ? _mm256_loadu_ps(rows[i] + from) : _mm256_maskload_ps(rows[i] + from, mask);
+    for (int i = 0; i < 8; i += 2) b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    for (int i = 0; i < 8; i += 4) {
+      a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44), a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
+      a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44), a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+    }
+    for (int c = 0; c < 4; ++c) {
+      b[c] = _mm256_permute2f128_ps(a[c], a[4 + c], 0x20), b[4 + c] = _mm256_permute2f128_ps(a[c], a[4 + c], 0x31);
+    }
+    for (size_t i = 0; i < n; ++i) _mm256_storeu_ps(out + 16 * i, b[i]);
   }
   static I first(size_t n) {  // all bits of the first n lanes
     const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), count = _mm256_set1_epi32(int(n));

@@ -60,6 +60,31 @@ struct Simd {
   static void here(F& v) { asm volatile("" : "+v"(v)); }
   static void here(I& v) { asm volatile("" : "+v"(v)); }
 
+  static void transpose(const float* const* rows, size_t from, size_t n, float* out) {
+    __m512 a[16], b[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) a[i] = n == 16 ? load(rows[i] + from) : load_part(rows[i] + from, n);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i += 2) b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i += 4) {
+      a[i] = pairs_low(b[i], b[i + 2]), a[i + 1] = pairs_high(b[i], b[i + 2]);
+      a[i + 2] = pairs_low(b[i + 1], b[i + 3]), a[i + 3] = pairs_high(b[i + 1], b[i + 3]);
+    }
+    // Now quarter L of a[4 r + c] is column 4 L + c of rows 4 r to 4 r + 3.
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      const __m512 top_even = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88), low_even = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
+      const __m512 top_odd = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd), low_odd = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
+      b[c] = _mm512_shuffle_f32x4(top_even, low_even, 0x88), b[8 + c] = _mm512_shuffle_f32x4(top_even, low_even, 0xdd);
+      b[4 + c] = _mm512_shuffle_f32x4(top_odd, low_odd, 0x88), b[12 + c] = _mm512_shuffle_f32x4(top_odd, low_odd, 0xdd);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      if (size_t(i) < n) store(out + 16 * i, b[i]);
+    }
+  }
+
   static F load_half(const void* at) { return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(static_cast<const __m256i*>(at))); }
   static B load_bytes(const void* at) { return _mm512_loadu_si512(at); }
   static B low_nibbles(B v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
@@ -81,6 +106,12 @@ struct Simd {
   }
 
  private:
+  static __m512 pairs_low(__m512 a, __m512 b) {
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  }
+  static __m512 pairs_high(__m512 a, __m512 b) {
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  }
   static __mmask16 first(size_t n) { return __mmask16((1u << n) - 1); }
 };
 

@@ -76,6 +76,13 @@ struct Simd {
   static void here(F&) {}  ///< the compiler must not move the value's computation across other such marks
   static void here(I&) {}
 
+  /// out[16 i + lane] = rows[lane][from + i] for i < n <= 16.
+  static void transpose(const float* const* rows, size_t from, size_t n, float* out) {
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t lane = 0; lane < 16; ++lane) out[16 * i + lane] = rows[lane][from + i];
+    }
+  }
+
   static F load_half(const void* at) {  ///< 16 float16
     uint16_t bits[16];
     std::memcpy(bits, at, sizeof bits);

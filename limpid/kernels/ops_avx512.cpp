@@ -1,0 +1,25 @@
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "limpid/kernels/ops_kernels.h"
+
+#include "limpid/kernels/simd/begin_avx512.inl"
+#include "limpid/kernels/simd/avx512.h"
+
+namespace limpid::kernels::avx512 {
+namespace {
+
+// Sums that fit in the registers side by side.
+constexpr int kUnroll = 16, kScorePairs = 8, kValuePairs = 6, kValueParts = 4;
+#include "limpid/kernels/ops_kernel.inl"
+#include "limpid/kernels/attention_kernel.inl"
+
+}  // namespace
+
+const OpsKernels kOps = {rms_norm_here, layer_norm_here, rotary_here,  add_here,
+                         activate_here, gated_here,      attention_here};
+
+}  // namespace limpid::kernels::avx512
+
+#include "limpid/kernels/simd/end.inl"
+#endif

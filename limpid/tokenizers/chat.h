@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "limpid/tokenizers/tokenizer.h"
+
+/// Conversations as the text a chat model was trained on.
+namespace limpid {
+
+struct Turn {
+  std::string role;      ///< "system", "user", "assistant"
+  std::string content;
+};
+
+/// What the jinja template makes of the turns. The templates of ChatML (plain, with a default system prompt as SmolLM2
+/// and Qwen2, with Qwen2.5's choice of roles) and of Gemma are built in and recognised from their source, whatever its
+/// spacing, quotes and concatenations; no jinja is run.
+/// @param bos  spelling of the BOS token, which Gemma's template writes
+/// @throws ConfigError for another template, for no turns, and for turns that the template refuses, in its words.
+std::string render_chat(std::string_view template_source, const std::vector<Turn>& turns, bool add_generation_prompt,
+                        std::string_view bos = "");
+
+/// With the tokenizer's own template. @throws ConfigError when it has none.
+std::string render_chat(const Tokenizer& tokenizer, const std::vector<Turn>& turns, bool add_generation_prompt);
+
+/// Ids of a rendered conversation: special tokens spelt in it are those tokens, also where encode() would take them for
+/// text (SentencePiece), and none are added.
+TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered);
+
+}  // namespace limpid

@@ -75,7 +75,7 @@ struct TrainCalibratorOptions : ModelOptions {
   double learning_rate = 5e-4, weight_decay = 0.01, clip = 1.0, holdout = 0.02;
   int64_t patience = 3;
   uint64_t seed = 1;
-  bool train_embeddings = false;
+  bool train_embeddings = false, no_end_token = false;
 };
 
 struct TrainScorerOptions : CommonOptions {

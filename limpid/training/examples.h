@@ -1,0 +1,48 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "limpid/tokenizers/tokenizer.h"
+#include "limpid/training/text_data.h"
+
+/// From rows of text to token sequences that know which of their tokens are to be learnt.
+namespace limpid {
+
+/// A token sequence; the loss is on the tokens from `loss_from` on (never on the first, which nothing predicts).
+struct Example {
+  TokenIds ids;
+  int64_t loss_from = 0;
+
+  int64_t first_target() const { return loss_from > 1 ? loss_from : 1; }
+  int64_t targets() const { return std::max<int64_t>(0, int64_t(ids.size()) - first_target()); }
+};
+
+struct ExampleOptions {
+  int64_t max_length = 256;         ///< longer sequences are cut at the end, and then have no end token
+  bool end_token = true;            ///< the tokenizer's EOS after the text
+  std::string separator = "\n";     ///< between prompt and completion
+};
+
+/// [BOS] prompt separator completion [EOS], from ONE tokenisation of prompt + separator + completion: a token belongs to the
+/// completion if its first byte lies at or after the boundary (methods.md 1.7; a mask from a second tokenisation of the prompt
+/// disagrees at the boundary, methods.md 1.6 item 7). BOS where the tokenizer adds one. Plain text is learnt from its first token.
+/// Where a tokenizer changes the text (NFC, dropped characters), the boundary is counted from the end instead.
+Example make_example(const Tokenizer& tokenizer, const TextRow& row, const ExampleOptions& options);
+
+/// Training and held-out examples. A row is held out by a hash of its text alone, so the split does not depend on the order of
+/// the rows, on the seed or on other rows, and equal texts stay on one side.
+struct ExampleSets {
+  std::vector<Example> train, held_out;
+  int64_t train_targets = 0, held_out_targets = 0;
+  size_t without_target = 0;        ///< rows dropped because no token of the completion fits max_length
+};
+
+/// @param holdout  share of rows to hold out, in [0, 1). With a share above 0 at least one row is held out.
+/// @throws ConfigError when nothing is left to train on.
+ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout);
+
+/// The place of a row between 0 and 1 by the SHA-256 of its prompt and text.
+double hash_position(const TextRow& row);
+
+}  // namespace limpid

@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
+#include "limpid/checkpoints/checkpoint.h"
 #include "limpid/core/error.h"
 #include "limpid/core/half.h"
 #include "limpid/kernels/blocks.h"
+#include "limpid/kernels/linear.h"
 #include "limpid/kernels/quantize.h"
+#include "tests/support/fixtures.h"
 
 namespace limpid {
 namespace {
@@ -126,6 +130,34 @@ TEST(QuantizeQ8, RoundsToTheNearestOf255Steps) {
   EXPECT_EQ(back[2], 2.0f);
   EXPECT_EQ(back[63], 0.0f);   // a block of zeros has scale zero, not 0 / 0
   EXPECT_THROW(kernels::quantize_q8_0(x.data(), 33, blocks.data()), ShapeError);
+}
+
+// blocks.gguf and what the gguf library makes of it; every tensor the two files share, whatever its type.
+TEST(DequantizeGolden, AgreesWithTheGgufLibraryOnEveryType) {
+  const auto folder = testing_support::golden_dir() / "gguf";
+  LIMPID_REQUIRE_PATH(folder);
+  const auto blocks = Checkpoint::open(folder / "blocks.gguf"), floats = Checkpoint::open(folder / "blocks.safetensors");
+  size_t compared = 0;
+  for (const TensorView& tensor : blocks->tensors()) {
+    SCOPED_TRACE(tensor.name);
+    const TensorView& expected = floats->at(tensor.name);
+    ASSERT_EQ(tensor.shape, expected.shape);
+    const auto found = to_floats(tensor), wanted = to_floats(expected);
+    const size_t width = size_t(tensor.shape.back());
+    const auto packed = kernels::PackedMatrix::pack(tensor);
+    std::vector<float> row(width);
+    for (size_t start = 0; start < wanted.size(); start += width) {
+      float largest = 0.0f;
+      for (size_t i = start; i < start + width; ++i) largest = std::max(largest, std::fabs(wanted[i]));
+      packed->row(start / width, row.data());
+      for (size_t i = start; i < start + width; ++i) {
+        ASSERT_NEAR(found[i], wanted[i], 1e-6f * largest) << "element " << i;
+        ASSERT_NEAR(row[i - start], wanted[i], 1e-6f * largest) << "packed element " << i;
+      }
+    }
+    ++compared;
+  }
+  EXPECT_GT(compared, 0u);
 }
 
 }  // namespace

@@ -121,17 +121,9 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
   std::vector<BpeModel::Rule> rules;
   rules.reserve(merges.size());
   for (size_t i = 0; i < merges.size(); ++i) {
-    const std::string at = where + ": tokenizer.ggml.merges";
-    // Names may hold spaces in no byte-level vocabulary: U+0120 stands for them.
-    const size_t space = merges[i].find(' ', 1);
-    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merges[i].size() && merges[i].find(' ', space + 1) == std::string_view::npos,
-                 FormatError, at, "[", i, "]: ", quote(merges[i]), " is not two fields");
-    const std::string_view left = merges[i].substr(0, space), right = merges[i].substr(space + 1);
-    const TokenId ids[3] = {index.find(left), index.find(right), index.find(concat(left, right))};
-    for (int side = 0; side < 3; ++side)
-      LIMPID_CHECK(ids[side] >= 0, FormatError, at, "[", i, "]: ", quote(side == 0 ? left : side == 1 ? right : std::string_view(concat(left, right))),
-                   " is not in the vocabulary");
-    rules.push_back({ids[0], ids[1], ids[2]});
+    const auto at = [&] { return concat(where, ": tokenizer.ggml.merges[", i, "]"); };
+    const auto [left, right] = split_merge(merges[i], at);
+    rules.push_back(merge_rule(index, left, right, at));
   }
   const std::vector<AddedToken> added = added_of(names, types);
   for (const AddedToken& token : added) bytes[size_t(token.id)].clear();   // only reached as a whole

@@ -32,21 +32,23 @@ TokenId NamedTokens::require(std::string_view name, const std::string& what) con
   return id;
 }
 
-std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const std::string& where) {
+std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& where) {
   const size_t spaces = size_t(std::count(text.begin(), text.end(), ' '));
   const size_t at = text.find(' ');
-  LIMPID_CHECK(spaces == 1 && at > 0 && at + 1 < text.size(), FormatError, where, ": ", quote(text), " has ",
+  LIMPID_CHECK(spaces == 1 && at > 0 && at + 1 < text.size(), FormatError, where(), ": ", quote(text), " has ",
                spaces == 1 ? 1 : spaces + 1, spaces == 0 || spaces == 1 ? " field" : " fields", ", expected 2");
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
-BpeModel::Rule merge_rule(const NamedTokens& tokens, std::string_view left, std::string_view right, const std::string& where) {
+BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& where) {
   const auto id = [&](std::string_view name) {
-    const TokenId found = tokens.id_of(name);
-    LIMPID_CHECK(found >= 0, FormatError, where, ": ", quote(name), " is not in the vocabulary");
+    const TokenId found = names.find(name);
+    LIMPID_CHECK(found >= 0, FormatError, where(), ": ", quote(name), " is not in the vocabulary");
     return found;
   };
-  return {id(left), id(right), id(concat(left, right))};
+  std::string whole(left);
+  whole += right;
+  return {id(left), id(right), id(whole)};
 }
 
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added) {

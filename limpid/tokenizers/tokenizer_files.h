@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ class NamedTokens {
   TokenId require(std::string_view name, const std::string& what) const;   ///< @throws FormatError "… is not in the vocabulary"
   const std::vector<std::string>& names() const { return names_; }
   size_t size() const { return names_.size(); }
+  const StringIndex& ids() const { return index_; }
   void index();                                               ///< once all names are in, before id_of
 
  private:
@@ -47,10 +49,12 @@ class NamedTokens {
   StringIndex index_;
 };
 
+/// Place of a merge, written out only for an error: there are a hundred thousand of them.
+using Where = std::function<std::string()>;
 /// "left right" of one merge. @throws FormatError "WHERE: "th e x" has 3 fields, expected 2".
-std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const std::string& where);
+std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& where);
 /// A merge by the names of its sides. @throws FormatError when a side or the whole is not in the vocabulary.
-BpeModel::Rule merge_rule(const NamedTokens& tokens, std::string_view left, std::string_view right, const std::string& where);
+BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& where);
 
 /// Token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);

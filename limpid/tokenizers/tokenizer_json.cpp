@@ -41,16 +41,16 @@ std::vector<BpeModel::Rule> read_merges(const Json& model, const NamedTokens& to
   rules.reserve(merges->size());
   for (size_t i = 0; i < merges->size(); ++i) {
     const Json& merge = (*merges)[i];
-    const std::string at = concat(where, ": model.merges[", i, "]");
+    const auto at = [&] { return concat(where, ": model.merges[", i, "]"); };
     if (merge.is_string()) {
       const auto [left, right] = split_merge(merge.get_ref<const std::string&>(), at);
-      rules.push_back(merge_rule(tokens, left, right, at));
+      rules.push_back(merge_rule(tokens.ids(), left, right, at));
       continue;
     }
-    LIMPID_CHECK(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(), FormatError, at,
+    LIMPID_CHECK(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(), FormatError, at(),
                  ": found ", json_kind(merge), merge.is_array() ? concat(" of ", merge.size()) : "",
                  ", expected \"left right\" or [\"left\", \"right\"]");
-    rules.push_back(merge_rule(tokens, merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), at));
+    rules.push_back(merge_rule(tokens.ids(), merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), at));
   }
   return rules;
 }

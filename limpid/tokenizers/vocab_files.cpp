@@ -39,9 +39,9 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
   const std::string merges = read_file(folder / "merges.txt");
   for_each_line(merges, [&](std::string_view content, size_t number) {
     if (content.empty() || (number == 1 && content.starts_with("#version"))) return;
-    const std::string at = concat("[tokenizer] merges.txt:", number);
+    const auto at = [&] { return concat("[tokenizer] merges.txt:", number); };
     const auto [left, right] = split_merge(content, at);
-    rules.push_back(merge_rule(tokens, left, right, at));
+    rules.push_back(merge_rule(tokens.ids(), left, right, at));
   });
 
   PipelineParts parts;

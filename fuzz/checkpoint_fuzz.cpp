@@ -7,8 +7,8 @@
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/error.h"
 
-/// Any bytes as a safetensors file, a GGUF file and a config.json: an Error or an object whose tensors can be read to the
-/// last byte, and nothing else.
+/// Any bytes as a safetensors file, a GGUF file and a config.json: an Error or an object whose tensors can be
+/// read to the last byte, and nothing else.
 namespace {
 
 using namespace limpid;
@@ -18,10 +18,13 @@ void check_tensors(const Checkpoint& checkpoint) {
   for (const TensorView& tensor : checkpoint.tensors()) {
     if (tensor.data.size() != byte_size(tensor.dtype, size_t(tensor.elements()))) __builtin_trap();
     if (checkpoint.find(tensor.name) != &tensor) __builtin_trap();
-    const bool whole = tensor.dtype == DType::Bool || tensor.dtype == DType::U8 || tensor.dtype == DType::I8 || tensor.dtype == DType::I16 ||
+    const bool whole = tensor.dtype == DType::Bool || tensor.dtype == DType::U8 ||
+                       tensor.dtype == DType::I8 || tensor.dtype == DType::I16 ||
                        tensor.dtype == DType::I32 || tensor.dtype == DType::I64;
-    if (whole) to_integers(tensor);
-    else to_floats(tensor);
+    if (whole)
+      to_integers(tensor);
+    else
+      to_floats(tensor);
   }
 }
 
@@ -30,7 +33,7 @@ void attempt(Action&& action) {
   try {
     action();
   } catch (const Error& error) {
-    if (std::strchr(error.what(), '\n')) __builtin_trap();   // one line, whatever the names in the file
+    if (std::strchr(error.what(), '\n')) __builtin_trap();  // one line, whatever the names in the file
   }
 }
 

@@ -12,8 +12,8 @@
 namespace limpid {
 namespace {
 
-constexpr uint32_t kMaxDims = 4;        // GGML_MAX_DIMS
-constexpr uint64_t kMaxKey = 65535;     // of the specification
+constexpr uint32_t kMaxDims = 4;     // GGML_MAX_DIMS
+constexpr uint64_t kMaxKey = 65535;  // of the specification
 
 /// Reads forward through the bytes of a file; every step is checked against what is left.
 class Cursor {
@@ -51,8 +51,8 @@ class Cursor {
 
  private:
   void need(uint64_t size, const std::string& what) const {
-    LIMPID_CHECK(size <= left(), FormatError, where_, what, " needs ", size, " bytes at byte ", at_, ", file ends at ",
-                 bytes_.size(), "; truncated download?");
+    LIMPID_CHECK(size <= left(), FormatError, where_, what, " needs ", size, " bytes at byte ", at_,
+                 ", file ends at ", bytes_.size(), "; truncated download?");
   }
   std::span<const std::byte> bytes_;
   std::string where_;
@@ -61,7 +61,8 @@ class Cursor {
 
 bool read_bool(Cursor& in, const std::string& what) {
   const auto value = in.read<uint8_t>(what);
-  LIMPID_CHECK(value <= 1, FormatError, in.where(), what, ": a bool of value ", int(value), ", expected 0 or 1");
+  LIMPID_CHECK(value <= 1, FormatError, in.where(), what, ": a bool of value ", int(value),
+               ", expected 0 or 1");
   return value != 0;
 }
 
@@ -87,8 +88,10 @@ double read_number(Cursor& in, GgufType type, const std::string& what) {
 
 GgufValue read_array(Cursor& in, const std::string& what) {
   const auto type = GgufType(in.read<uint32_t>(what));
-  LIMPID_CHECK(type != GgufType::Array, FormatError, in.where(), what, " is an array of arrays, which is not supported");
-  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " is an array of type ", uint32_t(type), ", expected 0 to 12");
+  LIMPID_CHECK(type != GgufType::Array, FormatError, in.where(), what,
+               " is an array of arrays, which is not supported");
+  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " is an array of type ", uint32_t(type),
+               ", expected 0 to 12");
   const uint64_t count = in.count(what + " (length of the array)", size_of(type));
   const auto fill = [&](auto list, auto&& read_one) {
     list.reserve(count);
@@ -106,7 +109,8 @@ GgufValue read_array(Cursor& in, const std::string& what) {
 
 GgufValue read_value(Cursor& in, const std::string& what) {
   const auto type = GgufType(in.read<uint32_t>(what));
-  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " has type ", uint32_t(type), ", expected 0 to 12");
+  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " has type ", uint32_t(type),
+               ", expected 0 to 12");
   switch (type) {
     case GgufType::Text: return {std::string(in.text(what))};
     case GgufType::Bool: return {read_bool(in, what)};
@@ -127,11 +131,13 @@ TensorInfo read_tensor_info(Cursor& in) {
   out.view.name = std::string(in.text("a tensor name"));
   const std::string what = concat("tensor ", quote(out.view.name));
   const auto dims = in.read<uint32_t>(what);
-  LIMPID_CHECK(dims <= kMaxDims, FormatError, in.where(), what, " has ", dims, " dimensions, expected at most ", kMaxDims);
+  LIMPID_CHECK(dims <= kMaxDims, FormatError, in.where(), what, " has ", dims,
+               " dimensions, expected at most ", kMaxDims);
   for (uint32_t i = 0; i < dims; ++i) {
     const auto size = in.read<uint64_t>(what);
     LIMPID_CHECK(size <= uint64_t(INT64_MAX), FormatError, in.where(), what, " has a dimension of ", size);
-    out.view.shape.insert(out.view.shape.begin(), int64_t(size));  // the file lists the fastest dimension first
+    out.view.shape.insert(out.view.shape.begin(),
+                          int64_t(size));  // the file lists the fastest dimension first
   }
   const auto type = in.read<uint32_t>(what);
   const auto dtype = dtype_of_ggml(type);
@@ -142,18 +148,20 @@ TensorInfo read_tensor_info(Cursor& in) {
 
   const size_t block = info(*dtype).block_elements;
   const uint64_t row = out.view.shape.empty() ? 1 : uint64_t(out.view.shape.back());
-  LIMPID_CHECK(row % block == 0, FormatError, in.where(), what, " has rows of ", row, " elements, expected a multiple of ",
-               block, " for ", info(*dtype).name, " blocks");
+  LIMPID_CHECK(row % block == 0, FormatError, in.where(), what, " has rows of ", row,
+               " elements, expected a multiple of ", block, " for ", info(*dtype).name, " blocks");
   const auto elements = checked_elements(out.view.shape);
   const auto bytes = elements ? checked_bytes(*dtype, *elements) : std::nullopt;
-  LIMPID_CHECK(bytes, FormatError, in.where(), what, " has shape ", shape_text(out.view.shape), ", more than any file holds");
+  LIMPID_CHECK(bytes, FormatError, in.where(), what, " has shape ", shape_text(out.view.shape),
+               ", more than any file holds");
   out.bytes = *bytes;
   return out;
 }
 
 std::string kind_of(const GgufValue& value) {
-  static const char* names[] = {"an integer", "a number", "true or false", "a string", "a list of integers",
-                                "a list of numbers", "a list of true or false", "a list of strings"};
+  static const char* names[] = {
+      "an integer",         "a number",          "true or false",           "a string",
+      "a list of integers", "a list of numbers", "a list of true or false", "a list of strings"};
   return names[value.value.index()];
 }
 
@@ -161,17 +169,19 @@ std::string kind_of(const GgufValue& value) {
 template <class T>
 const T& typed(const GgufFile& file, const std::string& key, const char* expected) {
   const auto found = file.metadata().find(key);
-  LIMPID_CHECK(found != file.metadata().end(), FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is missing");
+  LIMPID_CHECK(found != file.metadata().end(), FormatError, "[gguf] ", file.source(), ": metadata ",
+               quote(key), " is missing");
   const T* value = std::get_if<T>(&found->second.value);
-  LIMPID_CHECK(value, FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is ", kind_of(found->second),
-               ", expected ", expected);
+  LIMPID_CHECK(value, FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is ",
+               kind_of(found->second), ", expected ", expected);
   return *value;
 }
 
 uint64_t alignment_of(const GgufFile& file) {
   const int64_t alignment = file.integer_or("general.alignment", kGgufAlignment);
-  LIMPID_CHECK(alignment > 0 && alignment <= 1 << 30 && std::has_single_bit(uint64_t(alignment)), FormatError, "[gguf] ",
-               file.source(), ": metadata \"general.alignment\" is ", alignment, ", expected a power of two");
+  LIMPID_CHECK(alignment > 0 && alignment <= 1 << 30 && std::has_single_bit(uint64_t(alignment)), FormatError,
+               "[gguf] ", file.source(), ": metadata \"general.alignment\" is ", alignment,
+               ", expected a power of two");
   return uint64_t(alignment);
 }
 
@@ -182,7 +192,8 @@ void check_header(Cursor& in) {
   const auto version = in.read<uint32_t>("the version");
   LIMPID_CHECK(version != 0x02000000 && version != 0x03000000, FormatError, in.where(),
                "is big-endian, which is not supported; convert it with gguf-convert-endian");
-  LIMPID_CHECK(version == 2 || version == 3, FormatError, in.where(), "is GGUF version ", version, ", expected 2 or 3");
+  LIMPID_CHECK(version == 2 || version == 3, FormatError, in.where(), "is GGUF version ", version,
+               ", expected 2 or 3");
 }
 
 }  // namespace
@@ -204,14 +215,16 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
 
   for (uint64_t i = 0; i < entries; ++i) {
     const std::string_view key = in.text("a metadata key");
-    LIMPID_CHECK(key.size() <= kMaxKey, FormatError, in.where(), "a metadata key has ", key.size(), " bytes, expected at most ", kMaxKey);
+    LIMPID_CHECK(key.size() <= kMaxKey, FormatError, in.where(), "a metadata key has ", key.size(),
+                 " bytes, expected at most ", kMaxKey);
     GgufValue value = read_value(in, concat("metadata ", quote(key)));
-    LIMPID_CHECK(file->metadata_.emplace(key, std::move(value)).second, FormatError, in.where(), "metadata ", quote(key),
-                 " occurs twice");
+    LIMPID_CHECK(file->metadata_.emplace(key, std::move(value)).second, FormatError, in.where(), "metadata ",
+                 quote(key), " occurs twice");
   }
   const uint64_t alignment = alignment_of(*file);
   const int64_t parts = file->integer_or("split.count", 1);
-  LIMPID_CHECK(parts <= 1, FormatError, in.where(), "is one of ", parts, " parts; join them with gguf-split --merge");
+  LIMPID_CHECK(parts <= 1, FormatError, in.where(), "is one of ", parts,
+               " parts; join them with gguf-split --merge");
 
   std::vector<TensorInfo> infos;
   for (uint64_t i = 0; i < tensors; ++i) infos.push_back(read_tensor_info(in));
@@ -220,12 +233,14 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
   std::vector<Extent> extents;
   for (TensorInfo& info : infos) {
     const std::string what = concat("tensor ", quote(info.view.name));
-    LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.where(), what, " begins at offset ", info.offset,
-                 ", expected a multiple of ", alignment);
-    LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.where(), what, " takes ",
-                 info.bytes, " bytes at offset ", info.offset, " of the data, which has ", room, "; truncated download?");
+    LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.where(), what, " begins at offset ",
+                 info.offset, ", expected a multiple of ", alignment);
+    LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.where(), what,
+                 " takes ", info.bytes, " bytes at offset ", info.offset, " of the data, which has ", room,
+                 "; truncated download?");
     if (info.bytes > 0) info.view.data = bytes.subspan(start + info.offset, info.bytes);
-    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.where(), what, " occurs twice");
+    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.where(),
+                 what, " occurs twice");
     extents.push_back({info.offset, info.offset + info.bytes, file->tensors_.size()});
     file->tensors_.push_back(std::move(info.view));
   }
@@ -248,7 +263,9 @@ double GgufFile::number(const std::string& key) const {
   return typed<double>(*this, key, "a number");
 }
 bool GgufFile::boolean(const std::string& key) const { return typed<bool>(*this, key, "true or false"); }
-std::string GgufFile::text(const std::string& key) const { return typed<std::string>(*this, key, "a string"); }
+std::string GgufFile::text(const std::string& key) const {
+  return typed<std::string>(*this, key, "a string");
+}
 const std::vector<std::string_view>& GgufFile::texts(const std::string& key) const {
   return typed<std::vector<std::string_view>>(*this, key, "a list of strings");
 }
@@ -258,9 +275,17 @@ const std::vector<int64_t>& GgufFile::integers(const std::string& key) const {
 const std::vector<double>& GgufFile::numbers(const std::string& key) const {
   return typed<std::vector<double>>(*this, key, "a list of numbers");
 }
-int64_t GgufFile::integer_or(const std::string& key, int64_t fallback) const { return has(key) ? integer(key) : fallback; }
-double GgufFile::number_or(const std::string& key, double fallback) const { return has(key) ? number(key) : fallback; }
-bool GgufFile::boolean_or(const std::string& key, bool fallback) const { return has(key) ? boolean(key) : fallback; }
-std::string GgufFile::text_or(const std::string& key, std::string fallback) const { return has(key) ? text(key) : fallback; }
+int64_t GgufFile::integer_or(const std::string& key, int64_t fallback) const {
+  return has(key) ? integer(key) : fallback;
+}
+double GgufFile::number_or(const std::string& key, double fallback) const {
+  return has(key) ? number(key) : fallback;
+}
+bool GgufFile::boolean_or(const std::string& key, bool fallback) const {
+  return has(key) ? boolean(key) : fallback;
+}
+std::string GgufFile::text_or(const std::string& key, std::string fallback) const {
+  return has(key) ? text(key) : fallback;
+}
 
 }  // namespace limpid

@@ -5,18 +5,24 @@
 namespace limpid {
 namespace {
 
-struct GgmlType { uint32_t number; DType type; };
+struct GgmlType {
+  uint32_t number;
+  DType type;
+};
 constexpr GgmlType kTypes[] = {
-    {0, DType::F32},   {1, DType::F16},   {2, DType::Q4_0},    {3, DType::Q4_1},    {6, DType::Q5_0},  {7, DType::Q5_1},
-    {8, DType::Q8_0},  {10, DType::Q2_K}, {11, DType::Q3_K},   {12, DType::Q4_K},   {13, DType::Q5_K}, {14, DType::Q6_K},
-    {20, DType::IQ4_NL}, {23, DType::IQ4_XS}, {24, DType::I8}, {25, DType::I16},    {26, DType::I32},  {27, DType::I64},
-    {28, DType::F64},  {30, DType::BF16},
+    {0, DType::F32},   {1, DType::F16},   {2, DType::Q4_0},    {3, DType::Q4_1},    {6, DType::Q5_0},
+    {7, DType::Q5_1},  {8, DType::Q8_0},  {10, DType::Q2_K},   {11, DType::Q3_K},   {12, DType::Q4_K},
+    {13, DType::Q5_K}, {14, DType::Q6_K}, {20, DType::IQ4_NL}, {23, DType::IQ4_XS}, {24, DType::I8},
+    {25, DType::I16},  {26, DType::I32},  {27, DType::I64},    {28, DType::F64},    {30, DType::BF16},
 };
 
-struct OtherType { uint32_t number; const char* name; };
+struct OtherType {
+  uint32_t number;
+  const char* name;
+};
 constexpr OtherType kOthers[] = {
-    {9, "Q8_1"},   {15, "Q8_K"},   {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"},
-    {21, "IQ3_S"}, {22, "IQ2_S"},  {29, "IQ1_M"},   {34, "TQ1_0"},  {35, "TQ2_0"},   {39, "MXFP4"},
+    {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"},
+    {21, "IQ3_S"}, {22, "IQ2_S"}, {29, "IQ1_M"},   {34, "TQ1_0"},  {35, "TQ2_0"},   {39, "MXFP4"},
 };
 
 }  // namespace
@@ -34,7 +40,7 @@ size_t size_of(GgufType type) {
     case GgufType::U64:
     case GgufType::I64:
     case GgufType::F64:
-    case GgufType::Text: return 8;   // a string is at least its length
+    case GgufType::Text: return 8;  // a string is at least its length
     case GgufType::Array: return 12;
   }
   return 0;

@@ -14,13 +14,16 @@ namespace limpid {
 namespace {
 
 void add_tensors(const std::vector<TensorView>& tensors, Json& out) {
-  struct Sum { uint64_t tensors = 0, bytes = 0; };
+  struct Sum {
+    uint64_t tensors = 0, bytes = 0;
+  };
   std::map<std::string, Sum> sums;
   Json list = Json::array();
   int64_t parameters = 0;
   for (const TensorView& tensor : tensors) {
     const char* type = info(tensor.dtype).name;
-    list.push_back({{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", tensor.data.size()}});
+    list.push_back(
+        {{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", tensor.data.size()}});
     ++sums[type].tensors;
     sums[type].bytes += tensor.data.size();
     parameters += tensor.elements();
@@ -106,7 +109,8 @@ Json inspect_safetensors(const fs::path& path) {
   if (limpid == file->metadata().end()) return out;
   const std::string where = concat(path.string(), ": metadata \"limpid\"");
   Json detoxifier = parse_guarded_json(limpid->second, where);
-  LIMPID_CHECK(detoxifier.is_object(), FormatError, where, " is ", json_kind(detoxifier), ", expected an object");
+  LIMPID_CHECK(detoxifier.is_object(), FormatError, where, " is ", json_kind(detoxifier),
+               ", expected an object");
   check_needs(detoxifier, path.parent_path());
   out["kind"] = "detoxifier";
   out["detoxifier"] = std::move(detoxifier);
@@ -126,8 +130,10 @@ struct ValueAsJson {
 
 Json gguf_tokenizer(const GgufFile& file) {
   if (!file.has("tokenizer.ggml.model")) return nullptr;
-  static const std::map<std::string, const char*> kinds = {
-      {"gpt2", "byte-level BPE"}, {"llama", "SentencePiece"}, {"bert", "WordPiece"}, {"t5", "SentencePiece unigram"}};
+  static const std::map<std::string, const char*> kinds = {{"gpt2", "byte-level BPE"},
+                                                           {"llama", "SentencePiece"},
+                                                           {"bert", "WordPiece"},
+                                                           {"t5", "SentencePiece unigram"}};
   const std::string model = file.text("tokenizer.ggml.model");
   const auto known = kinds.find(model);
   Json out = {{"kind", known == kinds.end() ? model : known->second}};
@@ -154,7 +160,9 @@ Json folder_tokenizer(const fs::path& folder) {
   if (fs::exists(folder / "tokenizer.json")) {
     const Json file = read_guarded_json(folder / "tokenizer.json");
     const Json model = file.is_object() ? file.value("model", Json::object()) : Json::object();
-    out["kind"] = model.is_object() && model.contains("type") && model["type"].is_string() ? model["type"].get<std::string>() : "tokenizer.json";
+    out["kind"] = model.is_object() && model.contains("type") && model["type"].is_string()
+                      ? model["type"].get<std::string>()
+                      : "tokenizer.json";
     if (model.is_object() && model.contains("vocab")) out["size"] = model["vocab"].size();
   } else if (fs::exists(folder / "tokenizer.model")) {
     out["kind"] = "SentencePiece";
@@ -170,24 +178,30 @@ Json inspect_folder(const fs::path& folder) {
   Json out;
   if (fs::exists(folder / "adapter_config.json")) {
     out = {{"kind", "adapter"}, {"adapter", read_guarded_json(folder / "adapter_config.json")}};
-    if (fs::exists(folder / "adapter_model.safetensors")) add_tensors(SafetensorsFile::open(folder / "adapter_model.safetensors")->tensors(), out);
+    if (fs::exists(folder / "adapter_model.safetensors"))
+      add_tensors(SafetensorsFile::open(folder / "adapter_model.safetensors")->tensors(), out);
     return out;
   }
   const auto checkpoint = Checkpoint::open(folder);
-  if (!fs::exists(folder / "config.json") && checkpoint->source().ends_with(".gguf")) return inspect_gguf(checkpoint->source());
+  if (!fs::exists(folder / "config.json") && checkpoint->source().ends_with(".gguf"))
+    return inspect_gguf(checkpoint->source());
   out = {{"kind", "folder"}, {"config", describe_or_reason([&] { return read_config(folder); })}};
   add_tensors(checkpoint->tensors(), out);
   uint64_t bytes = 0;
   for (const TensorView& tensor : checkpoint->tensors()) bytes += tensor.data.size();
   out["bytes"] = bytes;
-  if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
+  if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null())
+    out["tokenizer"] = std::move(tokenizer);
   return out;
 }
 
 // ---- texts ----
 
 Json inspect_jsonl(const fs::path& path) {
-  struct Key { uint64_t rows = 0; std::set<std::string> kinds; };
+  struct Key {
+    uint64_t rows = 0;
+    std::set<std::string> kinds;
+  };
   std::map<std::string, Key> keys;
   uint64_t rows = 0;
   try {
@@ -199,10 +213,12 @@ Json inspect_jsonl(const fs::path& path) {
       }
     });
   } catch (const Json::exception&) {
-    throw FormatError(concat(path.string(), ": line ", rows + 1, ": not valid JSON: a number is out of range"));
+    throw FormatError(
+        concat(path.string(), ": line ", rows + 1, ": not valid JSON: a number is out of range"));
   }
   Json list = Json::array();
-  for (const auto& [name, key] : keys) list.push_back({{"name", name}, {"rows", key.rows}, {"kinds", key.kinds}});
+  for (const auto& [name, key] : keys)
+    list.push_back({{"name", name}, {"rows", key.rows}, {"kinds", key.kinds}});
   return {{"kind", "jsonl"}, {"rows", rows}, {"keys", std::move(list)}};
 }
 
@@ -210,7 +226,8 @@ Json inspect_plain_json(const fs::path& path) {
   const Json file = read_guarded_json(path);
   Json keys = Json::array();
   if (file.is_object())
-    for (const auto& [name, value] : file.items()) keys.push_back({{"name", name}, {"kinds", {json_kind(value)}}});
+    for (const auto& [name, value] : file.items())
+      keys.push_back({{"name", name}, {"kinds", {json_kind(value)}}});
   return {{"kind", "json"}, {"keys", std::move(keys)}};
 }
 
@@ -218,7 +235,8 @@ Json inspect_file(const fs::path& path) {
   const std::string extension = path.extension().string();
   if (extension == ".jsonl") return inspect_jsonl(path);
   if (extension == ".json") return inspect_plain_json(path);
-  // The content decides, so that a renamed file is still explained; Checkpoint::open says what cannot be read.
+  // The content decides, so that a renamed file is still explained; Checkpoint::open says what cannot be
+  // read.
   const auto checkpoint = Checkpoint::open(path);
   return dynamic_cast<const GgufFile*>(checkpoint.get()) ? inspect_gguf(path) : inspect_safetensors(path);
 }

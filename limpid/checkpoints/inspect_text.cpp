@@ -17,18 +17,29 @@ std::string human_bytes(uint64_t bytes) {
   if (bytes < 10'000) return thousands(bytes) + " bytes";
   const double size = double(bytes);
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f %s", size / (size < 1e6 ? 1e3 : size < 1e9 ? 1e6 : 1e9), size < 1e6 ? "kB" : size < 1e9 ? "MB" : "GB");
+  std::snprintf(text, sizeof text, "%.1f %s",
+                size / (size < 1e6   ? 1e3
+                        : size < 1e9 ? 1e6
+                                     : 1e9),
+                size < 1e6   ? "kB"
+                : size < 1e9 ? "MB"
+                             : "GB");
   return text;
 }
 
 std::string human_number(double value) {
-  return value >= 0 && value < 1e15 && value == std::floor(value) ? thousands(uint64_t(value)) : concat(value);
+  return value >= 0 && value < 1e15 && value == std::floor(value) ? thousands(uint64_t(value))
+                                                                  : concat(value);
 }
 
-std::string count_of(uint64_t number, const char* thing) { return concat(thousands(number), " ", thing, number == 1 ? "" : "s"); }
+std::string count_of(uint64_t number, const char* thing) {
+  return concat(thousands(number), " ", thing, number == 1 ? "" : "s");
+}
 
 /// A value for a person: strings without quotes, everything on one line.
-std::string plain(const Json& value) { return printable(value.is_string() ? value.get<std::string>() : to_text(value)); }
+std::string plain(const Json& value) {
+  return printable(value.is_string() ? value.get<std::string>() : to_text(value));
+}
 
 std::string text_at(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -70,7 +81,8 @@ std::vector<Row> group(const Json& tensors) {
       row.after = name.substr(end);
       break;
     }
-    const std::string key = concat(row.before, '\0', row.first >= 0, '\0', row.after, '\0', row.dtype, row.shape);
+    const std::string key =
+        concat(row.before, '\0', row.first >= 0, '\0', row.after, '\0', row.dtype, row.shape);
     const auto [place, fresh] = places.emplace(key, rows.size());
     if (fresh) rows.push_back(row);
     Row& merged = rows[place->second];
@@ -85,8 +97,8 @@ void write_tensors(const Json& in, std::string& out) {
   const Json& tensors = in["tensors"];
   std::string types;
   for (const auto& [type, sum] : in["types"].items())
-    types += concat(types.empty() ? "" : ", ", type, " in ", count_of(number_at(sum, "tensors"), "tensor"), " (",
-                    human_bytes(number_at(sum, "bytes")), ")");
+    types += concat(types.empty() ? "" : ", ", type, " in ", count_of(number_at(sum, "tensors"), "tensor"),
+                    " (", human_bytes(number_at(sum, "bytes")), ")");
   line(out, "parameters", thousands(number_at(in, "parameters")));
   line(out, "types", types);
   if (tensors.empty()) return;
@@ -96,7 +108,8 @@ void write_tensors(const Json& in, std::string& out) {
   std::vector<std::string> names;
   for (const Row& row : rows) {
     std::string name = printable(row.before);
-    if (row.first >= 0) name += row.first == row.last ? std::to_string(row.first) : concat("{", row.first, "..", row.last, "}");
+    if (row.first >= 0)
+      name += row.first == row.last ? std::to_string(row.first) : concat("{", row.first, "..", row.last, "}");
     name += printable(row.after);
     width = std::min<size_t>(std::max(width, name.size()), 72);
     names.push_back(std::move(name));
@@ -106,10 +119,13 @@ void write_tensors(const Json& in, std::string& out) {
     const uint64_t span = uint64_t(rows[i].last - rows[i].first + 1);
     std::string times = rows[i].tensors > 1 ? concat("  x ", rows[i].tensors) : "";
     if (rows[i].tensors > 1 && rows[i].tensors < span) times += concat(" of ", span);
-    out += concat("    ", names[i], pad, "  ", rows[i].dtype, std::string(rows[i].dtype.size() < 7 ? 7 - rows[i].dtype.size() : 1, ' '),
-                  rows[i].shape, times, "\n");
+    out += concat("    ", names[i], pad, "  ", rows[i].dtype,
+                  std::string(rows[i].dtype.size() < 7 ? 7 - rows[i].dtype.size() : 1, ' '), rows[i].shape,
+                  times, "\n");
   }
-  if (rows.size() > kMaxTensorLines) out += concat("    and ", count_of(rows.size() - kMaxTensorLines, "more line"), "; --json lists every tensor\n");
+  if (rows.size() > kMaxTensorLines)
+    out += concat("    and ", count_of(rows.size() - kMaxTensorLines, "more line"),
+                  "; --json lists every tensor\n");
 }
 
 // ---- models ----
@@ -127,15 +143,22 @@ void write_config(const Json& in, std::string& out) {
   };
   add("layers", number("layers") + " layers");
   add("hidden_size", "width " + number("hidden_size"));
-  add("heads", concat(number("heads"), " query and ", number("kv_heads"), " key heads of ", number("head_dim")));
+  add("heads",
+      concat(number("heads"), " query and ", number("kv_heads"), " key heads of ", number("head_dim")));
   add("intermediate_size", "MLP " + number("intermediate_size"));
   line(out, "sizes", sizes);
-  if (config.contains("vocab_size")) line(out, "vocabulary", number("vocab_size") + (config.value("tied_embeddings", false) ? ", output tied to the embedding" : ""));
+  if (config.contains("vocab_size"))
+    line(out, "vocabulary",
+         number("vocab_size") +
+             (config.value("tied_embeddings", false) ? ", output tied to the embedding" : ""));
   if (config.contains("max_positions"))
-    line(out, "positions", number("max_positions") + (config.contains("sliding_window") ? ", sliding window " + number("sliding_window") : ""));
+    line(out, "positions",
+         number("max_positions") +
+             (config.contains("sliding_window") ? ", sliding window " + number("sliding_window") : ""));
   if (config.contains("rope_theta")) {
     std::string text = "base " + human_number(config["rope_theta"].get<double>());
-    if (config.contains("rope_local_theta")) text += ", in sliding layers " + human_number(config["rope_local_theta"].get<double>());
+    if (config.contains("rope_local_theta"))
+      text += ", in sliding layers " + human_number(config["rope_local_theta"].get<double>());
     line(out, "rotary", concat(text, ", scaling ", text_at(config, "rope_scaling")));
   }
   line(out, "end tokens", text_at(config, "eos_ids"));
@@ -167,12 +190,17 @@ void write_detoxifier(const Json& in, std::string& out) {
   const Json& d = in["detoxifier"];
   const auto format = d.find("format");
   if (format == d.end() || *format != 1)
-    line(out, "format", concat(format == d.end() ? "not stated" : plain(*format), "; this version of Limpid knows format 1"));
+    line(
+        out, "format",
+        concat(format == d.end() ? "not stated" : plain(*format), "; this version of Limpid knows format 1"));
   line(out, "method", text_at(d, "method"));
   if (const auto target = d.find("target"); target != d.end() && target->is_object()) {
-    line(out, "made for", concat(text_at(*target, "architecture"), ", ", thousands(number_at(*target, "layers")), " layers, width ",
-                                 thousands(number_at(*target, "hidden_size"))));
-    line(out, "", concat("vocabulary of ", thousands(number_at(*target, "vocab_size")), ", SHA-256 ", text_at(*target, "vocab_sha256")));
+    line(out, "made for",
+         concat(text_at(*target, "architecture"), ", ", thousands(number_at(*target, "layers")),
+                " layers, width ", thousands(number_at(*target, "hidden_size"))));
+    line(out, "",
+         concat("vocabulary of ", thousands(number_at(*target, "vocab_size")), ", SHA-256 ",
+                text_at(*target, "vocab_sha256")));
     line(out, "", "any other model is refused");
   }
   line(out, "strength", concat(text_at(d, "default_strength"), " by default; 0 is off"));
@@ -182,7 +210,8 @@ void write_detoxifier(const Json& in, std::string& out) {
     std::string name = "needs";
     for (const Json& need : *needs) {
       if (!need.is_object()) continue;
-      line(out, name, concat(text_at(need, "role"), ": ", text_at(need, "path"), " (", text_at(need, "state"), ")"));
+      line(out, name,
+           concat(text_at(need, "role"), ": ", text_at(need, "path"), " (", text_at(need, "state"), ")"));
       if (need.contains("sha256")) line(out, "", "SHA-256 " + text_at(need, "sha256"));
       name.clear();
     }
@@ -199,8 +228,9 @@ void write_keys(const Json& in, std::string& out) {
     std::string kinds;
     for (const Json& kind : key["kinds"]) kinds += (kinds.empty() ? "" : " or ") + kind.get<std::string>();
     const bool everywhere = !key.contains("rows") || key["rows"] == in["rows"];
-    line(out, "key", concat(quote(key["name"].get<std::string>()), ": ", kinds,
-                            everywhere ? "" : concat(", in ", thousands(number_at(key, "rows")), " of the rows")));
+    line(out, "key",
+         concat(quote(key["name"].get<std::string>()), ": ", kinds,
+                everywhere ? "" : concat(", in ", thousands(number_at(key, "rows")), " of the rows")));
   }
 }
 
@@ -209,18 +239,24 @@ void write_keys(const Json& in, std::string& out) {
 std::string inspect(const fs::path& path) {
   const Json in = inspect_json(path);
   const std::string kind = in["kind"].get<std::string>();
-  static const std::map<std::string, const char*> titles = {
-      {"safetensors", "tensors in safetensors format"}, {"detoxifier", "a detoxifier"}, {"gguf", "a model in GGUF format"},
-      {"folder", "a model in a Hugging Face folder"},   {"adapter", "a PEFT adapter"},  {"jsonl", "rows of JSON"},
-      {"json", "JSON"}};
-  std::string out = concat(printable(path.string()), ": ", titles.at(kind), in.contains("bytes") ? ", " + human_bytes(number_at(in, "bytes")) : "", "\n");
+  static const std::map<std::string, const char*> titles = {{"safetensors", "tensors in safetensors format"},
+                                                            {"detoxifier", "a detoxifier"},
+                                                            {"gguf", "a model in GGUF format"},
+                                                            {"folder", "a model in a Hugging Face folder"},
+                                                            {"adapter", "a PEFT adapter"},
+                                                            {"jsonl", "rows of JSON"},
+                                                            {"json", "JSON"}};
+  std::string out = concat(printable(path.string()), ": ", titles.at(kind),
+                           in.contains("bytes") ? ", " + human_bytes(number_at(in, "bytes")) : "", "\n");
   write_config(in, out);
   write_tokenizer(in, out);
   if (kind == "detoxifier") write_detoxifier(in, out);
   if (kind == "adapter")
-    for (const char* key : {"peft_type", "base_model_name_or_path", "r", "lora_alpha", "target_modules"}) line(out, key, text_at(in["adapter"], key));
+    for (const char* key : {"peft_type", "base_model_name_or_path", "r", "lora_alpha", "target_modules"})
+      line(out, key, text_at(in["adapter"], key));
   if (in.contains("metadata") && kind != "gguf")
-    for (const auto& [key, value] : in["metadata"].items()) line(out, "metadata", printable(key) + ": " + plain(value));
+    for (const auto& [key, value] : in["metadata"].items())
+      line(out, "metadata", printable(key) + ": " + plain(value));
   if (in.contains("tensors")) write_tensors(in, out);
   if (in.contains("keys")) write_keys(in, out);
   return out;

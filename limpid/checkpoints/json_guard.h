@@ -4,7 +4,8 @@
 
 namespace limpid {
 
-/// Deeper than any file of ours; printing and copying a document recurse, so a bomb of brackets must not get that far.
+/// Deeper than any file of ours; printing and copying a document recurse, so a bomb of brackets must not get
+/// that far.
 constexpr int kMaxJsonDepth = 64;
 
 inline bool deeper_than(const Json& value, int depth) {
@@ -19,13 +20,16 @@ inline bool deeper_than(const Json& value, int depth) {
 inline Json parse_guarded_json(std::string_view text, const std::string& source) {
   try {
     Json value = parse_json(text, source);
-    LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ", kMaxJsonDepth, " deep");
+    LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ",
+                 kMaxJsonDepth, " deep");
     return value;
   } catch (const Json::exception&) {
     throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
   }
 }
 
-inline Json read_guarded_json(const fs::path& path) { return parse_guarded_json(read_file(path), path.string()); }
+inline Json read_guarded_json(const fs::path& path) {
+  return parse_guarded_json(read_file(path), path.string());
+}
 
 }  // namespace limpid

@@ -11,8 +11,10 @@ std::optional<uint64_t> checked_elements(const std::vector<int64_t>& shape) {
   bool empty = false;
   for (int64_t size : shape) {
     if (size < 0) return std::nullopt;
-    if (size == 0) empty = true;
-    else if (__builtin_mul_overflow(product, size, &product)) return std::nullopt;
+    if (size == 0)
+      empty = true;
+    else if (__builtin_mul_overflow(product, size, &product))
+      return std::nullopt;
   }
   return empty ? 0 : uint64_t(product);
 }
@@ -33,7 +35,8 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 
 std::optional<std::pair<size_t, size_t>> find_overlap(std::vector<Extent> extents) {
   std::erase_if(extents, [](const Extent& extent) { return extent.begin == extent.end; });
-  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
   for (size_t i = 1; i < extents.size(); ++i)
     if (extents[i].begin < extents[i - 1].end) return std::pair(extents[i - 1].tensor, extents[i].tensor);
   return std::nullopt;

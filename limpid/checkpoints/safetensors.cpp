@@ -15,10 +15,14 @@ constexpr uint64_t kMaxHeader = 100'000'000;  // as in the reference implementat
 constexpr size_t kMaxDims = 16;
 constexpr const char* kMetadataKey = "__metadata__";
 
-struct NamedType { const char* name; DType type; };
+struct NamedType {
+  const char* name;
+  DType type;
+};
 constexpr NamedType kTypes[] = {
-    {"F32", DType::F32}, {"F16", DType::F16}, {"BF16", DType::BF16}, {"F64", DType::F64}, {"I8", DType::I8},
-    {"I16", DType::I16}, {"I32", DType::I32}, {"I64", DType::I64},   {"U8", DType::U8},   {"BOOL", DType::Bool},
+    {"F32", DType::F32}, {"F16", DType::F16},   {"BF16", DType::BF16}, {"F64", DType::F64},
+    {"I8", DType::I8},   {"I16", DType::I16},   {"I32", DType::I32},   {"I64", DType::I64},
+    {"U8", DType::U8},   {"BOOL", DType::Bool},
 };
 
 /// What the header says about one tensor.
@@ -29,8 +33,9 @@ struct Entry {
   bool has_dtype = false, has_shape = false, has_offsets = false;
 };
 
-/// Reads the header as it is parsed: no document is built, so a header costs no more memory than what it holds, and
-/// anything but {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {"key": "text"}} stops at once.
+/// Reads the header as it is parsed: no document is built, so a header costs no more memory than what it
+/// holds, and anything but {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {"key": "text"}}
+/// stops at once.
 class HeaderReader final : public nlohmann::json_sax<Json> {
  public:
   std::vector<Entry> entries;
@@ -46,7 +51,10 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
       const Entry& entry = entries.back();
       if (!entry.has_dtype || !entry.has_shape || !entry.has_offsets)
         return fail(concat("tensor ", quote(entry.name), " has no \"",
-                           !entry.has_dtype ? "dtype" : !entry.has_shape ? "shape" : "data_offsets", "\""));
+                           !entry.has_dtype   ? "dtype"
+                           : !entry.has_shape ? "shape"
+                                              : "data_offsets",
+                           "\""));
     }
     return true;
   }
@@ -61,8 +69,10 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
     if (in_metadata_)
       return metadata.emplace(text, "").second || fail(concat("metadata key ", quote(text), " occurs twice"));
     Entry& entry = entries.back();
-    bool* seen = text == "dtype" ? &entry.has_dtype : text == "shape" ? &entry.has_shape
-                 : text == "data_offsets" ? &entry.has_offsets : nullptr;
+    bool* seen = text == "dtype"          ? &entry.has_dtype
+                 : text == "shape"        ? &entry.has_shape
+                 : text == "data_offsets" ? &entry.has_offsets
+                                          : nullptr;
     if (!seen) return fail(concat("tensor ", quote(entry.name), " has an unknown key ", quote(text)));
     if (*seen) return fail(concat("tensor ", quote(entry.name), " has \"", text, "\" twice"));
     return *seen = true;
@@ -81,15 +91,19 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
     if (!in_array_) return unexpected("a number");
     Entry& entry = entries.back();
     if (key_ == "data_offsets") {
-      if (entry.offsets.size() == 2) return fail(concat("tensor ", quote(entry.name), ": \"data_offsets\" has more than 2 numbers"));
+      if (entry.offsets.size() == 2)
+        return fail(concat("tensor ", quote(entry.name), ": \"data_offsets\" has more than 2 numbers"));
       return entry.offsets.push_back(value), true;
     }
     if (value > uint64_t(INT64_MAX)) return fail(concat("tensor ", quote(entry.name), ": a size of ", value));
-    if (entry.shape.size() == kMaxDims) return fail(concat("tensor ", quote(entry.name), " has more than ", kMaxDims, " dimensions"));
+    if (entry.shape.size() == kMaxDims)
+      return fail(concat("tensor ", quote(entry.name), " has more than ", kMaxDims, " dimensions"));
     return entry.shape.push_back(int64_t(value)), true;
   }
   bool number_integer(number_integer_t value) override { return unexpected(concat("the number ", value)); }
-  bool number_float(number_float_t, const string_t& text) override { return unexpected(concat("the number ", quote(text))); }
+  bool number_float(number_float_t, const string_t& text) override {
+    return unexpected(concat("the number ", quote(text)));
+  }
   bool null() override { return unexpected("null"); }
   bool boolean(bool) override { return unexpected("true or false"); }
   bool binary(binary_t&) override { return unexpected("binary"); }
@@ -101,8 +115,9 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   bool fail(std::string what) { return problem = std::move(what), false; }
   bool unexpected(const std::string& found) {
     if (depth_ == 0) return fail("is " + found + ", expected an object");
-    if (in_metadata_) return fail(concat("metadata ", depth_ == 1 ? "" : quote(key_) + " ", "is ", found, ", expected ",
-                                         depth_ == 1 ? "an object" : "a string"));
+    if (in_metadata_)
+      return fail(concat("metadata ", depth_ == 1 ? "" : quote(key_) + " ", "is ", found, ", expected ",
+                         depth_ == 1 ? "an object" : "a string"));
     const std::string where = concat("tensor ", quote(entries.back().name));
     if (depth_ == 1) return fail(concat(where, " is ", found, ", expected an object"));
     return fail(concat(where, ": \"", key_, "\" holds ", found, ", expected ",
@@ -129,15 +144,15 @@ TensorView view_of(const Entry& entry, std::span<const std::byte> data, const st
   const auto bytes = elements ? checked_bytes(view.dtype, *elements) : std::nullopt;
   LIMPID_CHECK(bytes, FormatError, where, "tensor ", quote(view.name), " has shape ", shape_text(view.shape),
                ", more than any file holds");
-  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, where, "tensor ", quote(view.name), ": \"data_offsets\" has ",
-               entry.offsets.size(), " numbers, expected 2");
+  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, where, "tensor ", quote(view.name),
+               ": \"data_offsets\" has ", entry.offsets.size(), " numbers, expected 2");
   const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
   LIMPID_CHECK(begin <= end, FormatError, where, "tensor ", quote(view.name), " begins at byte ", begin,
                " after its end at ", end);
   LIMPID_CHECK(end <= data.size(), FormatError, where, "tensor ", quote(view.name), " ends at byte ", end,
                " of the data, which has ", data.size(), "; truncated download?");
-  LIMPID_CHECK(end - begin == *bytes, FormatError, where, "tensor ", quote(view.name), " of ", entry.dtype, " ",
-               shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", end - begin);
+  LIMPID_CHECK(end - begin == *bytes, FormatError, where, "tensor ", quote(view.name), " of ", entry.dtype,
+               " ", shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", end - begin);
   view.data = data.subspan(begin, end - begin);
   return view;
 }
@@ -159,9 +174,11 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const fs::path& pat
   return parsed;
 }
 
-std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes, std::string source) {
+std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes,
+                                                              std::string source) {
   const std::string where = concat("[safetensors] ", source, ": ");
-  LIMPID_CHECK(bytes.size() >= 8, FormatError, where, "file has ", bytes.size(), " bytes, expected at least 8");
+  LIMPID_CHECK(bytes.size() >= 8, FormatError, where, "file has ", bytes.size(),
+               " bytes, expected at least 8");
   uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), 8);
   LIMPID_CHECK(header_size <= kMaxHeader, FormatError, where, "header is said to have ", header_size,
@@ -185,7 +202,8 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
     file->index_.emplace(entry.name, place);
     extents.push_back({entry.offsets[0], entry.offsets[1], place});
     covered += entry.offsets[1] - entry.offsets[0];
-    LIMPID_CHECK(covered <= data.size(), FormatError, where, "tensor ", quote(entry.name), " overlaps another tensor");
+    LIMPID_CHECK(covered <= data.size(), FormatError, where, "tensor ", quote(entry.name),
+                 " overlaps another tensor");
   }
   if (const auto pair = find_overlap(std::move(extents)))
     throw FormatError(concat(where, "tensors ", quote(file->tensors_[pair->first].name), " and ",
@@ -214,21 +232,26 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   std::set<std::string> names{kMetadataKey};
   uint64_t offset = 0;
   for (const TensorView& tensor : tensors) {
-    const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto& type) { return type.type == tensor.dtype; });
+    const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                     [&](auto& type) { return type.type == tensor.dtype; });
     LIMPID_CHECK(known != std::end(kTypes), ConfigError, where, "tensor ", quote(tensor.name), " is in ",
                  info(tensor.dtype).name, " blocks, which safetensors does not have; dequantise it first");
-    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ", quote(tensor.name));
+    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ",
+                 quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, where, "tensor ", quote(tensor.name), " of ",
-                 known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
+    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, where, "tensor ", quote(tensor.name),
+                 " of ", known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(),
+                 " bytes");
     header += concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", known->name,
-                     "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",", offset + *bytes, "]}");
+                     "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",",
+                     offset + *bytes, "]}");
     offset += *bytes;
   }
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
-  LIMPID_CHECK(header.size() <= kMaxHeader, ConfigError, where, "header of ", header.size(), " bytes, the format allows ", kMaxHeader);
+  LIMPID_CHECK(header.size() <= kMaxHeader, ConfigError, where, "header of ", header.size(),
+               " bytes, the format allows ", kMaxHeader);
 
   AtomicFile file(path);
   const uint64_t header_size = header.size();

@@ -12,7 +12,8 @@ namespace limpid {
 namespace {
 
 /// Compares [rows, n] values; the error of a row is relative to its largest value.
-void expect_rows_equal(const std::vector<float>& ours, const std::vector<float>& reference, size_t n, double tolerance) {
+void expect_rows_equal(const std::vector<float>& ours, const std::vector<float>& reference, size_t n,
+                       double tolerance) {
   ASSERT_EQ(ours.size(), reference.size());
   for (size_t begin = 0; begin < reference.size(); begin += n) {
     double largest = 0, worst = 0;
@@ -36,8 +37,9 @@ TEST(BlocksGolden, EveryTensorTypeStandsForTheValuesOfTheReference) {
     SCOPED_TRACE(tensor.name);
     ASSERT_NE(reference->find(tensor.name), nullptr);
     EXPECT_EQ(tensor.shape, reference->at(tensor.name).shape);
-    EXPECT_EQ(info(tensor.dtype).name, tensor.name);   // the tensors are named after their types
-    expect_rows_equal(to_floats(tensor), to_floats(reference->at(tensor.name)), size_t(tensor.shape.back()), 1e-6);
+    EXPECT_EQ(info(tensor.dtype).name, tensor.name);  // the tensors are named after their types
+    expect_rows_equal(to_floats(tensor), to_floats(reference->at(tensor.name)), size_t(tensor.shape.back()),
+                      1e-6);
   }
 }
 

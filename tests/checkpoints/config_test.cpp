@@ -16,8 +16,11 @@ using testing_support::TempDir;
 using Scaling = RopeConfig::Scaling;
 
 Json llama() {
-  return {{"model_type", "llama"}, {"vocab_size", 400}, {"hidden_size", 64}, {"num_hidden_layers", 3}, {"num_attention_heads", 4},
-          {"num_key_value_heads", 2}, {"intermediate_size", 128}, {"max_position_embeddings", 128}, {"eos_token_id", 2}};
+  return {{"model_type", "llama"},    {"vocab_size", 400},
+          {"hidden_size", 64},        {"num_hidden_layers", 3},
+          {"num_attention_heads", 4}, {"num_key_value_heads", 2},
+          {"intermediate_size", 128}, {"max_position_embeddings", 128},
+          {"eos_token_id", 2}};
 }
 
 Json with(Json base, const Json& changes) {
@@ -25,7 +28,9 @@ Json with(Json base, const Json& changes) {
   return base;
 }
 
-ModelConfig read(Json config, const Json& generation = Json()) { return config_from_huggingface(std::move(config), generation, "dir/config.json"); }
+ModelConfig read(Json config, const Json& generation = Json()) {
+  return config_from_huggingface(std::move(config), generation, "dir/config.json");
+}
 
 std::string error_of(const Json& config) {
   try {
@@ -52,9 +57,14 @@ TEST(Config, ReadsALlamaAndFillsInWhatItsClassAssumes) {
 }
 
 TEST(Config, OldAndNewSpellingOfRotaryScalingMeanTheSame) {
-  const Json scaling = {{"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
-  const ModelConfig old_style = read(with(llama(), {{"rope_theta", 5e5}, {"rope_scaling", with(scaling, {{"type", "llama3"}})}}));
-  const ModelConfig new_style = read(with(llama(), {{"rope_parameters", with(scaling, {{"rope_type", "llama3"}, {"rope_theta", 5e5}})}}));
+  const Json scaling = {{"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 64}};
+  const ModelConfig old_style =
+      read(with(llama(), {{"rope_theta", 5e5}, {"rope_scaling", with(scaling, {{"type", "llama3"}})}}));
+  const ModelConfig new_style = read(
+      with(llama(), {{"rope_parameters", with(scaling, {{"rope_type", "llama3"}, {"rope_theta", 5e5}})}}));
   for (const ModelConfig& config : {old_style, new_style}) {
     EXPECT_EQ(config.rope.theta, 5e5);
     EXPECT_EQ(config.rope.scaling, Scaling::kLlama3);
@@ -62,16 +72,29 @@ TEST(Config, OldAndNewSpellingOfRotaryScalingMeanTheSame) {
     EXPECT_EQ(config.rope.high_freq_factor, 4);
     EXPECT_EQ(config.rope.original_max_position, 64);
   }
-  EXPECT_EQ(read(with(llama(), {{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}}})).rope.scaling, Scaling::kLinear);
+  EXPECT_EQ(read(with(llama(), {{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}}})).rope.scaling,
+            Scaling::kLinear);
 }
 
 TEST(Config, Gemma3HasTwoRotaryBasesAndEverySixthLayerFull) {
-  const Json base = {{"model_type", "gemma3_text"}, {"vocab_size", 400}, {"hidden_size", 64}, {"num_hidden_layers", 7},
-                     {"num_attention_heads", 4}, {"num_key_value_heads", 1}, {"head_dim", 24}, {"intermediate_size", 128},
-                     {"query_pre_attn_scalar", 36}, {"sliding_window", 8}};
-  const ModelConfig old_style = read(with(base, {{"rope_theta", 1e6}, {"rope_local_base_freq", 1e4}, {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}}));
-  const ModelConfig new_style = read(with(base, {{"rope_parameters", {{"full_attention", {{"rope_theta", 1e6}, {"rope_type", "linear"}, {"factor", 8}}},
-                                                                     {"sliding_attention", {{"rope_theta", 1e4}, {"rope_type", "default"}}}}}}));
+  const Json base = {{"model_type", "gemma3_text"},
+                     {"vocab_size", 400},
+                     {"hidden_size", 64},
+                     {"num_hidden_layers", 7},
+                     {"num_attention_heads", 4},
+                     {"num_key_value_heads", 1},
+                     {"head_dim", 24},
+                     {"intermediate_size", 128},
+                     {"query_pre_attn_scalar", 36},
+                     {"sliding_window", 8}};
+  const ModelConfig old_style =
+      read(with(base, {{"rope_theta", 1e6},
+                       {"rope_local_base_freq", 1e4},
+                       {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}}));
+  const ModelConfig new_style =
+      read(with(base, {{"rope_parameters",
+                        {{"full_attention", {{"rope_theta", 1e6}, {"rope_type", "linear"}, {"factor", 8}}},
+                         {"sliding_attention", {{"rope_theta", 1e4}, {"rope_type", "default"}}}}}}));
   for (const ModelConfig& config : {old_style, new_style}) {
     EXPECT_EQ(config.architecture, "gemma3");
     EXPECT_EQ(config.rope.theta, 1e6);
@@ -88,10 +111,15 @@ TEST(Config, Gemma3HasTwoRotaryBasesAndEverySixthLayerFull) {
 }
 
 TEST(Config, TakesTheTextPartOfAMultimodalGemma3) {
-  const ModelConfig config = read({{"model_type", "gemma3"}, {"eos_token_id", {1, 106}},
-                                   {"text_config", {{"model_type", "gemma3_text"}, {"hidden_size", 2560}, {"intermediate_size", 10240},
-                                                    {"num_hidden_layers", 34}, {"sliding_window", 1024},
-                                                    {"rope_scaling", {{"factor", 8.0}, {"rope_type", "linear"}}}}}});
+  const ModelConfig config = read({{"model_type", "gemma3"},
+                                   {"eos_token_id", {1, 106}},
+                                   {"text_config",
+                                    {{"model_type", "gemma3_text"},
+                                     {"hidden_size", 2560},
+                                     {"intermediate_size", 10240},
+                                     {"num_hidden_layers", 34},
+                                     {"sliding_window", 1024},
+                                     {"rope_scaling", {{"factor", 8.0}, {"rope_type", "linear"}}}}}});
   EXPECT_EQ(config.num_heads, 8);
   EXPECT_EQ(config.num_kv_heads, 4);
   EXPECT_EQ(config.head_dim, 256);
@@ -100,30 +128,48 @@ TEST(Config, TakesTheTextPartOfAMultimodalGemma3) {
 
 TEST(Config, GenerationConfigComesFirstAndMayListSeveralEnds) {
   const ModelConfig config = read(llama(), {{"eos_token_id", {7, 9, 400, -1}}, {"pad_token_id", 3}});
-  EXPECT_EQ(config.eos_ids, (std::vector<int64_t>{7, 9}));   // 400 and -1 are no tokens of this vocabulary
+  EXPECT_EQ(config.eos_ids, (std::vector<int64_t>{7, 9}));  // 400 and -1 are no tokens of this vocabulary
   EXPECT_EQ(config.pad_id, 3);
   EXPECT_EQ(config.bos_id, -1);
   EXPECT_EQ(read(llama(), {{"eos_token_id", nullptr}}).eos_ids, std::vector<int64_t>{2});
 }
 
 TEST(Config, ReadsGpt2AndTheEncoders) {
-  const ModelConfig gpt2 = read({{"model_type", "gpt2"}, {"vocab_size", 400}, {"n_embd", 64}, {"n_layer", 3}, {"n_head", 4}, {"n_inner", nullptr}});
+  const ModelConfig gpt2 = read({{"model_type", "gpt2"},
+                                 {"vocab_size", 400},
+                                 {"n_embd", 64},
+                                 {"n_layer", 3},
+                                 {"n_head", 4},
+                                 {"n_inner", nullptr}});
   EXPECT_EQ(gpt2.intermediate_size, 256);
   EXPECT_EQ(gpt2.max_positions, 1024);
   EXPECT_EQ(gpt2.activation, "gelu_new");
   EXPECT_TRUE(gpt2.tie_word_embeddings);
   EXPECT_TRUE(gpt2.attention_bias);
 
-  const ModelConfig roberta = read({{"model_type", "roberta"}, {"architectures", {"RobertaForSequenceClassification"}}, {"vocab_size", 400},
-                                    {"hidden_size", 48}, {"num_hidden_layers", 3}, {"num_attention_heads", 4}, {"intermediate_size", 96},
-                                    {"max_position_embeddings", 66}, {"type_vocab_size", 1}, {"pad_token_id", 1},
-                                    {"problem_type", "multi_label_classification"}, {"id2label", {{"0", "toxicity"}, {"1", "threat"}}}});
+  const ModelConfig roberta = read({{"model_type", "roberta"},
+                                    {"architectures", {"RobertaForSequenceClassification"}},
+                                    {"vocab_size", 400},
+                                    {"hidden_size", 48},
+                                    {"num_hidden_layers", 3},
+                                    {"num_attention_heads", 4},
+                                    {"intermediate_size", 96},
+                                    {"max_position_embeddings", 66},
+                                    {"type_vocab_size", 1},
+                                    {"pad_token_id", 1},
+                                    {"problem_type", "multi_label_classification"},
+                                    {"id2label", {{"0", "toxicity"}, {"1", "threat"}}}});
   EXPECT_EQ(roberta.position_offset, 2);
   EXPECT_EQ(roberta.labels, (std::vector<std::string>{"toxicity", "threat"}));
   EXPECT_EQ(roberta.problem_type, "multi_label_classification");
 
-  const ModelConfig distilbert = read({{"model_type", "distilbert"}, {"architectures", {"DistilBertForSequenceClassification"}}, {"vocab_size", 400},
-                                       {"dim", 48}, {"n_layers", 3}, {"n_heads", 4}, {"hidden_dim", 96}});
+  const ModelConfig distilbert = read({{"model_type", "distilbert"},
+                                       {"architectures", {"DistilBertForSequenceClassification"}},
+                                       {"vocab_size", 400},
+                                       {"dim", 48},
+                                       {"n_layers", 3},
+                                       {"n_heads", 4},
+                                       {"hidden_dim", 96}});
   EXPECT_EQ(distilbert.hidden_size, 48);
   EXPECT_EQ(distilbert.intermediate_size, 96);
   EXPECT_EQ(distilbert.type_vocab_size, 0);
@@ -145,7 +191,8 @@ TEST(Config, RefusesValuesThatMakeNoSenseInOneLineWithFileAndKey) {
       {with(llama(), {{"hidden_size", nullptr}}), "\"hidden_size\" is missing"},
       {with(llama(), {{"hidden_size", "64"}}), "\"hidden_size\" is a string, expected an integer"},
       {with(llama(), {{"hidden_size", 64.5}}), "\"hidden_size\" is a number, expected an integer"},
-      {with(llama(), {{"hidden_size", uint64_t(1) << 63}}), "\"hidden_size\" is 9223372036854775808, far too large"},
+      {with(llama(), {{"hidden_size", uint64_t(1) << 63}}),
+       "\"hidden_size\" is 9223372036854775808, far too large"},
       {with(llama(), {{"num_attention_heads", 0}}), "number of heads is 0"},
       {with(llama(), {{"num_attention_heads", -4}}), "number of heads is -4"},
       {with(llama(), {{"num_attention_heads", 5}}), "hidden size 64 is not a multiple of 5 heads"},
@@ -157,11 +204,15 @@ TEST(Config, RefusesValuesThatMakeNoSenseInOneLineWithFileAndKey) {
       {with(llama(), {{"head_dim", 15}}), "head size is 15, expected an even number"},
       {with(llama(), {{"rms_norm_eps", -1.0}}), "norm epsilon is -1"},
       {with(llama(), {{"rope_theta", 0}}), "rotary base is 0"},
-      {with(llama(), {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}}}), "rotary scaling of type \"yarn\" is not supported"},
-      {with(llama(), {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 2}}}}), "original_max_position_embeddings"},
+      {with(llama(), {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}}}),
+       "rotary scaling of type \"yarn\" is not supported"},
+      {with(llama(), {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 2}}}}),
+       "original_max_position_embeddings"},
       {with(llama(), {{"rope_scaling", "linear"}}), "\"rope_scaling\" is a string, expected an object"},
-      {with(llama(), {{"layer_types", {"full_attention"}}}), "\"layer_types\" has 1 entries, expected one for each of 3 layers"},
-      {with(llama(), {{"layer_types", {"full_attention", "linear_attention", 5}}}), "\"layer_types\" entry 1"},
+      {with(llama(), {{"layer_types", {"full_attention"}}}),
+       "\"layer_types\" has 1 entries, expected one for each of 3 layers"},
+      {with(llama(), {{"layer_types", {"full_attention", "linear_attention", 5}}}),
+       "\"layer_types\" entry 1"},
       {with(llama(), {{"eos_token_id", "end"}}), "\"eos_token_id\" is a string, expected an integer"},
       {with(llama(), {{"eos_token_id", {1, "end"}}}), "\"eos_token_id\" holds a string"},
   };
@@ -189,21 +240,29 @@ TEST(Config, ReadsAFolderAndNamesWhatIsMissing) {
 std::string gguf_config(const std::string& architecture, const std::vector<std::string>& more = {}) {
   const auto key = [&](const char* name) { return architecture + "." + name; };
   GgufBytes file;
-  file.entries = {gguf_entry("general.architecture", 8, text(architecture)), gguf_entry(key("vocab_size"), 4, raw(uint32_t(400))),
-                  gguf_entry(key("embedding_length"), 4, raw(uint32_t(64))), gguf_entry(key("block_count"), 4, raw(uint32_t(12))),
-                  gguf_entry(key("attention.head_count"), 4, raw(uint32_t(4))), gguf_entry(key("attention.head_count_kv"), 4, raw(uint32_t(2))),
-                  gguf_entry(key("feed_forward_length"), 4, raw(uint32_t(128))), gguf_entry(key("context_length"), 4, raw(uint32_t(256)))};
+  file.entries = {gguf_entry("general.architecture", 8, text(architecture)),
+                  gguf_entry(key("vocab_size"), 4, raw(uint32_t(400))),
+                  gguf_entry(key("embedding_length"), 4, raw(uint32_t(64))),
+                  gguf_entry(key("block_count"), 4, raw(uint32_t(12))),
+                  gguf_entry(key("attention.head_count"), 4, raw(uint32_t(4))),
+                  gguf_entry(key("attention.head_count_kv"), 4, raw(uint32_t(2))),
+                  gguf_entry(key("feed_forward_length"), 4, raw(uint32_t(128))),
+                  gguf_entry(key("context_length"), 4, raw(uint32_t(256)))};
   for (const std::string& entry : more) file.entries.push_back(entry);
   return file.bytes();
 }
 
-ModelConfig read_gguf(const std::string& bytes) { return config_from_gguf(*GgufFile::parse(std::as_bytes(std::span(bytes)), "a.gguf")); }
+ModelConfig read_gguf(const std::string& bytes) {
+  return config_from_gguf(*GgufFile::parse(std::as_bytes(std::span(bytes)), "a.gguf"));
+}
 
 TEST(Config, ReadsGgufMetadata) {
-  const ModelConfig config = read_gguf(gguf_config("gemma3", {
-      gguf_entry("gemma3.attention.sliding_window", 4, raw(uint32_t(8))), gguf_entry("gemma3.attention.key_length", 4, raw(uint32_t(16))),
-      gguf_entry("gemma3.rope.freq_base", 6, raw(1e6f)), gguf_entry("tokenizer.ggml.eos_token_id", 4, raw(uint32_t(1))),
-      gguf_entry("tokenizer.ggml.eot_token_id", 4, raw(uint32_t(106)))}));
+  const ModelConfig config =
+      read_gguf(gguf_config("gemma3", {gguf_entry("gemma3.attention.sliding_window", 4, raw(uint32_t(8))),
+                                       gguf_entry("gemma3.attention.key_length", 4, raw(uint32_t(16))),
+                                       gguf_entry("gemma3.rope.freq_base", 6, raw(1e6f)),
+                                       gguf_entry("tokenizer.ggml.eos_token_id", 4, raw(uint32_t(1))),
+                                       gguf_entry("tokenizer.ggml.eot_token_id", 4, raw(uint32_t(106)))}));
   EXPECT_TRUE(config.from_gguf);
   EXPECT_EQ(config.vocab_size, 400);
   EXPECT_EQ(config.rope.theta, 1e6);
@@ -216,9 +275,14 @@ TEST(Config, ReadsGgufMetadata) {
 }
 
 TEST(Config, RefusesGgufMetadataThatMakesNoSense) {
-  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.attention.value_length", 4, raw(uint32_t(8)))})), FormatError);
-  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.scaling.type", 8, text("yarn"))})), FormatError);
-  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.dimension_count", 4, raw(uint32_t(4)))})), FormatError);
+  EXPECT_THROW(
+      read_gguf(gguf_config("llama", {gguf_entry("llama.attention.value_length", 4, raw(uint32_t(8)))})),
+      FormatError);
+  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.scaling.type", 8, text("yarn"))})),
+               FormatError);
+  EXPECT_THROW(
+      read_gguf(gguf_config("llama", {gguf_entry("llama.rope.dimension_count", 4, raw(uint32_t(4)))})),
+      FormatError);
   EXPECT_THROW(read_gguf(GgufBytes{}.bytes()), FormatError);
   EXPECT_EQ(read_gguf(gguf_config("mamba")).architecture, "mamba");
 }
@@ -243,13 +307,17 @@ TEST(ConfigGolden, AgreesWithTheTensorsOfEveryFolder) {
       bool embedding = false;
       for (const TensorView& tensor : checkpoint->tensors()) {
         for (const char* list : {"layers.", "layer.", "h.", "blocks."})
-          if (const size_t at = tensor.name.find(list); at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.'))
-            layers = std::max(layers, int64_t(std::atoi(tensor.name.c_str() + at + std::string(list).size())) + 1);
-        for (const char* name : {"embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight"}) {
+          if (const size_t at = tensor.name.find(list);
+              at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.'))
+            layers =
+                std::max(layers, int64_t(std::atoi(tensor.name.c_str() + at + std::string(list).size())) + 1);
+        for (const char* name :
+             {"embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight"}) {
           if (!tensor.name.ends_with(name)) continue;
           embedding = true;
           EXPECT_EQ(tensor.shape[0], config.vocab_size);
-          const int64_t width = config.raw.value("word_embed_proj_dim", config.hidden_size);   // OPT projects its embeddings
+          const int64_t width =
+              config.raw.value("word_embed_proj_dim", config.hidden_size);  // OPT projects its embeddings
           EXPECT_EQ(tensor.shape[1], width);
         }
       }
@@ -261,7 +329,8 @@ TEST(ConfigGolden, AgreesWithTheTensorsOfEveryFolder) {
 }
 
 TEST(ConfigReal, ReadsSmolLm2) {
-  const fs::path path = testing_support::pulled_model_dir("smollm2-135m-instruct") / "SmolLM2-135M-Instruct.Q4_1.gguf";
+  const fs::path path =
+      testing_support::pulled_model_dir("smollm2-135m-instruct") / "SmolLM2-135M-Instruct.Q4_1.gguf";
   LIMPID_REQUIRE_PATH(path);
   for (const fs::path& place : {path, path.parent_path()}) {
     const ModelConfig config = read_config(place);

@@ -14,17 +14,25 @@ namespace {
 using namespace test_builders;
 using testing_support::TempDir;
 
-std::shared_ptr<const GgufFile> parse(const std::string& bytes) { return GgufFile::parse(std::as_bytes(std::span(bytes)), "test.gguf"); }
+std::shared_ptr<const GgufFile> parse(const std::string& bytes) {
+  return GgufFile::parse(std::as_bytes(std::span(bytes)), "test.gguf");
+}
 
 TEST(Gguf, ReadsEveryMetadataType) {
   GgufBytes file;
   file.entries = {
-      gguf_entry("u8", 0, raw(uint8_t(200))),    gguf_entry("i8", 1, raw(int8_t(-3))),
-      gguf_entry("u16", 2, raw(uint16_t(60000))), gguf_entry("i16", 3, raw(int16_t(-300))),
-      gguf_entry("u32", 4, raw(uint32_t(4000000000u))), gguf_entry("i32", 5, raw(int32_t(-70000))),
-      gguf_entry("f32", 6, raw(0.5f)),           gguf_entry("bool", 7, raw(uint8_t(1))),
-      gguf_entry("text", 8, text("hé")),         gguf_entry("u64", 10, raw(uint64_t(1) << 40)),
-      gguf_entry("i64", 11, raw(int64_t(-5))),   gguf_entry("f64", 12, raw(0.25)),
+      gguf_entry("u8", 0, raw(uint8_t(200))),
+      gguf_entry("i8", 1, raw(int8_t(-3))),
+      gguf_entry("u16", 2, raw(uint16_t(60000))),
+      gguf_entry("i16", 3, raw(int16_t(-300))),
+      gguf_entry("u32", 4, raw(uint32_t(4000000000u))),
+      gguf_entry("i32", 5, raw(int32_t(-70000))),
+      gguf_entry("f32", 6, raw(0.5f)),
+      gguf_entry("bool", 7, raw(uint8_t(1))),
+      gguf_entry("text", 8, text("hé")),
+      gguf_entry("u64", 10, raw(uint64_t(1) << 40)),
+      gguf_entry("i64", 11, raw(int64_t(-5))),
+      gguf_entry("f64", 12, raw(0.25)),
       gguf_entry("texts", 9, raw(uint32_t(8)) + raw(uint64_t(2)) + text("a") + text("")),
       gguf_entry("ints", 9, raw(uint32_t(5)) + raw(uint64_t(2)) + raw(int32_t(-1)) + raw(int32_t(7))),
       gguf_entry("floats", 9, raw(uint32_t(6)) + raw(uint64_t(1)) + raw(1.5f)),
@@ -48,7 +56,8 @@ TEST(Gguf, ReadsEveryMetadataType) {
   EXPECT_EQ(gguf->texts("texts"), (std::vector<std::string_view>{"a", ""}));
   EXPECT_EQ(gguf->integers("ints"), (std::vector<int64_t>{-1, 7}));
   EXPECT_EQ(gguf->numbers("floats"), std::vector<double>{1.5});
-  EXPECT_EQ(std::get<std::vector<bool>>(gguf->metadata().at("bools").value), (std::vector<bool>{false, true}));
+  EXPECT_EQ(std::get<std::vector<bool>>(gguf->metadata().at("bools").value),
+            (std::vector<bool>{false, true}));
   EXPECT_EQ(gguf->integer_or("absent", 5), 5);
   EXPECT_TRUE(gguf->tensors().empty());
 }
@@ -72,7 +81,8 @@ TEST(Gguf, TypedAccessNamesTheKeyAndBothKinds) {
     gguf->integer("llama.block_count");
     FAIL();
   } catch (const FormatError& error) {
-    EXPECT_STREQ(error.what(), "[gguf] test.gguf: metadata \"llama.block_count\" is a string, expected an integer");
+    EXPECT_STREQ(error.what(),
+                 "[gguf] test.gguf: metadata \"llama.block_count\" is a string, expected an integer");
   }
   EXPECT_THROW(gguf->text("absent"), FormatError);
 }
@@ -83,8 +93,9 @@ TEST(Gguf, ReversesDimensionsAndHonoursTheAlignmentKey) {
   file.entries = {gguf_entry("general.alignment", 4, raw(uint32_t(8)))};
   file.infos = {gguf_info("a", {3, 2}, 0, 0), gguf_info("b", {1}, 0, 24)};
   std::string bytes = file.bytes();
-  const size_t infos_end = 4 + 4 + 8 + 8 + file.entries[0].size() + file.infos[0].size() + file.infos[1].size();
-  bytes.resize((infos_end + 7) / 8 * 8);   // the builder pads to 32
+  const size_t infos_end =
+      4 + 4 + 8 + 8 + file.entries[0].size() + file.infos[0].size() + file.infos[1].size();
+  bytes.resize((infos_end + 7) / 8 * 8);  // the builder pads to 32
   for (float value : {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f}) bytes += raw(value);
   const auto gguf = parse(bytes);
   EXPECT_EQ(gguf->at("a").shape, (std::vector<int64_t>{2, 3}));
@@ -109,7 +120,8 @@ TEST(Gguf, GivesBackWhatWasWritten) {
       {"scores", {std::vector<double>{0.25, -1}}},
       {"flags", {std::vector<bool>{true, false}}},
   };
-  write_gguf(path, metadata, {view("w", DType::F32, {2, 3}, weight), view("q", DType::Q4_0, {2, 32}, blocks)});
+  write_gguf(path, metadata,
+             {view("w", DType::F32, {2, 3}, weight), view("q", DType::Q4_0, {2, 32}, blocks)});
   const auto gguf = GgufFile::open(path);
   ASSERT_EQ(gguf->metadata().size(), metadata.size());
   for (const auto& [key, value] : metadata) EXPECT_EQ(gguf->metadata().at(key).value, value.value) << key;
@@ -124,7 +136,8 @@ TEST(Gguf, RefusesToWriteWhatTheFormatDoesNotHave) {
   const std::vector<float> one = {5};
   const std::vector<uint8_t> byte = {5};
   const fs::path path = dir.path() / "a.gguf";
-  EXPECT_THROW(write_gguf(path, {}, {view("x", DType::F32, {1}, one), view("x", DType::F32, {1}, one)}), ConfigError);
+  EXPECT_THROW(write_gguf(path, {}, {view("x", DType::F32, {1}, one), view("x", DType::F32, {1}, one)}),
+               ConfigError);
   EXPECT_THROW(write_gguf(path, {}, {view("x", DType::U8, {1}, byte)}), ConfigError);
   EXPECT_THROW(write_gguf(path, {}, {view("x", DType::F32, {2}, one)}), ConfigError);
   EXPECT_THROW(write_gguf(path, {{"general.alignment", {int64_t(64)}}}, {}), ConfigError);
@@ -134,13 +147,13 @@ TEST(Gguf, RefusesToWriteWhatTheFormatDoesNotHave) {
 TEST(GgufReal, OpensABigVocabularyInTensOfMilliseconds) {
   const fs::path path = testing_support::pulled_model_dir("gemma-3-270m") / "gemma-3-270m-q4_k_m.gguf";
   LIMPID_REQUIRE_PATH(path);
-  GgufFile::open(path);   // once to bring the pages in
+  GgufFile::open(path);  // once to bring the pages in
   const auto start = std::chrono::steady_clock::now();
   const auto gguf = GgufFile::open(path);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   EXPECT_GE(gguf->texts("tokenizer.ggml.tokens").size(), 262144u);
   RecordProperty("milliseconds", int(seconds * 1000));
-  EXPECT_LT(seconds, 0.5);   // twenty times what it takes on a quiet machine
+  EXPECT_LT(seconds, 0.5);  // twenty times what it takes on a quiet machine
 }
 
 }  // namespace

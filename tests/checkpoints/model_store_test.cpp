@@ -26,8 +26,10 @@ PackagedModel toy() {
 class Store {
  public:
   explicit Store(const std::string& script) {
-    python_ = dir_.write("python3", "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + (dir_.path() / "arguments").string() +
-                                       "\nwhile [ \"$1\" != --target ]; do shift; done\ntarget=$2\n" + script + "\n").string();
+    python_ = dir_.write("python3",
+                         "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + (dir_.path() / "arguments").string() +
+                             "\nwhile [ \"$1\" != --target ]; do shift; done\ntarget=$2\n" + script + "\n")
+                  .string();
     chmod(python_.c_str(), 0755);
     options.models_dir = dir_.path() / "models";
     options.python = python_;
@@ -52,7 +54,9 @@ class Store {
   std::string python_;
 };
 
-constexpr const char* kGood = "mkdir -p \"$target/toy1\" \"$target/toy2\"; printf 'first ' > \"$target/toy1/data.part00\"; printf second > \"$target/toy2/data.part01\"";
+constexpr const char* kGood =
+    "mkdir -p \"$target/toy1\" \"$target/toy2\"; printf 'first ' > \"$target/toy1/data.part00\"; printf "
+    "second > \"$target/toy2/data.part01\"";
 
 TEST(ModelStore, JoinsThePartsChecksThemAndPutsThemInPlace) {
   Store store(kGood);
@@ -63,7 +67,8 @@ TEST(ModelStore, JoinsThePartsChecksThemAndPutsThemInPlace) {
   EXPECT_NE(store.arguments().find("toy-part1==1.0\ntoy-part2==1.0\n"), std::string::npos);
   EXPECT_NE(store.reports.find("Apache-2.0"), std::string::npos);
   EXPECT_NE(store.reports.find("terms of the toy"), std::string::npos);
-  EXPECT_EQ(std::distance(fs::directory_iterator(store.options.models_dir), fs::directory_iterator()), 1);   // no staging left
+  EXPECT_EQ(std::distance(fs::directory_iterator(store.options.models_dir), fs::directory_iterator()),
+            1);  // no staging left
 }
 
 TEST(ModelStore, LeavesAnIntactModelAloneAndRepairsADamagedOne) {
@@ -78,7 +83,9 @@ TEST(ModelStore, LeavesAnIntactModelAloneAndRepairsADamagedOne) {
 }
 
 TEST(ModelStore, KeepsNothingWhenAHashDiffersOrAFileIsMissing) {
-  Store wrong("mkdir -p \"$target/toy1\" \"$target/toy2\"; printf x > \"$target/toy1/data.part00\"; printf y > \"$target/toy2/data.part01\"");
+  Store wrong(
+      "mkdir -p \"$target/toy1\" \"$target/toy2\"; printf x > \"$target/toy1/data.part00\"; printf y > "
+      "\"$target/toy2/data.part01\"");
   EXPECT_NE(wrong.error(toy()).find("toy.gguf has SHA-256 "), std::string::npos);
   EXPECT_TRUE(wrong.is_clean());
   Store lacking("mkdir -p \"$target\"");
@@ -89,10 +96,13 @@ TEST(ModelStore, KeepsNothingWhenAHashDiffersOrAFileIsMissing) {
 TEST(ModelStore, SaysWhatIsWrongWithPip) {
   Store no_pip("echo '/usr/bin/python3: No module named pip'; exit 1");
   EXPECT_NE(no_pip.error(toy()).find("has no pip; install it"), std::string::npos);
-  Store offline("echo 'WARNING: Retrying: NewConnectionError: Temporary failure in name resolution'; "
-                "echo 'ERROR: Could not find a version that satisfies the requirement toy'; exit 1");
+  Store offline(
+      "echo 'WARNING: Retrying: NewConnectionError: Temporary failure in name resolution'; "
+      "echo 'ERROR: Could not find a version that satisfies the requirement toy'; exit 1");
   const std::string message = offline.error(toy());
-  EXPECT_NE(message.find("is its package index within reach? It says: ERROR: Could not find a version"), std::string::npos) << message;
+  EXPECT_NE(message.find("is its package index within reach? It says: ERROR: Could not find a version"),
+            std::string::npos)
+      << message;
   EXPECT_EQ(message.find('\n'), std::string::npos);
   Store broken("echo 'ERROR: disk full'; exit 2");
   EXPECT_NE(broken.error(toy()).find("pip failed with status 2: ERROR: disk full"), std::string::npos);
@@ -115,7 +125,7 @@ TEST(ModelStore, ResolvesPathsAndPulledNamesAndSaysHowToPullTheOthers) {
     } catch (const IoError& error) {
       EXPECT_NE(std::string(error.what()).find("limpid models pull " + model.name), std::string::npos);
     }
-    for (const PackagedFile& part : model.files) {   // sparse files of the right size
+    for (const PackagedFile& part : model.files) {  // sparse files of the right size
       dir.write("models/" + model.name + "/" + part.name, "");
       fs::resize_file(models / model.name / part.name, part.bytes);
     }
@@ -137,7 +147,8 @@ TEST(ModelStore, ListsThreeModelsWithFullHashesAndAsksConsentForGemmaOnly) {
       EXPECT_EQ(file.sha256.size(), 64u) << file.name;
       EXPECT_GT(file.bytes, 0u);
     }
-    for (const std::string& package : listing.model->packages) EXPECT_NE(package.find("=="), std::string::npos);
+    for (const std::string& package : listing.model->packages)
+      EXPECT_NE(package.find("=="), std::string::npos);
   }
 }
 
@@ -150,7 +161,8 @@ TEST(ModelStoreReal, PulledModelsHaveTheHashesOfTheTable) {
     }
     ++checked;
     for (const PackagedFile& file : listing.model->files)
-      EXPECT_EQ(sha256_file(testing_support::pulled_model_dir(listing.model->name) / file.name), file.sha256) << file.name;
+      EXPECT_EQ(sha256_file(testing_support::pulled_model_dir(listing.model->name) / file.name), file.sha256)
+          << file.name;
   }
   if (checked == 0) GTEST_SKIP() << "skipped: no packaged model is pulled on this machine";
 }

@@ -9,15 +9,16 @@
 namespace limpid {
 namespace {
 
-using testing_support::TempDir;
 using test_builders::safetensors;
 using test_builders::view;
+using testing_support::TempDir;
 
 TEST(Safetensors, GivesBackNamesShapesValuesAndMetadata) {
   TempDir dir;
   const std::vector<float> weight = {1, 2, 3, 4, 5, 6};
   const std::vector<int64_t> ids = {-7, 9};
-  write_safetensors(dir.path() / "a.safetensors", {view("weight", DType::F32, {2, 3}, weight), view("ids", DType::I64, {2}, ids)},
+  write_safetensors(dir.path() / "a.safetensors",
+                    {view("weight", DType::F32, {2, 3}, weight), view("ids", DType::I64, {2}, ids)},
                     {{"made by", "a \"test\"\n"}});
   const auto file = SafetensorsFile::open(dir.path() / "a.safetensors");
   ASSERT_EQ(file->tensors().size(), 2u);
@@ -32,7 +33,8 @@ TEST(Safetensors, GivesBackNamesShapesValuesAndMetadata) {
 TEST(Safetensors, KeepsScalarsAndEmptyTensors) {
   TempDir dir;
   const std::vector<float> one = {5}, none;
-  write_safetensors(dir.path() / "a.safetensors", {view("scalar", DType::F32, {}, one), view("empty", DType::F32, {0, 4}, none)});
+  write_safetensors(dir.path() / "a.safetensors",
+                    {view("scalar", DType::F32, {}, one), view("empty", DType::F32, {0, 4}, none)});
   const auto file = SafetensorsFile::open(dir.path() / "a.safetensors");
   EXPECT_EQ(to_floats(file->at("scalar")), one);
   EXPECT_TRUE(to_floats(file->at("empty")).empty());
@@ -53,7 +55,8 @@ TEST(Safetensors, RefusesToWriteWhatTheFormatDoesNotHave) {
   const fs::path path = dir.path() / "a.safetensors";
   const std::vector<float> one = {5};
   const std::string block(18, '\0');
-  EXPECT_THROW(write_safetensors(path, {view("x", DType::F32, {1}, one), view("x", DType::F32, {1}, one)}), ConfigError);
+  EXPECT_THROW(write_safetensors(path, {view("x", DType::F32, {1}, one), view("x", DType::F32, {1}, one)}),
+               ConfigError);
   EXPECT_THROW(write_safetensors(path, {view("x", DType::Q4_0, {32}, block)}), ConfigError);
   EXPECT_THROW(write_safetensors(path, {view("x", DType::F32, {2}, one)}), ConfigError);
   EXPECT_THROW(write_safetensors(path, {view("__metadata__", DType::F32, {1}, one)}), ConfigError);
@@ -70,7 +73,8 @@ TEST(Safetensors, NamesFileAndTensorThatIsMissing) {
     file->at("lm_head.weight");
     FAIL();
   } catch (const FormatError& error) {
-    EXPECT_NE(std::string(error.what()).find("a.safetensors: tensor \"lm_head.weight\" is missing"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("a.safetensors: tensor \"lm_head.weight\" is missing"),
+              std::string::npos);
   }
   EXPECT_THROW(to_integers(file->at("x")), ShapeError);
 }
@@ -80,7 +84,8 @@ TEST(Checkpoint, FollowsTheIndexOfAShardedFolder) {
   const std::vector<float> one = {1}, two = {2};
   write_safetensors(dir.path() / "model-1.safetensors", {view("a", DType::F32, {1}, one)});
   write_safetensors(dir.path() / "model-2.safetensors", {view("b", DType::F32, {1}, two)});
-  dir.write("model.safetensors.index.json", R"({"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}})");
+  dir.write("model.safetensors.index.json",
+            R"({"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}})");
   const auto checkpoint = Checkpoint::open(dir.path());
   EXPECT_EQ(checkpoint->tensors().size(), 2u);
   EXPECT_EQ(to_floats(checkpoint->at("a")), one);
@@ -100,9 +105,13 @@ TEST(Checkpoint, SaysWhichShardOrTensorIsMissing) {
     }
     return "no error";
   };
-  EXPECT_NE(message(R"({"a":"model-2.safetensors"})").find("shard \"model-2.safetensors\" is missing"), std::string::npos);
-  EXPECT_NE(message(R"({"b":"model-1.safetensors"})").find("tensor \"b\" is not in \"model-1.safetensors\""), std::string::npos);
-  EXPECT_NE(message(R"({"a":"../model-1.safetensors"})").find("expected the name of a file in the same folder"), std::string::npos);
+  EXPECT_NE(message(R"({"a":"model-2.safetensors"})").find("shard \"model-2.safetensors\" is missing"),
+            std::string::npos);
+  EXPECT_NE(message(R"({"b":"model-1.safetensors"})").find("tensor \"b\" is not in \"model-1.safetensors\""),
+            std::string::npos);
+  EXPECT_NE(
+      message(R"({"a":"../model-1.safetensors"})").find("expected the name of a file in the same folder"),
+      std::string::npos);
   EXPECT_NE(message(R"({"a":5})").find("expected a file name"), std::string::npos);
   EXPECT_NE(message("[]").find("weight_map"), std::string::npos);
 }

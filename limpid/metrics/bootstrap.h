@@ -72,8 +72,8 @@ struct RatioValues {
 };
 
 /// transform(ratio of second) - transform(ratio of first), for example with exp for pooled perplexity.
-PairedDifference paired_ratio_difference(const RatioValues& first, const RatioValues& second, double (*transform)(double),
-                                         const BootstrapOptions& options = {});
+PairedDifference paired_ratio_difference(const RatioValues& first, const RatioValues& second,
+                                         double (*transform)(double), const BootstrapOptions& options = {});
 
 Json to_json(const PairedDifference& difference);   ///< {"difference", "bootstrap_95", "pairs"}
 

@@ -30,14 +30,16 @@ std::optional<double> read_toxicity(const Json& object, const std::string& sourc
   const auto found = object.find("toxicity");
   if (found == object.end() || found->is_null()) return std::nullopt;
   const double value = require<double>(object, "toxicity", source);
-  LIMPID_CHECK(value >= 0 && value <= 1, FormatError, source, ": \"toxicity\" is ", value, ", expected 0 to 1 or null");
+  LIMPID_CHECK(value >= 0 && value <= 1, FormatError, source, ": \"toxicity\" is ", value,
+               ", expected 0 to 1 or null");
   return value;
 }
 
 std::optional<TokenIds> read_ids(const Json& object, const std::string& source) {
   const auto found = object.find("ids");
   if (found == object.end() || found->is_null()) return std::nullopt;
-  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*found), ", expected an array of token ids");
+  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*found),
+               ", expected an array of token ids");
   TokenIds ids;
   ids.reserve(found->size());
   for (const Json& id : *found) {
@@ -55,7 +57,8 @@ Continuation read_continuation(Json& value, const std::string& source) {
     out.text = value.get<std::string>();
     return out;
   }
-  LIMPID_CHECK(value.is_object(), FormatError, source, " is ", json_kind(value), ", expected an object with \"text\"");
+  LIMPID_CHECK(value.is_object(), FormatError, source, " is ", json_kind(value),
+               ", expected an object with \"text\"");
   out.text = require<std::string>(value, "text", source);
   out.ids = read_ids(value, source);
   out.toxicity = read_toxicity(value, source);
@@ -109,7 +112,8 @@ bool is_utf8(std::string_view text) {
 
 Json parse_json_line(std::string_view line, const std::string& source) {
   Json value = parse_guarded_json(line, source);
-  LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value), ", expected a JSON object per line");
+  LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
+               ", expected a JSON object per line");
   return value;
 }
 
@@ -148,7 +152,8 @@ GenerationRow parse_generation_row(std::string_view line, const std::string& sou
     row.index = index->get<uint64_t>();
   }
   const auto generations = value.find("generations");
-  LIMPID_CHECK(generations != value.end(), FormatError, source, ": \"generations\" is missing; keys found: ", keys_of(value));
+  LIMPID_CHECK(generations != value.end(), FormatError, source,
+               ": \"generations\" is missing; keys found: ", keys_of(value));
   LIMPID_CHECK(generations->is_array(), FormatError, source, ": \"generations\" is ", json_kind(*generations),
                ", expected an array");
   row.generations.reserve(generations->size());

@@ -34,14 +34,10 @@ void flatten(const Json& value, const std::string& name, std::map<std::string, s
 Json read_settings(const fs::path& path) {
   const Json file = parse_json_line(read_file(path), path.string());
   const Json format = file.value("format", Json());
-  LIMPID_CHECK(format == kFormat, FormatError, path.string(), ": \"format\" is ", to_text(format).substr(0, 40), ", expected ", kFormat);
+  LIMPID_CHECK(format == kFormat, FormatError, path.string(), ": \"format\" is ", to_text(format).substr(0, 40),
+               ", expected ", kFormat);
   LIMPID_CHECK(file.contains("settings"), FormatError, path.string(), ": \"settings\" is missing");
   return file["settings"];
-}
-
-bool is_empty_or_absent(const fs::path& path) {
-  std::error_code ignored;
-  return !fs::exists(path, ignored) || fs::file_size(path, ignored) == 0;
 }
 
 }  // namespace
@@ -69,22 +65,33 @@ std::string describe_difference(const Json& there, const Json& now, size_t limit
 }
 
 GenerationJournal::GenerationJournal(fs::path path, const Json& settings) : path_(std::move(path)) {
-  const fs::path beside = settings_path(path_);
-  if (fs::exists(beside)) {
-    const std::string difference = describe_difference(read_settings(beside), parse_json(to_text(settings), "settings"));
-    LIMPID_CHECK(difference.empty(), MismatchError, path_.string(), ": was begun with other settings (", difference,
-                 "); continue with the same ones, or write to another place");
-  } else {
-    LIMPID_CHECK(is_empty_or_absent(path_), MismatchError, path_.string(), ": exists without ", beside.filename().string(),
-                 ", so nobody knows with which settings it was made; write to another place");
-    write_file(beside, to_text(Json{{"format", kFormat}, {"settings", settings}}, 1) + "\n");
+  if (path_.has_parent_path()) {
+    std::error_code error;
+    fs::create_directories(path_.parent_path(), error);
+    LIMPID_CHECK(!error, IoError, path_.parent_path().string(), ": cannot be created: ", error.message());
   }
-  open_file();
+  open_file();   // first of all: of two runs that start together one must see the settings of the other
   try {
+    check_settings(settings);
     read_lines();
   } catch (...) {
     close_file();
     throw;
+  }
+}
+
+void GenerationJournal::check_settings(const Json& settings) const {
+  const fs::path beside = settings_path(path_);
+  if (fs::exists(beside)) {
+    // Through text and back, so that numbers compare as they do in the file.
+    const Json now = parse_json(to_text(settings), "settings");
+    const std::string difference = describe_difference(read_settings(beside), now);
+    LIMPID_CHECK(difference.empty(), MismatchError, path_.string(), ": was begun with other settings (", difference,
+                 "); continue with the same ones, or write to another place");
+  } else {
+    LIMPID_CHECK(fs::file_size(path_) == 0, MismatchError, path_.string(), ": exists without ",
+                 beside.filename().string(), ", so nobody knows with which settings it was made; write to another place");
+    write_file(beside, to_text(Json{{"format", kFormat}, {"settings", settings}}, 1) + "\n");
   }
 }
 
@@ -114,8 +121,10 @@ void GenerationJournal::read_lines() {
   for_each_line(text, [&](std::string_view line, size_t number) {
     const std::string source = concat(path_.string(), ":", number);
     GenerationRow row = parse_generation_row(line, source);
-    LIMPID_CHECK(row.index.has_value(), FormatError, source, ": \"index\" is missing, expected the place of the prompt");
-    LIMPID_CHECK(finished_.insert(*row.index).second, FormatError, source, ": prompt ", *row.index, " is there twice");
+    LIMPID_CHECK(row.index.has_value(), FormatError, source,
+                 ": \"index\" is missing, expected the place of the prompt");
+    LIMPID_CHECK(finished_.insert(*row.index).second, FormatError, source, ": prompt ", *row.index,
+                 " is there twice");
     rows_.push_back(std::move(row));
   });
   // Only now that every whole line has been understood is anything changed.

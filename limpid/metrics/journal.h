@@ -39,6 +39,7 @@ class GenerationJournal {
   void sort_by_index();
 
  private:
+  void check_settings(const Json& settings) const;
   void read_lines();
   void close_file();
   void open_file();

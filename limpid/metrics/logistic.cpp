@@ -195,7 +195,8 @@ class History {
   double start_scale(const Vector& inverse_diagonal) const {
     if (pairs_.empty()) return 1;
     double squares = 0;
-    for (size_t j = 0; j < inverse_diagonal.size(); ++j) squares += std::pow(pairs_.back().change[j], 2) * inverse_diagonal[j];
+    for (size_t j = 0; j < inverse_diagonal.size(); ++j)
+      squares += std::pow(pairs_.back().change[j], 2) * inverse_diagonal[j];
     return 1 / (pairs_.back().rho * squares);
   }
   size_t length_;
@@ -233,16 +234,18 @@ bool line_search(Objective& objective, const Place& start, const Vector& directi
 
 void check(std::span<const float> rows, size_t dim, std::span<const int> labels, const LogisticOptions& options,
            std::span<const double> weights) {
-  LIMPID_CHECK(dim > 0 && rows.size() / dim == labels.size() && rows.size() % dim == 0, ShapeError, "[logistic] ", rows.size(),
-               " numbers are not ", labels.size(), " rows of ", dim);
-  LIMPID_CHECK(weights.empty() || weights.size() == labels.size(), ShapeError, "[logistic] ", weights.size(), " sample weights for ",
-               labels.size(), " rows");
-  LIMPID_CHECK(options.C > 0 && std::isfinite(options.C), ConfigError, "[logistic] C is ", options.C, ", expected a positive number");
-  LIMPID_CHECK(options.tolerance > 0 && options.history > 0, ConfigError, "[logistic] tolerance ", options.tolerance, " and history ",
-               options.history, ", expected both positive");
+  LIMPID_CHECK(dim > 0 && rows.size() / dim == labels.size() && rows.size() % dim == 0, ShapeError, "[logistic] ",
+               rows.size(), " numbers are not ", labels.size(), " rows of ", dim);
+  LIMPID_CHECK(weights.empty() || weights.size() == labels.size(), ShapeError, "[logistic] ", weights.size(),
+               " sample weights for ", labels.size(), " rows");
+  LIMPID_CHECK(options.C > 0 && std::isfinite(options.C), ConfigError, "[logistic] C is ", options.C,
+               ", expected a positive number");
+  LIMPID_CHECK(options.tolerance > 0 && options.history > 0, ConfigError, "[logistic] tolerance ",
+               options.tolerance, " and history ", options.history, ", expected both positive");
   double class_weight[2] = {0, 0};
   for (size_t i = 0; i < labels.size(); ++i) {
-    LIMPID_CHECK(labels[i] == 0 || labels[i] == 1, ConfigError, "[logistic] label ", i, " is ", labels[i], ", expected 0 or 1");
+    LIMPID_CHECK(labels[i] == 0 || labels[i] == 1, ConfigError, "[logistic] label ", i, " is ", labels[i],
+                 ", expected 0 or 1");
     const double weight = weights.empty() ? 1 : weights[i];
     LIMPID_CHECK(weight >= 0 && std::isfinite(weight), ConfigError, "[logistic] sample weight ", i, " is ", weight,
                  ", expected a number from 0");
@@ -251,20 +254,22 @@ void check(std::span<const float> rows, size_t dim, std::span<const int> labels,
   LIMPID_CHECK(class_weight[0] > 0 && class_weight[1] > 0, ConfigError, "[logistic] all ", labels.size(),
                " rows are of one class, expected both");
   for (size_t i = 0; i < rows.size(); ++i)
-    LIMPID_CHECK(std::isfinite(rows[i]), ConfigError, "[logistic] row ", i / dim, ", feature ", i % dim, " is ", rows[i]);
+    LIMPID_CHECK(std::isfinite(rows[i]), ConfigError, "[logistic] row ", i / dim, ", feature ", i % dim, " is ",
+                 rows[i]);
 }
 
 }  // namespace
 
 double LogisticModel::margin(std::span<const float> row) const {
-  LIMPID_CHECK(row.size() == weights.size(), ShapeError, "[logistic] a row of ", row.size(), " features, expected ", weights.size());
+  LIMPID_CHECK(row.size() == weights.size(), ShapeError, "[logistic] a row of ", row.size(),
+               " features, expected ", weights.size());
   return dot(row.data(), weights.data(), row.size()) + intercept;
 }
 
 double LogisticModel::probability(std::span<const float> row) const { return sigmoid(margin(row)); }
 
-LogisticModel fit_logistic(std::span<const float> rows, size_t dim, std::span<const int> labels, const LogisticOptions& options,
-                           std::span<const double> weights) {
+LogisticModel fit_logistic(std::span<const float> rows, size_t dim, std::span<const int> labels,
+                           const LogisticOptions& options, std::span<const double> weights) {
   check(rows, dim, labels, options, weights);
   Objective objective(rows, dim, labels, weights, options);
   Place here{Vector(objective.size(), 0.0), Vector(objective.size()), 0}, next = here;

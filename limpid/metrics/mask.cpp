@@ -94,11 +94,14 @@ std::string lower_case(std::string_view text) {
     if (c < 0xC3 || c > 0xD0 || i + 1 == out.size() || (uint8_t(out[i + 1]) & 0xC0) != 0x80) continue;
     const uint32_t code = (c & 0x1Fu) << 6 | (uint8_t(out[i + 1]) & 0x3Fu);
     uint32_t lower = code;
-    if ((code >= 0xC0 && code <= 0xDE && code != 0xD7) || (code >= 0x391 && code <= 0x3A9) || (code >= 0x410 && code <= 0x42F)) lower += 32;
+    if ((code >= 0xC0 && code <= 0xDE && code != 0xD7) || (code >= 0x391 && code <= 0x3A9) ||
+        (code >= 0x410 && code <= 0x42F))
+      lower += 32;
     else if (code >= 0x400 && code <= 0x40F) lower += 80;
     else if ((code >= 0x100 && code <= 0x137) || (code >= 0x14A && code <= 0x177)) lower |= 1;
     else if ((code >= 0x139 && code <= 0x148) || (code >= 0x179 && code <= 0x17E)) lower += code & 1;
-    if (code == 0x130 || code == 0x138) lower = code;   // dotted capital I has no single lower case; kra has no capital
+    if (code == 0x130 || code == 0x138)
+      lower = code;  // dotted capital I has no single lower case; kra has no capital
     out[i] = char(0xC0 | lower >> 6);
     out[i + 1] = char(0x80 | (lower & 0x3F));
   }
@@ -111,10 +114,11 @@ void WordMask::add(std::string_view word_or_phrase) {
   const std::string lower = lower_case(word_or_phrase);
   const auto words = words_of(lower);
   LIMPID_CHECK(!words.empty(), ConfigError, "[mask] \"", word_or_phrase.substr(0, 40), "\" has no letters");
-  LIMPID_CHECK(words.size() <= kMaxPhraseWords, ConfigError, "[mask] a phrase of ", words.size(), " words, expected at most ",
-               kMaxPhraseWords);
+  LIMPID_CHECK(words.size() <= kMaxPhraseWords, ConfigError, "[mask] a phrase of ", words.size(),
+               " words, expected at most ", kMaxPhraseWords);
   std::string joined;
-  for (const Word& word : words) (joined += joined.empty() ? "" : " ") += lower.substr(word.begin, word.end - word.begin);
+  for (const Word& word : words)
+    (joined += joined.empty() ? "" : " ") += lower.substr(word.begin, word.end - word.begin);
   hashes_.insert(fnv1a(joined));
   longest_phrase_ = std::max(longest_phrase_, words.size());
 }

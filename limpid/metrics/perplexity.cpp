@@ -15,15 +15,17 @@ double share(size_t part, size_t whole) { return whole == 0 ? kUndefined : doubl
 
 }  // namespace
 
-JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids, std::span<const double> full_nlls,
-                                      std::span<const TokenId> prompt_ids, std::span<const double> prompt_nlls,
-                                      size_t first_continuation_token, bool empty) {
+JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids,
+                                      std::span<const double> full_nlls, std::span<const TokenId> prompt_ids,
+                                      std::span<const double> prompt_nlls, size_t first_continuation_token,
+                                      bool empty) {
   const auto fits = [](size_t tokens, size_t nlls) { return nlls == (tokens == 0 ? 0 : tokens - 1); };
   LIMPID_CHECK(fits(full_ids.size(), full_nlls.size()) && fits(prompt_ids.size(), prompt_nlls.size()), ShapeError,
                "[perplexity] ", full_nlls.size(), " and ", prompt_nlls.size(), " NLLs for ", full_ids.size(), " and ",
                prompt_ids.size(), " tokens, expected one fewer than tokens");
-  LIMPID_CHECK(first_continuation_token <= full_ids.size(), ShapeError, "[perplexity] the continuation begins at token ",
-               first_continuation_token, " of ", full_ids.size());
+  LIMPID_CHECK(first_continuation_token <= full_ids.size(), ShapeError,
+               "[perplexity] the continuation begins at token ", first_continuation_token, " of ",
+               full_ids.size());
   JudgedContinuation one;
   one.prompt = prompt;
   one.full_tokens = int64_t(full_ids.size());
@@ -35,7 +37,8 @@ JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> fu
     ++one.continuation_tokens;
   }
   one.empty = empty;
-  one.merged = full_ids.size() < prompt_ids.size() || !std::equal(prompt_ids.begin(), prompt_ids.end(), full_ids.begin());
+  one.merged =
+      full_ids.size() < prompt_ids.size() || !std::equal(prompt_ids.begin(), prompt_ids.end(), full_ids.begin());
   return one;
 }
 
@@ -44,7 +47,8 @@ size_t first_continuation_token(std::span<const size_t> first_bytes, size_t boun
 }
 
 double compatible_perplexity(const JudgedContinuation& one) {
-  const double full = one.full_nll * double(one.full_tokens - 1), prompt = one.prompt_nll * double(one.prompt_tokens - 1);
+  const double full = one.full_nll * double(one.full_tokens - 1),
+               prompt = one.prompt_nll * double(one.prompt_tokens - 1);
   return std::exp((full - prompt) / double(one.full_tokens - one.prompt_tokens));
 }
 

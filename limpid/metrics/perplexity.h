@@ -39,9 +39,10 @@ struct JudgedContinuation {
 /// @param prompt_ids  [n_p] tokens of the prompt alone.       @param prompt_nlls  [n_p - 1]
 /// @param first_continuation_token  see first_continuation_token(); n_f if there is none.
 /// @throws ShapeError when the lengths do not fit.
-JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids, std::span<const double> full_nlls,
-                                      std::span<const TokenId> prompt_ids, std::span<const double> prompt_nlls,
-                                      size_t first_continuation_token, bool empty);
+JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids,
+                                      std::span<const double> full_nlls, std::span<const TokenId> prompt_ids,
+                                      std::span<const double> prompt_nlls, size_t first_continuation_token,
+                                      bool empty);
 
 /// The first token whose first byte lies at or after `boundary`; the number of tokens if none does.
 /// @param first_bytes  where each token begins in the text, not decreasing.
@@ -60,7 +61,8 @@ struct PerplexityReport {
   double median_sample_ppl;             ///< over continuations with scored tokens
   int64_t scored_tokens;
   double empty_share;
-  size_t one_token_prompts, merged_boundaries, same_length;   ///< how often the quirks were met; same_length: n_f = n_p
+  /// How often the quirks were met; same_length: n_f = n_p.
+  size_t one_token_prompts, merged_boundaries, same_length;
 };
 
 /// @param judged  all continuations of all prompts, those of one prompt with the same `prompt`.

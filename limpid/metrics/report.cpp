@@ -81,7 +81,8 @@ PerPrompt values_per_prompt(const RunToCompare& run, const ToxicityOptions& opti
   out.nll.assign(n, 0);
   out.tokens.assign(n, 0);
   for (const JudgedContinuation& one : run.judged) {
-    LIMPID_CHECK(one.prompt < n, ShapeError, "[metrics] a judged continuation of prompt ", one.prompt, ", there are ", n);
+    LIMPID_CHECK(one.prompt < n, ShapeError, "[metrics] a judged continuation of prompt ", one.prompt,
+                 ", there are ", n);
     out.nll[one.prompt] += one.continuation_nll;
     out.tokens[one.prompt] += double(one.continuation_tokens);
   }
@@ -131,7 +132,8 @@ Table summary_table(const std::vector<std::pair<std::string, MetricsReport>>& re
   for (const auto& [name, report] : reports) {
     std::vector<std::string> cells = {name};
     std::vector<Json> values = {name};
-    for (const Estimate* one : {&report.toxicity.emt, &report.toxicity.toxicity_probability, &report.toxicity.mean_over_prompts}) {
+    for (const Estimate* one :
+         {&report.toxicity.emt, &report.toxicity.toxicity_probability, &report.toxicity.mean_over_prompts}) {
       cells.push_back(format_interval(one->value, one->bootstrap_95, 3));
       values.push_back(number_or_null(one->value));
     }
@@ -151,16 +153,18 @@ RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second
   const auto places = places_by_prompt(first.rows), other_places = places_by_prompt(second.rows);
   std::vector<std::pair<size_t, size_t>> pairs;
   for (const auto& [key, place] : places)
-    if (const auto other = other_places.find(key); other != other_places.end()) pairs.emplace_back(place, other->second);
+    if (const auto other = other_places.find(key); other != other_places.end())
+      pairs.emplace_back(place, other->second);
   std::sort(pairs.begin(), pairs.end());
-  LIMPID_CHECK(!pairs.empty(), MismatchError, "[metrics] the two runs of ", first.rows.size(), " and ", second.rows.size(),
-               " prompts have no prompt in common, so they cannot be compared");
+  LIMPID_CHECK(!pairs.empty(), MismatchError, "[metrics] the two runs of ", first.rows.size(), " and ",
+               second.rows.size(), " prompts have no prompt in common, so they cannot be compared");
 
   RunComparison comparison{};
   comparison.pairs = pairs.size();
   comparison.unpaired = first.rows.size() + second.rows.size() - 2 * pairs.size();
   for (const auto& [a, b] : pairs)
-    comparison.pairs_with_other_sample_counts += first.rows[a].generations.size() != second.rows[b].generations.size();
+    comparison.pairs_with_other_sample_counts +=
+        first.rows[a].generations.size() != second.rows[b].generations.size();
 
   const PerPrompt mine = values_per_prompt(first, options), other = values_per_prompt(second, options);
   for (const auto& [name, values] : mine.values) {
@@ -179,7 +183,8 @@ RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second
       nll.push_back(mine.nll[a]), tokens.push_back(mine.tokens[a]);
       other_nll.push_back(other.nll[b]), other_tokens.push_back(other.tokens[b]);
     }
-    comparison.metrics["ppl"] = paired_ratio_difference({nll, tokens}, {other_nll, other_tokens}, exponential, options.bootstrap);
+    comparison.metrics["ppl"] =
+        paired_ratio_difference({nll, tokens}, {other_nll, other_tokens}, exponential, options.bootstrap);
   }
   return comparison;
 }

@@ -46,14 +46,15 @@ struct RunToCompare {
 };
 
 struct RunComparison {
-  size_t pairs, unpaired;                            ///< prompts in both runs, in one only
-  size_t pairs_with_other_sample_counts;             ///< their EMT and TP are not comparable
-  std::map<std::string, PairedDifference> metrics;   ///< emt, toxicity_probability, mean_over_prompts, share_over_prompts,
-                                                     ///< dist1 … dist3, ppl (pooled); second minus first
+  size_t pairs, unpaired;                  ///< prompts in both runs, in one only
+  size_t pairs_with_other_sample_counts;   ///< their EMT and TP are not comparable
+  /// Second minus first: emt, toxicity_probability, mean_over_prompts, share_over_prompts, dist1 … dist3, ppl (pooled).
+  std::map<std::string, PairedDifference> metrics;
 };
 
 /// Pairs prompts by their text (equal texts in order). @throws MismatchError when the runs have no prompt in common.
-RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second, const ToxicityOptions& options = {});
+RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second,
+                           const ToxicityOptions& options = {});
 
 Json to_json(const RunComparison& comparison);
 

@@ -62,7 +62,8 @@ double binned_error(std::span<const double> confidences, std::span<const int> hi
 }
 
 void check_bins(size_t bins) {
-  LIMPID_CHECK(bins >= 1 && bins <= kMaxBins, ConfigError, "[scorer] ", bins, " calibration bins, expected 1 to ", kMaxBins);
+  LIMPID_CHECK(bins >= 1 && bins <= kMaxBins, ConfigError, "[scorer] ", bins, " calibration bins, expected 1 to ",
+               kMaxBins);
 }
 
 CalibrationErrors calibrate(const LabelledScores& data, double threshold, size_t bins) {
@@ -122,11 +123,14 @@ double power_mean(const std::map<std::string, IdentityAuc>& areas, double Identi
 
 void check(const LabelledScores& data) {
   const size_t n = data.labels.size();
-  LIMPID_CHECK(data.scores.size() == n && (data.identities.empty() || data.identities.size() == n), ShapeError, "[scorer] ", n,
-               " labels, ", data.scores.size(), " scores, ", data.identities.size(), " lists of identities, expected as many of each");
+  LIMPID_CHECK(data.scores.size() == n && (data.identities.empty() || data.identities.size() == n), ShapeError,
+               "[scorer] ", n, " labels, ", data.scores.size(), " scores, ", data.identities.size(),
+               " lists of identities, expected as many of each");
   for (size_t i = 0; i < n; ++i) {
-    LIMPID_CHECK(data.labels[i] == 0 || data.labels[i] == 1, FormatError, "[scorer] label ", i, " is ", data.labels[i], ", expected 0 or 1");
-    LIMPID_CHECK(data.scores[i] >= 0 && data.scores[i] <= 1, FormatError, "[scorer] score ", i, " is ", data.scores[i], ", expected 0 to 1");
+    LIMPID_CHECK(data.labels[i] == 0 || data.labels[i] == 1, FormatError, "[scorer] label ", i, " is ",
+                 data.labels[i], ", expected 0 or 1");
+    LIMPID_CHECK(data.scores[i] >= 0 && data.scores[i] <= 1, FormatError, "[scorer] score ", i, " is ",
+                 data.scores[i], ", expected 0 to 1");
   }
 }
 
@@ -158,7 +162,8 @@ double roc_auc(std::span<const int> labels, std::span<const double> scores) {
   for (size_t i = 0; i < order.size();) {
     size_t tied_positives = 0, tied_negatives = 0;
     const double score = scores[order[i]];
-    for (; i < order.size() && scores[order[i]] == score; ++i) ++(labels[order[i]] == 1 ? tied_positives : tied_negatives);
+    for (; i < order.size() && scores[order[i]] == score; ++i)
+      ++(labels[order[i]] == 1 ? tied_positives : tied_negatives);
     wins += double(tied_positives) * double(2 * negatives + tied_negatives);
     positives += tied_positives;
     negatives += tied_negatives;
@@ -222,7 +227,9 @@ ScorerReport measure_scorer(const LabelledScores& data, const ScorerOptions& opt
 
 Json to_json(const ScorerReport& report) {
   const auto areas = [](const IdentityAuc& one) {
-    return Json{{"subgroup", number_or_null(one.subgroup)}, {"bpsn", number_or_null(one.bpsn)}, {"bnsp", number_or_null(one.bnsp)}};
+    return Json{{"subgroup", number_or_null(one.subgroup)},
+                {"bpsn", number_or_null(one.bpsn)},
+                {"bnsp", number_or_null(one.bnsp)}};
   };
   const Confusion& c = report.confusion;
   Json out = {{"roc_auc", number_or_null(report.roc_auc)},

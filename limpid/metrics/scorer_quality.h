@@ -49,10 +49,10 @@ struct CalibrationErrors {
 struct ScorerReport {
   double roc_auc, average_precision, brier;
   Confusion confusion;
-  std::map<size_t, CalibrationErrors> calibration;    ///< by number of bins
+  std::map<size_t, CalibrationErrors> calibration;   ///< by number of bins
   std::map<std::string, IdentityAuc> identity_auc;
-  IdentityAuc identity_power_mean;                    ///< `size` unused; identities whose area is undefined are left out
-  double combined;                                    ///< a quarter each of roc_auc and the three power means
+  IdentityAuc identity_power_mean;   ///< `size` unused; identities whose area is undefined are left out
+  double combined;                   ///< a quarter each of roc_auc and the three power means
 };
 
 /// @throws ShapeError when the lists differ in length; FormatError for labels other than 0 and 1 or scores that are NaN.

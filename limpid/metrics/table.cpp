@@ -17,11 +17,14 @@ uint32_t next_code_point(const std::string& text, size_t& at) {
   return code;
 }
 
-bool is_combining(uint32_t code) { return (code >= 0x300 && code < 0x370) || code == 0x200D || (code >= 0xFE00 && code < 0xFE10); }
+bool is_combining(uint32_t code) {
+  return (code >= 0x300 && code < 0x370) || code == 0x200D || (code >= 0xFE00 && code < 0xFE10);
+}
 
 bool is_wide(uint32_t code) {
-  return (code >= 0x1100 && code < 0x1160) || (code >= 0x2E80 && code < 0xA4D0) || (code >= 0xAC00 && code < 0xD7A4) ||
-         (code >= 0xF900 && code < 0xFB00) || (code >= 0xFF00 && code < 0xFF61) || (code >= 0x1F300 && code < 0x1FA00);
+  return (code >= 0x1100 && code < 0x1160) || (code >= 0x2E80 && code < 0xA4D0) ||
+         (code >= 0xAC00 && code < 0xD7A4) || (code >= 0xF900 && code < 0xFB00) ||
+         (code >= 0xFF00 && code < 0xFF61) || (code >= 0x1F300 && code < 0x1FA00);
 }
 
 std::string harmless(const std::string& cell) {
@@ -77,8 +80,9 @@ Table& Table::column(std::string title, Align align, std::string key) {
 }
 
 Table& Table::row(std::vector<std::string> cells, std::vector<Json> values) {
-  LIMPID_CHECK(cells.size() == columns_.size() && (values.empty() || values.size() == cells.size()), ShapeError, "[table] a row of ",
-               cells.size(), " cells and ", values.size(), " values, expected ", columns_.size());
+  LIMPID_CHECK(cells.size() == columns_.size() && (values.empty() || values.size() == cells.size()), ShapeError,
+               "[table] a row of ", cells.size(), " cells and ", values.size(), " values, expected ",
+               columns_.size());
   if (values.empty()) values.assign(cells.begin(), cells.end());
   rows_.push_back(std::move(cells));
   values_.push_back(std::move(values));
@@ -97,7 +101,8 @@ std::string Table::to_markdown() const {
     for (size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], display_width(line[c]));
   std::string out;
   for (size_t l = 0; l < lines.size(); ++l) {
-    for (size_t c = 0; c < columns_.size(); ++c) out += "| " + padded(lines[l][c], widths[c], columns_[c].align) + " ";
+    for (size_t c = 0; c < columns_.size(); ++c)
+      out += "| " + padded(lines[l][c], widths[c], columns_[c].align) + " ";
     out += "|\n";
     if (l > 0) continue;
     for (size_t c = 0; c < columns_.size(); ++c) {

@@ -19,7 +19,8 @@ std::vector<double> scored(const std::vector<double>& scores) {
 PromptToxicity of_prompt(size_t prompt, const std::vector<double>& scores, double threshold) {
   const double max = *std::max_element(scores.begin(), scores.end());
   const auto above = std::count_if(scores.begin(), scores.end(), [&](double score) { return score > threshold; });
-  return {prompt, max, mean(scores), double(above) / double(scores.size()), above > 0, max >= threshold, scores.size()};
+  const double share = double(above) / double(scores.size());
+  return {prompt, max, mean(scores), share, above > 0, max >= threshold, scores.size()};
 }
 
 template <class Value>
@@ -83,13 +84,16 @@ ToxicityReport measure_toxicity(const ToxicityScores& scores, const ToxicityOpti
   report.toxicity_probability_or_equal =
       estimate_mean(column(prompts, [](const auto& p) { return p.any_or_equal; }), options.bootstrap);
   report.mean_over_prompts = estimate_mean(column(prompts, [](const auto& p) { return p.mean; }), options.bootstrap);
-  report.share_over_prompts = estimate_mean(column(prompts, [](const auto& p) { return p.share; }), options.bootstrap);
-  report.wilson_95_toxicity_probability = wilson_interval(size_t(std::count(any.begin(), any.end(), 1.0)), any.size());
+  report.share_over_prompts =
+      estimate_mean(column(prompts, [](const auto& p) { return p.share; }), options.bootstrap);
+  report.wilson_95_toxicity_probability =
+      wilson_interval(size_t(std::count(any.begin(), any.end(), 1.0)), any.size());
   report.mean_over_continuations = mean(all);
   report.share_over_continuations = all.empty() ? kUndefined : double(above) / double(all.size());
   std::sort(maxima.begin(), maxima.end());
   for (double percent : options.percentiles) report.max_percentiles.push_back(percentile(maxima, percent));
-  for (double sum : expected_sums) report.expected_max.push_back(sum / double(report.expected_max_prompts));   // NaN for none
+  for (double sum : expected_sums)
+    report.expected_max.push_back(sum / double(report.expected_max_prompts));  // NaN for none
   return report;
 }
 

@@ -38,8 +38,10 @@ struct ToxicityReport {
   double mean_over_continuations, share_over_continuations;       ///< each scored continuation counts the same
   size_t missing_scores, dropped_prompts;
   std::vector<double> max_percentiles;
-  std::vector<double> expected_max;   ///< for each of expected_max_counts: mean of the exact expected maximum of that many …
-  size_t expected_max_prompts;        ///< … scores drawn without replacement, over prompts that have the largest count
+  /// For each of expected_max_counts: mean over prompts, of those that have the largest count, of the exact expected
+  /// maximum of that many scores drawn without replacement.
+  std::vector<double> expected_max;
+  size_t expected_max_prompts;
 };
 
 /// Scores of each prompt's continuations; NaN stands for a missing score.

@@ -27,7 +27,9 @@ class Fixture {
   std::string name() const { return path_.stem().string(); }
   const Json& in() const { return description_["in"]; }
   const Json& out() const { return description_["out"]; }
-  fs::path file(const char* role) const { return path_.parent_path() / description_["files"][role].get<std::string>(); }
+  fs::path file(const char* role) const {
+    return path_.parent_path() / description_["files"][role].get<std::string>();
+  }
 
   std::vector<double> floats(const std::string& tensor) const {
     const auto values = to_floats(tensors_->at(tensor));
@@ -82,11 +84,13 @@ class Fixture {
     else expected = floats(name);
     ASSERT_EQ(found.size(), expected.size()) << name;
     for (size_t i = 0; i < found.size(); ++i)
-      ASSERT_TRUE(close(name, found[i], expected[i])) << name << "[" << i << "] is " << found[i] << ", expected " << expected[i];
+      ASSERT_TRUE(close(name, found[i], expected[i]))
+          << name << "[" << i << "] is " << found[i] << ", expected " << expected[i];
   }
 
   /// Fails for each expected tensor that `found` lacks, compares the others. @param given  used as inputs: not compared.
-  void compare_tensors(const std::map<std::string, std::vector<double>>& found, const std::set<std::string>& given = {}) const {
+  void compare_tensors(const std::map<std::string, std::vector<double>>& found,
+                       const std::set<std::string>& given = {}) const {
     for (const std::string& name : expected_tensors()) {
       if (given.contains(name)) continue;
       const auto values = found.find(name);
@@ -108,7 +112,8 @@ void for_each_fixture(const std::string& prefix, Check check) {
   LIMPID_REQUIRE_PATH(path);
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(path))
-    if (entry.path().extension() == ".json" && entry.path().filename().string().starts_with(prefix)) found.push_back(entry.path());
+    if (entry.path().extension() == ".json" && entry.path().filename().string().starts_with(prefix))
+      found.push_back(entry.path());
   std::sort(found.begin(), found.end());
   if (found.empty()) GTEST_SKIP() << "skipped: no fixture " << prefix << "* in " << path.string();
   for (const fs::path& file : found) {

@@ -102,7 +102,8 @@ TEST(GenerationJournal, RefusesDamageThatIsNotACutOffLastLine) {
 
 TEST(GenerationJournal, RefusesDamagedSettings) {
   TempDir dir;
-  for (const char* bytes : {"", "[]", "{\"format\": 2, \"settings\": {}}", "{\"format\": 1}", "{\"format\": \"1\"}"}) {
+  for (const char* bytes :
+       {"", "[]", "{\"format\": 2, \"settings\": {}}", "{\"format\": 1}", "{\"format\": \"1\"}"}) {
     dir.write("g.jsonl.settings.json", bytes);
     EXPECT_THROW(GenerationJournal(dir.path() / "g.jsonl", kSettings), FormatError) << bytes;
   }
@@ -111,7 +112,8 @@ TEST(GenerationJournal, RefusesDamagedSettings) {
 TEST(GenerationJournal, IsWrittenByOneRunAtATime) {
   TempDir dir;
   GenerationJournal journal(dir.path() / "g.jsonl", kSettings);
-  const std::string message = message_of<IoError>([&] { GenerationJournal second(dir.path() / "g.jsonl", kSettings); });
+  const std::string message =
+      message_of<IoError>([&] { GenerationJournal second(dir.path() / "g.jsonl", kSettings); });
   EXPECT_NE(message.find("another run is writing"), std::string::npos) << message;
 }
 

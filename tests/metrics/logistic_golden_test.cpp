@@ -59,7 +59,8 @@ TEST(LogisticGolden, EveryProbeAgrees) {
         for (double weight : model.weights) found["out.released_weights"].push_back(weight);
         found["out.released_intercepts"].push_back(model.intercept);
         const auto held_out = data.rows([&](size_t i) { return i >= train_pairs; });
-        found["out.released_accuracy"].push_back(double(count_right(model, held_out)) / double(held_out.second.size()));
+        found["out.released_accuracy"].push_back(double(count_right(model, held_out)) /
+                                                 double(held_out.second.size()));
 
         size_t right = 0;
         for (size_t fold = 0; fold < folds; ++fold) {

@@ -36,7 +36,7 @@ Data noisy_data(size_t count, size_t dim, double scale, double centre, double no
 }
 
 TEST(Logistic, BalancesLossAndPenaltyOfASingleWeight) {
-  // One feature, x = +-1: 0.5 w^2 + 2 log(1 + e^-w) is least where w = 2 / (1 + e^w), at w = 0.674833… by hand iteration.
+  // One feature, x = +-1: 0.5 w^2 + 2 log(1 + e^-w) is least where w = 2 / (1 + e^w), at w = 0.674832.
   const std::vector<float> rows = {1, -1};
   const auto model = fit_logistic(rows, 1, std::vector<int>{1, 0});
   const double w = model.weights[0];

@@ -29,7 +29,8 @@ TEST(WordMask, KeepsTheFirstLetterAndTheCase) {
 
 TEST(WordMask, KnowsPluralsAndVerbForms) {
   const WordMask mask = mask_of({"turnip", "plum", "bake", "berry", "fox"});
-  for (const char* form : {"turnips", "turniped", "turniping", "plummed", "plumming", "baked", "baking", "bakes", "berries", "foxes"})
+  for (const char* form : {"turnips", "turniped", "turniping", "plummed", "plumming", "baked", "baking", "bakes",
+                           "berries", "foxes"})
     EXPECT_TRUE(mask.matches(form)) << form;
   for (const char* other : {"turni", "turniper", "parsnip", "plumber", "bak", "berr", "s", "ing"})
     EXPECT_FALSE(mask.matches(other)) << other;
@@ -42,7 +43,8 @@ TEST(WordMask, LeavesWordsAloneThatOnlyHoldAListedOne) {
 
 TEST(WordMask, EndsWordsAtPunctuationAndKeepsOddBytes) {
   const WordMask mask = mask_of({"turnip"});
-  EXPECT_EQ(mask.mask("«turnip»turnip—turnip_turnip\xFFturnip\xE2\x82"), "«t*****»t*****—t*****_t*****\xFFt*****\xE2\x82");
+  EXPECT_EQ(mask.mask("«turnip»turnip—turnip_turnip\xFFturnip\xE2\x82"),
+            "«t*****»t*****—t*****_t*****\xFFt*****\xE2\x82");
 }
 
 TEST(WordMask, MasksLettersNotBytes) {
@@ -76,7 +78,8 @@ TEST(WordMask, HasABuiltInListThatLeavesEverydayWordsAlone) {
   EXPECT_TRUE(std::is_sorted(kMaskedWordHashes.begin(), kMaskedWordHashes.end()));
   const WordMask mask;
   EXPECT_EQ(mask.mask("Two nudes"), "Two n****");
-  const std::string plain = "The doctor's classes in Scunthorpe assess cocktails, grapes and a therapist's shuttlecock.";
+  const std::string plain =
+      "The doctor's classes in Scunthorpe assess cocktails, grapes and a therapist's shuttlecock.";
   EXPECT_EQ(mask.mask(plain), plain);
 }
 

@@ -11,8 +11,8 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 /// Prompt of `prompt_tokens` with mean `prompt_nll`, and so on; the continuation's own sums follow from both.
-JudgedContinuation judged(size_t prompt, int64_t full_tokens, double full_nll, int64_t prompt_tokens, double prompt_nll,
-                          int64_t tokens = 0, double nll = 0) {
+JudgedContinuation judged(size_t prompt, int64_t full_tokens, double full_nll, int64_t prompt_tokens,
+                          double prompt_nll, int64_t tokens = 0, double nll = 0) {
   JudgedContinuation one;
   one.prompt = prompt;
   one.full_tokens = full_tokens, one.prompt_tokens = prompt_tokens;
@@ -49,7 +49,8 @@ TEST(Perplexity, AveragesKeptValuesAndCountsDroppedOnes) {
 }
 
 TEST(Perplexity, PoolsTokensInTheRecommendedMode) {
-  std::vector<JudgedContinuation> all = {judged(0, 9, 1, 2, 1, 1, std::log(2.0)), judged(0, 9, 1, 2, 1, 3, std::log(8.0)),
+  std::vector<JudgedContinuation> all = {judged(0, 9, 1, 2, 1, 1, std::log(2.0)),
+                                         judged(0, 9, 1, 2, 1, 3, std::log(8.0)),
                                          judged(1, 9, 1, 2, 1, 4, 4 * std::log(16.0)), judged(1, 2, 1, 2, 1)};
   all[3].empty = true;
   const auto report = measure_perplexity(all);

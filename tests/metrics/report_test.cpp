@@ -62,8 +62,10 @@ TEST(SummaryTable, ShowsValuesWithTheirIntervals) {
 }
 
 TEST(CompareRuns, PairsPromptsByTextInAnyOrder) {
-  const std::vector<GenerationRow> first = {row_of("p", {{"a", 0.9}}), row_of("q", {{"b", 0.5}}), row_of("r", {{"c", 0.1}})};
-  const std::vector<GenerationRow> second = {row_of("q", {{"b", 0.3}}), row_of("p", {{"a", 0.7}}), row_of("s", {{"c", 0.1}})};
+  const std::vector<GenerationRow> first = {row_of("p", {{"a", 0.9}}), row_of("q", {{"b", 0.5}}),
+                                            row_of("r", {{"c", 0.1}})};
+  const std::vector<GenerationRow> second = {row_of("q", {{"b", 0.3}}), row_of("p", {{"a", 0.7}}),
+                                             row_of("s", {{"c", 0.1}})};
   const auto comparison = compare_runs({first}, {second});
   EXPECT_EQ(comparison.pairs, 2u);
   EXPECT_EQ(comparison.unpaired, 2u);
@@ -84,7 +86,8 @@ TEST(CompareRuns, PairsEqualPromptsInTheirOrder) {
 
 TEST(CompareRuns, LeavesOutPromptsThatOneSideCouldNotScore) {
   const std::vector<GenerationRow> first = {row_of("p", {{"a", 0.5}}), row_of("q", {{"a", 0.5}})};
-  const std::vector<GenerationRow> second = {row_of("p", {{"a", std::nullopt}, {"b", std::nullopt}}), row_of("q", {{"a", 0.25}})};
+  const std::vector<GenerationRow> second = {row_of("p", {{"a", std::nullopt}, {"b", std::nullopt}}),
+                                             row_of("q", {{"a", 0.25}})};
   const auto comparison = compare_runs({first}, {second});
   EXPECT_EQ(comparison.metrics.at("emt").pairs, 1u);
   EXPECT_EQ(comparison.metrics.at("dist1").pairs, 2u);
@@ -92,7 +95,8 @@ TEST(CompareRuns, LeavesOutPromptsThatOneSideCouldNotScore) {
 }
 
 TEST(CompareRuns, ComparesPooledPerplexityOverTheSharedPrompts) {
-  const std::vector<GenerationRow> first = {row_of("p", {{"a", 0.5}})}, second = {row_of("x", {}), row_of("p", {{"b", 0.5}})};
+  const std::vector<GenerationRow> first = {row_of("p", {{"a", 0.5}})},
+                                   second = {row_of("x", {}), row_of("p", {{"b", 0.5}})};
   const std::vector<JudgedContinuation> one = {judged(0, 2, 2 * std::log(4.0))};
   const std::vector<JudgedContinuation> two = {judged(0, 1, 9.0), judged(1, 3, 3 * std::log(5.0))};
   const auto comparison = compare_runs({first, one}, {second, two});

@@ -114,9 +114,11 @@ TEST(ReadLabelledScores, TakesNumbersAndTruthValues) {
 
 TEST(ReadLabelledScores, NamesTheLineOfAFault) {
   TempDir dir;
-  for (const char* bad : {"{\"score\": 1}", "{\"label\": 1}", "{\"label\": 2, \"score\": 1}", "{\"label\": \"1\", \"score\": 1}",
-                          "{\"label\": 1, \"score\": 1.5}", "{\"label\": 1, \"score\": null}",
-                          "{\"label\": 1, \"score\": 1, \"identities\": \"x\"}", "{\"label\": 1, \"score\": 1, \"identities\": [1]}", "[]"}) {
+  for (const char* bad :
+       {"{\"score\": 1}", "{\"label\": 1}", "{\"label\": 2, \"score\": 1}", "{\"label\": \"1\", \"score\": 1}",
+        "{\"label\": 1, \"score\": 1.5}", "{\"label\": 1, \"score\": null}",
+        "{\"label\": 1, \"score\": 1, \"identities\": \"x\"}",
+        "{\"label\": 1, \"score\": 1, \"identities\": [1]}", "[]"}) {
     const auto path = dir.write("l.jsonl", std::string("{\"label\": 1, \"score\": 1}\n") + bad + "\n");
     try {
       read_labelled_scores(path);

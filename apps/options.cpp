@@ -192,6 +192,10 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
         add_model(c, o);
         c.add_option("--calibrator", o.calibrator, "Folder of the calibrator (limpid train calibrator)")->required();
         c.add_option("--against", o.against, "Second 3-layer model for the contrast read-out (a toxic twin)");
+        c.add_option("--base", o.base, "Model the calibrator was trained from, where that is not the target (path or pulled name)");
+        c.add_option("--store", o.store, "embed: the calibrator's layers lie in the file, in 8 bits; link: the file names its folder; "
+                     "auto: embed where the embeddings are the target's or those of --base")
+            ->check(CLI::IsMember({"auto", "embed", "link"}))->capture_default_str();
         c.add_option("--readout", o.readout, "How the calibrator's state enters")->capture_default_str()
             ->check(CLI::IsMember({"norm", "layernorm", "scale", "probability", "contrast"}));
         c.add_option("--align", o.align, "Map between the two state spaces")->capture_default_str()

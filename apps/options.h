@@ -87,7 +87,7 @@ struct TrainScorerOptions : CommonOptions {
 };
 
 struct FitFusionOptions : ModelOptions {
-  std::string calibrator, against, readout = "norm", align = "none", output;
+  std::string calibrator, against, base, readout = "norm", align = "none", store = "auto", output;
   std::vector<std::string> data, where, fields;
   int64_t pairs = 20000;
   double lambda = 1.0, temperature = 0.07, strength = -1.0;

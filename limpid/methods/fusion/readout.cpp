@@ -97,33 +97,34 @@ void mix_state(Readout readout, bool aligned, float strength, std::span<float> h
     if (const double squares = sum_of_squares(h); squares > 0.0) scale_by(h, std::sqrt(squares_h / squares));
 }
 
-void add_contrast(float strength, std::span<float> h, std::span<const float> safe, std::span<const float> other) {
-  LIMPID_CHECK(h.size() == safe.size() && h.size() == other.size(), ShapeError, "[fusion] target state has ", h.size(),
-               " numbers, calibrator states ", safe.size(), " and ", other.size());
-  for (size_t i = 0; i < h.size(); ++i) h[i] = float(h[i] + double(strength) * (double(safe[i]) - other[i]));
+void add_scaled(float strength, std::span<float> h, std::span<const float> difference) {
+  LIMPID_CHECK(h.size() == difference.size(), ShapeError, "[fusion] target state has ", h.size(), " numbers, the difference ", difference.size());
+  for (size_t i = 0; i < h.size(); ++i) h[i] = float(h[i] + double(strength) * difference[i]);
 }
 
-void mix_log_probabilities(float strength, std::span<float> z, std::span<const float> z_calibrator) {
-  LIMPID_CHECK(z.size() == z_calibrator.size(), ShapeError, "[fusion] target has ", z.size(), " logits, calibrator ",
-               z_calibrator.size(), "; mixing probabilities needs equal vocabularies");
-  const double a = strength, log_sum = log_sum_exp(z), log_sum_calibrator = log_sum_exp(z_calibrator);
+bool mix_log_probabilities(float strength, std::span<float> z, std::span<const float> z_calibrator) {
   constexpr float kExcluded = -std::numeric_limits<float>::infinity();
+  const double a = strength;
+  // At the ends one factor is 0, and 0 times infinity is not a number.
+  const auto excluded = [&](size_t i) { return (a < 1.0 && z[i] == kExcluded) || (a > 0.0 && z_calibrator[i] == kExcluded); };
+  size_t left = 0;
+  for (size_t i = 0; i < z.size(); ++i) left += !excluded(i);
+  if (left == 0) return false;
+  const double log_sum = a < 1.0 ? log_sum_exp(z) : 0.0, log_sum_calibrator = a > 0.0 ? log_sum_exp(z_calibrator) : 0.0;
   for (size_t i = 0; i < z.size(); ++i) {
-    // At the ends one factor is 0, and 0 times infinity is not a number.
-    const bool excluded = (a < 1.0 && z[i] == kExcluded) || (a > 0.0 && z_calibrator[i] == kExcluded);
     const double own = a < 1.0 ? (1.0 - a) * (z[i] - log_sum) : 0.0;
     const double calibrator = a > 0.0 ? a * (z_calibrator[i] - log_sum_calibrator) : 0.0;
-    z[i] = excluded ? kExcluded : float(own + calibrator);
+    z[i] = excluded(i) ? kExcluded : float(own + calibrator);
   }
   const double log_total = log_sum_exp(z);
-  LIMPID_CHECK(std::isfinite(log_total), ConfigError, "[fusion] target and calibrator leave no common token");
   for (float& value : z) value = float(value - log_total);
+  return true;
 }
 
 void scale_logits(float strength, std::span<float> z) {
   const float factor = 1.0f - strength;
   for (float& value : z)
-    if (factor > 0.0f || std::isfinite(value)) value *= factor;   // excluded tokens stay excluded at a = 1
+    if (factor > 0.0f || std::isfinite(value)) value *= factor;   // 0 times infinity is not a number
 }
 
 StateMap::StateMap(const Tensor& map) {

@@ -1,0 +1,70 @@
+#include "limpid/methods/fusion/fit.h"
+
+#include <iostream>
+
+#include "apps/engine/commands.h"
+#include "apps/engine/common.h"
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/core/log.h"
+#include "limpid/training/text_data.h"
+
+namespace limpid::apps {
+namespace {
+
+CalibratorStore parse_store(const std::string& text) {
+  if (text == "embed") return CalibratorStore::Embed;
+  if (text == "link") return CalibratorStore::Link;
+  LIMPID_CHECK(text == "auto", ConfigError, "--store ", text, ", expected auto, embed or link");
+  return CalibratorStore::Auto;
+}
+
+std::string percent(const Json& share) { return concat(std::round(share.get<double>() * 1000.0) / 10.0, " %"); }
+
+}  // namespace
+
+int run_fit_fusion(const FitFusionOptions& options) {
+  FusionFit fit;
+  fit.calibrator = resolve_model(options.calibrator);
+  fit.output = options.output;
+  if (!options.against.empty()) fit.against = resolve_model(options.against);
+  if (!options.base.empty()) {
+    fit.base = resolve_model(options.base);
+    if (!fs::exists(options.base)) fit.base_name = options.base;
+  }
+  fit.readout = parse_readout(options.readout);
+  fit.alignment = parse_alignment(options.align);
+  fit.store = parse_store(options.store);
+  fit.pairs = options.pairs;
+  fit.lambda = options.lambda;
+  fit.temperature = options.temperature;
+  fit.seed = options.seed;
+  if (options.strength >= 0.0) fit.strength = float(options.strength);
+
+  const auto model = open_model_for(options);
+  Json data = Json::array();
+  if (!options.data.empty()) {
+    for (const std::string& entry : options.data) {
+      const fs::path file = data_path(entry);
+      data.push_back({{"file", file.filename().string()}, {"sha256", sha256_file(file)}});
+    }
+    for (const TextRow& row : read_text_data({options.data, options.where, options.fields}).rows)
+      fit.texts.push_back(row.has_prompt ? row.prompt + "\n" + row.text : row.text);
+  }
+  fit.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"target", fs::path(options.model).filename().string()},
+                    {"calibrator", fs::path(options.calibrator).filename().string()}, {"data", data}};
+  if (fit.against) fit.provenance["against"] = fs::path(options.against).filename().string();
+
+  const Json settings = fit_fusion(*model, fit);
+  const Json& align = settings.at("align");
+  std::cout << options.output << ": fusion, read-out " << settings.at("readout").get<std::string>() << ", alignment "
+            << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(options.output)) << " bytes\n";
+  if (align.contains("row_retrieval_accuracy"))
+    std::cout << "  held-out tokens that find their own row among 10 others: " << percent(align.at("row_retrieval_accuracy")) << " (before: "
+              << percent(align.at("row_retrieval_accuracy_before")) << ")\n";
+  if (align.contains("retrieval_accuracy"))
+    std::cout << "  " << thousands(align.at("held_out_pairs").get<uint64_t>()) << " held-out pairs of states: explained variance "
+              << percent(align.at("explained_variance")) << ", retrieval among 10 others " << percent(align.at("retrieval_accuracy")) << "\n";
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,222 @@
+#include "limpid/methods/detoxifier_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "limpid/checkpoints/json_guard.h"
+#include "limpid/checkpoints/layout.h"
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/checkpoints/quote.h"
+#include "limpid/checkpoints/safetensors.h"
+
+namespace limpid {
+namespace {
+
+constexpr int64_t kFormat = 1;
+constexpr const char* kKey = "limpid";
+
+/// Tensors gathered from a file under names of their own. Keeps what their bytes lie in.
+class TensorList final : public Checkpoint {
+ public:
+  TensorList(std::string source, std::shared_ptr<const Checkpoint> owner) : source_(std::move(source)), owner_(std::move(owner)) {}
+  void add(TensorView view) {
+    index_.emplace(view.name, tensors_.size());
+    tensors_.push_back(std::move(view));
+  }
+  const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const TensorView* find(const std::string& name) const override {
+    const auto found = index_.find(name);
+    return found == index_.end() ? nullptr : &tensors_[found->second];
+  }
+  std::string source() const override { return source_; }
+
+ private:
+  std::string source_;
+  std::shared_ptr<const Checkpoint> owner_;
+  std::vector<TensorView> tensors_;
+  std::map<std::string, size_t> index_;
+};
+
+std::optional<DType> block_type(const std::string& name) {
+  for (int i = 0; i <= int(DType::IQ4_XS); ++i)
+    if (is_quantised(DType(i)) && name == info(DType(i)).name) return DType(i);
+  return std::nullopt;
+}
+
+/// A U8 tensor as the blocks that settings.blocks says it holds.
+TensorView as_blocks(const TensorView& stored, const Json& entry, const std::string& where) {
+  const std::string place = concat(where, "settings.blocks ", quote(stored.name));
+  LIMPID_CHECK(entry.is_object(), FormatError, place, " is ", json_kind(entry), ", expected {\"type\", \"shape\"}");
+  const std::string type = require<std::string>(entry, "type", place);
+  const auto dtype = block_type(type);
+  LIMPID_CHECK(dtype, FormatError, place, ": \"type\" is ", quote(type), ", expected a block type such as Q8_0");
+  const auto shape = entry.find("shape");
+  LIMPID_CHECK(shape != entry.end() && shape->is_array() && shape->size() == 2 && (*shape)[0].is_number_unsigned() &&
+               (*shape)[1].is_number_unsigned(), FormatError, place, ": \"shape\" is not a list of two sizes");
+  TensorView view{stored.name, *dtype, {}, stored.data};
+  for (const Json& size : *shape) {
+    LIMPID_CHECK(size.get<uint64_t>() <= uint64_t(INT64_MAX), FormatError, place, ": a size of ", size.get<uint64_t>());
+    view.shape.push_back(size.get<int64_t>());
+  }
+  LIMPID_CHECK(view.shape[1] % int64_t(info(*dtype).block_elements) == 0, FormatError, place, ": rows of ", view.shape[1],
+               " numbers are no whole blocks of ", info(*dtype).block_elements);
+  const auto elements = checked_elements(view.shape);
+  const auto bytes = elements ? checked_bytes(*dtype, *elements) : std::nullopt;
+  LIMPID_CHECK(stored.dtype == DType::U8 && bytes && *bytes == stored.data.size(), FormatError, place, " of ", type, " ",
+               shape_text(view.shape), " does not fit the tensor, which has ", stored.data.size(), " bytes of ", info(stored.dtype).name);
+  return view;
+}
+
+std::string require_text(const Json& object, const char* key, const std::string& source) { return require<std::string>(object, key, source); }
+
+const Json& require_object(const Json& object, const char* key, const std::string& source) {
+  const auto found = object.find(key);
+  LIMPID_CHECK(found != object.end(), FormatError, source, ": \"", key, "\" is missing");
+  LIMPID_CHECK(found->is_object(), FormatError, source, ": \"", key, "\" is ", json_kind(*found), ", expected an object");
+  return *found;
+}
+
+TargetSignature parse_target(const Json& object, const std::string& source) {
+  TargetSignature target;
+  target.architecture = require_text(object, "architecture", source);
+  target.hidden_size = require<int64_t>(object, "hidden_size", source);
+  target.layers = require<int64_t>(object, "layers", source);
+  target.vocab_size = require<int64_t>(object, "vocab_size", source);
+  target.vocab_sha256 = get_or<std::string>(object, "vocab_sha256", "", source);
+  return target;
+}
+
+DetoxifierInfo parse_info(const Json& json, const std::string& where) {
+  const std::string source = concat(where, "metadata \"limpid\"");
+  LIMPID_CHECK(json.is_object(), FormatError, source, " is ", json_kind(json), ", expected an object");
+  const int64_t format = require<int64_t>(json, "format", source);
+  LIMPID_CHECK(format == kFormat, ConfigError, source, ": format ", format, ", this Limpid reads ", kFormat,
+               format > kFormat ? "; a newer one is needed" : "");
+  DetoxifierInfo result;
+  result.method = require_text(json, "method", source);
+  result.target = parse_target(require_object(json, "target", source), source + ": \"target\"");
+  result.settings = require_object(json, "settings", source);
+  result.default_strength = require<double>(json, "default_strength", source);
+  LIMPID_CHECK(std::isfinite(result.default_strength), FormatError, source, ": \"default_strength\" is not a finite number");
+  result.strength_meaning = get_or<std::string>(json, "strength_meaning", "", source);
+  if (const auto needs = json.find("needs"); needs != json.end() && !needs->is_null()) {
+    LIMPID_CHECK(needs->is_array(), FormatError, source, ": \"needs\" is ", json_kind(*needs), ", expected a list");
+    for (const Json& need : *needs) {
+      const std::string place = source + ": \"needs\"";
+      LIMPID_CHECK(need.is_object(), FormatError, place, " holds ", json_kind(need), ", expected objects");
+      result.needs.push_back({require_text(need, "role", place), require_text(need, "path", place), require_text(need, "sha256", place)});
+    }
+  }
+  if (json.contains("provenance")) result.provenance = json.at("provenance");
+  return result;
+}
+
+}  // namespace
+
+TargetSignature TargetSignature::of(const Model& model) {
+  const ModelConfig& config = model.config();
+  return {config.architecture, config.hidden_size, config.num_layers, config.vocab_size, model.tokenizer() ? limpid::vocab_sha256(*model.tokenizer()) : ""};
+}
+
+std::string TargetSignature::difference(const TargetSignature& other) const {
+  std::string text;
+  const auto differ = [&](const char* what, const auto& here, const auto& there) {
+    if (here != there) text += concat(text.empty() ? "" : "; ", what, " ", here, ", this model has ", there);
+  };
+  differ("architecture", architecture, other.architecture);
+  differ("hidden_size", hidden_size, other.hidden_size);
+  differ("layers", layers, other.layers);
+  differ("vocab_size", vocab_size, other.vocab_size);
+  if (!vocab_sha256.empty() && !other.vocab_sha256.empty())
+    differ("vocabulary", vocab_sha256.substr(0, 12), other.vocab_sha256.substr(0, 12));
+  return text;
+}
+
+std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path) {
+  const auto stored = SafetensorsFile::open(path);
+  const std::string where = concat("[detoxifier] ", path.string(), ": ");
+  const auto metadata = stored->metadata().find(kKey);
+  LIMPID_CHECK(metadata != stored->metadata().end(), FormatError, where, "has no metadata \"limpid\"; it is not a detoxifier");
+  auto file = std::make_shared<DetoxifierFile>();
+  file->path_ = path;
+  file->info_ = parse_info(parse_guarded_json(metadata->second, where + "metadata \"limpid\""), where);
+
+  Json blocks = Json::object();
+  if (file->info_.settings.contains("blocks")) blocks = require_object(file->info_.settings, "blocks", where + "settings");
+  auto tensors = std::make_shared<TensorList>(path.string(), stored);
+  for (const TensorView& view : stored->tensors())
+    tensors->add(blocks.contains(view.name) ? as_blocks(view, blocks.at(view.name), where) : view);
+  for (const auto& [name, entry] : blocks.items())
+    LIMPID_CHECK(stored->find(name), FormatError, where, "settings.blocks names ", quote(name), ", which the file does not hold");
+  file->tensors_ = tensors;
+  return file;
+}
+
+std::shared_ptr<const Checkpoint> DetoxifierFile::tensors_below(const std::string& prefix) const {
+  auto list = std::make_shared<TensorList>(path_.string(), tensors_);
+  for (TensorView view : tensors_->tensors()) {
+    if (!view.name.starts_with(prefix)) continue;
+    view.name.erase(0, prefix.size());
+    list->add(std::move(view));
+  }
+  return list;
+}
+
+void DetoxifierFile::check_target(const Model& target) const {
+  const std::string difference = info_.target.difference(TargetSignature::of(target));
+  LIMPID_CHECK(difference.empty(), MismatchError, "[detoxifier] ", path_.string(), ": made for another model: ", difference);
+}
+
+fs::path DetoxifierFile::need(const std::string& role) const {
+  for (const DetoxifierNeed& need : info_.needs) {
+    if (need.role != role) continue;
+    const fs::path given(need.path), beside = path_.parent_path() / given;
+    const fs::path found = fs::exists(beside) ? beside : resolve_model(need.path);
+    LIMPID_CHECK(fs::exists(found), IoError, "[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
+                 ", which is neither beside it nor a pulled model (limpid models)");
+    const std::string hash = weights_sha256(found);
+    LIMPID_CHECK(hash == need.sha256, MismatchError, "[detoxifier] ", path_.string(), ": the ", role, " ", found.string(), " has SHA-256 ",
+                 hash.substr(0, 12), "…, expected ", need.sha256.substr(0, 12), "…; it was changed since the detoxifier was made");
+    return found;
+  }
+  throw FormatError(concat("[detoxifier] ", path_.string(), ": \"needs\" names no ", role));
+}
+
+void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors) {
+  Json settings = info.settings, blocks = Json::object();
+  std::vector<TensorView> stored;
+  for (TensorView view : tensors) {
+    if (is_quantised(view.dtype)) {
+      LIMPID_CHECK(view.shape.size() == 2, ShapeError, "[detoxifier] ", path.string(), ": ", quote(view.name), " is in blocks and no matrix");
+      blocks[view.name] = {{"type", limpid::info(view.dtype).name}, {"shape", view.shape}};
+      view.dtype = DType::U8;
+      view.shape[1] = view.shape[0] > 0 ? int64_t(view.data.size()) / view.shape[0] : 0;
+    }
+    stored.push_back(std::move(view));
+  }
+  settings["blocks"] = blocks;
+  Json needs = Json::array();
+  for (const DetoxifierNeed& need : info.needs) needs.push_back({{"role", need.role}, {"path", need.path}, {"sha256", need.sha256}});
+  const TargetSignature& t = info.target;
+  const Json json = {{"format", kFormat}, {"method", info.method},
+                     {"target", {{"architecture", t.architecture}, {"hidden_size", t.hidden_size}, {"layers", t.layers},
+                                 {"vocab_size", t.vocab_size}, {"vocab_sha256", t.vocab_sha256}}},
+                     {"settings", settings}, {"default_strength", info.default_strength}, {"strength_meaning", info.strength_meaning},
+                     {"needs", needs}, {"provenance", info.provenance}};
+  write_safetensors(path, stored, {{kKey, to_text(json)}});
+}
+
+std::string weights_sha256(const fs::path& model) {
+  if (!fs::is_directory(model)) return sha256_file(model);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(model))
+    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".gguf") files.push_back(entry.path());
+  LIMPID_CHECK(!files.empty(), FormatError, "[detoxifier] ", model.string(), ": no weights found; expected .safetensors or .gguf files");
+  if (files.size() == 1) return sha256_file(files[0]);
+  std::sort(files.begin(), files.end());
+  std::string hashes;
+  for (const fs::path& file : files) hashes += sha256_file(file);
+  return sha256(hashes);
+}
+
+}  // namespace limpid

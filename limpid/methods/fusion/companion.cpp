@@ -1,0 +1,44 @@
+#include "limpid/methods/fusion/companion.h"
+
+#include <algorithm>
+
+#include "limpid/core/error.h"
+
+namespace limpid {
+
+void Companion::admit(RowId row) { rows_.insert_or_assign(row, RowState{model_->make_cache(), {}, {}}); }
+
+void Companion::fork(RowId from, RowId to) {
+  RowState copy = rows_.at(from);
+  rows_.insert_or_assign(to, std::move(copy));
+}
+
+Tensor Companion::states(std::span<const Text> texts) {
+  const int64_t limit = model_->config().max_positions;
+  std::vector<RowState*> behind;
+  std::vector<nn::Sequence> sequences;
+  for (const Text& text : texts) {
+    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[fusion] a text of ", text.ids.size(),
+                 " tokens does not fit the calibrator's context of ", limit);
+    RowState& row = rows_.at(text.row);
+    const size_t both = std::min(row.ids.size(), text.ids.size());
+    size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());
+    if (agree == text.ids.size() && agree == row.ids.size()) continue;   // nothing new: the state is known
+    if (agree == text.ids.size()) --agree;                               // shorter than before: its last id is read again
+    row.cache.truncate(agree);
+    row.ids.assign(text.ids.begin(), text.ids.end());
+    behind.push_back(&row);
+    sequences.push_back({&row.cache, text.ids.subspan(agree)});
+    tokens_read_ += text.ids.size() - agree;
+  }
+  if (!behind.empty()) {
+    nn::Pass pass(sequences);
+    const Tensor fresh = model_->final_state(pass, Outputs::Last);
+    for (size_t r = 0; r < behind.size(); ++r) behind[r]->state = fresh[int64_t(r)];
+  }
+  Tensor all = torch::empty({int64_t(texts.size()), model_->config().hidden_size}, torch::kFloat32);
+  for (size_t r = 0; r < texts.size(); ++r) all[int64_t(r)].copy_(rows_.at(texts[r].row).state);
+  return all;
+}
+
+}  // namespace limpid

@@ -1,5 +1,6 @@
 #include "limpid/models/encoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -186,7 +187,9 @@ std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const LoadOpti
   }
   auto encoder = family->second(config, Checkpoint::open(path), options);
   encoder->path_ = path;
-  if (has_tokenizer(path)) encoder->tokenizer_ = open_tokenizer(path);
+  const char* const files[] = {"tokenizer.json", "vocab.json", "vocab.txt"};
+  if (std::any_of(std::begin(files), std::end(files), [&](const char* name) { return fs::exists(path / name); }))
+    encoder->tokenizer_ = open_tokenizer(path);
   return encoder;
 }
 

@@ -235,6 +235,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
         add_sampling(c, o.sampling);
         c.add_option("--scorer", o.scorer, "Scorer; default: the built-in head on minilm-l6")->envname("LIMPID_SCORER");
         c.add_option("--judge", o.judges, "Model for conditional perplexity (repeatable; default: the target, named as such)")->allow_extra_args(false);
+        c.add_option("--examples", o.examples, "Also show so many of plain's worst samples and what each setting wrote instead, masked");
         c.add_flag("--dry-run", o.dry_run, "Print tokens and estimated time, and stop");
         c.add_flag("--json", o.json, "Print the report as JSON");
         c.add_option("-o,--output", o.output, "Folder for generations.jsonl, report.json and report.md")->required();

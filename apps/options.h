@@ -105,7 +105,7 @@ struct EvaluateOptions : ModelOptions {
   std::string prompts_file, scorer, output;
   std::vector<std::string> judges;
   SamplingFlags sampling;
-  int64_t samples = 25, tokens = 20, rows = 25, limit = 0;
+  int64_t samples = 25, tokens = 20, rows = 25, limit = 0, examples = 0;
   bool dry_run = false, json = false;
 };
 

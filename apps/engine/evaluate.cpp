@@ -79,6 +79,7 @@ int run_evaluate(const EvaluateOptions& options) {
   if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
   const auto results = evaluate(plan);
   std::cout << (options.json ? to_text(report_json(plan, results), 1) + "\n" : report_markdown(plan, results));
+  if (options.examples > 0 && !options.json) std::cout << '\n' << examples_markdown(plan, results, size_t(options.examples));
   return 0;
 }
 

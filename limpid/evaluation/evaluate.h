@@ -51,6 +51,9 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan);
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
 std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
+/// The plain samples that scored highest, at most one per prompt, and what each other setting wrote with the same random
+/// numbers; offensive words masked.
+std::string examples_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results, size_t count);
 
 /// Seconds that decoding all settings would take, from a short plain trial.
 double estimated_seconds(const EvaluationPlan& plan);

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "limpid/evaluation/evaluate.h"
+#include "limpid/metrics/mask.h"
 
 namespace limpid {
 namespace {
@@ -42,9 +45,9 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
                                       result.against_plain.empty() ? "" : difference(result.against_plain[0], "mean_over_prompts", 3),
                                       result.against_plain.empty() ? "" : difference(result.against_plain[0], "emt", 3)};
     for (size_t j = 0; j < plan.judges.size(); ++j) cells.push_back(format_number(result.reports[j].perplexity->ppl, 1));
-    cells.push_back(format_number(m.diversity.dist[0].VALUE, 3, false));
-    cells.push_back(format_number(m.diversity.dist[1].VALUE, 3, false));
-    cells.push_back(format_number(m.diversity.dist[2].VALUE, 3, false));
+    cells.push_back(format_number(m.diversity.dist[0].value.value, 3, false));
+    cells.push_back(format_number(m.diversity.dist[1].value.value, 3, false));
+    cells.push_back(format_number(m.diversity.dist[2].value.value, 3, false));
     cells.push_back(result.setting.detoxifier ? format_number(result.mean_kl, 3) : "");
     cells.push_back(result.tokens_per_second > 0 ? format_number(result.tokens_per_second, 0) : "");
     table.row(std::move(cells));
@@ -54,6 +57,39 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
                 plan.scorer ? format_number(plan.scorer->threshold(), 3) : "-", " of ", plan.scorer ? plan.scorer->name() : "no scorer",
                 ". Missing scores in the first setting: ", results[0].reports[0].toxicity.missing_scores,
                 ". KL: nats per token against plain, first 1,000 tokens.\n");
+}
+
+std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingResult>& results, size_t count) {
+  struct Worst { size_t row, sample; double toxicity; };
+  std::vector<Worst> worst;
+  const auto& plain = results[0].rows;
+  for (size_t r = 0; r < plain.size(); ++r) {
+    Worst one{r, 0, -1.0};
+    for (size_t s = 0; s < plain[r].generations.size(); ++s)
+      if (const double t = plain[r].generations[s].toxicity.value_or(-1.0); t > one.toxicity) one = {r, s, t};
+    worst.push_back(one);
+  }
+  std::stable_sort(worst.begin(), worst.end(), [](const Worst& a, const Worst& b) { return a.toxicity > b.toxicity; });
+  worst.resize(std::min(count, worst.size()));
+
+  const WordMask mask;
+  const auto one_line = [&](std::string text) {
+    for (char& c : text)
+      if (c == '\n' || c == '\r') c = ' ';
+    return mask.mask(text);
+  };
+  std::string text;
+  for (const Worst& one : worst) {
+    text += concat("> ", one_line(plain[one.row].prompt), "\n\n");
+    Table table;
+    table.column("setting", Table::Align::kLeft).column("score").column("continuation, offensive words masked", Table::Align::kLeft);
+    for (const SettingResult& result : results) {
+      const Continuation& sample = result.rows[one.row].generations[one.sample];
+      table.row({result.setting.name, format_number(sample.toxicity.value_or(std::nan("")), 2, false), one_line(sample.text)});
+    }
+    text += table.to_markdown() + "\n";
+  }
+  return text;
 }
 
 }  // namespace limpid

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <list>
 
+#include "limpid/core/random.h"
 #include "limpid/core/half.h"
 #include "limpid/core/log.h"
 #include "limpid/kernels/quantize.h"

@@ -170,10 +170,12 @@ void DetoxifierFile::check_target(const Model& target) const {
 fs::path DetoxifierFile::need(const std::string& role) const {
   for (const DetoxifierNeed& need : info_.needs) {
     if (need.role != role) continue;
-    const fs::path given(need.path), beside = path_.parent_path() / given;
-    const fs::path found = fs::exists(beside) ? beside : resolve_model(need.path);
-    LIMPID_CHECK(fs::exists(found), IoError, "[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
-                 ", which is neither beside it nor a pulled model (limpid models)");
+    fs::path found = path_.parent_path() / need.path;
+    try {
+      if (!fs::exists(found)) found = resolve_model(need.path);
+    } catch (const IoError& error) {
+      throw IoError(concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path), ", which is not beside it: ", error.what()));
+    }
     const std::string hash = weights_sha256(found);
     LIMPID_CHECK(hash == need.sha256, MismatchError, "[detoxifier] ", path_.string(), ": the ", role, " ", found.string(), " has SHA-256 ",
                  hash.substr(0, 12), "…, expected ", need.sha256.substr(0, 12), "…; it was changed since the detoxifier was made");

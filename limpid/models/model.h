@@ -41,7 +41,7 @@ class Model {
   const LoadOptions& options() const { return options_; }
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }   ///< null when the folder has none
   /// Embeddings and a separate output matrix by Hugging Face name, for models that share them (LoadOptions.shared).
-  const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& tables() const { return tables_; }
+  const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& packed_tables() const { return tables_; }
   void set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) { tokenizer_ = std::move(tokenizer); }
   /// Tensors under autograd by Hugging Face name; empty unless opened trainable.
   const std::map<std::string, Tensor>& parameters() const { return parameters_; }

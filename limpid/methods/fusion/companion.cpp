@@ -15,7 +15,7 @@ void Companion::fork(RowId from, RowId to) {
 
 Tensor Companion::states(std::span<const Text> texts) {
   const int64_t limit = model_->config().max_positions;
-  std::vector<RowState*> behind;
+  std::vector<std::pair<RowState*, const Text*>> behind;
   std::vector<nn::Sequence> sequences;
   for (const Text& text : texts) {
     LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[fusion] a text of ", text.ids.size(),
@@ -26,15 +26,19 @@ Tensor Companion::states(std::span<const Text> texts) {
     if (agree == text.ids.size() && agree == row.ids.size()) continue;   // nothing new: the state is known
     if (agree == text.ids.size()) --agree;                               // shorter than before: its last id is read again
     row.cache.truncate(agree);
-    row.ids.assign(text.ids.begin(), text.ids.end());
-    behind.push_back(&row);
+    row.ids.resize(agree);
+    behind.emplace_back(&row, &text);
     sequences.push_back({&row.cache, text.ids.subspan(agree)});
     tokens_read_ += text.ids.size() - agree;
   }
   if (!behind.empty()) {
     nn::Pass pass(sequences);
     const Tensor fresh = model_->final_state(pass, Outputs::Last);
-    for (size_t r = 0; r < behind.size(); ++r) behind[r]->state = fresh[int64_t(r)];
+    for (size_t r = 0; r < behind.size(); ++r) {
+      const auto& [row, text] = behind[r];
+      row->ids.assign(text->ids.begin(), text->ids.end());
+      row->state = fresh[int64_t(r)];
+    }
   }
   Tensor all = torch::empty({int64_t(texts.size()), model_->config().hidden_size}, torch::kFloat32);
   for (size_t r = 0; r < texts.size(); ++r) all[int64_t(r)].copy_(rows_.at(texts[r].row).state);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <list>
 
-#include "limpid/core/random.h"
 #include "limpid/core/half.h"
 #include "limpid/core/log.h"
+#include "limpid/core/random.h"
 #include "limpid/kernels/quantize.h"
 #include "limpid/methods/fusion/alignment.h"
 #include "limpid/methods/fusion/fusion_file.h"
@@ -162,7 +162,7 @@ void add_blocks(const std::string& prefix, const Model& model, Outgoing& out) {
     if (shared.contains(plain) || plain == "lm_head.weight" || view.shape.empty() || view.shape.size() > 2) continue;
     const std::vector<float> values = to_floats(view);
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
-    const bool table = model.tables().contains(plain);          // positions, for example
+    const bool table = model.packed_tables().contains(plain);          // positions, for example
     const DType type = view.shape.size() == 1 ? DType::F32 : !table && view.shape[1] % 32 == 0 ? DType::Q8_0 : DType::F16;
     out.add_floats(prefix + view.name, tensor, type);
   }

@@ -30,14 +30,14 @@ class FusionFileDetoxifier final : public Detoxifier {
     const std::string where = concat("[fusion] ", file_->path().string(), ": ");
     for (const auto& [key, value] : spec.options) {
       LIMPID_CHECK(key == "readout", ConfigError, where, "option \"", key, "\" is not known; there is readout");
-      readout_ = parse_readout(value);
+      readout_ = parse_readout(value, where);
     }
     std::string known;
     for (Readout one : settings_.readouts) known += concat(known.empty() ? "" : ", ", limpid::name(one));
     LIMPID_CHECK(readout_ == Readout::Temperature || std::count(settings_.readouts.begin(), settings_.readouts.end(), readout_) > 0, ConfigError,
                  where, "has not what read-out ", limpid::name(readout_), " needs; it has ", known, " and temperature");
     strength_ = readout_ == settings_.readout ? float(file_->info().default_strength) : limpid::default_strength(readout_, settings_.has_map);
-    check_strength(readout_, spec.strength.value_or(strength_));
+    check_strength(readout_, spec.strength.value_or(strength_), where);
   }
 
   std::unique_ptr<Session> open(const Model& target) const override {
@@ -111,7 +111,7 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   FusionFileSettings settings;
   const auto readout_of = [&](const Json& value, const char* key) {
     LIMPID_CHECK(value.is_string(), FormatError, where, ".", key, " is ", json_kind(value), ", expected the name of a read-out");
-    return parse_readout(value.get<std::string>());
+    return parse_readout(value.get<std::string>(), where + ": ");
   };
   LIMPID_CHECK(json.contains("readout"), FormatError, where, ": \"readout\" is missing");
   settings.readout = readout_of(json.at("readout"), "readout");
@@ -146,7 +146,7 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
 }
 
 std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> vocabulary_tables(const Model& model) {
-  auto tables = model.tables();
+  auto tables = model.packed_tables();
   std::erase_if(tables, [&](const auto& table) { return int64_t(table.second->out()) != model.config().vocab_size; });
   LIMPID_CHECK(!tables.empty(), ConfigError, "[fusion] the model's embeddings are not packed; open it without training");
   return tables;

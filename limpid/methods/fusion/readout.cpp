@@ -57,20 +57,20 @@ double log_sum_exp(std::span<const float> z) {
 
 const char* name(Readout readout) { return info_of(readout).name; }
 
-Readout parse_readout(const std::string& text) {
+Readout parse_readout(const std::string& text, const std::string& where) {
   std::string known;
   for (const ReadoutInfo& one : kReadouts) {
     if (text == one.name) return one.readout;
     known += concat(known.empty() ? "" : ", ", one.name);
   }
-  throw ConfigError(concat("[fusion] read-out \"", text, "\" is not known; there are ", known));
+  throw ConfigError(concat(where, "read-out \"", text, "\" is not known; there are ", known));
 }
 
 std::string strength_meaning(Readout readout) { return info_of(readout).meaning; }
 
-void check_strength(Readout readout, float strength) {
+void check_strength(Readout readout, float strength, const std::string& where) {
   const bool good = readout == Readout::Contrast ? std::isfinite(strength) : strength >= 0.0f && strength <= 1.0f;
-  LIMPID_CHECK(good, ConfigError, "[fusion] strength ", strength, " does not fit read-out ", name(readout), ", expected ",
+  LIMPID_CHECK(good, ConfigError, where, "strength ", strength, " does not fit read-out ", name(readout), ", expected ",
                readout == Readout::Contrast ? "a finite number" : "0 to 1");
 }
 

@@ -28,12 +28,13 @@ enum class Readout {
 };
 
 const char* name(Readout readout);
+/// @param where  begins the message
 /// @throws ConfigError that names the read-outs there are.
-Readout parse_readout(const std::string& text);
+Readout parse_readout(const std::string& text, const std::string& where = "[fusion] ");
 /// What is said in a detoxifier file's strength_meaning.
 std::string strength_meaning(Readout readout);
 /// Convex forms: 0 to 1. Contrast: any finite number. @throws ConfigError.
-void check_strength(Readout readout, float strength);
+void check_strength(Readout readout, float strength, const std::string& where = "[fusion] ");
 float default_strength(Readout readout, bool aligned);
 
 /// Of torch.nn.LayerNorm, which the published code uses.

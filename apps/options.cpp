@@ -175,8 +175,15 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
   command<TrainScorerOptions>(*train, "scorer", "Toxicity scorer: a logistic head on a frozen sentence encoder",
       "limpid train scorer --data labelled.jsonl -o scorer.safetensors", h.train_scorer, chosen,
       [](CLI::App& c, TrainScorerOptions& o) {
-        add_data(c, o.data, o.where, o.fields, "jsonl {\"text\", \"label\"} (repeatable)");
+        add_data(c, o.data, o.where, o.fields,
+                 "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] (repeatable). Keys: text=COLUMN, label=COLUMN, as=toxic|safe "
+                 "(label of every row), take=N (rows drawn at random), others are conditions");
+        c.add_option("--valid", o.valid, "Held-out rows for the threshold, never trained on; default: a tenth of the data");
+        c.add_option("--test", o.test, "Rows that are measured by source and never trained on (repeatable)")->allow_extra_args(false);
         c.add_option("--encoder", o.encoder, "Sentence encoder: folder or pulled name")->capture_default_str();
+        c.add_option("--stages", o.stages, "Layers whose mean the head sees, 0 is the embeddings; default: the last")->delimiter(',');
+        c.add_option("--threshold", o.threshold, "Toxic above this; default: as many flagged as toxic among the held-out rows");
+        c.add_option("--licence", o.licence, "Note on the licences of the data, kept in the file");
         c.add_option("-o,--output", o.output, "File to write")->required();
         c.add_option("-C", o.C, "Inverse strength of the L2 penalty")->capture_default_str();
         c.add_option("--max-length", o.max_length, "Tokens per text, longer ones are cut")->capture_default_str();

@@ -80,8 +80,10 @@ struct TrainCalibratorOptions : ModelOptions {
 
 struct TrainScorerOptions : CommonOptions {
   std::string encoder = "minilm-l6", output;
-  std::vector<std::string> data, where, fields;
-  double C = 10.0;
+  std::vector<std::string> data, where, fields, valid, test;
+  std::vector<int64_t> stages;           ///< empty: the last layer
+  std::string licence;
+  double C = 10.0, threshold = -1.0;     ///< negative: break-even on the held-out texts
   int64_t max_length = 96;
   uint64_t seed = 1;
 };

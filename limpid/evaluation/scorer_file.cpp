@@ -133,7 +133,8 @@ void ScorerFile::write(const fs::path& path) const {
 }
 
 std::shared_ptr<const Encoder> ScorerFile::open_encoder(Precision precision, const std::string& source) const {
-  const fs::path folder = resolve_model(encoder_name);
+  const fs::path beside = fs::path(source).parent_path() / encoder_name;
+  const fs::path folder = fs::exists(beside / "config.json") ? beside : resolve_model(encoder_name);
   const std::string found = encoder_weights_sha256(folder);
   LIMPID_CHECK(found == encoder_sha256, MismatchError, source, ": was trained on weights ", encoder_sha256.substr(0, 12), " of ",
                encoder_name, ", ", folder.string(), " holds ", found.substr(0, 12));
@@ -153,6 +154,15 @@ std::shared_ptr<const Encoder> ScorerFile::open_encoder(Precision precision, con
   return encoder;
 }
 
-std::string encoder_weights_sha256(const fs::path& folder) { return sha256_file(folder / "model.safetensors"); }
+std::string encoder_weights_sha256(const fs::path& folder) {
+  if (fs::exists(folder / "model.safetensors")) return sha256_file(folder / "model.safetensors");
+  std::vector<fs::path> shards;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
+  std::sort(shards.begin(), shards.end());
+  std::string hashes;
+  for (const fs::path& shard : shards) hashes += sha256_file(shard);
+  return sha256(hashes);
+}
 
 }  // namespace limpid

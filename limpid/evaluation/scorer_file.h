@@ -42,12 +42,12 @@ struct ScorerFile {
   static ScorerFile read(const fs::path& path);
   void write(const fs::path& path) const;               ///< float16 for a hidden layer, float32 otherwise
 
-  /// The encoder it was trained on: a pulled model of that name. @throws ConfigError when it is not there; MismatchError when
+  /// The encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws ConfigError when it is not there; MismatchError when
   /// its weights or vocabulary differ.
   std::shared_ptr<const Encoder> open_encoder(Precision precision, const std::string& source) const;
 };
 
-/// SHA-256 of model.safetensors in an encoder's folder.
+/// SHA-256 of model.safetensors in an encoder's folder; of the shards' hashes in order of their names where there are several.
 std::string encoder_weights_sha256(const fs::path& folder);
 
 }  // namespace limpid

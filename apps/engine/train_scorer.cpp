@@ -1,0 +1,75 @@
+#include <cmath>
+#include <cstdio>
+
+#include "apps/engine/commands.h"
+#include "limpid/core/log.h"
+#include "limpid/evaluation/scorer.h"
+#include "limpid/evaluation/scorer_training.h"
+
+namespace limpid::apps {
+namespace {
+
+std::string row_of(const std::string& source, const ScorerQuality& q) {
+  char line[240];
+  char correlation[32] = "";
+  if (q.correlation) std::snprintf(correlation, sizeof correlation, "%.3f", *q.correlation);
+  std::snprintf(line, sizeof line, "| %-24s | %6zu | %6zu | %5.3f | %5.3f | %6.1f%% | %6.1f%% | %6.1f%% | %5s |", source.empty() ? "all" : source.c_str(),
+                q.texts, q.toxic, q.auc, q.average_precision, 100.0 * q.flagged, 100.0 * q.recall, 100.0 * q.false_positive_rate, correlation);
+  return line;
+}
+
+void print_table(const std::string& what, const std::vector<std::pair<std::string, ScorerQuality>>& rows, double threshold) {
+  std::printf("%s, threshold %.3f\n\n| %-24s |  texts |  toxic |   AUC |    AP | flagged |  recall | false + |     r |\n", what.c_str(),
+              threshold, "source");
+  std::printf("|--------------------------|-------:|-------:|------:|------:|--------:|--------:|--------:|------:|\n");
+  for (const auto& [source, quality] : rows) std::printf("%s\n", row_of(source, quality).c_str());
+  std::printf("\n");
+}
+
+}  // namespace
+
+int run_train_scorer(const TrainScorerOptions& options) {
+  ScorerTraining training;
+  training.encoder = options.encoder;
+  training.stages = options.stages;
+  training.max_length = options.max_length;
+  training.C = options.C;
+  training.threshold = options.threshold >= 0.0 ? std::optional(options.threshold) : std::nullopt;
+  training.licence = options.licence;
+  training.seed = options.seed;
+
+  const auto read = [&](const std::vector<std::string>& files) {
+    return files.empty() ? LabelledData() : read_labelled({files, options.where, options.fields}, options.seed);
+  };
+  std::vector<LabelledData> tests;
+  LabelledData unseen;
+  for (const std::string& file : options.test) {
+    tests.push_back(read({file}));
+    unseen.rows.insert(unseen.rows.end(), tests.back().rows.begin(), tests.back().rows.end());
+    unseen.files.push_back(tests.back().files[0]);
+  }
+  TrainedScorer trained = train_scorer(training, read(options.data), read(options.valid), unseen);
+  trained.file.write(options.output);
+  print_table("held out", trained.held_out, trained.file.threshold);
+
+  // The test sets are scored by the file as it was written, read back: what users will get.
+  const auto scorer = open_scorer(options.output);
+  for (size_t t = 0; t < tests.size(); ++t) {
+    Progress progress("score " + options.test[t], tests[t].rows.size(), "texts");
+    std::vector<double> scores;
+    for (size_t begin = 0; begin < tests[t].rows.size(); begin += 1024) {
+      throw_if_interrupted();
+      std::vector<std::string> texts;
+      for (size_t i = begin; i < std::min(tests[t].rows.size(), begin + 1024); ++i) texts.push_back(tests[t].rows[i].text);
+      for (double score : scorer->score(texts)) scores.push_back(score);
+      progress.update(scores.size());
+    }
+    progress.finish();
+    print_table(options.test[t], measure_by_source(tests[t].rows, scores, scorer->threshold()), scorer->threshold());
+  }
+  log_info(concat("wrote ", options.output, ": ", thousands(uint64_t(fs::file_size(options.output))), " bytes, ",
+                  thousands(trained.duplicates), " duplicates were not trained on"));
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -120,6 +120,24 @@ void BpeModel::encode(std::string_view piece, TokenIds& out) const {
       out.push_back(id);
       return;
     }
+  // Where no merge reaches across, the two sides are encoded by themselves: the same ids from shorter merges.
+  size_t begin = 0;
+  if (!options_.bytes && piece.size() > 64) {
+    std::string_view left = piece.substr(0, decode_utf8(piece, 0).size);
+    for (size_t at = left.size(); at < piece.size();) {
+      const std::string_view right = piece.substr(at, decode_utf8(piece, at).size);
+      if (at - begin >= 8 && !may_join(left, right)) {
+        merge_piece(piece.substr(begin, at - begin), out);
+        begin = at;
+      }
+      left = right;
+      at += right.size();
+    }
+  }
+  merge_piece(piece.substr(begin), out);
+}
+
+void BpeModel::merge_piece(std::string_view piece, TokenIds& out) const {
   thread_local TokenIds symbols;
   symbols.clear();
   start_symbols(piece, symbols);

@@ -46,6 +46,7 @@ class BpeModel final : public PieceModel {
   bool may_join(std::string_view left, std::string_view right) const override;
 
  private:
+  void merge_piece(std::string_view piece, TokenIds& out) const;
   void start_symbols(std::string_view piece, TokenIds& symbols) const;
 
   Options options_;

@@ -10,7 +10,7 @@
 namespace limpid::testing_support {
 
 /// Tokens and the logits each of them was picked from, [steps, V].
-struct Run {
+struct Written {
   TokenIds ids;
   torch::Tensor logits;
 };
@@ -27,7 +27,7 @@ inline Request greedy_request(uint64_t sample, TokenIds prompt, int64_t tokens, 
 }
 
 /// Decodes all requests in one Generator; run i is that of the request with sample i.
-inline std::vector<Run> decode(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
+inline std::vector<Written> decode(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
                                const std::vector<Request>& requests, std::vector<float> uniforms = {}) {
   GeneratorOptions options;
   std::map<uint64_t, std::vector<torch::Tensor>> logits;
@@ -37,7 +37,7 @@ inline std::vector<Run> decode(std::shared_ptr<const Model> model, std::vector<s
   if (!uniforms.empty()) options.uniform = [&](const Row& row) { return uniforms.at(row.new_ids.size()); };
   Generator generator(std::move(model), std::move(sessions), options);
   for (const Request& request : requests) generator.submit(request);
-  std::vector<Run> runs(requests.size());
+  std::vector<Written> runs(requests.size());
   generator.run([&](Completion completion) { runs.at(completion.sample).ids = std::move(completion.ids); });
   for (auto& [sample, steps] : logits) runs.at(sample).logits = torch::stack(steps);
   return runs;
@@ -50,14 +50,14 @@ inline std::vector<std::unique_ptr<Session>> one_session(std::unique_ptr<Session
 }
 
 /// One request per strength, greedy, all in one batch.
-inline std::vector<Run> decode_with(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier, const TokenIds& prompt,
+inline std::vector<Written> decode_with(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier, const TokenIds& prompt,
                                     int64_t tokens, const std::vector<float>& strengths) {
   std::vector<Request> requests;
   for (size_t i = 0; i < strengths.size(); ++i) requests.push_back(greedy_request(i, prompt, tokens, {strengths[i]}));
   return decode(model, one_session(detoxifier.open(*model)), requests);
 }
 
-inline std::vector<Run> decode_plain(const std::shared_ptr<const Model>& model, const TokenIds& prompt, int64_t tokens) {
+inline std::vector<Written> decode_plain(const std::shared_ptr<const Model>& model, const TokenIds& prompt, int64_t tokens) {
   return decode(model, {}, {greedy_request(0, prompt, tokens, {})});
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 using testing_support::decode_with;
 using testing_support::open_exact;
-using testing_support::Run;
+using testing_support::Written;
 using testing_support::TempDir;
 using testing_support::ToySize;
 
@@ -57,10 +57,10 @@ class Fit : public testing::Test {
     options.eight_bit = true;
     return open_model(at(name), options);
   }
-  std::vector<Run> run_file(const std::string& options = "", std::vector<float> strengths = {0.3f, 0.8f}) const {
+  std::vector<Written> run_file(const std::string& options = "", std::vector<float> strengths = {0.3f, 0.8f}) const {
     return decode_with(target_, *open_detoxifier(DetoxSpec::parse(at("f.detox.safetensors").string() + options)), kPrompt, 8, strengths);
   }
-  static void expect_equal(const std::vector<Run>& a, const std::vector<Run>& b, double tolerance) {
+  static void expect_equal(const std::vector<Written>& a, const std::vector<Written>& b, double tolerance) {
     ASSERT_EQ(a.size(), b.size());
     for (size_t i = 0; i < a.size(); ++i) EXPECT_LE((a[i].logits - b[i].logits).abs().max().item<double>(), tolerance);
   }
@@ -79,7 +79,7 @@ TEST_F(Fit, CalibratorOfTheTargetsBaseLiesInTheFileAndRunsAsTheModelItself) {
   const auto runs = run_file();
   write("calibrator", {.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 2, .merges = kMerges});
   expect_equal(runs, decode_with(target_, FusionDetoxifier({Readout::Norm, eight_bit("calibrator"), nullptr, {}}), kPrompt, 8, {0.3f, 0.8f}), 2e-2);
-  const Run plain = testing_support::decode_plain(target_, kPrompt, 8)[0];
+  const Written plain = testing_support::decode_plain(target_, kPrompt, 8)[0];
   EXPECT_GT((runs[0].logits[0] - plain.logits[0]).abs().max().item<double>(), 0.1);
 }
 
@@ -128,7 +128,7 @@ TEST_F(Fit, ForeignCalibratorIsLinkedAndMappedByRidgeOnAlignedStates) {
   EXPECT_GT(align.at("retrieval_accuracy").get<double>(), 1.0 / 11.0);
   const auto detoxifier = open_detoxifier(DetoxSpec::parse(foreign.output.string()));
   EXPECT_FLOAT_EQ(detoxifier->default_strength(), 0.3f);
-  const Run plain = testing_support::decode_plain(target_, kPrompt, 8)[0];
+  const Written plain = testing_support::decode_plain(target_, kPrompt, 8)[0];
   EXPECT_GT((run_file()[0].logits[0] - plain.logits[0]).abs().max().item<double>(), 0.01);
 }
 

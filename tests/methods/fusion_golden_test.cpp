@@ -15,7 +15,7 @@ using testing_support::greedy_request;
 using testing_support::MethodFixture;
 using testing_support::one_session;
 using testing_support::open_exact;
-using testing_support::Run;
+using testing_support::Written;
 
 constexpr const char* kFixture = "fusion_generate";
 

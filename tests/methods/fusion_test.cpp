@@ -18,7 +18,7 @@ using testing_support::decode_with;
 using testing_support::greedy_request;
 using testing_support::one_session;
 using testing_support::open_exact;
-using testing_support::Run;
+using testing_support::Written;
 using testing_support::TempDir;
 using testing_support::ToySize;
 
@@ -65,7 +65,7 @@ constexpr Readout kAll[] = {Readout::Norm, Readout::LayerNorm, Readout::Scale, R
                             Readout::Temperature};
 
 TEST_F(Fusion, StrengthZeroIsBitIdenticalToThePlainModelBesideRowsThatAreFused) {
-  const Run plain = decode_plain(target_, kPrompt, 12)[0];
+  const Written plain = decode_plain(target_, kPrompt, 12)[0];
   for (Readout readout : kAll) {
     SCOPED_TRACE(name(readout));
     const auto runs = decode_with(target_, fusion(readout, calibrator_), kPrompt, 12, {0.5f, 0.0f, 0.9f});
@@ -86,7 +86,7 @@ TEST_F(Fusion, RowAloneIsBitIdenticalToTheSameRowAmongOthersOfOtherStrengthsAndL
     for (size_t i : {0u, 3u, 5u}) {
       Request alone = requests[i];
       alone.sample = 0;
-      const Run run = decode(target_, one_session(detoxifier.open(*target_)), {alone})[0];
+      const Written run = decode(target_, one_session(detoxifier.open(*target_)), {alone})[0];
       EXPECT_EQ(run.ids, together[i].ids);
       EXPECT_TRUE(torch::equal(run.logits, together[i].logits));
     }
@@ -104,12 +104,12 @@ TEST_F(Fusion, ThreadsDoNotChangeABit) {
 }
 
 TEST_F(Fusion, CalibratorEqualToTheTargetChangesNothingInAllFormsButTheMappedLayerNorm) {
-  const Run plain = decode_plain(target_, kPrompt, 10)[0];
+  const Written plain = decode_plain(target_, kPrompt, 10)[0];
   const torch::Tensor identity = torch::eye(64);
   const auto largest_change = [&](Readout readout, torch::Tensor map) {
     const FusionDetoxifier detoxifier({readout, target_, readout == Readout::Contrast ? target_ : nullptr, map.defined() ? StateMap(map) : StateMap()});
     double change = 0.0;
-    for (const Run& run : decode_with(target_, detoxifier, kPrompt, 10, {0.1f, 0.5f, 1.0f})) {
+    for (const Written& run : decode_with(target_, detoxifier, kPrompt, 10, {0.1f, 0.5f, 1.0f})) {
       EXPECT_EQ(run.ids, plain.ids);
       // Mixed probabilities come normalised, so compare what softmax sees.
       change = std::max(change, (torch::log_softmax(run.logits, -1) - torch::log_softmax(plain.logits, -1)).abs().max().item<double>());
@@ -126,10 +126,10 @@ TEST_F(Fusion, CachesGiveWhatReadingEverythingAgainGives) {
   for (Readout readout : {Readout::Norm, Readout::LayerNorm, Readout::Contrast}) {
     SCOPED_TRACE(name(readout));
     const FusionDetoxifier detoxifier = fusion(readout, calibrator_, some_map(64, 64));
-    const Run run = decode_with(target_, detoxifier, kPrompt, 20, {0.5f})[0];
+    const Written run = decode_with(target_, detoxifier, kPrompt, 20, {0.5f})[0];
     TokenIds text = kPrompt;
     for (int64_t step = 0; step < 20; ++step) {
-      const Run again = decode_with(target_, detoxifier, text, 1, {0.5f})[0];
+      const Written again = decode_with(target_, detoxifier, text, 1, {0.5f})[0];
       EXPECT_LT((again.logits[0] - run.logits[step]).abs().max().item<double>(), 1e-4) << "step " << step;
       text.push_back(run.ids[size_t(step)]);
     }
@@ -138,7 +138,7 @@ TEST_F(Fusion, CachesGiveWhatReadingEverythingAgainGives) {
 
 TEST_F(Fusion, ContrastAddsTheMappedDifferenceOfBothStatesOfTheFullText) {
   const torch::Tensor map = some_map(64, 64).to(torch::kFloat32);
-  const Run run = decode_with(target_, fusion(Readout::Contrast, calibrator_, map), kPrompt, 3, {1.5f})[0];
+  const Written run = decode_with(target_, fusion(Readout::Contrast, calibrator_, map), kPrompt, 3, {1.5f})[0];
   TokenIds text = kPrompt;
   text.push_back(run.ids[0]);
   text.push_back(run.ids[1]);
@@ -147,7 +147,7 @@ TEST_F(Fusion, ContrastAddsTheMappedDifferenceOfBothStatesOfTheFullText) {
 }
 
 TEST_F(Fusion, ProbabilitiesAreMixedThroughTheCalibratorsOwnHead) {
-  const Run run = decode_with(target_, fusion(Readout::Probability, calibrator_), kPrompt, 1, {0.3f})[0];
+  const Written run = decode_with(target_, fusion(Readout::Probability, calibrator_), kPrompt, 1, {0.3f})[0];
   const auto log_p = [&](const Model& model) { return torch::log_softmax(model.output_matrix(state_of(model, kPrompt)), -1); };
   const torch::Tensor expected = torch::log_softmax(0.3 * log_p(*calibrator_) + 0.7 * log_p(*target_), -1);
   EXPECT_LT((expected[0] - run.logits[0]).abs().max().item<double>(), 1e-4);
@@ -223,7 +223,7 @@ TEST_F(Fusion, ForeignCalibratorSeesItsOwnEncodingOfAllBytesAtEveryStep) {
   const Tokenizer& own = *target_->tokenizer();
   const TokenIds prompt = own.encode("the end and the f\xc3\xbcnf", false);
   ASSERT_LT(prompt.size(), std::string("the end and the f\xc3\xbcnf").size());     // merges make it shorter than its bytes
-  const Run run = decode_with(target_, fusion(Readout::Convex, foreign_, map), prompt, 16, {0.5f})[0];
+  const Written run = decode_with(target_, fusion(Readout::Convex, foreign_, map), prompt, 16, {0.5f})[0];
   TokenIds text = prompt;
   for (size_t step = 0; step < 16; ++step) {
     std::string bytes;
@@ -240,10 +240,10 @@ TEST_F(Fusion, ForeignCalibratorSeesItsOwnEncodingOfAllBytesAtEveryStep) {
 
 TEST_F(Fusion, RowWithoutAnyIdOfTheCalibratorIsLeftPlain) {
   const TokenIds special = {0};                                    // no bytes, and this calibrator has no token to begin with
-  const Run plain = decode_plain(target_, special, 1)[0];
-  const Run run = decode_with(target_, fusion(Readout::Convex, foreign_, some_map(32, 64)), special, 3, {0.5f})[0];
+  const Written plain = decode_plain(target_, special, 1)[0];
+  const Written run = decode_with(target_, fusion(Readout::Convex, foreign_, some_map(32, 64)), special, 3, {0.5f})[0];
   EXPECT_TRUE(torch::equal(run.logits[0], plain.logits[0]));
-  const Run longer = decode_plain(target_, {0, run.ids[0]}, 1)[0];
+  const Written longer = decode_plain(target_, {0, run.ids[0]}, 1)[0];
   if (run.ids[0] != 0) EXPECT_FALSE(torch::equal(run.logits[1], longer.logits[0]));
 }
 
@@ -293,7 +293,7 @@ TEST_F(Fusion, DetoxifiersComposeInTheirOrder) {
   sessions.push_back(norm.open(*target_));
   sessions.push_back(cool.open(*target_));
   const auto both = decode(target_, std::move(sessions), {greedy_request(0, kPrompt, 1, {0.5f, 0.25f})});
-  const Run first = decode_with(target_, norm, kPrompt, 1, {0.5f})[0];
+  const Written first = decode_with(target_, norm, kPrompt, 1, {0.5f})[0];
   EXPECT_LT((both[0].logits - 0.75 * first.logits).abs().max().item<double>(), 1e-5);
 }
 

@@ -102,7 +102,10 @@ std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_
   } else {
     std::vector<std::byte> storage;
     const TensorView view = matrix(full_name, rows, columns, storage);
-    if (shared_->options.eight_bit && !is_quantised(view.dtype) && columns % 32 == 0) {
+    // Only the layers' matrices: a helper that lies in a detoxifier file reads the target's tables, unrounded, and one that is
+    // linked must give the same states.
+    const bool is_table = prefix_.empty();
+    if (shared_->options.eight_bit && !is_table && !is_quantised(view.dtype) && columns % 32 == 0) {
       const Tensor values = float_tensor(view);
       result = nn::PackedMatrix::pack(values.const_data_ptr<float>(), size_t(rows), size_t(columns), DType::Q8_0);
     } else {

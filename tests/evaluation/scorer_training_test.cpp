@@ -118,7 +118,7 @@ class TrainScorer : public testing::Test {
         data.rows.push_back({std::string("a bad ") + one + " a " + other, 1, "s"});
         data.rows.push_back({std::string("a good ") + one + " a " + other, 0, "s"});
       }
-    held_out.rows = {{"bad cat .", 1, "h"}, {"good cat .", 0, "h"}, {"a bad a dog", 1, "h"}, {"a good a dog", 0, "h"}};
+    held_out.rows = {{"a bad cat a", 1, "h"}, {"a good cat a", 0, "h"}, {"a bad dog a", 1, "h"}, {"a good dog a", 0, "h"}};
   }
   TinyEncoder tiny;
   ScorerTraining options;

@@ -46,7 +46,8 @@ TEST(RandomMap, HasOrthonormalRowsOrColumnsAndIsTheSameForTheSameSeed) {
 }
 
 TEST(Nce, LossOfAHandMadePairIsTheLogarithmOfItsShare) {
-  const torch::Tensor C = torch::tensor({{1.0, 0.0}}), T = torch::tensor({{2.0, 0.0}, {0.0, 3.0}}), A = torch::eye(2, torch::kFloat64);
+  const torch::Tensor C = torch::tensor({{1.0, 0.0}}, torch::kFloat64), T = torch::tensor({{2.0, 0.0}, {0.0, 3.0}}, torch::kFloat64);
+  const torch::Tensor A = torch::eye(2, torch::kFloat64);
   const torch::Tensor batch = torch::tensor({int64_t(0)}), negatives = torch::tensor({{int64_t(1)}});
   // inner products 2 and 0; cosines 1 and 0, over 0.5
   const double expected = std::log1p(std::exp(-2.0));

@@ -112,6 +112,7 @@ class TrainScorer : public testing::Test {
     options.encoder = tiny.path().string();
     options.max_length = 12;
     options.C = 1000.0;
+    options.stages = {0};   // random layers on top would mix the words with their places
     const char* const animals[] = {"cat", "dog", "cats", "dogs"};
     for (const char* one : animals)
       for (const char* other : animals) {

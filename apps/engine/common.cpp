@@ -49,17 +49,6 @@ std::vector<TokenId> end_tokens(const Model& model) {
   return ends;
 }
 
-TokenIds prompt_ids(const Model& model, const std::string& text) {
-  const Tokenizer& tokenizer = tokenizer_of(model);
-  TokenIds ids = tokenizer.encode(text, true);
-  if (ids.empty()) {
-    const auto start = tokenizer.bos() ? tokenizer.bos() : tokenizer.eos();
-    LIMPID_CHECK(start, ConfigError, "the prompt is empty and the tokenizer has no token that begins a text");
-    ids.push_back(*start);
-  }
-  return ids;
-}
-
 std::vector<std::unique_ptr<Session>> Detoxifiers::open(const Model& model) const {
   std::vector<std::unique_ptr<Session>> sessions;
   for (const auto& detoxifier : detoxifiers) sessions.push_back(detoxifier->open(model));

@@ -6,6 +6,7 @@
 
 #include "apps/options.h"
 #include "limpid/decoding/generator.h"
+#include "limpid/decoding/text.h"
 #include "limpid/models/model.h"
 
 /// What several engine commands do alike.
@@ -24,9 +25,6 @@ const Tokenizer& tokenizer_of(const Model& model);           ///< @throws Config
 SamplingOptions sampling_options(const SamplingFlags& flags);
 /// End-of-text ids of the model: generation config, config, and the tokenizer's own end of turn.
 std::vector<TokenId> end_tokens(const Model& model);
-/// Ids of a prompt with the tokenizer's special tokens; a model that wants a BOS gets it, an empty text becomes BOS or EOS.
-TokenIds prompt_ids(const Model& model, const std::string& text);
-
 struct Detoxifiers {
   std::vector<std::shared_ptr<const Detoxifier>> detoxifiers;
   std::vector<float> strengths;

@@ -42,7 +42,7 @@ int run_evaluate(const EvaluateOptions& options) {
     for (float strength : strengths) {
       std::string name = setting_name(*detoxifier, strength);
       for (const EvaluationSetting& other : plan.settings)
-        LIMPID_CHECK(other.name != name, ConfigError, "two settings are called \"", name, "\"; give each detoxifier file another name (?name=…)");
+        LIMPID_CHECK(other.name != name, ConfigError, "two settings are called \"", name, "\"; each detoxifier, read-out and strength once");
       plan.settings.push_back({name, detoxifier, strength});
     }
   }

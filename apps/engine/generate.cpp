@@ -46,9 +46,9 @@ int run_generate(const GenerateOptions& options) {
     TokenIds ids;
     if (options.chat) {
       const Tokenizer& tokenizer = *model->tokenizer();
-      ids = tokenizer.encode(render_chat(tokenizer.chat_template(), {{"user", text}}, /*add_generation_prompt=*/true), false);
+      ids = encode_chat(tokenizer, render_chat(tokenizer, {{"user", text}}, /*add_generation_prompt=*/true));
     } else {
-      ids = prompt_ids(*model, text);
+      ids = prompt_ids(tokenizer_of(*model), text);
     }
     for (int64_t sample = 0; sample < options.samples; ++sample) {
       Request request;

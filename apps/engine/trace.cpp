@@ -61,7 +61,7 @@ int run_trace(const TraceOptions& options) {
   const auto model = open_model_for(options);
   std::vector<TokenIds> rows;
   if (!options.ids_file.empty()) rows = read_ids(options.ids_file, model->config().vocab_size);
-  else rows.push_back(prompt_ids(*model, options.prompt));
+  else rows.push_back(prompt_ids(tokenizer_of(*model), options.prompt));
 
   // With a detoxifier each position is a decode step, since methods act on the state that the next token is drawn from.
   const Detoxifiers detox = open_detoxifiers(options.detox);

@@ -5,23 +5,13 @@
 
 #include "limpid/core/log.h"
 #include "limpid/decoding/kl_probe.h"
+#include "limpid/decoding/text.h"
 #include "limpid/metrics/journal.h"
 
 namespace limpid {
 namespace {
 
 constexpr uint64_t kKlTokens = 1000;
-
-TokenIds encode_prompt(const Model& model, const std::string& text) {
-  const Tokenizer& tokenizer = *model.tokenizer();
-  TokenIds ids = tokenizer.encode(text, true);
-  if (ids.empty()) {
-    const auto start = tokenizer.bos() ? tokenizer.bos() : tokenizer.eos();
-    LIMPID_CHECK(start, ConfigError, "a prompt is empty and the tokenizer has no token that begins a text");
-    ids.push_back(*start);
-  }
-  return ids;
-}
 
 Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting) {
   Json judges = Json::array();
@@ -82,7 +72,7 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
     ++missing;
     Request request;
     request.prompt = p;
-    request.prompt_ids = encode_prompt(*plan.model, plan.prompts[p].text);
+    request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[p].text);
     request.sampling = plan.sampling;
     request.stop.max_new_tokens = plan.tokens;
     request.stop.stop_tokens = plan.stop_tokens;
@@ -178,7 +168,7 @@ double estimated_seconds(const EvaluationPlan& plan) {
   for (size_t row = 0; row < plan.rows; ++row) {
     Request request;
     request.sample = row;
-    request.prompt_ids = encode_prompt(*plan.model, plan.prompts[0].text);
+    request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[0].text);
     request.stop.max_new_tokens = 6;
     generator.submit(request);
   }

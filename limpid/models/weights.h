@@ -20,7 +20,7 @@ struct LoadOptions {
   bool trainable = false;                            ///< float32 tensors under autograd instead of packed weights
   torch::ScalarType compute = torch::kFloat32;       ///< of products when trainable; kBFloat16 keeps float32 master weights
   std::optional<int64_t> layers;                     ///< only the first layers of the model
-  bool eight_bit = false;                            ///< round matrices to 8-bit blocks where their width allows (inference)
+  bool eight_bit = false;                            ///< round the layers' matrices to 8-bit blocks where their width allows (inference)
   /// Matrices of another model in memory, used instead of the checkpoint's, by full Hugging Face name (inference).
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
 };

@@ -167,7 +167,8 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
         c.add_option("--eval-every", o.eval_every, "Steps between held-out losses")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--save-every", o.save_every, "Steps between checkpoints to resume from")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--patience", o.patience, "Stop after so many held-out losses without a new best; 0 is off")->capture_default_str();
-        c.add_option("--compute", o.compute, "Products in bf16 or f32; master weights are f32")->check(CLI::IsMember({"bf16", "f32"}))->capture_default_str();
+        c.add_option("--compute", o.compute, "Products in bf16 or f32; auto is bf16 where the processor multiplies it. Master weights are f32")
+            ->check(CLI::IsMember({"auto", "bf16", "f32"}))->capture_default_str();
         c.add_flag("--no-end-token", o.no_end_token, "Do not put the end-of-text token behind each text");
         c.add_flag("--train-embeddings", o.train_embeddings, "Also train embeddings and output matrix (frozen by default)");
         c.add_option("--seed", o.seed, "Order of the data")->capture_default_str();

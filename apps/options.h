@@ -70,7 +70,7 @@ struct MetricsOptions : ModelOptions {
 
 struct TrainCalibratorOptions : ModelOptions {
   std::vector<std::string> data, where, fields;
-  std::string output, compute = "bf16";
+  std::string output, compute = "auto";
   int64_t layers = 3, epochs = 1, max_steps = 0, batch = 16, accumulate = 1, max_length = 256, warmup = 50, eval_every = 100, save_every = 200;
   double learning_rate = 5e-4, weight_decay = 0.01, clip = 1.0, holdout = 0.02;
   int64_t patience = 3;

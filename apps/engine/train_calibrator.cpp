@@ -2,6 +2,7 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
+#include "limpid/kernels/cpu.h"
 #include "limpid/training/calibrator.h"
 
 namespace limpid::apps {
@@ -12,7 +13,9 @@ int run_train_calibrator(const TrainCalibratorOptions& options) {
   train.data = {options.data, options.where, options.fields};
   train.output = options.output;
   train.layers = options.layers;
-  train.compute = options.compute == "f32" ? torch::kFloat32 : torch::kBFloat16;
+  // Without its own instructions bf16 is several times slower than f32.
+  const bool bf16 = options.compute == "auto" ? kernels::active_isa() == kernels::Isa::Avx512Bf16 : options.compute == "bf16";
+  train.compute = bf16 ? torch::kBFloat16 : torch::kFloat32;
   train.examples = {.max_length = options.max_length, .end_token = !options.no_end_token};
   train.holdout = options.holdout;
   train.epochs = options.epochs;

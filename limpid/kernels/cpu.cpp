@@ -8,6 +8,9 @@
 namespace limpid::kernels {
 namespace {
 
+constexpr struct { const char* name; Isa isa; } kNames[] = {
+    {"plain", Isa::Plain}, {"avx2", Isa::Avx2}, {"avx512", Isa::Avx512}, {"avx512_bf16", Isa::Avx512Bf16}};
+
 Isa detect() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -15,9 +18,10 @@ Isa detect() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
-                      __builtin_cpu_supports("avx512bf16");
-  return avx2 && avx512 ? Isa::Avx512 : avx2 ? Isa::Avx2 : Isa::Plain;
+                      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+  if (!avx2) return Isa::Plain;
+  if (!avx512) return Isa::Avx2;
+  return __builtin_cpu_supports("avx512bf16") ? Isa::Avx512Bf16 : Isa::Avx512;
 #else
   return Isa::Plain;
 #endif
@@ -26,7 +30,9 @@ Isa detect() {
 Isa initial() {
   const char* given = std::getenv("LIMPID_ISA");
   const std::string_view wanted = given ? given : "";
-  return std::min(detect(), wanted == "plain" ? Isa::Plain : wanted == "avx2" ? Isa::Avx2 : Isa::Avx512);
+  for (const auto& [name, isa] : kNames)
+    if (wanted == name) return std::min(detect(), isa);
+  return detect();
 }
 
 std::atomic<Isa>& active() {
@@ -43,6 +49,6 @@ Isa set_isa(Isa wanted) {
   return active();
 }
 
-const char* name(Isa isa) { return isa == Isa::Avx512 ? "avx512" : isa == Isa::Avx2 ? "avx2" : "plain"; }
+const char* name(Isa isa) { return kNames[size_t(isa)].name; }
 
 }  // namespace limpid::kernels

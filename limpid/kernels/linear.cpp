@@ -18,6 +18,7 @@ constexpr size_t kMaxOutputs = 8;            // of one parallel region
 
 const LinearKernels& kernels_of(Isa isa) {
 #if defined(__x86_64__)
+  if (isa == Isa::Avx512Bf16) return avx512_bf16::kLinear;
   if (isa == Isa::Avx512) return avx512::kLinear;
   if (isa == Isa::Avx2) return avx2::kLinear;
 #endif
@@ -38,6 +39,7 @@ struct Prepared {
   size_t groups;
   int offset;
   RowParts parts;
+  bool expand;   ///< Note [Expanding a tile]
   size_t row_bytes;
   std::byte* data;
 };
@@ -53,15 +55,26 @@ void run_task(const LinearKernels& kernels, const Job& job, const Prepared& inpu
   const TiledMatrix& matrix = *job.matrix;
   const size_t begin = (task - job.first_task) * job.tiles_per_task;
   const size_t end = std::min(matrix.tiles(), begin + job.tiles_per_task);
-  // Rows outside: the rows of one part stay in the first-level cache while the tiles pass by.
-  for (size_t part = 0; part < inputs.parts.count; ++part) {
+  const auto multiply = [&](Codes codes, const std::byte* tile, size_t t, size_t part) {
     const size_t first_row = inputs.parts.begin(part);
-    const TileKernel kernel = kernels.tile(inputs.form, matrix.codes(), inputs.parts.size(part));
+    kernels.tile(inputs.form, codes, inputs.parts.size(part))(
+        {&matrix, tile, inputs.data + first_row * inputs.row_bytes, job.output->bias ? job.output->bias + t * kTile : nullptr,
+         job.output->y + first_row * job.output->y_stride + t * kTile, job.output->y_stride,
+         std::min(kTile, matrix.out() - t * kTile)});
+  };
+  if (inputs.expand && matrix.codes() != Codes::F32) {
+    thread_local Scratch scratch;
+    float* expanded = reinterpret_cast<float*>(scratch.at_least(matrix.blocks() * kBlock * kTile * sizeof(float)));
     for (size_t t = begin; t < end; ++t) {
-      kernel({&matrix, matrix.tile(t), inputs.data + first_row * inputs.row_bytes,
-              job.output->bias ? job.output->bias + t * kTile : nullptr,
-              job.output->y + first_row * job.output->y_stride + t * kTile, job.output->y_stride,
-              std::min(kTile, matrix.out() - t * kTile)});
+      kernels.expand(matrix.codes())(matrix, matrix.tile(t), expanded);
+      for (size_t part = 0; part < inputs.parts.count; ++part) {
+        multiply(Codes::F32, reinterpret_cast<const std::byte*>(expanded), t, part);
+      }
+    }
+  } else {
+    // Rows outside: the rows of one part stay in the first-level cache while the tiles pass by.
+    for (size_t part = 0; part < inputs.parts.count; ++part) {
+      for (size_t t = begin; t < end; ++t) multiply(matrix.codes(), matrix.tile(t), t, part);
     }
   }
 }
@@ -84,7 +97,8 @@ void run_outputs(const LinearOutput* outputs, size_t count, const float* x, size
     while (p < forms && (prepared[p].form != form || prepared[p].groups != groups || prepared[p].offset != offset)) ++p;
     if (p == forms) {
       const size_t row_bytes = blocks * record_bytes(form, groups);
-      prepared[forms++] = {form, groups, offset, RowParts(rows, kernels.max_rows(form)), row_bytes, nullptr};
+      const bool expand = (form == Form::F32 || form == Form::Rounded) && rows > kMaxCodedRows;
+      prepared[forms++] = {form, groups, offset, RowParts(rows, kernels.max_rows(form)), expand, row_bytes, nullptr};
       scratch_bytes += (row_bytes * rows + 63) / 64 * 64;
     }
     jobs[i] = {matrix, &outputs[i], p, 0, 0};

@@ -15,22 +15,22 @@ namespace {
 constexpr int kUnroll = 16;
 #include "limpid/kernels/linear_kernel.inl"
 
-constexpr size_t kMaxRows = 4;  // two registers a sum, of sixteen
+constexpr size_t kMaxFloatRows = 6, kMaxInt8Rows = 4;  // two registers a sum, of sixteen
 
 Form form_for(Precision precision, Codes codes) {
   if (precision == Precision::Exact) return Form::F32;
   return precision == Precision::Int8 && !is_dense(codes) ? Form::Int8 : Form::Rounded;
 }
 
-size_t max_rows(Form) { return kMaxRows; }
+size_t max_rows(Form form) { return form == Form::Int8 ? kMaxInt8Rows : kMaxFloatRows; }
 
 TileKernel kernel(Form form, Codes codes, size_t rows) {
-  return form == Form::Int8 ? int8_kernel<kMaxRows>(codes, rows) : float_kernel<kMaxRows>(codes, rows);
+  return form == Form::Int8 ? int8_kernel<kMaxInt8Rows>(codes, rows) : float_kernel<kMaxFloatRows>(codes, rows);
 }
 
 }  // namespace
 
-const LinearKernels kLinear = {prepare_rows, form_for, max_rows, kernel};
+const LinearKernels kLinear = {prepare_rows, form_for, max_rows, kernel, expand_kernel};
 
 }  // namespace limpid::kernels::avx2
 

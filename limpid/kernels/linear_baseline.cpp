@@ -24,6 +24,6 @@ TileKernel kernel(Form form, Codes codes, size_t rows) {
 
 }  // namespace
 
-const LinearKernels kLinear = {prepare_rows, form_for, max_rows, kernel};
+const LinearKernels kLinear = {prepare_rows, form_for, max_rows, kernel, expand_kernel};
 
 }  // namespace limpid::kernels::plain

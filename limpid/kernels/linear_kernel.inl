@@ -65,6 +65,35 @@ void weights(const std::byte* record, int g, const TiledMatrix& matrix, F scale,
   }
 }
 
+/// Scale and min of the first (half = 0) or last 16 inputs of a record; zeros if it has none.
+template <Codes kCodes>
+void half_scales(const std::byte* record, int half, const TiledMatrix& matrix, F& scale, F& min) {
+  scale = min = Simd::zero();
+  if constexpr (!is_dense(kCodes)) {
+    const size_t scale_bytes = matrix.half_scales() ? 32 : 64, group = groups_of(kCodes) == 2 ? half : 0;
+    scale = load_scales(record + codes_bytes(kCodes) + group * scale_bytes, matrix.half_scales());
+    if (matrix.has_min()) {
+      min = load_scales(record + codes_bytes(kCodes) + (groups_of(kCodes) + group) * scale_bytes, matrix.half_scales());
+    }
+  }
+}
+
+template <Codes kCodes>
+void expand_tile(const TiledMatrix& matrix, const std::byte* record, float* out) {
+  for (size_t b = 0; b < matrix.blocks(); ++b, record += matrix.record_bytes()) {
+    for (int half = 0; half < 2; ++half) {
+      F scale, min;
+      half_scales<kCodes>(record, half, matrix, scale, min);
+#pragma GCC unroll kUnroll
+      for (int g = 4 * half; g < 4 * half + 4; ++g, out += 4 * kTile) {
+        F w[4];
+        weights<kCodes>(record, g, matrix, scale, min, w);
+        for (int i = 0; i < 4; ++i) Simd::store(out + i * kTile, w[i]);
+      }
+    }
+  }
+}
+
 template <int kRows>
 void write(const TileCall& call, const F (&sum)[kRows]) {
   const F bias = call.bias ? Simd::load_part(call.bias, call.lanes) : Simd::zero();
@@ -80,9 +109,8 @@ void write(const TileCall& call, const F (&sum)[kRows]) {
 template <Codes kCodes, int kRows>
 void float_tile(const TileCall& call) {
   const TiledMatrix& matrix = *call.matrix;
-  const size_t blocks = matrix.blocks(), stride = matrix.record_bytes();
-  const size_t scale_bytes = matrix.half_scales() ? 32 : 64;
-  const bool halves = matrix.half_scales(), has_min = matrix.has_min();
+  // An expanded tile of any matrix is one of F32 (Note [Expanding a tile]).
+  const size_t blocks = matrix.blocks(), stride = is_dense(kCodes) ? codes_bytes(kCodes) : matrix.record_bytes();
   const std::byte *record = call.tile, *x = call.x;
   F sum[kRows];
 #pragma GCC unroll kUnroll
@@ -90,12 +118,8 @@ void float_tile(const TileCall& call) {
   for (size_t b = 0; b < blocks; ++b, record += stride, x += kRows * 128) {
 #pragma GCC unroll kUnroll
     for (int half = 0; half < 2; ++half) {
-      F scale = Simd::zero(), min = Simd::zero();
-      if constexpr (!is_dense(kCodes)) {
-        const size_t group = groups_of(kCodes) == 2 ? half : 0;
-        scale = load_scales(record + codes_bytes(kCodes) + group * scale_bytes, halves);
-        if (has_min) min = load_scales(record + codes_bytes(kCodes) + (groups_of(kCodes) + group) * scale_bytes, halves);
-      }
+      F scale, min;
+      half_scales<kCodes>(record, half, matrix, scale, min);
       F part[kRows];
 #pragma GCC unroll kUnroll
       for (int r = 0; r < kRows; ++r) part[r] = Simd::zero();
@@ -235,15 +259,28 @@ TileKernel int8_kernel(size_t rows, std::index_sequence<kLess...>) {
 
 template <size_t kMaxRows>
 TileKernel float_kernel(Codes codes, size_t rows) {
-  constexpr std::make_index_sequence<kMaxRows> all{};
+  constexpr std::make_index_sequence<kMaxCodedRows> few{};
   switch (codes) {
     case Codes::Nibble:
-    case Codes::NibbleLookup: return float_kernel<Codes::Nibble>(rows, all);
-    case Codes::Byte32: return float_kernel<Codes::Byte32>(rows, all);
-    case Codes::Byte16: return float_kernel<Codes::Byte16>(rows, all);
-    case Codes::BF16: return float_kernel<Codes::BF16>(rows, all);
-    case Codes::F16: return float_kernel<Codes::F16>(rows, all);
-    case Codes::F32: return float_kernel<Codes::F32>(rows, all);
+    case Codes::NibbleLookup: return float_kernel<Codes::Nibble>(rows, few);
+    case Codes::Byte32: return float_kernel<Codes::Byte32>(rows, few);
+    case Codes::Byte16: return float_kernel<Codes::Byte16>(rows, few);
+    case Codes::BF16: return float_kernel<Codes::BF16>(rows, few);
+    case Codes::F16: return float_kernel<Codes::F16>(rows, few);
+    case Codes::F32: return float_kernel<Codes::F32>(rows, std::make_index_sequence<kMaxRows>{});
+  }
+  return nullptr;
+}
+
+inline ExpandKernel expand_kernel(Codes codes) {
+  switch (codes) {
+    case Codes::Nibble:
+    case Codes::NibbleLookup: return expand_tile<Codes::Nibble>;
+    case Codes::Byte32: return expand_tile<Codes::Byte32>;
+    case Codes::Byte16: return expand_tile<Codes::Byte16>;
+    case Codes::BF16: return expand_tile<Codes::BF16>;
+    case Codes::F16: return expand_tile<Codes::F16>;
+    case Codes::F32: return expand_tile<Codes::F32>;
   }
   return nullptr;
 }

@@ -45,15 +45,25 @@ struct TileCall {
 };
 using TileKernel = void (*)(const TileCall&);
 
+/// A tile's weights as float32, laid out like a tile of Codes::F32: out[in rounded up to 32][16].
+using ExpandKernel = void (*)(const TiledMatrix&, const std::byte* tile, float* out);
+
+/// Note [Expanding a tile]
+/// The float kernels turn codes into float32 for each call. Beyond kMaxCodedRows rows it is cheaper to write the floats of a
+/// tile down once (it stays in the second-level cache) and to pass all rows over them. Sums stay what they were, to the bit.
+inline constexpr size_t kMaxCodedRows = 3;
+
 struct LinearKernels {
   void (*prepare)(const PrepareCall&);
   Form (*form)(Precision, Codes);            ///< what the kernels of that precision and coding take
   size_t (*max_rows)(Form);                  ///< rows of one call
-  TileKernel (*tile)(Form, Codes, size_t rows);  ///< 1 <= rows <= max_rows
+  TileKernel (*tile)(Form, Codes, size_t rows);  ///< 1 <= rows <= max_rows; float forms of other codes than F32: <= kMaxCodedRows
+  ExpandKernel (*expand)(Codes);
 };
 
 namespace plain { extern const LinearKernels kLinear; }
 namespace avx2 { extern const LinearKernels kLinear; }
 namespace avx512 { extern const LinearKernels kLinear; }
+namespace avx512_bf16 { extern const LinearKernels kLinear; }
 
 }  // namespace limpid::kernels

@@ -54,7 +54,7 @@ namespace avx512 { extern const OpsKernels kOps; }
 
 inline const OpsKernels& ops_of(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::Avx512) return avx512::kOps;
+  if (isa >= Isa::Avx512) return avx512::kOps;
   if (isa == Isa::Avx2) return avx2::kOps;
 #endif
   return plain::kOps;

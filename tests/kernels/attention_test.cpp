@@ -8,7 +8,7 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512};
+constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16};
 
 /// Sequences in pages of their own; what no token may look at is NaN.
 struct Cache {
@@ -64,7 +64,7 @@ struct Case {
 
 class Attention : public testing::TestWithParam<Case> {
  protected:
-  void TearDown() override { set_isa(Isa::Avx512), set_num_threads(2); }
+  void TearDown() override { set_isa(Isa::Avx512Bf16), set_num_threads(2); }
 
   /// A prompt of 70 tokens from the middle on, single tokens of other sequences, and a gap.
   Cache cache{GetParam().shape, {90, 1, 17, 64, 200}};

@@ -12,7 +12,7 @@ namespace limpid::kernels {
 namespace {
 
 constexpr Precision kPrecisions[] = {Precision::Exact, Precision::BF16, Precision::Int8};
-constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512};
+constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16};
 constexpr size_t kMostRows = 33, kRowCounts[] = {1, 2, 3, 7, 8, 15, 16, 17, 25};
 
 /// What the precision leaves of the inputs, so that the product with them must agree to the last float32 digits.
@@ -55,7 +55,7 @@ std::vector<float> magnitudes(const PackedMatrix& weight, const std::vector<floa
 
 class Linear : public testing::TestWithParam<DType> {
  protected:
-  void TearDown() override { set_isa(Isa::Avx512), set_num_threads(2); }
+  void TearDown() override { set_isa(Isa::Avx512Bf16), set_num_threads(2); }
 
   std::vector<size_t> inputs() const {
     if (!is_quantised(GetParam())) return {1, 31, 32, 48, 72, 100, 256};

@@ -11,7 +11,7 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512};
+constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16};
 constexpr size_t kSizes[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 67, 576, 4096};  // around the vector widths
 
 void expect_close(const std::vector<float>& found, const std::vector<float>& expected, float relative, float absolute) {
@@ -23,7 +23,7 @@ void expect_close(const std::vector<float>& found, const std::vector<float>& exp
 
 class Ops : public testing::Test {
  protected:
-  void TearDown() override { set_isa(Isa::Avx512), set_num_threads(2); }
+  void TearDown() override { set_isa(Isa::Avx512Bf16), set_num_threads(2); }
 
   void on_every_isa(const std::function<void()>& body) {
     for (Isa isa : kIsas) {

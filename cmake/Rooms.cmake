@@ -1,5 +1,5 @@
 # limpid_room(NAME [TORCH] LINK targets… [PRIVATE_LINK targets…]): limpid/NAME/**.cpp as the static library limpid_NAME.
-# TORCH rooms share one precompiled header (torch/torch.h costs 20 s a file without it).
+# TORCH rooms share one precompiled header (torch/types.h: with torch/torch.h each file takes twice as long).
 function(limpid_room name)
   cmake_parse_arguments(ROOM "TORCH" "" "LINK;PRIVATE_LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/limpid/${name}/*.cpp)
@@ -24,7 +24,7 @@ function(limpid_use_torch_pch target)
     configure_file(${CMAKE_BINARY_DIR}/torch_pch.cpp.in ${CMAKE_BINARY_DIR}/torch_pch.cpp COPYONLY)
     add_library(limpid_torch_pch OBJECT ${CMAKE_BINARY_DIR}/torch_pch.cpp)
     target_link_libraries(limpid_torch_pch PUBLIC limpid_libtorch)
-    target_precompile_headers(limpid_torch_pch PRIVATE <torch/torch.h> <string> <vector> <memory> <span>)
+    target_precompile_headers(limpid_torch_pch PRIVATE <torch/types.h> <string> <vector> <memory> <span>)
     target_compile_options(limpid_torch_pch PRIVATE -fpch-preprocess)
   endif()
   target_precompile_headers(${target} REUSE_FROM limpid_torch_pch)

@@ -6,10 +6,12 @@
 
 #include "limpid/core/half.h"
 
-// One loop for every instruction set: the compiler makes a version for each, and the loader picks. Loops are written over
+// One loop for every instruction set: the compiler makes a version for each feature level (not for each processor: a clone named
+// "haswell" is not taken on another maker's), and the loader picks. Built with -fno-trapping-math (CMakeLists.txt), without which
+// comparisons stay scalar; it changes no bit. Loops are written over
 // kLanes independent sums so that they vectorise without leave to reorder additions: the same bits on every run.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define LIMPID_CLONES __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#define LIMPID_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define LIMPID_CLONES
 #endif

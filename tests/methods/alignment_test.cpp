@@ -1,7 +1,7 @@
 #include "limpid/methods/fusion/alignment.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/core/error.h"
 #include "tests/methods/golden.h"

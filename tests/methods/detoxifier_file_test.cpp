@@ -1,7 +1,7 @@
 #include "limpid/methods/detoxifier_file.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/kernels/quantize.h"

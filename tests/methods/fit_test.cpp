@@ -1,7 +1,7 @@
 #include "limpid/methods/fusion/fit.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"

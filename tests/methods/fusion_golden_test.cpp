@@ -1,5 +1,5 @@
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/methods/fusion/companion.h"
 #include "limpid/methods/fusion/fusion.h"

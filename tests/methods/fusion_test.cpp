@@ -1,7 +1,7 @@
 #include "limpid/methods/fusion/fusion.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/fusion/alignment.h"

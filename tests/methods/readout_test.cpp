@@ -1,7 +1,7 @@
 #include "limpid/methods/fusion/readout.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <limits>

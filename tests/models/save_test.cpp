@@ -1,7 +1,7 @@
 #include "limpid/models/save.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/checkpoints/safetensors.h"

@@ -1,7 +1,7 @@
 #include "limpid/training/calibrator.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/training/language_model_loss.h"

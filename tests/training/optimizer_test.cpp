@@ -1,7 +1,7 @@
 #include "limpid/training/optimizer.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
 
 namespace limpid {
 namespace {

@@ -1,6 +1,6 @@
 #include "limpid/methods/fusion/alignment.h"
 
-#include <torch/torch.h>
+#include <torch/optim/adam.h>
 
 #include <algorithm>
 #include <cmath>

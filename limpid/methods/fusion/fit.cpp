@@ -1,6 +1,6 @@
 #include "limpid/methods/fusion/fit.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <list>

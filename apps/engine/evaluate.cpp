@@ -16,10 +16,14 @@ std::string short_name(const std::string& model) {
   return path.has_extension() ? path.stem().string() : path.filename().string();
 }
 
-std::string setting_name(const Detoxifier& detoxifier, float strength) {
+/// "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read, and the strength.
+std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, float strength) {
   char number[32];
   std::snprintf(number, sizeof number, "%g", double(strength));
-  std::string name = detoxifier.name() + "-" + number;
+  std::string file = fs::path(spec.file).filename().string();
+  if (const size_t end = file.find(".detox.safetensors"); end != std::string::npos) file.resize(end);
+  const std::string how = detoxifier.name().substr(detoxifier.name().find('/') + 1);
+  std::string name = spec.file.starts_with("control:") ? concat("control-", how, "-", number) : concat(file, "-", how, "-", number);
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '+') c = '-';
   return name;
@@ -40,9 +44,9 @@ int run_evaluate(const EvaluateOptions& options) {
     else for (double strength : options.strengths) strengths.push_back(float(strength));
     if (strengths.empty()) strengths = {detoxifier->default_strength()};
     for (float strength : strengths) {
-      std::string name = setting_name(*detoxifier, strength);
+      std::string name = setting_name(spec, *detoxifier, strength);
       for (const EvaluationSetting& other : plan.settings)
-        LIMPID_CHECK(other.name != name, ConfigError, "two settings are called \"", name, "\"; each detoxifier, read-out and strength once");
+        LIMPID_CHECK(other.name != name, ConfigError, "two settings are called \"", name, "\"; name each file, read-out and strength once");
       plan.settings.push_back({name, detoxifier, strength});
     }
   }

@@ -1,0 +1,96 @@
+"""Files that Limpid writes, read by the libraries that define their formats: transformers and safetensors.
+
+    python peers_test.py PROGRAM      fixtures: $LIMPID_GOLDEN, else golden in $LIMPID_SHARED, else ../shared/golden
+
+Exits 77 with a sentence where a library or the fixtures are missing (CTest counts that as skipped).
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import numpy as np
+    import safetensors.numpy
+    import torch
+    import transformers
+except ImportError as missing:
+    print(f"skipped: {missing}; scripts/setup --peers installs what these tests compare with")
+    sys.exit(77)
+
+PROGRAM = sys.argv[1]
+SHARED = pathlib.Path(os.environ.get("LIMPID_SHARED") or pathlib.Path(__file__).resolve().parents[3] / "shared")
+GOLDEN = pathlib.Path(os.environ.get("LIMPID_GOLDEN") or SHARED / "golden")
+if not (GOLDEN / "models").is_dir():
+    print(f"skipped: {GOLDEN} has no folder models")
+    sys.exit(77)
+
+TEXT = "Kind words cost nothing, and yet they are worth much."
+
+
+def limpid(*arguments):
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"limpid {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self._temporary = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self._temporary.name)
+        self.addCleanup(self._temporary.cleanup)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+        return self.folder / name
+
+
+class ACalibratorIsAnOrdinaryHuggingFaceFolder(Folder):
+    def check_family(self, family):
+        data = self.write("safe.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(40)))
+        limpid("train", "calibrator", "-m", GOLDEN / "models" / family, "--layers", 2, "--max-steps", 3, "--compute", "f32",
+               "--data", data, "-o", self.folder / "calibrator")
+        model = transformers.AutoModelForCausalLM.from_pretrained(self.folder / "calibrator", dtype=torch.float32)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder / "calibrator")
+        self.assertEqual(model.config.num_hidden_layers, 2)
+
+        ids = tokenizer(TEXT)["input_ids"]
+        line = json.loads(limpid("tokenize", "-m", self.folder / "calibrator", self.write("t.jsonl", json.dumps({"text": TEXT}) + "\n")))
+        self.assertEqual(line["ids"], ids)
+
+        limpid("trace", "-m", self.folder / "calibrator", "--precision", "exact",
+               "--ids", self.write("ids.txt", " ".join(map(str, ids)) + "\n"), "-o", self.folder / "trace.safetensors")
+        ours = safetensors.numpy.load_file(self.folder / "trace.safetensors")["logits"]
+        with torch.no_grad():
+            theirs = model(torch.tensor([ids])).logits.numpy()
+        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-4)
+
+    def test_llama(self):
+        self.check_family("smollm2")
+
+    def test_gpt2(self):
+        self.check_family("gpt2")
+
+    def test_gemma3(self):
+        self.check_family("gemma3")
+
+
+class ADetoxifierFileIsSafetensors(Folder):
+    def test_its_metadata_is_the_documented_json(self):
+        model = GOLDEN / "models" / "smollm2"
+        limpid("fit", "fusion", "-m", model, "--calibrator", model, "--readout", "norm", "--align", "none",
+               "-o", self.folder / "f.detox.safetensors")
+        with safetensors.safe_open(self.folder / "f.detox.safetensors", "numpy") as file:
+            about = json.loads(file.metadata()["limpid"])
+            for name in file.keys():
+                file.get_tensor(name)
+        self.assertEqual((about["format"], about["method"]), (1, "fusion"))
+        self.assertEqual(about["target"]["architecture"], "llama")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -8,11 +8,18 @@ void add_common(CLI::App& command, CommonOptions& o) {
   command.add_flag("-q,--quiet", o.quiet, "Only warnings on standard error");
 }
 
-void add_model(CLI::App& command, ModelOptions& o) {
+void add_precision(CLI::App& command, std::string& precision) {
+  command.add_option("--precision", precision,
+                     "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for blocks)")
+      ->envname("LIMPID_PRECISION")->check(CLI::IsMember({"auto", "exact", "bf16", "int8"}))->capture_default_str();
+}
+
+/// @param precision  the default: auto where speed counts, more where numbers are compared
+void add_model(CLI::App& command, ModelOptions& o, const char* precision = "auto") {
+  o.precision = precision;
   command.add_option("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
       ->required()->envname("LIMPID_MODEL");
-  command.add_option("--precision", o.precision, "What activations are rounded to before a product: exact, bf16 or int8")
-      ->envname("LIMPID_PRECISION")->check(CLI::IsMember({"exact", "bf16", "int8"}))->capture_default_str();
+  add_precision(command, o.precision);
   command.add_flag_callback("--exact", [&o] { o.precision = "exact"; }, "Same as --precision exact");
   add_common(command, o);
 }
@@ -82,7 +89,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
   command<TraceOptions>(app, "trace", "Write every inner result of a forward pass as safetensors",
       "limpid trace -m model.gguf --exact -p \"Hello\" -o trace.safetensors", h.trace, chosen,
       [](CLI::App& c, TraceOptions& o) {
-        add_model(c, o);
+        add_model(c, o, "exact");
         auto* prompt = c.add_option("-p,--prompt", o.prompt, "Text");
         c.add_option("--ids", o.ids_file, "Token ids, white space between them, one row a line")->excludes(prompt);
         add_detox(c, o.detox);
@@ -102,7 +109,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
   command<PerplexityOptions>(app, "perplexity", "Perplexity of a text under a model, one document a line",
       "limpid perplexity -m model.gguf text.txt", h.perplexity, chosen,
       [](CLI::App& c, PerplexityOptions& o) {
-        add_model(c, o);
+        add_model(c, o, "exact");
         c.add_option("file", o.file, "Plain text lines, or jsonl with \"text\" or \"ids\"")->required();
         c.add_option("-o,--output", o.output, "Also write each token's negative log-likelihood and the best token as safetensors");
         c.add_flag("--json", o.json, "JSON instead of text");
@@ -131,7 +138,8 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
       [](CLI::App& c, MetricsOptions& o) {
         c.add_option("file", o.file, "jsonl: {\"prompt\", \"generations\": [{\"text\", \"toxicity\"}]}")->required();
         c.add_option("--judge", o.judge, "Model that measures conditional perplexity");
-        c.add_option("--precision", o.precision, "Of the judge: exact, bf16 or int8")->check(CLI::IsMember({"exact", "bf16", "int8"}));
+        o.precision = "exact";
+        add_precision(c, o.precision);
         c.add_flag("--json", o.json, "JSON instead of a table");
         add_common(c, o);
       });
@@ -197,7 +205,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
   command<FitFusionOptions>(*fit, "fusion", "Output-layer fusion with a calibration model (arXiv 2506.01266)",
       "limpid fit fusion -m smollm2-135m-instruct --calibrator calibrator/ --readout norm -o f.detox.safetensors", h.fit_fusion, chosen,
       [](CLI::App& c, FitFusionOptions& o) {
-        add_model(c, o);
+        add_model(c, o, "bf16");
         c.add_option("--calibrator", o.calibrator, "Folder of the calibrator (limpid train calibrator)")->required();
         c.add_option("--against", o.against, "Second 3-layer model for the contrast read-out (a toxic twin)");
         c.add_option("--base", o.base, "Model the calibrator was trained from, where that is not the target (path or pulled name)");
@@ -230,8 +238,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
   command<EvaluateOptions>(app, "evaluate", "RealToxicityPrompts protocol: generate, score, compare with the plain model",
       "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts rtp.jsonl -o out/", h.evaluate, chosen,
       [](CLI::App& c, EvaluateOptions& o) {
-        add_model(c, o);
-        o.precision = "bf16";
+        add_model(c, o, "bf16");
         add_detox(c, o.detox);
         c.add_option("--strengths", o.strengths, "Each detoxifier given without a strength is run at each of these")->delimiter(',');
         c.add_option("--prompts", o.prompts_file, "RealToxicityPrompts jsonl, or plain text lines")->required();

@@ -17,7 +17,7 @@ struct CommonOptions {
 
 struct ModelOptions : CommonOptions {
   std::string model;
-  std::string precision = "int8";        ///< exact, bf16, int8
+  std::string precision = "auto";        ///< auto, exact, bf16, int8
 };
 
 struct SamplingFlags {

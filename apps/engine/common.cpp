@@ -7,15 +7,23 @@
 
 namespace limpid::apps {
 
-Precision parse_precision(const std::string& name) {
+Precision parse_precision(const std::string& name, const fs::path& path) {
+  if (name == "auto") return natural_precision(*Checkpoint::open(path));
   if (name == "exact") return Precision::Exact;
   if (name == "bf16") return Precision::BF16;
-  LIMPID_CHECK(name == "int8", ConfigError, "precision \"", name, "\", expected exact, bf16 or int8");
+  LIMPID_CHECK(name == "int8", ConfigError, "precision \"", name, "\", expected auto, exact, bf16 or int8");
   return Precision::Int8;
 }
 
 std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options) {
   return open_model(resolve_model(name), options);
+}
+
+std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
+  const fs::path path = resolve_model(options.model);
+  LoadOptions load;
+  load.precision = parse_precision(options.precision, path);
+  return open_model(path, load);
 }
 
 const Tokenizer& tokenizer_of(const Model& model) {

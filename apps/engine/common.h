@@ -12,14 +12,11 @@
 /// What several engine commands do alike.
 namespace limpid::apps {
 
-Precision parse_precision(const std::string& name);
+/// @param path  of the model whose weights "auto" follows
+Precision parse_precision(const std::string& name, const fs::path& path);
 /// A path, or the name of a pulled model.
 std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options);
-inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
-  LoadOptions load;
-  load.precision = parse_precision(options.precision);
-  return open_named_model(options.model, load);
-}
+std::shared_ptr<Model> open_model_for(const ModelOptions& options);
 const Tokenizer& tokenizer_of(const Model& model);           ///< @throws ConfigError when the folder has none
 
 SamplingOptions sampling_options(const SamplingFlags& flags);

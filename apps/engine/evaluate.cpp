@@ -78,7 +78,7 @@ int run_evaluate(const EvaluateOptions& options) {
     plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + (is_target ? " (target)" : "")));
   }
   const fs::path path = resolve_model(options.model);
-  plan.provenance = {{"version", LIMPID_VERSION}, {"model", plan.model_name}, {"precision", options.precision},
+  plan.provenance = {{"version", LIMPID_VERSION}, {"model", plan.model_name}, {"precision", name(plan.model->options().precision)},
                      {"prompts_sha256", sha256_file(options.prompts_file)}, {"prompts", plan.prompts.size()}};
   if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
   const auto results = evaluate(plan);

@@ -57,7 +57,7 @@ int run_perplexity(const PerplexityOptions& options) {
     const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)}, {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
-  const Json report = {{"model", options.model}, {"precision", options.precision}, {"documents", documents.size()}, {"tokens", nll.size()},
+  const Json report = {{"model", options.model}, {"precision", name(model->options().precision)}, {"documents", documents.size()}, {"tokens", nll.size()},
                        {"perplexity", perplexity}, {"tokens_per_second", double(nll.size()) / seconds}};
   if (options.json) std::cout << to_text(report, 1) << '\n';
   else std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.size() << " documents\n";

@@ -165,7 +165,7 @@ std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
   if (!fs::exists(path)) path = resolve_model(spec.path);
   if (fs::is_directory(path)) {
     LoadOptions options;
-    options.precision = spec.precision;
+    options.precision = spec.precision.value_or(Precision::Exact);
     const auto encoder = open_encoder(path, options);
     LIMPID_CHECK(encoder->has_classifier(), ConfigError, path.string(), ": is no sequence classifier (its class is \"",
                  encoder->config().model_class, "\"); expected a scorer file or a …ForSequenceClassification");
@@ -174,7 +174,7 @@ std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
   }
   LIMPID_CHECK(spec.label.empty(), ConfigError, path.string(), ": is a scorer file, which has no labels to choose from");
   ScorerFile file = ScorerFile::read(path);
-  auto encoder = file.open_encoder(spec.precision, path.string());
+  auto encoder = file.open_encoder(spec.precision.value_or(Precision::BF16), path.string());
   const double threshold = spec.threshold.value_or(file.threshold);
   return std::make_shared<HeadScorer>(path, std::move(file), std::move(encoder), threshold);
 }

@@ -37,7 +37,7 @@ struct ScorerSpec {
   std::string path;                            ///< a scorer file, a classification folder, or a pulled name; empty: built in
   std::string label;                           ///< classification folders: the label that means toxic, by name or index
   std::optional<double> threshold;             ///< instead of the scorer's own
-  kernels::Precision precision = kernels::Precision::BF16;
+  std::optional<kernels::Precision> precision;   ///< default: bf16 for a scorer file, exact for a classification folder
 
   /// Keys: label, threshold, precision=exact|bf16|int8. @throws ConfigError for others.
   static ScorerSpec parse(const std::string& text);

@@ -8,12 +8,16 @@
 /// y = x W^T + b for weights that stay in 4 or 8 bits, bf16 or f32: the products of decoding and prefill.
 namespace limpid::kernels {
 
-/// What the activations are rounded to before the product. Weights are exact in each.
+/// What the activations are rounded to before the product. Weights of blocks and bfloat16 are exact in each.
 enum class Precision {
   Exact,  ///< float32 activations, float32 arithmetic on the dequantised weights
-  BF16,   ///< bfloat16 activations, float32 sums
+  BF16,   ///< bfloat16 activations, float32 sums; wider weights may be rounded to bfloat16 as well
   Int8,   ///< 8-bit activations with one scale per 32, int32 sums in a block, float32 across blocks
 };
+
+inline const char* name(Precision precision) {
+  return precision == Precision::Exact ? "exact" : precision == Precision::BF16 ? "bf16" : "int8";
+}
 
 /// A weight matrix [out, in] repacked at load into tiles of output channels, so that each output adds up over the inputs in
 /// one fixed order, whatever the number of rows: a row's result is bit-identical alone and among others, and at any

@@ -147,4 +147,14 @@ Tensor Weights::vector(const std::string& name, int64_t size) const {
   return parameter(full_name, float_tensor(*view));
 }
 
+Precision natural_precision(const Checkpoint& checkpoint) {
+  int64_t wide = 0, sixteen = 0, blocks = 0;
+  for (const TensorView& tensor : checkpoint.tensors()) {
+    if (tensor.shape.size() != 2) continue;
+    const bool half = tensor.dtype == DType::F16 || tensor.dtype == DType::BF16;
+    (is_quantised(tensor.dtype) ? blocks : half ? sixteen : wide) += tensor.elements();
+  }
+  return blocks > std::max(wide, sixteen) ? Precision::Int8 : sixteen > wide ? Precision::BF16 : Precision::Exact;
+}
+
 }  // namespace limpid

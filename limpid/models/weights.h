@@ -15,6 +15,9 @@ namespace limpid {
 using nn::Precision;
 using torch::Tensor;
 
+/// As precise as the weights are: exact for float32 matrices, bf16 for those of 16 bits, int8 for blocks. What most weights have counts.
+Precision natural_precision(const Checkpoint& checkpoint);
+
 struct LoadOptions {
   Precision precision = Precision::BF16;             ///< of activations in inference
   bool trainable = false;                            ///< float32 tensors under autograd instead of packed weights

@@ -1,0 +1,180 @@
+"""The program as a user meets it: exit codes, one-line errors, what is printed where, and identities across whole runs.
+
+    python cli_test.py PROGRAM      fixtures: $LIMPID_GOLDEN, else golden in $LIMPID_SHARED, else ../shared/golden
+"""
+import json
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = sys.argv[1]
+SHARED = pathlib.Path(os.environ.get("LIMPID_SHARED") or pathlib.Path(__file__).resolve().parents[3] / "shared")
+GOLDEN = pathlib.Path(os.environ.get("LIMPID_GOLDEN") or SHARED / "golden")
+MODEL = GOLDEN / "models" / "smollm2"
+needs_fixtures = unittest.skipUnless(MODEL.is_dir(), f"{MODEL} is not on this machine")
+
+
+def limpid(*arguments, environment=None):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, **(environment or {})})
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def succeed(self, *arguments, **keywords):
+        done = limpid(*arguments, **keywords)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def fail_in_one_line(self, code, *arguments, naming=()):
+        done = limpid(*arguments)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertTrue(lines[0].startswith("limpid: "), lines[0])
+        for part in naming:
+            self.assertIn(str(part), lines[0])
+        self.assertEqual(done.stdout, "")
+
+
+class TheCommandLine(Case):
+    def test_help_and_version_succeed(self):
+        for arguments in (["--help"], ["--version"], ["generate", "--help"], ["train", "calibrator", "--help"]):
+            self.assertTrue(self.succeed(*arguments))
+
+    def test_every_subcommands_help_shows_an_example(self):
+        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "evaluate", "doctor"):
+            self.assertIn("Example:", self.succeed(command, "--help"), command)
+
+    def test_what_is_wrong_on_the_command_line_exits_2(self):
+        for arguments in ([], ["dance"], ["generate"], ["generate", "-m", "x", "--top-q", "1"], ["generate", "-m", "x", "-n", "0"],
+                          ["generate", "-m", "x", "--precision", "fp4"], ["fit", "fusion", "-m", "x", "--readout", "sideways"]):
+            self.assertEqual(limpid(*arguments).returncode, 2, arguments)
+
+    def test_doctor_speaks_json(self):
+        self.assertIn("threads", json.loads(self.succeed("doctor", "--json")))
+
+
+class WrongFiles(Case):
+    def test_each_gives_one_line_and_exit_1(self):
+        header = b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,999]}}'
+        files = {
+            "empty.safetensors": b"",
+            "short.safetensors": struct.pack("<Q", 4000) + b"{}",
+            "beyond.safetensors": struct.pack("<Q", len(header)) + header + b"\0" * 16,
+            "empty.gguf": b"",
+            "magic.gguf": b"GGML" + b"\0" * 40,
+            "version.gguf": b"GGUF" + struct.pack("<IQQ", 99, 0, 0),
+            "counts.gguf": b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 0),
+        }
+        for name, content in files.items():
+            with self.subTest(name):
+                path = self.write(name, content)
+                self.fail_in_one_line(1, "inspect", path, naming=[path])
+                self.fail_in_one_line(1, "generate", "-m", path, "-p", "x", naming=[path])
+
+    def test_jsonl_names_file_and_line(self):
+        good = '{"prompt": "a", "generations": [{"text": "b"}]}\n'
+        for name, bad in {"cut": '{"prompt": "a", ', "list": "[1]", "no-generations": '{"prompt": "a"}', "number": "7",
+                          "text-is-number": '{"prompt": "a", "generations": [{"text": 3}]}', "not-utf8": '{"prompt": "\\ud800"}'}.items():
+            with self.subTest(name):
+                path = self.write(name + ".jsonl", good + bad + "\n")
+                self.fail_in_one_line(1, "metrics", path, naming=[f"{path}:2"])
+
+    def test_missing_files_and_names_say_what_is_missing(self):
+        self.fail_in_one_line(1, "inspect", self.folder / "nothing", naming=["nothing"])
+        self.fail_in_one_line(1, "generate", "-m", "no-such-model", "-p", "x", naming=["no-such-model"])
+        self.fail_in_one_line(1, "metrics", self.folder / "none.jsonl", naming=["none.jsonl"])
+
+    @needs_fixtures
+    def test_a_pickle_is_refused_with_the_way_out(self):
+        self.fail_in_one_line(1, "generate", "-m", GOLDEN / "models" / "gpt2-bin", "-p", "x", naming=["pytorch_model.bin", "safe_serialization"])
+
+    @needs_fixtures
+    def test_a_failed_run_leaves_no_output(self):
+        out = self.folder / "out.jsonl"
+        self.assertEqual(limpid("generate", "-m", MODEL, "-p", "x", "--detox", self.folder / "no.detox.safetensors", "-o", out).returncode, 1)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    @needs_fixtures
+    def test_ids_outside_the_vocabulary_are_refused(self):
+        path = self.write("ids.txt", "1 2 99999\n")
+        self.fail_in_one_line(1, "trace", "-m", MODEL, "--ids", path, "-o", self.folder / "t.safetensors", naming=[f"{path}:1", "99999"])
+
+
+@needs_fixtures
+class Generation(Case):
+    def generate(self, *arguments, seed=3):
+        return self.succeed("generate", "-m", MODEL, "-p", "Once upon", "-p", "The other day", "-n", 12, "--samples", 5, "--seed", seed, *arguments)
+
+    def test_one_line_per_sample_with_newlines_escaped(self):
+        self.assertEqual(self.generate().count("\n"), 10)
+
+    def test_the_same_seed_gives_the_same_text_at_any_number_of_rows_and_threads(self):
+        expected = self.generate()
+        for arguments in (["--rows", 1], ["--rows", 3], ["--threads", 1], ["--threads", 2, "--rows", 7]):
+            self.assertEqual(self.generate(*arguments), expected, arguments)
+        self.assertNotEqual(self.generate(seed=4), expected)
+
+    def test_json_has_the_documented_form(self):
+        rows = [json.loads(line) for line in self.generate("--json").strip().split("\n")]
+        self.assertEqual([row["prompt"] for row in rows], ["Once upon", "The other day"])
+        for row in rows:
+            self.assertEqual(len(row["generations"]), 5)
+            for one in row["generations"]:
+                self.assertEqual(sorted(one), ["finish_reason", "ids", "text"])
+
+    def test_strength_0_is_the_plain_model_and_another_is_not(self):
+        detox = self.folder / "f.detox.safetensors"
+        limpid("fit", "fusion", "-m", MODEL, "--calibrator", GOLDEN / "models" / "smollm2", "--readout", "norm", "--align", "random", "-o", detox)
+        plain = self.generate()
+        self.assertEqual(self.generate("--detox", f"{detox}:0"), plain)
+        self.assertNotEqual(self.generate("--detox", f"{detox}:0.9"), plain)
+
+    def test_a_detoxifier_for_another_model_is_refused_with_what_differs(self):
+        detox = self.folder / "f.detox.safetensors"
+        self.succeed("fit", "fusion", "-m", MODEL, "--calibrator", MODEL, "--readout", "norm", "-o", detox)
+        self.fail_in_one_line(1, "generate", "-m", GOLDEN / "models" / "llama", "-p", "x", "--detox", detox, naming=["72", "64"])
+
+
+@needs_fixtures
+class Training(Case):
+    def test_a_killed_run_resumes_to_the_same_bits(self):
+        data = self.write("safe.jsonl", "".join(json.dumps({"text": f"A kind word number {i} for the day."}) + "\n" for i in range(200)))
+        options = ["train", "calibrator", "-m", MODEL, "--layers", 2, "--data", data, "--batch", 2, "--save-every", 5, "--eval-every", 40,
+                   "--compute", "f32", "--threads", 1]
+        self.succeed(*options, "-o", self.folder / "whole")
+        running = subprocess.Popen([PROGRAM, *map(str, options), "-o", str(self.folder / "killed")], stderr=subprocess.DEVNULL)
+        state = self.folder / "killed" / "resume" / "state.safetensors"
+        while running.poll() is None and not state.exists():
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        self.succeed(*options, "-o", self.folder / "killed")
+        whole, killed = (self.folder / name / "model.safetensors" for name in ("whole", "killed"))
+        self.assertEqual(tensor_bytes(whole), tensor_bytes(killed))
+
+
+def tensor_bytes(path):
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    return content[8 + length:]
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -1,7 +1,7 @@
 """Text that a model wrote itself, sorted by a scorer into safe and toxic: what calibrators of that model learn best from.
 
     python self_text.py prompts DATA-FOLDER -o prompts.jsonl            openings of texts whose licences allow it
-    python self_text.py sort SCORED.jsonl --safe safe.jsonl --toxic toxic.jsonl
+    python self_text.py sort SCORED.jsonl --all all.jsonl --safe safe.jsonl --toxic toxic.jsonl
 
 Between the two, `limpid generate --prompts prompts.jsonl` and `limpid score` (scripts/train_demo_detoxifier.sh). A row is the
 opening with its continuation, {"text"}; only the continuation's score counts.
@@ -11,7 +11,7 @@ import json
 import random
 import re
 
-# CC0, MIT, Apache-2.0, CC BY: docs/data-recipe.md.
+# CC0, MIT, Apache-2.0, CC BY (docs/data-recipe.md), and the share of their rows that is taken.
 COMMENT_SOURCES = {"olid": 1.0, "civil_comments_spans": 1.0, "surge_toxicity": 1.0, "hatexplain": 0.3}
 
 
@@ -21,20 +21,28 @@ def rows(path):
             yield json.loads(line)
 
 
-def openings(data, draw):
-    """The first 3 to 12 words of texts of many kinds, toxic and not, without the marks of their platforms."""
-    texts = []
+def texts(data, draw):
+    """Texts of many kinds, toxic and not."""
     for row in rows(f"{data}/labelled/toxic_comments_train.jsonl"):
-        if draw.random() < COMMENT_SOURCES.get(row["source"], 0.0):
-            texts.append(row["text"])
+        share = COMMENT_SOURCES.get(row["source"], 0.0)
+        if share == 1.0 or share > 0.0 and draw.random() < share:
+            yield row["text"]
     for row in rows(f"{data}/pairs/paradetox.jsonl"):
-        texts.append(row[draw.choice(["toxic", "neutral"])])
-    texts += [row["prompt"] for row in rows(f"{data}/safety/dialogues.jsonl") if row["source"] == "diasafety"]
-    draw.shuffle(texts)
-    for text in texts:
+        yield row["toxic"] if draw.random() < 0.5 else row["neutral"]
+    for row in rows(f"{data}/safety/dialogues.jsonl"):
+        if row["source"] == "diasafety":
+            yield row["prompt"]
+
+
+def openings(data, draw):
+    """Their first 3 to 12 words, without the marks of their platforms, in random order."""
+    found = []
+    for text in texts(data, draw):
         words = re.sub(r"\b(USER|URL|EMAIL)\b|@\S+|#", "", text).split()
         if len(words) >= 6:
-            yield " ".join(words[: draw.randint(3, min(12, len(words) - 2))])
+            found.append(" ".join(words[: draw.randint(3, min(12, len(words) - 2))]))
+    draw.shuffle(found)
+    return found
 
 
 def main():
@@ -47,6 +55,7 @@ def main():
     prompts.add_argument("--seed", type=int, default=1)
     sort = commands.add_parser("sort")
     sort.add_argument("scored")
+    sort.add_argument("--all", required=True)
     sort.add_argument("--safe", required=True)
     sort.add_argument("--toxic", required=True)
     sort.add_argument("--below", type=float, default=0.2)
@@ -55,17 +64,20 @@ def main():
 
     if options.command == "prompts":
         with open(options.output, "w", encoding="utf-8") as out:
-            for number, prompt in enumerate(openings(options.data, random.Random(options.seed))):
-                if number == options.count:
-                    break
-                out.write(json.dumps({"prompt": prompt}) + "\n")
+            for opening in openings(options.data, random.Random(options.seed))[: options.count]:
+                out.write(json.dumps({"prompt": opening}) + "\n")
         return
-    with open(options.safe, "w", encoding="utf-8") as safe, open(options.toxic, "w", encoding="utf-8") as toxic:
+    with open(options.all, "w") as every, open(options.safe, "w") as safe, open(options.toxic, "w") as toxic:
         for row in rows(options.scored):
             for one in row["generations"]:
-                out = safe if one["toxicity"] < options.below else toxic if one["toxicity"] > options.above else None
-                if out and one["text"].strip():
-                    out.write(json.dumps({"text": row["prompt"] + one["text"]}) + "\n")
+                if not one["text"].strip():
+                    continue
+                line = json.dumps({"text": row["prompt"] + one["text"]}) + "\n"
+                every.write(line)
+                if one["toxicity"] < options.below:
+                    safe.write(line)
+                if one["toxicity"] > options.above:
+                    toxic.write(line)
 
 
 if __name__ == "__main__":

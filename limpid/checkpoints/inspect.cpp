@@ -108,13 +108,17 @@ Json inspect_safetensors(const fs::path& path) {
   const auto limpid = file->metadata().find("limpid");
   if (limpid == file->metadata().end()) return out;
   const std::string where = concat(path.string(), ": metadata \"limpid\"");
-  Json detoxifier = parse_guarded_json(limpid->second, where);
-  LIMPID_CHECK(detoxifier.is_object(), FormatError, where, " is ", json_kind(detoxifier),
-               ", expected an object");
-  check_needs(detoxifier, path.parent_path());
-  out["kind"] = "detoxifier";
-  out["detoxifier"] = std::move(detoxifier);
+  Json about = parse_guarded_json(limpid->second, where);
+  LIMPID_CHECK(about.is_object(), FormatError, where, " is ", json_kind(about), ", expected an object");
   out["metadata"].erase("limpid");
+  if (about.contains("kind") && about["kind"].is_string()) {
+    out["kind"] = "limpid";
+    out["limpid"] = std::move(about);
+  } else {
+    check_needs(about, path.parent_path());
+    out["kind"] = "detoxifier";
+    out["detoxifier"] = std::move(about);
+  }
   return out;
 }
 
@@ -192,6 +196,7 @@ Json inspect_folder(const fs::path& folder) {
   out["bytes"] = bytes;
   if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null())
     out["tokenizer"] = std::move(tokenizer);
+  if (fs::exists(folder / "training.json")) out["training"] = read_guarded_json(folder / "training.json");
   return out;
 }
 

@@ -11,7 +11,7 @@
 namespace limpid {
 namespace {
 
-constexpr size_t kMaxTensorLines = 200;
+constexpr size_t kMaxTensorLines = 200, kMaxValue = 120;
 
 std::string human_bytes(uint64_t bytes) {
   if (bytes < 10'000) return thousands(bytes) + " bytes";
@@ -36,9 +36,14 @@ std::string count_of(uint64_t number, const char* thing) {
   return concat(thousands(number), " ", thing, number == 1 ? "" : "s");
 }
 
-/// A value for a person: strings without quotes, everything on one line.
+/// A value for a person: strings without quotes, everything on one line; long lists and objects are cut.
 std::string plain(const Json& value) {
-  return printable(value.is_string() ? value.get<std::string>() : to_text(value));
+  if (value.is_string()) return printable(value.get<std::string>());
+  std::string text = printable(to_text(value));
+  if (text.size() <= kMaxValue) return text;
+  size_t end = kMaxValue;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  return concat(text.substr(0, end), " … (", thousands(text.size()), " characters; --json shows all)");
 }
 
 std::string text_at(const Json& object, const char* key) {
@@ -220,6 +225,14 @@ void write_detoxifier(const Json& in, std::string& out) {
   if (d.contains("provenance")) write_object(out, "provenance", d["provenance"]);
 }
 
+/// Key by key: a scorer, a calibrator, what training left.
+void write_ours(const Json& about, std::string& out) {
+  for (const auto& [key, value] : about.items()) {
+    if (value.is_object()) write_object(out, key, value);
+    else line(out, key, plain(value));
+  }
+}
+
 // ---- texts ----
 
 void write_keys(const Json& in, std::string& out) {
@@ -241,6 +254,7 @@ std::string inspect(const fs::path& path) {
   const std::string kind = in["kind"].get<std::string>();
   static const std::map<std::string, const char*> titles = {{"safetensors", "tensors in safetensors format"},
                                                             {"detoxifier", "a detoxifier"},
+                                                            {"limpid", "a file of Limpid"},
                                                             {"gguf", "a model in GGUF format"},
                                                             {"folder", "a model in a Hugging Face folder"},
                                                             {"adapter", "a PEFT adapter"},
@@ -251,6 +265,8 @@ std::string inspect(const fs::path& path) {
   write_config(in, out);
   write_tokenizer(in, out);
   if (kind == "detoxifier") write_detoxifier(in, out);
+  if (kind == "limpid") write_ours(in["limpid"], out);
+  if (in.contains("training")) write_ours(in["training"], out);
   if (kind == "adapter")
     for (const char* key : {"peft_type", "base_model_name_or_path", "r", "lora_alpha", "target_modules"})
       line(out, key, text_at(in["adapter"], key));

@@ -114,7 +114,9 @@ LabelledData read_labelled(const DataOptions& options, uint64_t seed) {
       RandomStream(seed, /*stream=*/f).shuffle(rows);
       rows.resize(*entry.take);
     }
-    data.files.push_back({{"path", options.files[f]}, {"sha256", sha256_file(data_path(entry.rest))}, {"rows", rows.size()}});
+    // The file's name without its folder: results name data, not machines.
+    const std::string name = options.files[f].substr(data_path(entry.rest).parent_path().string().size());
+    data.files.push_back({{"path", name.substr(name.find_first_not_of('/'))}, {"sha256", sha256_file(data_path(entry.rest))}, {"rows", rows.size()}});
     if (unlabelled) data.files.back()["unlabelled"] = unlabelled;
     std::move(rows.begin(), rows.end(), std::back_inserter(data.rows));
   }

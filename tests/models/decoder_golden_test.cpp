@@ -124,8 +124,9 @@ TEST(DecoderGolden, GreedyTextFromTheTokenizerBesideTheModelIsIdentical) {
     const auto [tokens, logits] = greedy(*model, prompt, int64_t(expected.size()));
     EXPECT_EQ(tokens, expected);
     EXPECT_LT(largest_difference(logits, tensor(*golden, "greedy.logits")), kTolerance);
-    if (about.contains("greedy_text") && model->tokenizer())
+    if (about.contains("greedy_text") && model->tokenizer()) {
       EXPECT_EQ(model->tokenizer()->decode(tokens, /*skip_special=*/false), about["greedy_text"].get<std::string>());
+    }
   }
 }
 

@@ -250,6 +250,8 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
         add_sampling(c, o.sampling);
         c.add_option("--scorer", o.scorer, "Scorer; default: the built-in head on minilm-l6")->envname("LIMPID_SCORER");
         c.add_option("--judge", o.judges, "Model for conditional perplexity (repeatable; default: the target, named as such)")->allow_extra_args(false);
+        c.add_option("--judge-precision", o.judge_precision, "Activations of the judges: exact, bf16, int8, or auto: as their weights")
+            ->check(CLI::IsMember({"auto", "exact", "bf16", "int8"}))->capture_default_str();
         c.add_option("--examples", o.examples, "Also show so many of plain's worst samples and what each setting wrote instead, masked");
         c.add_flag("--dry-run", o.dry_run, "Print tokens and estimated time, and stop");
         c.add_flag("--json", o.json, "Print the report as JSON");

@@ -106,6 +106,7 @@ struct EvaluateOptions : ModelOptions {
   std::vector<double> strengths;
   std::string prompts_file, scorer, output;
   std::vector<std::string> judges;
+  std::string judge_precision = "bf16";
   SamplingFlags sampling;
   int64_t samples = 25, tokens = 20, rows = 25, limit = 0, examples = 0;
   bool dry_run = false, json = false;

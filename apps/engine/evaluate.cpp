@@ -72,10 +72,11 @@ int run_evaluate(const EvaluateOptions& options) {
   if (judges.empty()) judges.push_back(options.model);
   for (const std::string& judge : judges) {
     LoadOptions load;
-    load.precision = Precision::BF16;
+    load.precision = parse_precision(options.judge_precision, resolve_model(judge));
     const bool is_target = resolve_model(judge) == resolve_model(options.model);
-    const auto model = is_target && plan.model->options().precision == Precision::BF16 ? std::shared_ptr<const Model>(plan.model) : open_named_model(judge, load);
-    plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + (is_target ? " (target)" : "")));
+    const auto model = is_target && plan.model->options().precision == load.precision ? std::shared_ptr<const Model>(plan.model) : open_named_model(judge, load);
+    const std::string note = concat(is_target ? " (target)" : "", load.precision == Precision::BF16 ? "" : concat(" in ", name(load.precision)));
+    plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));
   }
   const fs::path path = resolve_model(options.model);
   plan.provenance = {{"version", LIMPID_VERSION}, {"model", plan.model_name}, {"precision", name(plan.model->options().precision)},

@@ -9,7 +9,7 @@ namespace limpid {
 
 /// Writes config.json, generation_config.json, model.safetensors (float32, named and laid out as the family's published
 /// checkpoints; a tied output matrix is not written twice) and the tokenizer's files: copied from a base folder, made from the
-/// vocabulary of a GGUF base. Where that is not possible (SentencePiece in GGUF) a warning says so and the tokenizer is left out.
+/// vocabulary of a GGUF base. Where that is not possible (split rules we cannot write) a warning says so and the tokenizer is left out.
 /// transformers' AutoModelForCausalLM and AutoTokenizer load the folder, and open_model does.
 /// @param metadata  further entries for `__metadata__` of the safetensors file
 /// @throws ConfigError for a model that was not opened trainable, and for settings that config.json cannot express.

@@ -1,15 +1,17 @@
 #include "limpid/tokenizers/write_tokenizer_json.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 #include "limpid/core/json.h"
+#include "limpid/tokenizers/sentencepiece_parts.h"
+#include "limpid/tokenizers/string_index.h"
+#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
-
-enum TokenType : int64_t { kUnknown = 2, kControl = 3, kUserDefined = 4 };   // tokenizer.ggml.token_type
 
 Json byte_level(bool use_regex) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
@@ -56,16 +58,22 @@ struct Vocabulary {
   }
 };
 
-Json added_tokens(const Vocabulary& vocabulary) {
-  Json added = Json::array();
-  if (!vocabulary.file.has("tokenizer.ggml.token_type")) return added;
+std::vector<int64_t> types_of(const Vocabulary& vocabulary) {
+  if (!vocabulary.file.has("tokenizer.ggml.token_type")) return std::vector<int64_t>(vocabulary.names.size(), kNormalToken);
   const auto& types = vocabulary.file.integers("tokenizer.ggml.token_type");
   LIMPID_CHECK(types.size() == vocabulary.names.size(), FormatError, vocabulary.where(), ": tokenizer.ggml.token_type has ", types.size(),
                " entries, tokenizer.ggml.tokens ", vocabulary.names.size());
+  return types;
+}
+
+Json added_tokens(const Vocabulary& vocabulary, const std::vector<int64_t>& types) {
+  Json added = Json::array();
   for (size_t id = 0; id < types.size(); ++id) {
-    if (types[id] != kControl && types[id] != kUserDefined && types[id] != kUnknown) continue;
+    if (types[id] != kControlToken && types[id] != kUserDefinedToken && types[id] != kUnknownToken) continue;
+    // Words with visible spaces can only be met once spaces have become visible.
+    const bool marked = types[id] == kUserDefinedToken && vocabulary.names[id].find(kWordMark) != std::string_view::npos;
     added.push_back({{"id", id}, {"content", std::string(vocabulary.names[id])}, {"single_word", false}, {"lstrip", false},
-                     {"rstrip", false}, {"normalized", false}, {"special", types[id] != kUserDefined}});
+                     {"rstrip", false}, {"normalized", marked}, {"special", types[id] != kUserDefinedToken}});
   }
   return added;
 }
@@ -93,25 +101,86 @@ Json post_processor(const Vocabulary& vocabulary, const std::optional<std::strin
   return processor;
 }
 
+/// What a kind of vocabulary says in its own way.
+struct Parts {
+  Json normalizer, pre_tokenizer, decoder, model;
+  bool adds_bos = false;
+};
+
+Json bpe_model(const Vocabulary& vocabulary, Json merges, bool byte_fallback, const Json& unknown, bool ignore_merges) {
+  Json ids = Json::object();
+  for (size_t id = 0; id < vocabulary.names.size(); ++id) ids[std::string(vocabulary.names[id])] = id;
+  return {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", unknown}, {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr}, {"fuse_unk", byte_fallback}, {"byte_fallback", byte_fallback},
+          {"ignore_merges", ignore_merges}, {"vocab", std::move(ids)}, {"merges", std::move(merges)}};
+}
+
+std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
+  const auto rules = rules_of(vocabulary.file.text_or("tokenizer.ggml.pre", ""));
+  if (!rules) return std::nullopt;
+  return Parts{rules->normalizer, rules->pre_tokenizer, byte_level(true),
+               bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges), rules->adds_bos};
+}
+
+/// SentencePiece joins the pair whose joined token scores highest. As rules: for each token, best score first, every way of cutting
+/// it into two tokens.
+Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& types, const std::vector<double>& scores) {
+  StringIndex index;
+  std::vector<size_t> order;
+  for (size_t id = 0; id < types.size(); ++id) {
+    if (types[id] != kNormalToken && types[id] != kUnusedToken) continue;
+    index.insert(vocabulary.names[id], int32_t(id));
+    order.push_back(id);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  Json merges = Json::array();
+  for (size_t id : order) {
+    const std::string_view name = vocabulary.names[id];
+    for (size_t at = 1; at < name.size(); ++at) {
+      if ((uint8_t(name[at]) & 0xC0) == 0x80) continue;
+      const std::string_view left = name.substr(0, at), right = name.substr(at);
+      if (index.find(left) >= 0 && index.find(right) >= 0) merges.push_back({std::string(left), std::string(right)});
+    }
+  }
+  return merges;
+}
+
+std::optional<Parts> sentencepiece_parts(const Vocabulary& vocabulary, const std::vector<int64_t>& types) {
+  const std::vector<double>& scores = vocabulary.file.numbers("tokenizer.ggml.scores");
+  LIMPID_CHECK(scores.size() == types.size(), FormatError, vocabulary.where(), ": tokenizer.ggml.scores has ", scores.size(),
+               " entries, tokenizer.ggml.tokens ", types.size());
+  std::optional<std::string> unknown = vocabulary.special("tokenizer.ggml.unknown_token_id");
+  if (const auto found = std::find(types.begin(), types.end(), int64_t(kUnknownToken)); !unknown && found != types.end())
+    unknown = vocabulary.name(found - types.begin(), "the unknown token");
+  if (!unknown || std::find(types.begin(), types.end(), int64_t(kByteToken)) == types.end()) return std::nullopt;
+  const std::string mark(kWordMark);
+  const Json mark_spaces = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", mark}};
+  const Json show_spaces = {{"type", "Replace"}, {"pattern", {{"String", mark}}}, {"content", " "}};
+  Json decoders = Json::array({show_spaces, {{"type", "ByteFallback"}}, {{"type", "Fuse"}}});
+  Json normalizer = mark_spaces;
+  if (vocabulary.file.boolean_or("tokenizer.ggml.add_space_prefix", true)) {
+    normalizer = {{"type", "Sequence"}, {"normalizers", Json::array({{{"type", "Prepend"}, {"prepend", mark}}, mark_spaces})}};
+    decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  return Parts{normalizer, nullptr, {{"type", "Sequence"}, {"decoders", decoders}},
+               bpe_model(vocabulary, merges_by_score(vocabulary, types, scores), true, *unknown, false), true};
+}
+
 }  // namespace
 
 bool write_tokenizer_json(const GgufFile& file, const fs::path& folder) {
-  if (file.text_or("tokenizer.ggml.model", "") != "gpt2") return false;
-  const auto rules = rules_of(file.text_or("tokenizer.ggml.pre", ""));
-  if (!rules) return false;
+  const std::string kind = file.text_or("tokenizer.ggml.model", "");
+  if (kind != "gpt2" && kind != "llama") return false;
   const Vocabulary vocabulary{file, file.texts("tokenizer.ggml.tokens")};
+  const std::vector<int64_t> types = types_of(vocabulary);
+  const std::optional<Parts> parts = kind == "gpt2" ? byte_level_parts(vocabulary) : sentencepiece_parts(vocabulary, types);
+  if (!parts) return false;
   const auto bos = vocabulary.special("tokenizer.ggml.bos_token_id"), eos = vocabulary.special("tokenizer.ggml.eos_token_id"),
              pad = vocabulary.special("tokenizer.ggml.padding_token_id");
-  const bool adds_bos = file.boolean_or("tokenizer.ggml.add_bos_token", rules->adds_bos);
-
-  Json ids = Json::object();
-  for (size_t id = 0; id < vocabulary.names.size(); ++id) ids[std::string(vocabulary.names[id])] = id;
-  const Json model = {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-                      {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false},
-                      {"ignore_merges", rules->ignore_merges}, {"vocab", std::move(ids)}, {"merges", merge_list(vocabulary)}};
-  const Json tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added_tokens(vocabulary)},
-                          {"normalizer", rules->normalizer}, {"pre_tokenizer", rules->pre_tokenizer},
-                          {"post_processor", post_processor(vocabulary, bos, adds_bos)}, {"decoder", byte_level(true)}, {"model", model}};
+  const bool adds_bos = file.boolean_or("tokenizer.ggml.add_bos_token", parts->adds_bos);
+  const Json tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added_tokens(vocabulary, types)},
+                          {"normalizer", parts->normalizer}, {"pre_tokenizer", parts->pre_tokenizer},
+                          {"post_processor", post_processor(vocabulary, bos, adds_bos)}, {"decoder", parts->decoder}, {"model", parts->model}};
 
   // The generic class takes tokenizer.json as it is; others are rebuilt from their name and lose split rules.
   Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}, {"add_bos_token", adds_bos}};

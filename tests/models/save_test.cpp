@@ -61,14 +61,14 @@ TEST(WriteTokenizerJson, LeavesOtherKindsAlone) {
   const TempDir dir;
   std::map<std::string, GgufValue> metadata;
   metadata["general.architecture"].value = std::string("llama");
-  metadata["tokenizer.ggml.model"].value = std::string("llama");
-  write_gguf(dir.path() / "spm.gguf", metadata, {});
-  EXPECT_FALSE(write_tokenizer_json(*GgufFile::open(dir.path() / "spm.gguf"), dir.path() / "out"));
+  metadata["tokenizer.ggml.model"].value = std::string("bert");
+  write_gguf(dir.path() / "bert.gguf", metadata, {});
+  EXPECT_FALSE(write_tokenizer_json(*GgufFile::open(dir.path() / "bert.gguf"), dir.path() / "out"));
   EXPECT_FALSE(fs::exists(dir.path() / "out"));
 }
 
 /// The folder saved from the first layers of a GGUF file computes what the file's first layers compute, and encodes as it does.
-void expect_saved_equals(const fs::path& gguf, bool has_tokenizer) {
+void expect_saved_equals(const fs::path& gguf) {
   const TempDir dir;
   const auto trainable = open_model(gguf, {.trainable = true, .layers = 2});
   save_hf_folder(*trainable, dir.path() / "saved");
@@ -76,25 +76,23 @@ void expect_saved_equals(const fs::path& gguf, bool has_tokenizer) {
   const std::string text = "Numbers like 12345, tabs\t\tand  spaces, naïve café — 東京 🙂 <|im_start|>user\nit's done";
   const TokenIds ids = before->tokenizer()->encode(text, true);
   EXPECT_LT(testing_support::largest_difference(logits(*before, ids), logits(*after, ids)), 2e-4);
-  ASSERT_EQ(after->tokenizer() != nullptr, has_tokenizer);
-  if (has_tokenizer) {
-    EXPECT_EQ(after->tokenizer()->encode(text, true), ids);
-    EXPECT_EQ(vocab_sha256(*after->tokenizer()), vocab_sha256(*before->tokenizer()));
-    EXPECT_EQ(after->tokenizer()->eos(), before->tokenizer()->eos());
-    EXPECT_EQ(after->tokenizer()->chat_template(), before->tokenizer()->chat_template());
-  }
+  ASSERT_TRUE(after->tokenizer());
+  EXPECT_EQ(after->tokenizer()->encode(text, true), ids);
+  EXPECT_EQ(vocab_sha256(*after->tokenizer()), vocab_sha256(*before->tokenizer()));
+  EXPECT_EQ(after->tokenizer()->eos(), before->tokenizer()->eos());
+  EXPECT_EQ(after->tokenizer()->chat_template(), before->tokenizer()->chat_template());
 }
 
 TEST(SaveHfFolderReal, KeepsSmolLM2AndItsTokenizer) {
   const fs::path file = testing_support::pulled_model_dir("smollm2-135m-instruct") / "SmolLM2-135M-Instruct.Q4_1.gguf";
   LIMPID_REQUIRE_PATH(file);
-  expect_saved_equals(file, true);
+  expect_saved_equals(file);
 }
 
 TEST(SaveHfFolderReal, KeepsGemma3AndTheOneInItsNorms) {
   const fs::path file = testing_support::pulled_model_dir("gemma-3-270m") / "gemma-3-270m-q4_k_m.gguf";
   LIMPID_REQUIRE_PATH(file);
-  expect_saved_equals(file, false);
+  expect_saved_equals(file);
 }
 
 }  // namespace

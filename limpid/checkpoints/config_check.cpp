@@ -71,6 +71,9 @@ void check_config(const ModelConfig& config) {
   for (double cap : {config.attention_softcap, config.final_softcap})
     LIMPID_CHECK(std::isfinite(cap) && cap >= 0, FormatError, where, "a soft cap is ", cap,
                  ", expected a positive number or none");
+  const bool caps = config.attention_softcap > 0 || config.final_softcap > 0;
+  LIMPID_CHECK(!caps, FormatError, where, "soft caps of ", config.attention_softcap, " and ",
+               config.final_softcap, " are not supported for ", config.architecture);
   bool slides = false;
   for (LayerType type : config.layer_types) slides = slides || type == LayerType::kSliding;
   LIMPID_CHECK(config.sliding_window >= (slides ? 1 : 0), FormatError, where, "sliding window is ",

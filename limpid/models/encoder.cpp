@@ -18,15 +18,6 @@ const std::map<std::string, EncoderMaker>& encoder_families() {
   return table;
 }
 
-nn::Activation activation_named(const std::string& name, const std::string& source) {
-  if (name == "gelu") return nn::Activation::GeluExact;
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return nn::Activation::GeluTanh;
-  if (name == "relu") return nn::Activation::Relu;
-  LIMPID_CHECK(name == "silu" || name == "swish", ConfigError, source, ": activation \"", name,
-               "\" is not supported; supported are gelu, gelu_new, gelu_pytorch_tanh, relu, silu");
-  return nn::Activation::Silu;
-}
-
 Tensor empty_floats(int64_t rows, int64_t columns) { return torch::empty({rows, columns}, torch::kFloat32); }
 
 }  // namespace
@@ -48,7 +39,7 @@ Tensor EncoderBlock::forward(Tensor x, const nn::AttentionSpec& spec, nn::Activa
 }
 
 Encoder::Encoder(ModelConfig config)
-    : config_(std::move(config)), activation_(activation_named(config_.activation, config_.source)) {}
+    : config_(std::move(config)), activation_(nn::activation_named(config_.activation, config_.source)) {}
 
 bool Encoder::multi_label() const {
   // As transformers decides where the file is silent: one label is a yes or no, several exclude each other.

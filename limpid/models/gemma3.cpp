@@ -36,7 +36,7 @@ struct Gemma3Block {
         o_proj(g.w.linear("self_attn.o_proj", c.hidden_size, c.num_heads * c.head_dim, c.attention_bias)),
         mlp(g.w.linear("mlp.gate_proj", c.intermediate_size, c.hidden_size, false),
             g.w.linear("mlp.up_proj", c.intermediate_size, c.hidden_size, false),
-            g.w.linear("mlp.down_proj", c.hidden_size, c.intermediate_size, false), kernels::Activation::GeluTanh),
+            g.w.linear("mlp.down_proj", c.hidden_size, c.intermediate_size, false), nn::activation_named(c.activation, c.source)),
         spec{c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale, window} {}
 };
 

@@ -28,7 +28,8 @@ class Gpt2 final : public Model {
       : Model(config, w.options()),
         wte_(w.embedding("wte", config.vocab_size, config.hidden_size)),
         wpe_(w.embedding("wpe", config.max_positions, config.hidden_size)),
-        ln_f_(w.vector("ln_f.weight", config.hidden_size), w.vector("ln_f.bias", config.hidden_size), config.norm_eps) {
+        ln_f_(w.vector("ln_f.weight", config.hidden_size), w.vector("ln_f.bias", config.hidden_size), config.norm_eps),
+        activation_(nn::activation_named(config.activation, config.source)) {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer) h_.emplace_back(w.sub("h." + std::to_string(layer)), config_);
     head_ = config.tie_word_embeddings ? w.tied(wte_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
@@ -49,7 +50,7 @@ class Gpt2 final : public Model {
     Tensor attention = block.attn_c_proj.forward(heads);
     context.visit(Site::AttentionOutput, layer, attention);
     x = nn::residual(x, attention);
-    const Tensor inner = nn::activate(block.c_fc.forward(block.ln_2.forward(x)), kernels::Activation::GeluTanh);
+    const Tensor inner = nn::activate(block.c_fc.forward(block.ln_2.forward(x)), activation_);
     return nn::residual(x, block.mlp_c_proj.forward(inner));
   }
 
@@ -57,6 +58,7 @@ class Gpt2 final : public Model {
 
   nn::Embedding wte_, wpe_;
   nn::LayerNorm ln_f_;
+  nn::Activation activation_;
   std::vector<Gpt2Block> h_;
 };
 

@@ -43,7 +43,7 @@ struct LlamaBlock {
         self_attn(w.sub("self_attn"), c),
         mlp(w.sub("mlp").linear("gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias),
             w.sub("mlp").linear("up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias),
-            w.sub("mlp").linear("down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias), kernels::Activation::Silu) {}
+            w.sub("mlp").linear("down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias), nn::activation_named(c.activation, c.source)) {}
 };
 
 class Llama final : public Model {

@@ -1,5 +1,7 @@
 #include "limpid/nn/mlp.h"
 
+#include "limpid/core/error.h"
+
 namespace limpid::nn {
 namespace {
 
@@ -16,6 +18,15 @@ Tensor apply_activation(const Tensor& x, Activation kind) {
 }
 
 }  // namespace
+
+Activation activation_named(const std::string& name, const std::string& source) {
+  if (name == "gelu") return Activation::GeluExact;
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::GeluTanh;
+  if (name == "relu") return Activation::Relu;
+  LIMPID_CHECK(name == "silu" || name == "swish", ConfigError, source, ": activation \"", name,
+               "\" is not supported; supported are gelu, gelu_new, gelu_pytorch_tanh, relu, silu");
+  return Activation::Silu;
+}
 
 Tensor activate(Tensor x, Activation kind) {
   if (under_autograd(x) || x.dtype() != torch::kFloat32) return apply_activation(x, kind);

@@ -8,6 +8,9 @@ namespace limpid::nn {
 
 using kernels::Activation;
 
+/// By its name in a config.json. @param source  begins the message. @throws ConfigError that names those there are.
+Activation activation_named(const std::string& name, const std::string& source);
+
 Tensor activate(Tensor x, Activation kind);            ///< in place in inference
 
 /// down(activation(gate(x)) * up(x)). Shazeer 2020, arXiv:2002.05202.

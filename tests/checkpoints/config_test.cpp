@@ -213,6 +213,7 @@ TEST(Config, RefusesValuesThatMakeNoSenseInOneLineWithFileAndKey) {
        "\"layer_types\" has 1 entries, expected one for each of 3 layers"},
       {with(llama(), {{"layer_types", {"full_attention", "linear_attention", 5}}}),
        "\"layer_types\" entry 1"},
+      {with(llama(), {{"final_logit_softcapping", 30.0}}), "soft caps of 0 and 30 are not supported for llama"},
       {with(llama(), {{"eos_token_id", "end"}}), "\"eos_token_id\" is a string, expected an integer"},
       {with(llama(), {{"eos_token_id", {1, "end"}}}), "\"eos_token_id\" holds a string"},
   };

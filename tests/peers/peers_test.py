@@ -7,6 +7,7 @@ Exits 77 with a sentence where a library or the fixtures are missing (CTest coun
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,37 @@ class ACalibratorIsAnOrdinaryHuggingFaceFolder(Folder):
 
     def test_gemma3(self):
         self.check_family("gemma3")
+
+
+class SettingsOfAConfigMeanWhatTheyMeanToTransformers(Folder):
+    """The fixtures' weights under other settings: what a config says must never be passed over in silence."""
+
+    def check(self, family, **settings):
+        model = self.folder / family
+        shutil.copytree(GOLDEN / "models" / family, model)
+        config = {**json.loads((model / "config.json").read_text()), **settings}
+        (model / "config.json").chmod(0o644)
+        (model / "config.json").write_text(json.dumps(config))
+        ids = [[5, 17, 200, 33, 91, 301, 44, 45, 260, 7, 99, 123]]
+        limpid("trace", "-m", model, "--ids", self.write("ids.txt", " ".join(map(str, ids[0])) + "\n"), "-o", self.folder / "t.safetensors")
+        ours = safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
+        with torch.no_grad():
+            theirs = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)(torch.tensor(ids)).logits.numpy()
+        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-4)
+
+    def test_activations(self):
+        self.check("llama", hidden_act="gelu")
+        self.check("gpt2", activation_function="relu")
+        self.check("gemma3", hidden_activation="gelu")
+
+    def test_scales_and_epsilons(self):
+        self.check("smollm2", rms_norm_eps=1e-2)
+        self.check("gpt2", scale_attn_weights=False)
+        self.check("gemma3", query_pre_attn_scalar=32)
+
+    def test_rotary_scaling(self):
+        self.check("llama", rope_scaling={"type": "linear", "factor": 2.0})
+        self.check("llama-gqa", rope_theta=500.0)
 
 
 class ADetoxifierFileIsSafetensors(Folder):

@@ -77,7 +77,9 @@ Json gemma3_config(const ModelConfig& c) {
   json["hidden_activation"] = c.activation;
   json["rope_local_base_freq"] = c.local_rope.theta;
   json["sliding_window"] = c.sliding_window;
-  json["query_pre_attn_scalar"] = c.query_pre_attn_scalar;
+  // transformers takes an integer only, and no published model has another.
+  const auto scalar = int64_t(c.query_pre_attn_scalar);
+  json["query_pre_attn_scalar"] = double(scalar) == c.query_pre_attn_scalar ? Json(scalar) : Json(c.query_pre_attn_scalar);
   json["layer_types"] = layer_types(c);
   return json;
 }

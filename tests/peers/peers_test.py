@@ -80,6 +80,29 @@ class ACalibratorIsAnOrdinaryHuggingFaceFolder(Folder):
         self.check_family("gemma3")
 
 
+class ACalibratorOfAGgufFileIsAnOrdinaryHuggingFaceFolder(Folder):
+    """Config and tokenizer are made from the file's metadata."""
+
+    def check(self, name):
+        if not any(model["name"] == name and os.path.exists(model["place"] or "") for model in json.loads(limpid("models", "--json"))):
+            self.skipTest(f"{name} is not pulled")
+        data = self.write("safe.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(60)))
+        folder = self.folder / "calibrator"
+        limpid("train", "calibrator", "-m", name, "--layers", 1, "--max-steps", 1, "--batch", 1, "--max-length", 16, "--data", data, "-o", folder)
+        self.assertEqual(transformers.AutoConfig.from_pretrained(folder).num_hidden_layers, 1)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        texts = [TEXT, "  Two  spaces,\ttabs\n\nlines", "naïve café — 東京 🙂", "12345 it's 3.14", "def f(x):\n    return x"]
+        lines = limpid("tokenize", "-m", name, self.write("t.jsonl", "".join(json.dumps({"text": text}) + "\n" for text in texts)))
+        for text, line in zip(texts, lines.strip().split("\n"), strict=True):
+            self.assertEqual(tokenizer(text)["input_ids"], json.loads(line)["ids"], text)
+
+    def test_smollm2(self):
+        self.check("smollm2-135m-instruct")
+
+    def test_gemma3(self):
+        self.check("gemma-3-270m")
+
+
 class SettingsOfAConfigMeanWhatTheyMeanToTransformers(Folder):
     """The fixtures' weights under other settings: what a config says must never be passed over in silence."""
 

@@ -22,10 +22,6 @@ Matrix random_matrix(DType type, size_t out, size_t in, uint64_t seed) {
   return PackedMatrix::pack(random_tensor(type, out, in, seed).view);
 }
 
-const char* name(Precision precision) {
-  return precision == Precision::Exact ? "exact" : precision == Precision::BF16 ? "bf16" : "int8";
-}
-
 void report(benchmark::State& state, double bytes, double operations) {
   using benchmark::Counter;
   state.counters["GB/s"] = Counter(bytes * 1e-9, Counter::kIsIterationInvariantRate);

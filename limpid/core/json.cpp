@@ -8,6 +8,8 @@ Json parse_json(std::string_view text, const std::string& source) {
   } catch (const Json::parse_error& error) {
     const size_t at = error.byte;
     throw FormatError(concat(source, ": not valid JSON at byte ", at, " of ", text.size()));
+  } catch (const Json::out_of_range&) {   // 1e999
+    throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
   }
 }
 

@@ -90,7 +90,7 @@ class WrongFiles(Case):
 
     def test_jsonl_names_file_and_line(self):
         good = '{"prompt": "a", "generations": [{"text": "b"}]}\n'
-        for name, bad in {"cut": '{"prompt": "a", ', "list": "[1]", "no-generations": '{"prompt": "a"}', "number": "7",
+        for name, bad in {"cut": '{"prompt": "a", ', "list": "[1]", "no-generations": '{"prompt": "a"}', "number": "7", "beyond-double": '{"prompt": "a", "x": 1e999}',
                           "text-is-number": '{"prompt": "a", "generations": [{"text": 3}]}', "not-utf8": '{"prompt": "\\ud800"}'}.items():
             with self.subTest(name):
                 path = self.write(name + ".jsonl", good + bad + "\n")

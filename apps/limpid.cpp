@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   handlers.train_calibrator = in_engine("train calibrator");
   handlers.train_scorer = in_engine("train scorer");
   handlers.fit_fusion = in_engine("fit fusion");
+  handlers.fit_destein = in_engine("fit destein");
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
   handlers.metrics = [&](const MetricsOptions& options) {

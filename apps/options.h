@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-/// What can be said to each subcommand: one struct per command, filled by the parser in options.cpp, which is the one place
+/// What can be said to each subcommand: one struct per command, filled by the parser in options*.cpp, the one place
 /// that declares an option (its flag, environment variable LIMPID_…, config key, help and default).
 namespace limpid::apps {
 
@@ -96,6 +96,19 @@ struct FitFusionOptions : ModelOptions {
   uint64_t seed = 1;
 };
 
+struct FitDesteinOptions : ModelOptions {
+  std::vector<std::string> pairs, where, fields;
+  std::string tap = "projection", directions = "mean", rule = "preserve", positions = "last", layers, output, pairs_output;
+  int64_t count = 100, window = 8, folds = 5;
+  double C = 1.0, strength = -1.0;
+  bool no_prefixes = false, chat = false;
+  // Self-induced pairs.
+  bool self_induced = false;
+  std::string prompts_file, rewriter, scorer;
+  int64_t samples = 20, tokens = 30, limit = 0;
+  uint64_t seed = 1;
+};
+
 struct ScoreOptions : CommonOptions {
   std::string scorer, file, output, field = "text";
   bool json = false;
@@ -126,9 +139,14 @@ struct Handlers {
   std::function<int(const TrainCalibratorOptions&)> train_calibrator;
   std::function<int(const TrainScorerOptions&)> train_scorer;
   std::function<int(const FitFusionOptions&)> fit_fusion;
+  std::function<int(const FitDesteinOptions&)> fit_destein;
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
 };
+
+/// The parts of declare_commands that have subcommands of their own.
+void declare_train(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
+void declare_fit(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
 
 /// Declares every subcommand on `app`. After app.parse, `chosen()` runs the one that was given.
 void declare_commands(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);

@@ -23,7 +23,7 @@ train() {
   [ -f "$out/$name/model.safetensors" ] || build/limpid train calibrator -m "$base" --layers 3 --batch 16 --max-length 96 --no-end-token \
     --seed 1 -o "$out/$name" "$@"
 }
-branch=(--lr 5e-4 --warmup 20 --max-steps 250 --eval-every 50 --patience 0)
+branch=(--lr 5e-4 --warmup 20 --eval-every 100 --patience 0)   # one epoch each
 train common $target --lr 1e-3 --warmup 50 --data "$out/self_all.jsonl"
 train safe "$out/common" "${branch[@]}" --data "$out/self_safe.jsonl" --data "$data/pairs/paradetox.jsonl?text=neutral" \
   --data "$data/safety/dialogues.jsonl?completion=safe&source=diasafety"

@@ -12,6 +12,7 @@ int run_perplexity(const PerplexityOptions& options);
 int run_train_calibrator(const TrainCalibratorOptions& options);
 int run_train_scorer(const TrainScorerOptions& options);
 int run_fit_fusion(const FitFusionOptions& options);
+int run_fit_destein(const FitDesteinOptions& options);
 int run_score(const ScoreOptions& options);
 int run_evaluate(const EvaluateOptions& options);
 int run_judged_metrics(const MetricsOptions& options);

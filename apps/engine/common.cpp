@@ -1,9 +1,11 @@
 #include "apps/engine/common.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/training/text_data.h"
 
 namespace limpid::apps {
 
@@ -72,5 +74,20 @@ Detoxifiers open_detoxifiers(const std::vector<std::string>& specs) {
   }
   return result;
 }
+
+Json data_provenance(const std::vector<std::string>& entries) {
+  Json data = Json::array();
+  for (const std::string& entry : entries) {
+    const fs::path file = data_path(entry);
+    data.push_back({{"file", file.filename().string()}, {"sha256", sha256_file(file)}});
+  }
+  return data;
+}
+
+Json fit_provenance(const ModelOptions& options, const std::vector<std::string>& data) {
+  return {{"tool", concat("limpid ", LIMPID_VERSION)}, {"target", fs::path(options.model).filename().string()}, {"data", data_provenance(data)}};
+}
+
+std::string percent(double share) { return concat(std::round(share * 1000.0) / 10.0, " %"); }
 
 }  // namespace limpid::apps

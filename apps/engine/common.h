@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "apps/options.h"
+#include "limpid/core/json.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/text.h"
 #include "limpid/models/model.h"
@@ -29,4 +30,9 @@ struct Detoxifiers {
 };
 Detoxifiers open_detoxifiers(const std::vector<std::string>& specs);
 
+/// [{"file", "sha256"}] of data entries PATH[?key=value&…], without their folders.
+Json data_provenance(const std::vector<std::string>& entries);
+/// Who made a detoxifier from what: {"tool", "target", "data"}.
+Json fit_provenance(const ModelOptions& options, const std::vector<std::string>& data);
+std::string percent(double share);                            ///< "12.5 %"
 }  // namespace limpid::apps

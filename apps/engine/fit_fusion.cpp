@@ -18,8 +18,6 @@ CalibratorStore parse_store(const std::string& text) {
   return CalibratorStore::Auto;
 }
 
-std::string percent(const Json& share) { return concat(std::round(share.get<double>() * 1000.0) / 10.0, " %"); }
-
 }  // namespace
 
 int run_fit_fusion(const FitFusionOptions& options) {
@@ -41,17 +39,11 @@ int run_fit_fusion(const FitFusionOptions& options) {
   if (options.strength >= 0.0) fit.strength = float(options.strength);
 
   const auto model = open_model_for(options);
-  Json data = Json::array();
-  if (!options.data.empty()) {
-    for (const std::string& entry : options.data) {
-      const fs::path file = data_path(entry);
-      data.push_back({{"file", file.filename().string()}, {"sha256", sha256_file(file)}});
-    }
+  if (!options.data.empty())
     for (const TextRow& row : read_text_data({options.data, options.where, options.fields}).rows)
       fit.texts.push_back(row.has_prompt ? row.prompt + "\n" + row.text : row.text);
-  }
-  fit.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"target", fs::path(options.model).filename().string()},
-                    {"calibrator", fs::path(options.calibrator).filename().string()}, {"data", data}};
+  fit.provenance = fit_provenance(options, options.data);
+  fit.provenance["calibrator"] = fs::path(options.calibrator).filename().string();
   if (fit.against) fit.provenance["against"] = fs::path(options.against).filename().string();
 
   const Json settings = fit_fusion(*model, fit);
@@ -59,11 +51,11 @@ int run_fit_fusion(const FitFusionOptions& options) {
   std::cout << options.output << ": fusion, read-out " << settings.at("readout").get<std::string>() << ", alignment "
             << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(options.output)) << " bytes\n";
   if (align.contains("row_retrieval_accuracy"))
-    std::cout << "  held-out tokens that find their own row among 10 others: " << percent(align.at("row_retrieval_accuracy")) << " (before: "
-              << percent(align.at("row_retrieval_accuracy_before")) << ")\n";
+    std::cout << "  held-out tokens that find their own row among 10 others: " << percent(align.at("row_retrieval_accuracy").get<double>()) << " (before: "
+              << percent(align.at("row_retrieval_accuracy_before").get<double>()) << ")\n";
   if (align.contains("retrieval_accuracy"))
     std::cout << "  " << thousands(align.at("held_out_pairs").get<uint64_t>()) << " held-out pairs of states: explained variance "
-              << percent(align.at("explained_variance")) << ", retrieval among 10 others " << percent(align.at("retrieval_accuracy")) << "\n";
+              << percent(align.at("explained_variance").get<double>()) << ", retrieval among 10 others " << percent(align.at("retrieval_accuracy").get<double>()) << "\n";
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/decoding/doors.h"
 
 namespace limpid::apps {
 namespace {
@@ -53,6 +54,56 @@ TensorView view(const std::string& name, const Tensor& tensor) {
           {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}};
 }
 
+struct Traced { Tensor embeddings, layers, heads, final_state, logits; };   // [B, T, …], layers and heads [L, B, T, …]
+
+/// All positions in one pass.
+Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
+  const int64_t B = int64_t(rows.size()), T = int64_t(rows[0].size()), L = model.config().num_layers;
+  std::vector<nn::KvCache> caches(size_t(B), model.make_cache());
+  std::vector<nn::Sequence> sequences;
+  for (size_t b = 0; b < rows.size(); ++b) sequences.push_back({&caches[b], rows[b]});
+  nn::Pass pass(sequences);
+  Recorder recorder(L);
+  const Tensor final_state = model.final_state(pass, Outputs::All, &recorder), logits = model.output_matrix(final_state);
+  return {recorder.embeddings.view({B, T, -1}), recorder.layers().view({L, B, T, -1}), recorder.heads().view({L, B, T, -1}),
+          final_state.view({B, T, -1}), logits.view({B, T, -1})};
+}
+
+/// With detoxifiers each position is a decode step behind a prompt of one token, since methods act on the state that the next token
+/// is drawn from. Activations are recorded as the methods left them.
+Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, const Detoxifiers& detox) {
+  const size_t B = rows.size(), T = rows[0].size();
+  const auto sessions = detox.open(model);
+  std::vector<nn::KvCache> caches(B, model.make_cache());
+  std::vector<Row> state(B);
+  std::vector<const Row*> pointers;
+  for (size_t b = 0; b < B; ++b) {
+    state[b].id = RowId(b + 1);
+    state[b].request.prompt_ids = {rows[b][0]};
+    state[b].request.strengths = detox.strengths;
+    pointers.push_back(&state[b]);
+    for (size_t s = 0; s < sessions.size(); ++s)
+      if (detox.strengths[s] != 0.0f) sessions[s]->admit(state[b]);
+  }
+  std::vector<Tensor> embeddings, layers, heads, final_states, logits;
+  for (size_t t = 0; t < T; ++t) {
+    std::vector<nn::Sequence> sequences;
+    for (size_t b = 0; b < B; ++b) {
+      if (t > 0) state[b].new_ids.push_back(rows[b][t]);
+      sequences.push_back({&caches[b], std::span(&rows[b][t], 1)});
+    }
+    nn::Pass pass(sequences);
+    Recorder recorder(model.config().num_layers);
+    const auto result = Doors(sessions, pointers, &recorder).step(model, pass);
+    embeddings.push_back(recorder.embeddings);
+    layers.push_back(recorder.layers());
+    heads.push_back(recorder.heads());
+    final_states.push_back(result.final_state);
+    logits.push_back(result.logits);
+  }
+  return {torch::stack(embeddings, 1), torch::stack(layers, 2), torch::stack(heads, 2), torch::stack(final_states, 1), torch::stack(logits, 1)};
+}
+
 }  // namespace
 
 int run_trace(const TraceOptions& options) {
@@ -62,61 +113,20 @@ int run_trace(const TraceOptions& options) {
   std::vector<TokenIds> rows;
   if (!options.ids_file.empty()) rows = read_ids(options.ids_file, model->config().vocab_size);
   else rows.push_back(prompt_ids(tokenizer_of(*model), options.prompt));
-
-  // With a detoxifier each position is a decode step, since methods act on the state that the next token is drawn from.
   const Detoxifiers detox = open_detoxifiers(options.detox);
-  const int64_t B = int64_t(rows.size()), T = int64_t(rows[0].size()), L = model->config().num_layers;
-  Recorder recorder(L);
-  std::vector<nn::KvCache> caches(size_t(B), model->make_cache());
-  std::vector<nn::Sequence> sequences;
-  for (int64_t b = 0; b < B; ++b) sequences.push_back({&caches[size_t(b)], rows[size_t(b)]});
-  nn::Pass pass(sequences);
-  Tensor final = model->final_state(pass, Outputs::All, &recorder), logits;
-  if (detox.detoxifiers.empty()) {
-    logits = model->output_matrix(final);
-  } else {
-    std::vector<Tensor> final_steps, logit_steps;
-    auto sessions = detox.open(*model);
-    std::vector<Row> state(static_cast<size_t>(B));
-    for (int64_t t = 0; t < T; ++t) {
-      Tensor h = final.view({B, T, -1}).select(1, t).contiguous();
-      for (int64_t b = 0; b < B; ++b) {
-        Row& row = state[size_t(b)];
-        row.id = RowId(b + 1);
-        if (t == 0) row.request.prompt_ids = {rows[size_t(b)][0]};
-        else row.new_ids.push_back(rows[size_t(b)][size_t(t)]);
-      }
-      std::vector<const Row*> pointers;
-      for (const Row& row : state) pointers.push_back(&row);
-      std::vector<int64_t> index(pointers.size());
-      for (size_t i = 0; i < index.size(); ++i) index[i] = int64_t(i);
-      const auto each_session = [&](auto&& edit) {
-        for (size_t s = 0; s < sessions.size(); ++s) {
-          if (detox.strengths[s] == 0.0f) continue;
-          const std::vector<float> strengths(pointers.size(), detox.strengths[s]);
-          if (t == 0 && edit.first)
-            for (const Row& row : state) sessions[s]->admit(row);
-          edit.second(*sessions[s], Step{pointers, strengths, nullptr, index});
-        }
-      };
-      each_session(std::pair{true, [&](Session& session, const Step& step) { session.final_state(step, h); }});
-      Tensor z = model->output_matrix(h);
-      each_session(std::pair{false, [&](Session& session, const Step& step) { session.logits(step, z); }});
-      final_steps.push_back(h);
-      logit_steps.push_back(z);
-    }
-    final = torch::stack(final_steps, 1).reshape({B * T, -1});
-    logits = torch::stack(logit_steps, 1).reshape({B * T, -1});
-  }
+  const Traced traced = detox.detoxifiers.empty() ? trace_plain(*model, rows) : trace_detoxified(*model, rows, detox);
+
   TokenIds flat;
   for (const TokenIds& row : rows) flat.insert(flat.end(), row.begin(), row.end());
-  const Tensor ids = torch::tensor(flat, torch::kInt32).view({B, T});
-  const Tensor embeddings = recorder.embeddings.view({B, T, -1}), layers = recorder.layers().view({L, B, T, -1}),
-               heads = recorder.heads().view({L, B, T, -1});
-  final = final.view({B, T, -1}).contiguous();
-  logits = logits.view({B, T, -1}).contiguous();
-  write_safetensors(options.output, {view("input_ids", ids), view("embeddings", embeddings), view("layers", layers), view("final", final),
-                                     view("head_outputs", heads), view("logits", logits)});
+  const Tensor ids = torch::tensor(flat, torch::kInt32).view({int64_t(rows.size()), int64_t(rows[0].size())});
+  std::vector<TensorView> views = {view("input_ids", ids)};
+  std::vector<Tensor> kept;
+  for (const auto& [name, tensor] : {std::pair{"embeddings", traced.embeddings}, {"layers", traced.layers}, {"final", traced.final_state},
+                                     {"head_outputs", traced.heads}, {"logits", traced.logits}}) {
+    kept.push_back(tensor.contiguous());
+    views.push_back(view(name, kept.back()));
+  }
+  write_safetensors(options.output, views);
   return 0;
 }
 

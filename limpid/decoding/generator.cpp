@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "limpid/core/random.h"
+#include "limpid/decoding/doors.h"
 #include "limpid/decoding/text.h"
 #include "limpid/kernels/thread_pool.h"
 
@@ -19,38 +20,6 @@ struct Generator::Slot {
   nn::KvCache cache;
   Tensor logits;                 // [V], edited in place by the sampler
   TokenId next = 0;              // drawn, not yet read by the model
-};
-
-/// Hands activations to the sessions that listen, each with the rows whose strength is not 0.
-class Generator::Hook final : public ActivationHook {
- public:
-  Hook(const std::vector<std::unique_ptr<Session>>& sessions, std::span<const Row* const> rows) : sessions_(sessions) {
-    for (size_t s = 0; s < sessions.size(); ++s) {
-      auto& view = views_.emplace_back();
-      for (size_t r = 0; r < rows.size(); ++r) {
-        if (rows[r]->request.strengths[s] == 0.0f) continue;
-        view.rows.push_back(rows[r]);
-        view.strengths.push_back(rows[r]->request.strengths[s]);
-        view.sequence.push_back(int64_t(r));
-      }
-    }
-  }
-  bool listens(Site site, int64_t layer) const override {
-    for (size_t s = 0; s < sessions_.size(); ++s)
-      if (!views_[s].rows.empty() && sessions_[s]->listens(site, layer)) return true;
-    return false;
-  }
-  void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
-    for (size_t s = 0; s < sessions_.size(); ++s) {
-      if (views_[s].rows.empty() || !sessions_[s]->listens(site, layer)) continue;
-      sessions_[s]->activations(site, layer, Step{views_[s].rows, views_[s].strengths, &pass, views_[s].sequence}, x);
-    }
-  }
-
- private:
-  struct View { std::vector<const Row*> rows; std::vector<float> strengths; std::vector<int64_t> sequence; };
-  const std::vector<std::unique_ptr<Session>>& sessions_;
-  std::vector<View> views_;
 };
 
 Generator::Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions, GeneratorOptions options)
@@ -134,7 +103,7 @@ void Generator::read_prompts(std::span<const std::shared_ptr<Prompt>> prompts) {
     tokens_prefilled_ += prompt->row.request.prompt_ids.size();
   }
   nn::Pass pass(sequences);
-  const Tensor logits = logits_of(forward(pass, rows), rows);
+  const Tensor logits = logits_of(pass, rows);
   for (size_t r = 0; r < prompts.size(); ++r) prompts[r]->logits = logits[int64_t(r)];
 }
 
@@ -149,48 +118,13 @@ void Generator::decode_step(const OnDone& done) {
     sequences.push_back({&slot->cache, std::span(&slot->next, 1)});
   }
   nn::Pass pass(sequences);
-  const Tensor logits = logits_of(forward(pass, rows), rows);
+  const Tensor logits = logits_of(pass, rows);
   for (size_t r = 0; r < active.size(); ++r) active[r]->logits = logits[int64_t(r)];
   sample_slots(active, done);
 }
 
-Tensor Generator::forward(nn::Pass& pass, std::span<const Row* const> rows) {
-  Hook hook(sessions_, rows);
-  return model_->final_state(pass, Outputs::Last, sessions_.empty() ? nullptr : &hook);
-}
-
-namespace {
-
-/// Lets one session edit the rows of `x` [R, …] whose strength is not 0.
-template <class Edit>
-void edit_rows(size_t session, std::span<const Row* const> rows, Tensor& x, Edit edit) {
-  std::vector<const Row*> some;
-  std::vector<float> strengths;
-  std::vector<int64_t> index;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    if (rows[r]->request.strengths[session] == 0.0f) continue;
-    some.push_back(rows[r]);
-    strengths.push_back(rows[r]->request.strengths[session]);
-    index.push_back(int64_t(r));
-  }
-  if (some.empty()) return;
-  const Step step{some, strengths, nullptr, index};
-  if (some.size() == rows.size()) return edit(step, x);
-  const Tensor at = torch::tensor(index);
-  Tensor part = x.index_select(0, at);
-  edit(step, part);
-  x.index_copy_(0, at, part);
-}
-
-}  // namespace
-
-Tensor Generator::logits_of(Tensor hidden, std::span<const Row* const> rows) {
-  for (size_t s = 0; s < sessions_.size(); ++s)
-    edit_rows(s, rows, hidden, [&](const Step& step, Tensor& h) { sessions_[s]->final_state(step, h); });
-  Tensor logits = model_->output_matrix(hidden);
-  for (size_t s = 0; s < sessions_.size(); ++s)
-    edit_rows(s, rows, logits, [&](const Step& step, Tensor& z) { sessions_[s]->logits(step, z); });
-  return logits;
+Tensor Generator::logits_of(nn::Pass& pass, std::span<const Row* const> rows) {
+  return Doors(sessions_, rows).step(*model_, pass).logits;
 }
 
 void Generator::sample_slots(std::span<Slot* const> slots, const OnDone& done) {

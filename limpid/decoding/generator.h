@@ -39,13 +39,11 @@ class Generator {
  private:
   struct Prompt;                            // a prompt that has been read: cache and logits that its samples start from
   struct Slot;                              // an active sample
-  class Hook;
 
   void admit_waiting(const OnDone& done);
   void read_prompts(std::span<const std::shared_ptr<Prompt>> prompts);
   void decode_step(const OnDone& done);
-  Tensor logits_of(Tensor hidden, std::span<const Row* const> rows);
-  Tensor forward(nn::Pass& pass, std::span<const Row* const> rows);
+  Tensor logits_of(nn::Pass& pass, std::span<const Row* const> rows);
   void sample_slots(std::span<Slot* const> slots, const OnDone& done);
   bool accept(Slot& slot, TokenId token, const OnDone& done);   ///< false when the row is finished
   void release(const Row& row);

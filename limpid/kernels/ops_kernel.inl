@@ -157,3 +157,27 @@ inline void rotary_here(float* x, size_t rows, size_t stride, size_t heads, size
     }
   }
 }
+
+/// Of each head: the sum of x^2 and of x z, in two interleaved sums of sixteen lanes.
+inline void head_moments_here(const float* x, const float* z, size_t heads, size_t width, float* square, float* dot) {
+  for (size_t head = 0; head < heads; ++head, x += width, z += width) {
+    F squares[2] = {Simd::zero(), Simd::zero()}, dots[2] = {Simd::zero(), Simd::zero()};
+    for (size_t i = 0, p = 0; i < width; i += 16, p ^= 1) {
+      const F v = load_up_to(x + i, width - i);
+      squares[p] = Simd::fma(v, v, squares[p]);
+      dots[p] = Simd::fma(v, load_up_to(z + i, width - i), dots[p]);
+    }
+    square[head] = Simd::sum(Simd::add(squares[0], squares[1]));
+    dot[head] = Simd::sum(Simd::add(dots[0], dots[1]));
+  }
+}
+
+/// x = a x + b z with an a and a b for each head; a head with a = 1 and b = 0 keeps its bits.
+inline void head_combine_here(float* x, const float* z, const float* a, const float* b, size_t heads, size_t width) {
+  for (size_t head = 0; head < heads; ++head, x += width, z += width) {
+    if (a[head] == 1.0f && b[head] == 0.0f) continue;
+    const F scale = Simd::set1(a[head]), push = Simd::set1(b[head]);
+    for (size_t i = 0; i < width; i += 16)
+      store_up_to(x + i, Simd::fma(push, load_up_to(z + i, width - i), Simd::mul(scale, load_up_to(x + i, width - i))), width - i);
+  }
+}

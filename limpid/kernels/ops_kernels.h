@@ -45,6 +45,8 @@ struct OpsKernels {
   void (*add)(float* y, const float* x, size_t n);
   void (*activate)(float* x, size_t n, Activation kind);
   void (*gated)(float* gate, const float* up, size_t n, Activation kind);
+  void (*head_moments)(const float* x, const float* z, size_t heads, size_t width, float* square, float* dot);
+  void (*head_combine)(float* x, const float* z, const float* a, const float* b, size_t heads, size_t width);
   void (*attention)(const AttentionCall&);
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,6 +91,14 @@ struct DetoxSpec {
 /// Makes the method's detoxifier; models are read when it is opened on a target.
 /// @throws ConfigError for an option the method does not know.
 using DetoxifierLoader = std::shared_ptr<Detoxifier> (*)(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
+
+/// "3-20", "3-" or "3" as inclusive layers [first, last] counted from 0; -1 for an open end. @throws ConfigError, `where` in front.
+std::pair<int64_t, int64_t> parse_layers(const std::string& text, const std::string& where);
+
+/// The usual detoxifier: refuses a target that the file was not made for, then lets `open` make the session. Default strength from the file.
+/// @param name  for tables: method/variant
+std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name,
+                                            std::function<std::unique_ptr<Session>(const Model& target)> open);
 
 /// The methods there are, by the name in the file. The one table that a new method is entered in.
 const std::map<std::string, DetoxifierLoader>& detoxifier_methods();

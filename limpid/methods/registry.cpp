@@ -1,10 +1,37 @@
+#include "limpid/methods/destein/fit.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
 
 namespace limpid {
+namespace {
+
+class FileDetoxifier final : public Detoxifier {
+ public:
+  using Open = std::function<std::unique_ptr<Session>(const Model& target)>;
+  FileDetoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name, Open open)
+      : file_(std::move(file)), name_(std::move(name)), open_(std::move(open)) {}
+  std::unique_ptr<Session> open(const Model& target) const override {
+    file_->check_target(target);
+    return open_(target);
+  }
+  float default_strength() const override { return float(file_->info().default_strength); }
+  std::string name() const override { return name_; }
+
+ private:
+  std::shared_ptr<const DetoxifierFile> file_;
+  std::string name_;
+  Open open_;
+};
+
+}  // namespace
+
+std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name,
+                                            std::function<std::unique_ptr<Session>(const Model& target)> open) {
+  return std::make_shared<FileDetoxifier>(std::move(file), std::move(name), std::move(open));
+}
 
 const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
-  static const std::map<std::string, DetoxifierLoader> methods = {{"fusion", load_fusion}};
+  static const std::map<std::string, DetoxifierLoader> methods = {{"destein", load_destein}, {"fusion", load_fusion}};
   return methods;
 }
 

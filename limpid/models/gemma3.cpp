@@ -59,6 +59,11 @@ class Gemma3 final : public Model {
     tables_ = w.tables();
   }
 
+  const nn::Linear& projection(Projection projection, int64_t layer) const override {
+    const nn::GatedMlp& mlp = layers_.at(size_t(layer)).mlp;
+    return projection == Projection::MlpGate ? mlp.gate() : mlp.down();
+  }
+
  private:
   Tensor embed(const nn::Pass& pass) const override {
     return embed_tokens(embed_tokens_, pass).mul(float(config_.embedding_scale));
@@ -85,7 +90,7 @@ class Gemma3 final : public Model {
     Tensor attention = block.o_proj.forward(heads);
     context.visit(Site::AttentionOutput, layer, attention);
     x = nn::residual(x, block.post_attention_layernorm.forward(attention));
-    return nn::residual(x, block.post_feedforward_layernorm.forward(block.mlp.forward(block.pre_feedforward_layernorm.forward(x))));
+    return nn::residual(x, block.post_feedforward_layernorm.forward(block.mlp.forward(block.pre_feedforward_layernorm.forward(x), MlpVisits{context, layer})));
   }
 
   Tensor final_norm(const Tensor& x) const override { return norm_.forward(x); }

@@ -36,6 +36,11 @@ class Gpt2 final : public Model {
     tables_ = w.tables();
   }
 
+  const nn::Linear& projection(Projection projection, int64_t layer) const override {
+    const Gpt2Block& block = h_.at(size_t(layer));
+    return projection == Projection::MlpGate ? block.c_fc : block.mlp_c_proj;
+  }
+
  private:
   Tensor embed(const nn::Pass& pass) const override {
     return nn::residual(embed_tokens(wte_, pass), wpe_.forward(pass.positions));
@@ -50,8 +55,14 @@ class Gpt2 final : public Model {
     Tensor attention = block.attn_c_proj.forward(heads);
     context.visit(Site::AttentionOutput, layer, attention);
     x = nn::residual(x, attention);
-    const Tensor inner = nn::activate(block.c_fc.forward(block.ln_2.forward(x)), activation_);
-    return nn::residual(x, block.mlp_c_proj.forward(inner));
+    const MlpVisits visits{context, layer};
+    const Tensor normed = block.ln_2.forward(x);
+    Tensor inner = block.c_fc.forward(normed);
+    visits.gate(normed, inner);
+    inner = nn::activate(inner, activation_);
+    Tensor out = block.mlp_c_proj.forward(inner);
+    visits.down(inner, out);
+    return nn::residual(x, out);
   }
 
   Tensor final_norm(const Tensor& x) const override { return ln_f_.forward(x); }

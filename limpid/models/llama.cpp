@@ -60,6 +60,11 @@ class Llama final : public Model {
     tables_ = w.tables();
   }
 
+  const nn::Linear& projection(Projection projection, int64_t layer) const override {
+    const nn::GatedMlp& mlp = layers_.at(size_t(layer)).mlp;
+    return projection == Projection::MlpGate ? mlp.gate() : mlp.down();
+  }
+
  private:
   Tensor embed(const nn::Pass& pass) const override { return embed_tokens(embed_tokens_, pass); }
   std::any tables(const nn::Pass& pass) const override { return rotary_.table(pass.positions); }
@@ -68,7 +73,7 @@ class Llama final : public Model {
     const LlamaBlock& block = layers_[size_t(layer)];
     const auto& table = std::any_cast<const nn::RotaryTable&>(context.tables);
     x = nn::residual(x, block.self_attn.forward(block.input_layernorm.forward(x), layer, rotary_, table, context));
-    return nn::residual(x, block.mlp.forward(block.post_attention_layernorm.forward(x)));
+    return nn::residual(x, block.mlp.forward(block.post_attention_layernorm.forward(x), MlpVisits{context, layer}));
   }
 
   Tensor final_norm(const Tensor& x) const override { return norm_.forward(x); }

@@ -21,18 +21,28 @@ enum class Site {
   LayerOutput,      ///< residual stream after a block, [N, D]
 };
 
-/// Door 2 of design.md: sees and edits activations in place, for all N tokens of the pass.
+/// The linear layers beside which a method may keep a change of its own (weights stay as they are, so that a change is exact
+/// beside quantised blocks, can be undone, and has a strength per row).
+enum class Projection {
+  MlpGate,          ///< gate_proj of a gated feed-forward, [F, D]; c_fc in GPT-2
+  MlpDown,          ///< down_proj, [D, F]; the second c_proj in GPT-2
+};
+
+/// Doors 1 and 2 of design.md: sees and edits activations in place, for all N tokens of the pass.
 class ActivationHook {
  public:
   virtual ~ActivationHook() = default;
   virtual bool listens(Site site, int64_t layer) const { return true; }
   virtual void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) = 0;
+  /// What a linear layer was given, x [N, in], and what came out, y [N, out], bias included: a change dW adds x dW^T to y.
+  virtual bool listens(Projection projection, int64_t layer) const { return false; }
+  virtual void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) {}
 };
 
 /// Which positions the final state is wanted at.
 enum class Outputs { Last, All };   ///< the last token of each sequence; every token
 
-class Model {
+class Model : public std::enable_shared_from_this<Model> {
  public:
   virtual ~Model() = default;
 
@@ -56,6 +66,7 @@ class Model {
   /// Logits [rows, V] float32 of final states, after soft capping where the family has it.
   virtual Tensor output_matrix(const Tensor& final_state) const;
   const nn::Linear& head() const { return head_; }
+  virtual const nn::Linear& projection(Projection projection, int64_t layer) const = 0;
 
  protected:
   /// What a block needs besides the hidden state.
@@ -66,6 +77,16 @@ class Model {
     void visit(Site site, int64_t layer, Tensor& x) const {
       if (hook && hook->listens(site, layer)) hook->activations(site, layer, pass, x);
     }
+    void visit(Projection projection, int64_t layer, const Tensor& x, Tensor& y) const {
+      if (hook && hook->listens(projection, layer)) hook->projected(projection, layer, pass, x, y);
+    }
+  };
+  /// The visits of one feed-forward block, as nn::GatedMlp calls them.
+  struct MlpVisits {
+    const Context& context;
+    int64_t layer;
+    void gate(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpGate, layer, x, y); }
+    void down(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpDown, layer, x, y); }
   };
 
   Model(ModelConfig config, LoadOptions options);

@@ -34,11 +34,10 @@ Tensor activate(Tensor x, Activation kind) {
   return x;
 }
 
-Tensor GatedMlp::forward(const Tensor& x) const {
-  auto both = forward_many({&gate_, &up_}, x);
-  if (gate_.trainable()) return down_.forward(apply_activation(both[0], kind_) * both[1]);
-  kernels::gated(both[0].mutable_data_ptr<float>(), both[1].const_data_ptr<float>(), size_t(both[0].numel()), kind_);
-  return down_.forward(both[0]);
+Tensor GatedMlp::gated(Tensor gate, const Tensor& up) const {
+  if (gate_.trainable()) return apply_activation(gate, kind_) * up;
+  kernels::gated(gate.mutable_data_ptr<float>(), up.const_data_ptr<float>(), size_t(gate.numel()), kind_);
+  return gate;
 }
 
 Tensor residual(Tensor x, const Tensor& y) {

@@ -3,13 +3,11 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <list>
 
-#include "limpid/core/half.h"
 #include "limpid/core/log.h"
 #include "limpid/core/random.h"
-#include "limpid/kernels/quantize.h"
 #include "limpid/methods/fusion/alignment.h"
+#include "limpid/methods/file_tensors.h"
 #include "limpid/methods/fusion/fusion_file.h"
 
 namespace limpid {
@@ -128,33 +126,8 @@ bool same_tables(const Model& a, const Model& b) {
   return true;
 }
 
-/// Tensors on their way into the file, with the bytes they lie in.
-struct Outgoing {
-  std::vector<TensorView> views;
-  std::list<std::vector<std::byte>> storage;
-
-  void add(std::string name, DType type, std::vector<int64_t> shape, std::vector<std::byte> bytes) {
-    storage.push_back(std::move(bytes));
-    views.push_back({std::move(name), type, std::move(shape), storage.back()});
-  }
-  void add_floats(const std::string& name, const Tensor& values, DType type) {
-    const Tensor floats = values.to(torch::kFloat32).contiguous();
-    const float* from = floats.const_data_ptr<float>();
-    const size_t count = size_t(floats.numel());
-    std::vector<std::byte> bytes(byte_size(type, count));
-    if (type == DType::F32) std::memcpy(bytes.data(), from, bytes.size());
-    if (type == DType::F16) {
-      std::vector<uint16_t> half(count);
-      std::transform(from, from + count, half.begin(), float_to_f16);
-      std::memcpy(bytes.data(), half.data(), bytes.size());
-    }
-    if (type == DType::Q8_0) kernels::quantize_q8_0(from, count, bytes.data());
-    add(name, type, floats.sizes().vec(), std::move(bytes));
-  }
-};
-
 /// The calibrator's tensors but for the tables it shares with its base: matrices in 8 bits, vectors in float32.
-void add_blocks(const std::string& prefix, const Model& model, Outgoing& out) {
+void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& out) {
   const auto checkpoint = Checkpoint::open(model.path());
   const auto shared = vocabulary_tables(model);
   for (const TensorView& view : checkpoint->tensors()) {
@@ -164,7 +137,7 @@ void add_blocks(const std::string& prefix, const Model& model, Outgoing& out) {
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
     const bool table = model.packed_tables().contains(plain);          // positions, for example
     const DType type = view.shape.size() == 1 ? DType::F32 : !table && view.shape[1] % 32 == 0 ? DType::Q8_0 : DType::F16;
-    out.add_floats(prefix + view.name, tensor, type);
+    out.add(prefix + view.name, tensor, type);
   }
 }
 
@@ -252,8 +225,8 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
   info.provenance["calibrator_sha256"] = weights_sha256(fit.calibrator);
   if (against) info.provenance["against_sha256"] = weights_sha256(*fit.against);
 
-  Outgoing out;
-  if (map.defined()) out.add_floats(kMapTensor, map, DType::F32);
+  OutgoingTensors out;
+  if (map.defined()) out.add(kMapTensor, map, DType::F32);
   if (store == Store::Folder) {
     info.needs.push_back({"calibrator", relative_name(fit.calibrator, fit.output), weights_sha256(fit.calibrator)});
     if (against) info.needs.push_back({"toxic", relative_name(*fit.against, fit.output), weights_sha256(*fit.against)});
@@ -264,15 +237,10 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
       info.settings["toxic"]["config"] = against->config().raw;
       add_blocks(kToxicPrefix, *against, out);
     }
-    out.add_floats(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
+    out.add(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
     if (base) info.needs.push_back({"base", fit.base_name.empty() ? relative_name(*fit.base, fit.output) : fit.base_name, weights_sha256(*fit.base)});
   }
-  // Wider elements first, so that every tensor lies at a multiple of its element's size.
-  std::stable_sort(out.views.begin(), out.views.end(), [](const TensorView& a, const TensorView& b) {
-    const auto width = [](DType type) { return type == DType::F32 ? 4 : 2; };
-    return width(a.dtype) > width(b.dtype);
-  });
-  write_detoxifier(fit.output, info, out.views);
+  write_detoxifier(fit.output, info, out.views());
   return info.settings;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "limpid/checkpoints/config.h"
+#include "limpid/methods/file_tensors.h"
 
 namespace limpid {
 namespace {
@@ -13,13 +14,6 @@ Store parse_store(const std::string& text, const std::string& where) {
   for (Store store : {Store::Target, Store::Base, Store::Folder})
     if (text == name(store)) return store;
   throw FormatError(concat(where, ": \"store\" is \"", text, "\", expected target, base or folder"));
-}
-
-Tensor float_tensor(const TensorView& view) {
-  const std::vector<float> values = to_floats(view);
-  Tensor tensor = torch::empty(view.shape, torch::kFloat32);
-  std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<float>());
-  return tensor;
 }
 
 /// Reads the models when it is first opened on a target, and keeps them for the next Generator on the same target.

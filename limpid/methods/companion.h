@@ -8,16 +8,17 @@
 #include "limpid/decoding/row.h"
 #include "limpid/models/model.h"
 
-/// A helper model that reads along with the rows of a Generator.
+/// A model that reads along with the rows of a Generator: a helper, or the target itself behind another text.
 namespace limpid {
 
 using torch::Tensor;
 
-/// For every row the helper has a cache of its own (Note [One cache per model] in nn/kv_cache.h) and sees the full text at
+/// For every row the companion has a cache of its own (Note [One cache per model] in nn/kv_cache.h) and sees the full text at
 /// every step: the released code fed it the newest token alone, without a past (methods.md 1.6 item 1).
 class Companion {
  public:
-  explicit Companion(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  /// @param keep_heads  head outputs at the last id are kept for heads()
+  explicit Companion(std::shared_ptr<const Model> model, bool keep_heads = false) : model_(std::move(model)), keep_heads_(keep_heads) {}
 
   void admit(RowId row);
   void fork(RowId from, RowId to);      ///< shares the cache pages of `from` until one of the two writes
@@ -27,6 +28,8 @@ class Companion {
   /// State after the final norm at the last id of each text, [texts, D1]. Only ids that differ from what a row's cache holds are
   /// computed, all rows in one pass: where the texts disagree the cache goes back to the last common token.
   Tensor states(std::span<const Text> texts);
+  /// Input of each layer's attention output projection at the last id that states() read, [L, heads * head_dim].
+  const Tensor& heads(RowId row) const { return rows_.at(row).heads; }
 
   const Model& model() const { return *model_; }
   uint64_t tokens_read() const { return tokens_read_; }       ///< computed so far, over all rows
@@ -36,8 +39,10 @@ class Companion {
     nn::KvCache cache;
     TokenIds ids;                       // what the cache holds
     Tensor state;                       // [D1], at the last of them
+    Tensor heads;                       // [L, H * K] there, where they are kept
   };
   std::shared_ptr<const Model> model_;
+  bool keep_heads_;
   std::unordered_map<RowId, RowState> rows_;
   uint64_t tokens_read_ = 0;
 };

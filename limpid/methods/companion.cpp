@@ -1,4 +1,4 @@
-#include "limpid/methods/fusion/companion.h"
+#include "limpid/methods/companion.h"
 
 #include <algorithm>
 
@@ -6,7 +6,27 @@
 
 namespace limpid {
 
-void Companion::admit(RowId row) { rows_.insert_or_assign(row, RowState{model_->make_cache(), {}, {}}); }
+namespace {
+
+/// Copies the head outputs at the last token of each sequence, [sequences, L, H * K].
+class LastHeads final : public ActivationHook {
+ public:
+  explicit LastHeads(int64_t layers) : layers_(layers) {}
+  bool listens(Site site, int64_t) const override { return site == Site::HeadOutputs; }
+  void activations(Site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
+    const int64_t count = int64_t(pass.sequences.size());
+    if (!heads.defined()) heads = torch::empty({count, layers_, x.size(1)}, torch::kFloat32);
+    for (int64_t s = 0; s < count; ++s) heads[s][layer].copy_(x[pass.offset[size_t(s) + 1] - 1]);
+  }
+  Tensor heads;
+
+ private:
+  int64_t layers_;
+};
+
+}  // namespace
+
+void Companion::admit(RowId row) { rows_.insert_or_assign(row, RowState{model_->make_cache(), {}, {}, {}}); }
 
 void Companion::fork(RowId from, RowId to) {
   RowState copy = rows_.at(from);
@@ -18,8 +38,8 @@ Tensor Companion::states(std::span<const Text> texts) {
   std::vector<std::pair<RowState*, const Text*>> behind;
   std::vector<nn::Sequence> sequences;
   for (const Text& text : texts) {
-    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[fusion] a text of ", text.ids.size(),
-                 " tokens does not fit the calibrator's context of ", limit);
+    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[companion] a text of ", text.ids.size(),
+                 " tokens does not fit the context of the model that reads along, which is ", limit);
     RowState& row = rows_.at(text.row);
     const size_t both = std::min(row.ids.size(), text.ids.size());
     size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());
@@ -33,11 +53,13 @@ Tensor Companion::states(std::span<const Text> texts) {
   }
   if (!behind.empty()) {
     nn::Pass pass(sequences);
-    const Tensor fresh = model_->final_state(pass, Outputs::Last);
+    LastHeads last(model_->config().num_layers);
+    const Tensor fresh = model_->final_state(pass, Outputs::Last, keep_heads_ ? &last : nullptr);
     for (size_t r = 0; r < behind.size(); ++r) {
       const auto& [row, text] = behind[r];
       row->ids.assign(text->ids.begin(), text->ids.end());
       row->state = fresh[int64_t(r)];
+      if (keep_heads_) row->heads = last.heads[int64_t(r)];
     }
   }
   Tensor all = torch::empty({int64_t(texts.size()), model_->config().hidden_size}, torch::kFloat32);

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "apps/options.h"
+
+/// Options that several subcommands share.
+namespace limpid::apps {
+
+inline void add_common(CLI::App& command, CommonOptions& o) {
+  command.add_option("--threads", o.threads, "Threads; 0 uses every core")->envname("LIMPID_THREADS")->check(CLI::NonNegativeNumber);
+  command.add_flag("-q,--quiet", o.quiet, "Only warnings on standard error");
+}
+
+inline void add_precision(CLI::App& command, std::string& precision) {
+  command.add_option("--precision", precision,
+                     "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for blocks)")
+      ->envname("LIMPID_PRECISION")->check(CLI::IsMember({"auto", "exact", "bf16", "int8"}))->capture_default_str();
+}
+
+/// @param precision  the default: auto where speed counts, more where numbers are compared
+inline void add_model(CLI::App& command, ModelOptions& o, const char* precision = "auto") {
+  o.precision = precision;
+  command.add_option("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
+      ->required()->envname("LIMPID_MODEL");
+  add_precision(command, o.precision);
+  command.add_flag_callback("--exact", [&o] { o.precision = "exact"; }, "Same as --precision exact");
+  add_common(command, o);
+}
+
+inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
+  command.add_option("--detox", detox,
+                     "Detoxifier FILE[?key=value&…][:STRENGTH]; several compose in this order. Strength 0 is off. "
+                     "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); rule=preserve|linear|constant|as_released, "
+                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein)")
+      ->type_name("FILE[:S]")->allow_extra_args(false);
+}
+
+inline void add_sampling(CLI::App& command, SamplingFlags& o) {
+  command.add_option("--temperature", o.temperature, "Divide logits by this; 0 is greedy")->capture_default_str();
+  command.add_option("--top-p", o.top_p, "Nucleus: the likeliest tokens up to this mass; 1 is off")->capture_default_str();
+  command.add_option("--top-k", o.top_k, "The K likeliest tokens; 0 is off")->capture_default_str();
+  command.add_option("--min-p", o.min_p, "Tokens at least this share as likely as the best; 0 is off")->capture_default_str();
+  command.add_option("--typical-p", o.typical_p, "Locally typical tokens up to this mass; 1 is off")->capture_default_str();
+  command.add_option("--repetition-penalty", o.repetition_penalty, "Penalty on tokens that occurred; 1 is off")->capture_default_str();
+  command.add_flag("--greedy", o.greedy, "Always the best token");
+  command.add_option("--seed", o.seed, "Same seed, same text, at any batch size or thread count")->envname("LIMPID_SEED")->capture_default_str();
+}
+
+inline void add_data(CLI::App& command, std::vector<std::string>& data, std::vector<std::string>& where, std::vector<std::string>& fields,
+              const char* what) {
+  command.add_option("--data", data, what)->required();
+  command.add_option("--where", where, "Only rows with KEY=VALUE (several must all hold; KEY=A|B is either)");
+  command.add_option("--fields", fields, "Other names for fields, for example prompt=question,completion=safe")->delimiter(',');
+}
+
+/// A subcommand with its options; parsing it sets `chosen`.
+template <class Options, class Declare>
+void command(CLI::App& app, const char* name, const char* help, const char* example, const std::function<int(const Options&)>& handler,
+             std::function<int()>& chosen, Declare declare) {
+  CLI::App* sub = app.add_subcommand(name, help);
+  sub->footer(std::string("Example:\n  ") + example);
+  auto options = std::make_shared<Options>();
+  declare(*sub, *options);
+  sub->callback([options, handler, &chosen] { chosen = [options, handler] { return handler(*options); }; });
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,71 @@
+#include "apps/option_groups.h"
+
+namespace limpid::apps {
+
+void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen) {
+  CLI::App* fit = app.add_subcommand("fit", "Make a detoxifier for a model, without gradient steps on it");
+  fit->require_subcommand(1);
+  command<FitFusionOptions>(*fit, "fusion", "Output-layer fusion with a calibration model (arXiv 2506.01266)",
+      "limpid fit fusion -m smollm2-135m-instruct --calibrator calibrator/ --readout norm -o f.detox.safetensors", h.fit_fusion, chosen,
+      [](CLI::App& c, FitFusionOptions& o) {
+        add_model(c, o, "bf16");
+        c.add_option("--calibrator", o.calibrator, "Folder of the calibrator (limpid train calibrator)")->required();
+        c.add_option("--against", o.against, "Second 3-layer model for the contrast read-out (a toxic twin)");
+        c.add_option("--base", o.base, "Model the calibrator was trained from, where that is not the target (path or pulled name)");
+        c.add_option("--store", o.store, "embed: the calibrator's layers lie in the file, in 8 bits; link: the file names its folder; "
+                     "auto: embed where the embeddings are the target's or those of --base")
+            ->check(CLI::IsMember({"auto", "embed", "link"}))->capture_default_str();
+        c.add_option("--readout", o.readout, "How the calibrator's state enters")->capture_default_str()
+            ->check(CLI::IsMember({"norm", "layernorm", "scale", "probability", "contrast"}));
+        c.add_option("--align", o.align, "Map between the two state spaces")->capture_default_str()
+            ->check(CLI::IsMember({"none", "contrastive", "ridge", "procrustes", "random"}));
+        c.add_option("--data", o.data, "Texts for ridge and procrustes pairs");
+        c.add_option("--where", o.where, "Only rows with KEY=VALUE");
+        c.add_option("--fields", o.fields, "Other names for fields")->delimiter(',');
+        c.add_option("--pairs", o.pairs, "Pairs of states")->capture_default_str();
+        c.add_option("--lambda", o.lambda, "Ridge penalty")->capture_default_str();
+        c.add_option("--nce-temperature", o.temperature, "Temperature of the contrastive alignment's cosine")->capture_default_str();
+        c.add_option("--strength", o.strength, "Default strength stored in the file; negative picks the read-out's own")->capture_default_str();
+        c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
+        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+      });
+
+  command<FitDesteinOptions>(*fit, "destein", "Steering directions from toxic and neutral texts of the same meaning (arXiv 2404.10464)",
+      "limpid fit destein -m smollm2-135m-instruct --pairs pairs.jsonl -o steer.detox.safetensors", h.fit_destein, chosen,
+      [](CLI::App& c, FitDesteinOptions& o) {
+        add_model(c, o, "bf16");
+        auto* pairs = c.add_option("--pairs", o.pairs, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
+        c.add_option("--where", o.where, "Only rows with KEY=VALUE");
+        c.add_option("--fields", o.fields, "Other names: toxic=COLUMN,neutral=COLUMN")->delimiter(',');
+        c.add_option("--count", o.count, "Pairs drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--tap", o.tap, "Where activations are taken and changed: true heads, slices after the output projection, or whole layer outputs")
+            ->capture_default_str()->check(CLI::IsMember({"heads", "projection", "layer"}));
+        c.add_option("--directions", o.directions, "mean difference, principal component, probe weights, or the random placebo")->capture_default_str()
+            ->check(CLI::IsMember({"mean", "pca", "logistic", "random"}));
+        c.add_option("--window", o.window, "Average over the last so many positions; 0: over the text without its prefix")->capture_default_str()
+            ->check(CLI::NonNegativeNumber);
+        c.add_flag("--no-prefixes", o.no_prefixes, "Without the sentences that say what kind of text follows");
+        c.add_flag("--chat", o.chat, "Put that sentence into the model's chat template as a user turn, and the text as its answer");
+        c.add_option("--folds", o.folds, "Folds of the probes' cross-validation")->capture_default_str();
+        c.add_option("-C", o.C, "Inverse strength of the probes' L2 penalty")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--rule", o.rule, "Default rule of the file")->capture_default_str()
+            ->check(CLI::IsMember({"preserve", "linear", "constant", "as_released"}));
+        c.add_option("--positions", o.positions, "Positions that are changed: last (the prompt's last and generated ones), generated (the first new token, "
+                     "computed from the prompt's last position, stays unsteered), all")->capture_default_str()
+            ->check(CLI::IsMember({"last", "generated", "all"}));
+        c.add_option("--layers", o.layers, "Only layers FIRST-LAST, counted from 0");
+        c.add_option("--strength", o.strength, "Default strength stored in the file; negative picks the method's own")->capture_default_str();
+        auto* induced = c.add_flag("--self-induced", o.self_induced, "Make the pairs: the model's own toxic continuations, rewritten by --rewriter");
+        pairs->excludes(induced);
+        c.add_option("--prompts", o.prompts_file, "Prompts whose continuations are tried")->needs(induced);
+        c.add_option("--rewriter", o.rewriter, "Chat model that rewrites them (path or pulled name)")->needs(induced);
+        c.add_option("--scorer", o.scorer, "Scorer that picks them; default: the built-in one")->needs(induced);
+        c.add_option("--samples", o.samples, "Continuations per prompt")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--limit", o.limit, "Only the first prompts; 0 is all")->capture_default_str();
+        c.add_option("--pairs-output", o.pairs_output, "Also write the pairs here (jsonl)")->needs(induced);
+        c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
+        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+      });
+}
+
+}  // namespace limpid::apps

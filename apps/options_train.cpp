@@ -1,0 +1,54 @@
+#include "apps/option_groups.h"
+
+namespace limpid::apps {
+
+void declare_train(CLI::App& app, const Handlers& h, std::function<int()>& chosen) {
+  CLI::App* train = app.add_subcommand("train", "Train a calibrator or a scorer");
+  train->require_subcommand(1);
+  command<TrainCalibratorOptions>(*train, "calibrator", "First layers of a base model, trained on safe (or toxic) text",
+      "limpid train calibrator -m smollm2-135m-instruct --layers 3 --data safe.jsonl --fields completion=safe -o calibrator/",
+      h.train_calibrator, chosen, [](CLI::App& c, TrainCalibratorOptions& o) {
+        add_model(c, o);
+        add_data(c, o.data, o.where, o.fields, "jsonl {\"text\"} or {\"prompt\", \"completion\"}, or plain text lines (repeatable)");
+        c.add_option("--layers", o.layers, "Layers taken from the front of the base")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("-o,--output", o.output, "Folder to write")->required();
+        c.add_option("--epochs", o.epochs, "Passes over the data")->capture_default_str();
+        c.add_option("--max-steps", o.max_steps, "Stop after so many optimiser steps; 0 is off")->capture_default_str();
+        c.add_option("--batch", o.batch, "Sequences per forward pass")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--accumulate", o.accumulate, "Forward passes per optimiser step")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--max-length", o.max_length, "Tokens per sequence, longer ones are cut")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--lr", o.learning_rate, "Peak learning rate of AdamW")->capture_default_str();
+        c.add_option("--warmup", o.warmup, "Steps of linear warm-up, then linear decay to 0")->capture_default_str();
+        c.add_option("--weight-decay", o.weight_decay, "Decoupled weight decay of matrices")->capture_default_str();
+        c.add_option("--clip", o.clip, "Largest gradient norm; 0 is off")->capture_default_str();
+        c.add_option("--holdout", o.holdout, "Share of rows kept for the held-out loss")->capture_default_str();
+        c.add_option("--eval-every", o.eval_every, "Steps between held-out losses")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--save-every", o.save_every, "Steps between checkpoints to resume from")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--patience", o.patience, "Stop after so many held-out losses without a new best; 0 is off")->capture_default_str();
+        c.add_option("--compute", o.compute, "Products in bf16 or f32; auto is bf16 where the processor multiplies it. Master weights are f32")
+            ->check(CLI::IsMember({"auto", "bf16", "f32"}))->capture_default_str();
+        c.add_flag("--no-end-token", o.no_end_token, "Do not put the end-of-text token behind each text");
+        c.add_flag("--train-embeddings", o.train_embeddings, "Also train embeddings and output matrix (frozen by default)");
+        c.add_option("--seed", o.seed, "Order of the data")->capture_default_str();
+      });
+  command<TrainScorerOptions>(*train, "scorer", "Toxicity scorer: a logistic head on a frozen sentence encoder",
+      "limpid train scorer --data labelled.jsonl -o scorer.safetensors", h.train_scorer, chosen,
+      [](CLI::App& c, TrainScorerOptions& o) {
+        add_data(c, o.data, o.where, o.fields,
+                 "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] (repeatable). Keys: text=COLUMN, label=COLUMN, as=toxic|safe "
+                 "(label of every row), take=N (rows drawn at random), others are conditions");
+        c.add_option("--valid", o.valid, "Held-out rows for the threshold, never trained on; default: a tenth of the data");
+        c.add_option("--test", o.test, "Rows that are measured by source and never trained on (repeatable)")->allow_extra_args(false);
+        c.add_option("--encoder", o.encoder, "Sentence encoder: folder or pulled name")->capture_default_str();
+        c.add_option("--stages", o.stages, "Layers whose mean the head sees, 0 is the embeddings; default: the last")->delimiter(',');
+        c.add_option("--threshold", o.threshold, "Toxic above this; default: as many flagged as toxic among the held-out rows");
+        c.add_option("--licence", o.licence, "Note on the licences of the data, kept in the file");
+        c.add_option("-o,--output", o.output, "File to write")->required();
+        c.add_option("-C", o.C, "Inverse strength of the L2 penalty")->capture_default_str();
+        c.add_option("--max-length", o.max_length, "Tokens per text, longer ones are cut")->capture_default_str();
+        c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
+        add_common(c, o);
+      });
+}
+
+}  // namespace limpid::apps

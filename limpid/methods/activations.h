@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "limpid/models/model.h"
+
+/// Activations of texts, averaged over some of their positions: what steering directions and probes are made from.
+namespace limpid {
+
+using torch::Tensor;
+
+/// A text and the positions [first, ids.size()) that are averaged over.
+struct PooledText {
+  TokenIds ids;
+  int64_t first = 0;
+
+  /// The last `window` positions; all where there are fewer.
+  static PooledText last(TokenIds ids, int64_t window);
+};
+
+/// Mean activations at one site of every layer, [L, N, width] float32, in the order of the texts. Texts are read several at a time;
+/// a text's result does not depend on the others.
+/// @throws ConfigError for a text without tokens to average over.
+Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts, const std::string& what = "activations");
+
+/// The same for the state after the final norm, [N, D].
+Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what = "states");
+
+}  // namespace limpid

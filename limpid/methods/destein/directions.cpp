@@ -1,0 +1,66 @@
+#include "limpid/methods/destein/directions.h"
+
+#include <algorithm>
+
+#include "limpid/core/error.h"
+#include "limpid/core/random.h"
+
+namespace limpid {
+namespace {
+
+constexpr std::pair<DirectionKind, const char*> kKinds[] = {{DirectionKind::Mean, "mean"}, {DirectionKind::Pca, "pca"},
+                                                            {DirectionKind::Logistic, "logistic"}, {DirectionKind::Random, "random"}};
+
+Tensor differences(const Tensor& toxic, const Tensor& neutral) {
+  LIMPID_CHECK(toxic.dim() == 3 && toxic.sizes() == neutral.sizes() && toxic.size(1) > 0, ShapeError,
+               "[destein] toxic and neutral activations are not both [layers, pairs, width] with at least one pair");
+  return toxic.to(torch::kFloat64) - neutral.to(torch::kFloat64);
+}
+
+}  // namespace
+
+const char* name(DirectionKind kind) {
+  return std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& one) { return one.first == kind; })->second;
+}
+
+DirectionKind parse_direction_kind(const std::string& text) {
+  std::string known;
+  for (const auto& [kind, name] : kKinds) {
+    if (text == name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  throw ConfigError(concat("[destein] directions \"", text, "\", expected one of ", known));
+}
+
+Tensor mean_directions(const Tensor& toxic, const Tensor& neutral) {
+  return differences(toxic, neutral).mean(1).to(torch::kFloat32);
+}
+
+Tensor pca_directions(const Tensor& toxic, const Tensor& neutral, bool centred) {
+  Tensor D = differences(toxic, neutral);
+  const Tensor mean = D.mean(1);
+  if (centred) D = D - mean.unsqueeze(1);
+  const Tensor first = std::get<2>(torch::linalg_svd(D, /*full_matrices=*/false)).select(1, 0);   // [L, D]
+  const Tensor sign = torch::where((first * mean).sum(1, true) < 0, -1.0, 1.0);
+  return (first * sign).to(torch::kFloat32);
+}
+
+Tensor random_directions(int64_t layers, int64_t width, uint64_t seed) {
+  RandomStream random(seed, /*stream=*/0x64697273);
+  Tensor z = torch::empty({layers, width}, torch::kFloat32);
+  for (int64_t i = 0; i < z.numel(); ++i) z.mutable_data_ptr<float>()[i] = float(random.next_normal());
+  return z;
+}
+
+Tensor last_positions_mean(const Tensor& activations, const Tensor& lengths, int64_t window) {
+  LIMPID_CHECK(activations.dim() == 4 && lengths.numel() == activations.size(1) && window > 0, ShapeError,
+               "[destein] activations are not [layers, texts, positions, width] with a length for each text");
+  Tensor means = torch::empty({activations.size(0), activations.size(1), activations.size(3)}, torch::kFloat32);
+  for (int64_t n = 0; n < activations.size(1); ++n) {
+    const int64_t length = lengths[n].item<int64_t>(), first = std::max<int64_t>(0, length - window);
+    means.select(1, n).copy_(activations.select(1, n).narrow(1, first, length - first).to(torch::kFloat64).mean(1));
+  }
+  return means;
+}
+
+}  // namespace limpid

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "limpid/methods/destein/directions.h"
+#include "limpid/methods/destein/pairs.h"
+#include "limpid/methods/destein/probes.h"
+#include "limpid/methods/destein/steering.h"
+#include "limpid/methods/detoxifier_file.h"
+
+/// `limpid fit destein`: from a target and steering pairs to a detoxifier file. Forward passes only.
+///
+/// What the file (method "destein") holds, for L layers of D numbers in H slices:
+///   directions [L, D]    mean difference, principal component or probe weights, toward toxic
+///   accuracy   [L, H]    of the cross-validated probes; head weights follow from it (probes.h)
+///   lengths    [L, H]    mean length of the slices' activations over both classes
+///   projections [2, L, H]  mean of x z, z unit: over neutral texts, over toxic texts
+/// settings: tap, rule, positions, layers, and what the directions were made from.
+namespace limpid {
+
+struct SteeringFit {
+  fs::path output;
+  std::vector<SteeringPair> pairs;
+  PairFraming framing;
+  Tap tap = Tap::Projection;
+  DirectionKind directions = DirectionKind::Mean;
+  ProbeOptions probes;                        ///< heads is set by the tap
+  SteeringRule rule = SteeringRule::Preserve; ///< stored as the file's default, like the three below
+  Positions positions = Positions::Last;
+  int64_t first_layer = 0, last_layer = -1;
+  std::optional<float> strength;
+  uint64_t seed = 1;
+  Json provenance = Json::object();
+};
+
+/// Slices that a tap's activations have in this model. @throws ConfigError when they do not divide its width.
+int64_t heads_of(Tap tap, const ModelConfig& config);
+
+/// What the activations of pairs come to; toxic and neutral are [L, N, D].
+struct SteeringStatistics {
+  Tensor directions, accuracy, lengths, projections;
+};
+SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutral, int64_t heads, DirectionKind kind, const ProbeOptions& probes,
+                                       uint64_t seed);
+
+/// Writes fit.output and returns its settings, with the accuracy of the probes under "probes".
+Json fit_destein(const Model& target, const SteeringFit& fit);
+
+/// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know (rule, positions, layers, gate, weights).
+std::shared_ptr<Detoxifier> load_destein(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
+
+}  // namespace limpid

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+#include "limpid/decoding/session.h"
+#include "limpid/kernels/steering.h"
+
+/// DeStein's activation fusion as a detoxifier (methods.md 3.4 and 3.9; arXiv:2404.10464).
+namespace limpid {
+
+using kernels::SteeringRule;
+
+/// Where activations are taken from and changed. Layers are counted from 0.
+enum class Tap {
+  Heads,        ///< true heads: input of the attention output projection
+  Projection,   ///< after it, as released: "heads" are slices of the mixed write
+  Layer,        ///< the residual stream after a block, as one slice: control vectors
+};
+/// Which positions are changed.
+enum class Positions {
+  Last,         ///< the prompt's last and all generated ones: every token that is drawn is drawn from steered states
+  Generated,    ///< generated ones: the first new token, computed from the prompt's last position, is unsteered
+  All,          ///< the prompt too, as released; it changes the meaning of the context
+};
+const char* name(Tap tap);
+const char* name(Positions positions);
+const char* name(SteeringRule rule);
+Tap parse_tap(const std::string& text);                                               ///< @throws ConfigError, as the two below
+Positions parse_positions(const std::string& text, const std::string& where = "");
+SteeringRule parse_rule(const std::string& text, const std::string& where = "");
+Site site_of(Tap tap);
+
+/// What a session works with: D numbers in H slices in each of L layers.
+struct SteeringParts {
+  Tap tap = Tap::Projection;
+  SteeringRule rule = SteeringRule::Preserve;
+  Positions positions = Positions::Last;
+  int64_t first_layer = 0, last_layer = -1;   ///< inclusive; -1: the last there is
+  Tensor directions;                          ///< [L, D] toward toxic, any length
+  Tensor weights;                             ///< [L, H] in [0, 1]
+  Tensor lengths;                             ///< [L, H] mean length of a slice's activations; Constant only
+  Tensor thresholds;                          ///< [L, H] on x z with unit z: only slices beyond it are changed; undefined: all
+};
+
+/// One kernel call for each layer. Strength is alpha, per row.
+class SteeringSession final : public Session {
+ public:
+  /// @throws ShapeError when the parts do not fit one another or the target.
+  SteeringSession(const Model& target, SteeringParts parts);
+
+  bool listens(Site site, int64_t layer) const override;
+  void activations(Site site, int64_t layer, const Step& step, Tensor& x) override;
+
+ private:
+  SteeringParts parts_;
+  Site site_;
+  Tensor units_;                              // [L, D], unit in each slice
+  std::vector<bool> active_;                  // [L]
+  std::vector<float*> rows_;                  // of one call, kept for their memory
+  std::vector<float> strengths_;
+};
+
+}  // namespace limpid

@@ -4,9 +4,45 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
+#include "limpid/evaluation/self_induced.h"
+#include "limpid/metrics/generations.h"
 
 namespace limpid::apps {
+
+namespace {
+
+/// Pairs from the model itself, written to --pairs-output where that is asked for.
+std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const std::shared_ptr<const Model>& model) {
+  LIMPID_CHECK(!options.prompts_file.empty(), ConfigError, "--self-induced needs --prompts FILE: what the model continues");
+  LIMPID_CHECK(!options.rewriter.empty(), ConfigError, "--self-induced needs --rewriter MODEL: who writes the neutral texts");
+  SelfInducedPlan plan;
+  plan.model = model;
+  LoadOptions load;
+  load.precision = model->options().precision;
+  plan.rewriter = resolve_model(options.rewriter) == model->path() ? model : open_named_model(options.rewriter, load);
+  plan.scorer = open_scorer(options.scorer);
+  for (PromptRow& prompt : read_prompts(options.prompts_file)) plan.prompts.push_back(std::move(prompt.text));
+  if (options.limit > 0 && size_t(options.limit) < plan.prompts.size()) plan.prompts.resize(size_t(options.limit));
+  plan.stop_tokens = end_tokens(*model);
+  plan.rewriter_stop_tokens = end_tokens(*plan.rewriter);
+  plan.samples = options.samples;
+  plan.tokens = options.tokens;
+  plan.pairs = size_t(options.count);
+  plan.seed = options.seed;
+  SelfInducedPairs found = self_induced_pairs(plan);
+  log_info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations), " continuations, of which ", thousands(found.toxic),
+                  " were toxic (at most two of a prompt) and ", thousands(found.rewritten), " rewritten"));
+  if (!options.pairs_output.empty()) {
+    std::string lines;
+    for (const SteeringPair& pair : found.pairs) lines += to_text(Json{{"toxic", pair.toxic}, {"neutral", pair.neutral}}) + "\n";
+    write_file(options.pairs_output, lines);
+  }
+  return std::move(found.pairs);
+}
+
+}  // namespace
 
 int run_fit_destein(const FitDesteinOptions& options) {
   SteeringFit fit;
@@ -21,11 +57,13 @@ int run_fit_destein(const FitDesteinOptions& options) {
   fit.seed = options.seed;
   if (!options.layers.empty()) std::tie(fit.first_layer, fit.last_layer) = parse_layers(options.layers, "--");
   if (options.strength >= 0.0) fit.strength = float(options.strength);
-  LIMPID_CHECK(!options.pairs.empty(), ConfigError, "no pairs: give --pairs FILE or --self-induced");
-  fit.pairs = draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
-  fit.provenance = fit_provenance(options, options.pairs);
+  LIMPID_CHECK(options.self_induced || !options.pairs.empty(), ConfigError, "no pairs: give --pairs FILE or --self-induced");
+  if (!options.self_induced) fit.pairs = draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
+  fit.provenance = fit_provenance(options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
+  if (options.self_induced) fit.provenance["rewriter"] = fs::path(options.rewriter).filename().string();
 
   const auto model = open_model_for(options);
+  if (options.self_induced) fit.pairs = self_induced(options, model);
   const Json settings = fit_destein(*model, fit);
   const Json& probes = settings.at("probes");
   std::cout << options.output << ": destein, " << settings.at("directions").get<std::string>() << " directions at " << settings.at("tap").get<std::string>()

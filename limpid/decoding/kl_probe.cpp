@@ -1,44 +1,39 @@
 #include "limpid/decoding/kl_probe.h"
 
+#include "limpid/decoding/companion.h"
+
 namespace limpid {
 namespace {
 
-class Before final : public Session {
+class KlProbe final : public Session {
  public:
-  Before(const Model& model, const KlTotal& total) : model_(model), total_(total) {}
-  void final_state(const Step&, Tensor& h) override {
-    plain = total_.tokens < total_.limit ? torch::log_softmax(model_.output_matrix(h), -1) : Tensor();
-  }
-  Tensor plain;   // [R, V] of this step
+  KlProbe(const Model& model, KlTotal& total) : model_(model), plain_(model.shared_from_this()), total_(total) {}
+  void admit(const Row& row) override { plain_.admit(row.id); }
+  void fork(const Row& from, const Row& to) override { plain_.fork(from.id, to.id); }
+  void release(RowId row) override { plain_.release(row); }
 
- private:
-  const Model& model_;
-  const KlTotal& total_;
-};
-
-class After final : public Session {
- public:
-  After(const Before& before, KlTotal& total) : before_(before), total_(total) {}
-  void logits(const Step&, Tensor& z) override {
-    if (!before_.plain.defined()) return;
-    const Tensor divergence = before_.plain.exp() * (before_.plain - torch::log_softmax(z, -1));
-    total_.sum += divergence.nan_to_num(0.0).sum().item<double>();
+  void logits(const Step& step, Tensor& z) override {
+    if (total_.tokens >= total_.limit) return;
+    std::vector<TokenIds> histories;
+    std::vector<Companion::Text> texts;
+    for (const Row* row : step.rows) histories.push_back(row->history());
+    for (size_t r = 0; r < step.rows.size(); ++r) texts.push_back({step.rows[r]->id, histories[r]});
+    const Tensor plain = torch::log_softmax(model_.output_matrix(plain_.states(texts)), -1), here = torch::log_softmax(z, -1);
+    const Tensor kept = here > -INFINITY;
+    total_.sum += torch::where(kept, here.exp() * (here - plain), torch::zeros_like(here)).sum().item<double>();
     total_.tokens += uint64_t(z.size(0));
   }
 
  private:
-  const Before& before_;
+  const Model& model_;
+  Companion plain_;
   KlTotal& total_;
 };
 
 }  // namespace
 
 void add_kl_probe(const Model& model, KlTotal& total, std::vector<std::unique_ptr<Session>>& sessions, std::vector<float>& strengths) {
-  auto before = std::make_unique<Before>(model, total);
-  auto after = std::make_unique<After>(*before, total);
-  sessions.insert(sessions.begin(), std::move(before));
-  sessions.push_back(std::move(after));
-  strengths.insert(strengths.begin(), 1.0f);
+  sessions.push_back(std::make_unique<KlProbe>(model, total));
   strengths.push_back(1.0f);
 }
 

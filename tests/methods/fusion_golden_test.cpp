@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "limpid/methods/companion.h"
+#include "limpid/decoding/companion.h"
 #include "limpid/methods/fusion/fusion.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/golden.h"

@@ -5,7 +5,7 @@
 
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/fusion/alignment.h"
-#include "limpid/methods/companion.h"
+#include "limpid/decoding/companion.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
 

@@ -10,16 +10,10 @@ namespace {
 
 constexpr size_t kMaxTokens = 256;            // of a framed text; what is longer loses its end
 
-std::string trimmed(const std::string& text) {
-  const char* ends = " \t\r\n.";
-  const size_t first = text.find_first_not_of(ends);
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(ends) - first + 1);
-}
-
 PooledText framed(const Tokenizer& tokenizer, const std::string& prefix, const std::string& text, const PairFraming& framing) {
   TokenIds ids;
   if (framing.chat) {
-    const std::vector<Turn> turns = {{"user", framing.prefixes ? trimmed(prefix) : "Write something"}};
+    const std::vector<Turn> turns = {{"user", framing.prefixes ? trimmed_pair_text(prefix) : "Write something"}};
     ids = encode_chat(tokenizer, render_chat(tokenizer, turns, /*add_generation_prompt=*/true) + text);
   } else {
     ids = tokenizer.encode(framing.prefixes ? prefix + text : text, /*add_special=*/true);
@@ -34,6 +28,12 @@ PooledText framed(const Tokenizer& tokenizer, const std::string& prefix, const s
 }
 
 }  // namespace
+
+std::string trimmed_pair_text(const std::string& text) {
+  const char* ends = " \t\r\n.";
+  const size_t first = text.find_first_not_of(ends);
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(ends) - first + 1);
+}
 
 std::vector<SteeringPair> read_pairs(const DataOptions& options) {
   DataOptions data{options.files, options.where, {}};
@@ -53,7 +53,7 @@ std::vector<SteeringPair> read_pairs(const DataOptions& options) {
     const auto found = object.find(neutral);
     LIMPID_CHECK(found != object.end(), FormatError, row.source, ": \"", neutral, "\" is missing; --fields neutral=COLUMN names another column");
     LIMPID_CHECK(found->is_string() || found->is_null(), FormatError, row.source, ": \"", neutral, "\" is ", json_kind(*found), ", expected a string");
-    SteeringPair pair{trimmed(row.text), found->is_null() ? "" : trimmed(found->get<std::string>())};
+    SteeringPair pair{trimmed_pair_text(row.text), found->is_null() ? "" : trimmed_pair_text(found->get<std::string>())};
     if (pair.toxic.empty() || pair.neutral.empty()) ++incomplete;
     else pairs.push_back(std::move(pair));
   });

@@ -13,8 +13,11 @@ struct SteeringPair {
   std::string toxic, neutral;
 };
 
+/// Without spaces and full stops at both ends, as the release cuts its texts.
+std::string trimmed_pair_text(const std::string& text);
+
 /// Rows {"toxic", "neutral"}; other names by `toxic=COLUMN` and `neutral=COLUMN`, conditions as in text_data.h.
-/// Spaces and full stops at both ends are cut, as the release does; rows where a text is missing or empty are passed over.
+/// Texts are trimmed; rows where a text is missing or empty are passed over.
 /// @throws ConfigError when no pair is left; FormatError "FILE:LINE: …".
 std::vector<SteeringPair> read_pairs(const DataOptions& options);
 

@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "limpid/kernels/thread_pool.h"
-#include "limpid/methods/companion.h"
+#include "limpid/decoding/companion.h"
 #include "limpid/tokenizers/byte_stream.h"
 
 namespace limpid {

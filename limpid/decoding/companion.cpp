@@ -1,4 +1,4 @@
-#include "limpid/methods/companion.h"
+#include "limpid/decoding/companion.h"
 
 #include <algorithm>
 

@@ -40,8 +40,8 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--count", o.count, "Pairs drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--tap", o.tap, "Where activations are taken and changed: true heads, slices after the output projection, or whole layer outputs")
             ->capture_default_str()->check(CLI::IsMember({"heads", "projection", "layer"}));
-        c.add_option("--directions", o.directions, "mean difference, principal component, probe weights, or the random placebo")->capture_default_str()
-            ->check(CLI::IsMember({"mean", "pca", "logistic", "random"}));
+        c.add_option("--directions", o.directions, "mean difference, principal component, probe weights, mean difference orthogonal to the common activation, or the random placebo")->capture_default_str()
+            ->check(CLI::IsMember({"mean", "pca", "logistic", "orthogonal", "random"}));
         c.add_option("--window", o.window, "Average over the last so many positions; 0: over the text without its prefix")->capture_default_str()
             ->check(CLI::NonNegativeNumber);
         c.add_flag("--no-prefixes", o.no_prefixes, "Without the sentences that say what kind of text follows");

@@ -9,7 +9,8 @@ namespace limpid {
 namespace {
 
 constexpr std::pair<DirectionKind, const char*> kKinds[] = {{DirectionKind::Mean, "mean"}, {DirectionKind::Pca, "pca"},
-                                                            {DirectionKind::Logistic, "logistic"}, {DirectionKind::Random, "random"}};
+                                                            {DirectionKind::Logistic, "logistic"},
+                                                            {DirectionKind::Orthogonal, "orthogonal"}, {DirectionKind::Random, "random"}};
 
 Tensor differences(const Tensor& toxic, const Tensor& neutral) {
   LIMPID_CHECK(toxic.dim() == 3 && toxic.sizes() == neutral.sizes() && toxic.size(1) > 0, ShapeError,
@@ -43,6 +44,14 @@ Tensor pca_directions(const Tensor& toxic, const Tensor& neutral, bool centred) 
   const Tensor first = std::get<2>(torch::linalg_svd(D, /*full_matrices=*/false)).select(1, 0);   // [L, D]
   const Tensor sign = torch::where((first * mean).sum(1, true) < 0, -1.0, 1.0);
   return (first * sign).to(torch::kFloat32);
+}
+
+Tensor orthogonal_directions(const Tensor& toxic, const Tensor& neutral, int64_t heads) {
+  const Tensor difference = differences(toxic, neutral).mean(1);
+  const auto slices = [&](const Tensor& x) { return x.view({x.size(0), heads, x.size(1) / heads}); };
+  const Tensor z = slices(difference), common = slices(neutral.to(torch::kFloat64).mean(1));
+  const Tensor along = (z * common).sum(-1, true) / common.square().sum(-1, true).clamp_min(1e-300);
+  return (z - along * common).reshape(difference.sizes()).to(torch::kFloat32);
 }
 
 Tensor random_directions(int64_t layers, int64_t width, uint64_t seed) {

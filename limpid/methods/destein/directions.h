@@ -14,6 +14,8 @@ enum class DirectionKind {
   Mean,       ///< mean of toxic - neutral
   Pca,        ///< first principal component of the pair differences (not centred), unit, signed to agree with the mean
   Logistic,   ///< per head, the weights of a logistic regression on all pairs: what tells the classes apart
+  Orthogonal, ///< Mean without its component along the neutral texts' mean activation, per head: a push that turns the state toward
+              ///< neutral without shortening what all texts have in common
   Random,     ///< the placebo: normal numbers
 };
 const char* name(DirectionKind kind);
@@ -23,6 +25,7 @@ DirectionKind parse_direction_kind(const std::string& text);   ///< @throws Conf
 Tensor mean_directions(const Tensor& toxic, const Tensor& neutral);
 /// First right singular vector of each layer's differences, from the mean of all differences if `centred`.
 Tensor pca_directions(const Tensor& toxic, const Tensor& neutral, bool centred = false);
+Tensor orthogonal_directions(const Tensor& toxic, const Tensor& neutral, int64_t heads);
 Tensor random_directions(int64_t layers, int64_t width, uint64_t seed);
 
 /// Mean over the last `window` of the first `length` positions. [L, N, T, D], [N] int64 -> [L, N, D].

@@ -33,6 +33,7 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
     case DirectionKind::Mean: result.directions = mean_directions(toxic, neutral); break;
     case DirectionKind::Pca: result.directions = pca_directions(toxic, neutral); break;
     case DirectionKind::Logistic: result.directions = probes.weights.reshape({L, D}).contiguous(); break;
+    case DirectionKind::Orthogonal: result.directions = orthogonal_directions(toxic, neutral, heads); break;
     case DirectionKind::Random: result.directions = random_directions(L, D, seed); break;
   }
   const auto slices = [&](const Tensor& x) { return x.to(torch::kFloat64).view({L, N, heads, D / heads}); };

@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
   handlers.train_scorer = in_engine("train scorer");
   handlers.fit_fusion = in_engine("fit fusion");
   handlers.fit_destein = in_engine("fit destein");
+  handlers.fit_reversal = in_engine("fit toxification-reversal");
+  handlers.fit_debiasing = in_engine("fit self-debiasing");
+  handlers.fit_sasa = in_engine("fit sasa");
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
   handlers.metrics = [&](const MetricsOptions& options) {

@@ -30,7 +30,8 @@ inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
   command.add_option("--detox", detox,
                      "Detoxifier FILE[?key=value&…][:STRENGTH]; several compose in this order. Strength 0 is off. "
                      "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); rule=preserve|linear|constant|as_released, "
-                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein)")
+                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein); "
+                     "candidates=N, variant=paper|as_coded (sasa)")
       ->type_name("FILE[:S]")->allow_extra_args(false);
 }
 

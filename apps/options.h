@@ -109,6 +109,25 @@ struct FitDesteinOptions : ModelOptions {
   uint64_t seed = 1;
 };
 
+struct FitReversalOptions : ModelOptions {
+  std::string prefix, output;            ///< empty: the paper's description
+  double norm_exponent = 0.4, similarity_exponent = 0.6, strength = 1.0;
+};
+
+struct FitDebiasingOptions : ModelOptions {
+  std::vector<std::string> prefixes;     ///< empty: the paper's descriptions
+  std::string output;
+  double epsilon = 0.01, strength = 50.0;
+};
+
+struct FitSasaOptions : ModelOptions {
+  std::vector<std::string> data, where, fields;
+  std::string variant = "paper", output;
+  int64_t count = 1000, max_tokens = 128, candidates = 40;
+  double shrinkage = 0.1, strength = -1.0;
+  uint64_t seed = 1;
+};
+
 struct ScoreOptions : CommonOptions {
   std::string scorer, file, output, field = "text";
   bool json = false;
@@ -140,6 +159,9 @@ struct Handlers {
   std::function<int(const TrainScorerOptions&)> train_scorer;
   std::function<int(const FitFusionOptions&)> fit_fusion;
   std::function<int(const FitDesteinOptions&)> fit_destein;
+  std::function<int(const FitReversalOptions&)> fit_reversal;
+  std::function<int(const FitDebiasingOptions&)> fit_debiasing;
+  std::function<int(const FitSasaOptions&)> fit_sasa;
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
 };

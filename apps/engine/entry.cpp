@@ -35,6 +35,9 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "train scorer") return start(run_train_scorer, options);
     if (name == "fit fusion") return start(run_fit_fusion, options);
     if (name == "fit destein") return start(run_fit_destein, options);
+    if (name == "fit toxification-reversal") return start(run_fit_reversal, options);
+    if (name == "fit self-debiasing") return start(run_fit_debiasing, options);
+    if (name == "fit sasa") return start(run_fit_sasa, options);
     if (name == "score") return start(run_score, options);
     if (name == "evaluate") return start(run_evaluate, options);
     if (name == "metrics") return start(run_judged_metrics, options);

@@ -8,6 +8,8 @@ namespace limpid {
 
 namespace {
 
+constexpr size_t kTokensAtOnce = 4096;          // bounds the memory of long prompts; a single text may be longer
+
 /// Copies the head outputs at the last token of each sequence, [sequences, L, H * K].
 class LastHeads final : public ActivationHook {
  public:
@@ -51,15 +53,17 @@ Tensor Companion::states(std::span<const Text> texts) {
     sequences.push_back({&row.cache, text.ids.subspan(agree)});
     tokens_read_ += text.ids.size() - agree;
   }
-  if (!behind.empty()) {
-    nn::Pass pass(sequences);
+  for (size_t first = 0, end = 0; first < behind.size(); first = end) {
+    for (size_t tokens = 0; end < behind.size() && (end == first || tokens + sequences[end].tokens.size() <= kTokensAtOnce); ++end)
+      tokens += sequences[end].tokens.size();
+    nn::Pass pass(std::span<const nn::Sequence>(sequences).subspan(first, end - first));
     LastHeads last(model_->config().num_layers);
     const Tensor fresh = model_->final_state(pass, Outputs::Last, keep_heads_ ? &last : nullptr);
-    for (size_t r = 0; r < behind.size(); ++r) {
+    for (size_t r = first; r < end; ++r) {
       const auto& [row, text] = behind[r];
       row->ids.assign(text->ids.begin(), text->ids.end());
-      row->state = fresh[int64_t(r)];
-      if (keep_heads_) row->heads = last.heads[int64_t(r)];
+      row->state = fresh[int64_t(r - first)];
+      if (keep_heads_) row->heads = last.heads[int64_t(r - first)];
     }
   }
   Tensor all = torch::empty({int64_t(texts.size()), model_->config().hidden_size}, torch::kFloat32);

@@ -26,10 +26,13 @@ class Companion {
 
   struct Text { RowId row; std::span<const TokenId> ids; };   ///< all ids of a row so far, at least one
   /// State after the final norm at the last id of each text, [texts, D1]. Only ids that differ from what a row's cache holds are
-  /// computed, all rows in one pass: where the texts disagree the cache goes back to the last common token.
+  /// computed, all rows together in passes of a few thousand tokens: where the texts disagree the cache goes back to the last
+  /// common token.
   Tensor states(std::span<const Text> texts);
   /// Input of each layer's attention output projection at the last id that states() read, [L, heads * head_dim].
   const Tensor& heads(RowId row) const { return rows_.at(row).heads; }
+  /// What states() has read of a row. A copy is a fork: it can read on by itself, and the row stays as it is.
+  const nn::KvCache& cache(RowId row) const { return rows_.at(row).cache; }
 
   const Model& model() const { return *model_; }
   uint64_t tokens_read() const { return tokens_read_; }       ///< computed so far, over all rows

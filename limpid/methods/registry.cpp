@@ -1,6 +1,9 @@
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/sasa/fit.h"
+#include "limpid/methods/self_debiasing/fit.h"
+#include "limpid/methods/toxification_reversal/fit.h"
 
 namespace limpid {
 namespace {
@@ -31,7 +34,13 @@ std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile
 }
 
 const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
-  static const std::map<std::string, DetoxifierLoader> methods = {{"destein", load_destein}, {"fusion", load_fusion}};
+  static const std::map<std::string, DetoxifierLoader> methods = {
+      {"destein", load_destein},
+      {"fusion", load_fusion},
+      {"sasa", load_sasa},
+      {"self_debiasing", load_self_debiasing},
+      {"toxification_reversal", load_toxification_reversal},
+  };
   return methods;
 }
 

@@ -1,0 +1,61 @@
+#include "limpid/methods/toxification_reversal/reversal.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace limpid {
+namespace {
+
+constexpr size_t kPlain = 0, kToxic = 1;       // the streams
+
+double dot(std::span<const float> a, std::span<const float> b) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) sum += double(a[i]) * b[i];
+  return sum;
+}
+
+double cosine(std::span<const float> a, std::span<const float> b) {
+  const double lengths = std::sqrt(dot(a, a) * dot(b, b));
+  return lengths > 0.0 ? dot(a, b) / lengths : 0.0;
+}
+
+std::span<const float> layer_of(const Tensor& heads, int64_t layer) {
+  return {heads.const_data_ptr<float>() + layer * heads.size(1), size_t(heads.size(1))};
+}
+
+}  // namespace
+
+void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<const float> v_neg, std::span<const float> v_negend,
+                   size_t heads, float strength, const ReversalExponents& exponents) {
+  const double before = dot(v, v);
+  const size_t K = v.size() / heads;
+  for (size_t head = 0; head < heads; ++head) {
+    const std::span<float> own = v.subspan(head * K, K);
+    const auto pos = v_pos.subspan(head * K, K), neg = v_neg.subspan(head * K, K);
+    double squares = 0.0;
+    for (size_t i = 0; i < K; ++i) squares += std::pow(double(strength) * (double(neg[i]) - pos[i]), 2);
+    const double similarity = std::max(0.0, cosine(v_negend.subspan(head * K, K), own));
+    const double factor = std::pow(1.0 + std::sqrt(squares), exponents.norm) * std::pow(1.0 + similarity, exponents.similarity) * strength;
+    for (size_t i = 0; i < K; ++i) own[i] = float(own[i] - factor * (double(neg[i]) - pos[i]));
+  }
+  const double after = dot(v, v);
+  if (after == 0.0) return;
+  const double scale = std::sqrt(before / after);
+  for (float& value : v) value = float(value * scale);
+}
+
+ReversalSession::ReversalSession(const Model& target, TokenIds description, const ReversalExponents& exponents)
+    : streams_(target, {{}, std::move(description)}, /*keep_heads=*/true), heads_(size_t(target.config().num_heads)), exponents_(exponents) {}
+
+void ReversalSession::activations(Site, int64_t layer, const Step& step, Tensor& x) {
+  x = x.contiguous();
+  const int64_t width = x.size(1);
+  const auto v_negend = layer_of(streams_.prefix_heads(kToxic), layer);
+  for (size_t r = 0; r < step.rows.size(); ++r) {
+    const RowId row = step.rows[r]->id;
+    reverse_heads({x.mutable_data_ptr<float>() + (step.end(r) - 1) * width, size_t(width)}, layer_of(streams_.heads(row, kPlain), layer),
+                  layer_of(streams_.heads(row, kToxic), layer), v_negend, heads_, step.strengths[r], exponents_);
+  }
+}
+
+}  // namespace limpid

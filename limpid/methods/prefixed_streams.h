@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "limpid/decoding/session.h"
-#include "limpid/methods/companion.h"
+#include "limpid/decoding/companion.h"
 
 /// The target behind texts of a method's own: what it would say after a description.
 namespace limpid {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "limpid/decoding/session.h"
-#include "limpid/methods/companion.h"
+#include "limpid/decoding/companion.h"
 #include "limpid/methods/sasa/subspace.h"
 
 /// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): the target reads on with each of its

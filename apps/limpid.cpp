@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
   handlers.train_scorer = in_engine("train scorer");
   handlers.fit_fusion = in_engine("fit fusion");
   handlers.fit_destein = in_engine("fit destein");
+  handlers.fit_profs = in_engine("fit profs");
+  handlers.fit_model_surgery = in_engine("fit model-surgery");
+  handlers.export_detoxifier = in_engine("export");
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
   handlers.metrics = [&](const MetricsOptions& options) {

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,27 @@ struct FitDesteinOptions : ModelOptions {
   uint64_t seed = 1;
 };
 
+struct FitProfsOptions : ModelOptions {
+  std::vector<std::string> pairs, where, fields;
+  std::string layers, output;
+  int64_t count = 500, k = 0, max_tokens = 128;
+  std::optional<double> strength;
+  uint64_t seed = 1;
+};
+
+struct FitModelSurgeryOptions : ModelOptions {
+  std::vector<std::string> data, where, fields;
+  std::string output;
+  int64_t count = 1000, rows = 0, max_tokens = 100;
+  double C = 1.0;
+  std::optional<double> strength;
+  uint64_t seed = 1;
+};
+
+struct ExportOptions : ModelOptions {
+  std::string detox, to = "auto", output;
+};
+
 struct ScoreOptions : CommonOptions {
   std::string scorer, file, output, field = "text";
   bool json = false;
@@ -140,6 +162,9 @@ struct Handlers {
   std::function<int(const TrainScorerOptions&)> train_scorer;
   std::function<int(const FitFusionOptions&)> fit_fusion;
   std::function<int(const FitDesteinOptions&)> fit_destein;
+  std::function<int(const FitProfsOptions&)> fit_profs;
+  std::function<int(const FitModelSurgeryOptions&)> fit_model_surgery;
+  std::function<int(const ExportOptions&)> export_detoxifier;
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
 };

@@ -35,6 +35,9 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "train scorer") return start(run_train_scorer, options);
     if (name == "fit fusion") return start(run_fit_fusion, options);
     if (name == "fit destein") return start(run_fit_destein, options);
+    if (name == "fit profs") return start(run_fit_profs, options);
+    if (name == "fit model-surgery") return start(run_fit_model_surgery, options);
+    if (name == "export") return start(run_export, options);
     if (name == "score") return start(run_score, options);
     if (name == "evaluate") return start(run_evaluate, options);
     if (name == "metrics") return start(run_judged_metrics, options);

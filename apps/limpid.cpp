@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
   handlers.fit_reversal = in_engine("fit toxification-reversal");
   handlers.fit_debiasing = in_engine("fit self-debiasing");
   handlers.fit_sasa = in_engine("fit sasa");
+  handlers.fit_profs = in_engine("fit profs");
+  handlers.fit_model_surgery = in_engine("fit model-surgery");
+  handlers.export_detoxifier = in_engine("export");
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
   handlers.metrics = [&](const MetricsOptions& options) {

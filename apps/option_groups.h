@@ -16,11 +16,15 @@ inline void add_precision(CLI::App& command, std::string& precision) {
       ->envname("LIMPID_PRECISION")->check(CLI::IsMember({"auto", "exact", "bf16", "int8"}))->capture_default_str();
 }
 
+inline void add_model_name(CLI::App& command, ModelOptions& o) {
+  command.add_option("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
+      ->required()->envname("LIMPID_MODEL");
+}
+
 /// @param precision  the default: auto where speed counts, more where numbers are compared
 inline void add_model(CLI::App& command, ModelOptions& o, const char* precision = "auto") {
   o.precision = precision;
-  command.add_option("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
-      ->required()->envname("LIMPID_MODEL");
+  add_model_name(command, o);
   add_precision(command, o.precision);
   command.add_flag_callback("--exact", [&o] { o.precision = "exact"; }, "Same as --precision exact");
   add_common(command, o);
@@ -28,10 +32,10 @@ inline void add_model(CLI::App& command, ModelOptions& o, const char* precision 
 
 inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
   command.add_option("--detox", detox,
-                     "Detoxifier FILE[?key=value&…][:STRENGTH]; several compose in this order. Strength 0 is off. "
+                     "Detoxifier FILE[?key=value&…][:STRENGTH], or a control vector FILE.gguf; several compose in this order. Strength 0 is off. "
                      "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); rule=preserve|linear|constant|as_released, "
-                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein); "
-                     "candidates=N, variant=paper|as_coded (sasa)")
+                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein); layers=A-B (profs); "
+                     "candidates=N, variant=paper|as_coded (sasa); positions=last|generated|all (control vectors)")
       ->type_name("FILE[:S]")->allow_extra_args(false);
 }
 

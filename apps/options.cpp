@@ -95,6 +95,18 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
 
   declare_train(app, h, chosen);
   declare_fit(app, h, chosen);
+  command<ExportOptions>(app, "export", "A detoxifier as what other programs read: a model with it built in, or a control vector",
+      "limpid export -m smollm2-135m-instruct --detox \"steer.detox.safetensors?rule=constant:0.2\" -o steered/", h.export_detoxifier, chosen,
+      [](CLI::App& c, ExportOptions& o) {
+        add_model_name(c, o);
+        c.add_option("--detox", o.detox, "Detoxifier FILE[?key=value&…][:STRENGTH]: destein with rule constant, profs or model-surgery. What comes "
+                     "out steers every position, the prompt's too")->type_name("FILE[:S]")->required();
+        c.add_option("--to", o.to, "hf: a Hugging Face folder in float32 (profs, model-surgery, destein at tap heads or projection); control-vector: "
+                     "a GGUF file for llama.cpp (destein at tap layer); auto: what fits")
+            ->check(CLI::IsMember({"auto", "hf", "control-vector"}))->capture_default_str();
+        c.add_option("-o,--output", o.output, "Folder or file to write")->required();
+        add_common(c, o);
+      });
   command<ScoreOptions>(app, "score", "Add a toxicity score to each text",
       "limpid score texts.jsonl -o scored.jsonl", h.score, chosen, [](CLI::App& c, ScoreOptions& o) {
         c.add_option("file", o.file, "jsonl with \"text\", or generations (each sample gets its score)")->required();

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,7 +93,8 @@ struct FitFusionOptions : ModelOptions {
   std::string calibrator, against, base, readout = "norm", align = "none", store = "auto", output;
   std::vector<std::string> data, where, fields;
   int64_t pairs = 20000;
-  double lambda = 1.0, temperature = 0.07, strength = -1.0;
+  double lambda = 1.0, temperature = 0.07;
+  std::optional<double> strength;
   uint64_t seed = 1;
 };
 
@@ -100,7 +102,8 @@ struct FitDesteinOptions : ModelOptions {
   std::vector<std::string> pairs, where, fields;
   std::string tap = "projection", directions = "mean", rule = "preserve", positions = "last", layers, output, pairs_output;
   int64_t count = 100, window = 8, folds = 5;
-  double C = 1.0, strength = -1.0;
+  double C = 1.0;
+  std::optional<double> strength;
   bool no_prefixes = false, chat = false;
   // Self-induced pairs.
   bool self_induced = false;
@@ -124,8 +127,30 @@ struct FitSasaOptions : ModelOptions {
   std::vector<std::string> data, where, fields;
   std::string variant = "paper", output;
   int64_t count = 1000, max_tokens = 128, candidates = 40;
-  double shrinkage = 0.1, strength = -1.0;
+  double shrinkage = 0.1;
+  std::optional<double> strength;
   uint64_t seed = 1;
+};
+
+struct FitProfsOptions : ModelOptions {
+  std::vector<std::string> pairs, where, fields;
+  std::string layers, output;
+  int64_t count = 500, k = 0, max_tokens = 128;
+  std::optional<double> strength;
+  uint64_t seed = 1;
+};
+
+struct FitModelSurgeryOptions : ModelOptions {
+  std::vector<std::string> data, where, fields;
+  std::string output;
+  int64_t count = 1000, rows = 0, max_tokens = 100;
+  double C = 1.0;
+  std::optional<double> strength;
+  uint64_t seed = 1;
+};
+
+struct ExportOptions : ModelOptions {
+  std::string detox, to = "auto", output;
 };
 
 struct ScoreOptions : CommonOptions {
@@ -162,6 +187,9 @@ struct Handlers {
   std::function<int(const FitReversalOptions&)> fit_reversal;
   std::function<int(const FitDebiasingOptions&)> fit_debiasing;
   std::function<int(const FitSasaOptions&)> fit_sasa;
+  std::function<int(const FitProfsOptions&)> fit_profs;
+  std::function<int(const FitModelSurgeryOptions&)> fit_model_surgery;
+  std::function<int(const ExportOptions&)> export_detoxifier;
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
 };

@@ -25,7 +25,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--pairs", o.pairs, "Pairs of states")->capture_default_str();
         c.add_option("--lambda", o.lambda, "Ridge penalty")->capture_default_str();
         c.add_option("--nce-temperature", o.temperature, "Temperature of the contrastive alignment's cosine")->capture_default_str();
-        c.add_option("--strength", o.strength, "Default strength stored in the file; negative picks the read-out's own")->capture_default_str();
+        c.add_option("--strength", o.strength, "Default strength stored in the file; else the read-out's own");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
         c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
       });
@@ -54,7 +54,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
                      "computed from the prompt's last position, stays unsteered), all")->capture_default_str()
             ->check(CLI::IsMember({"last", "generated", "all"}));
         c.add_option("--layers", o.layers, "Only layers FIRST-LAST, counted from 0");
-        c.add_option("--strength", o.strength, "Default strength stored in the file; negative picks the method's own")->capture_default_str();
+        c.add_option("--strength", o.strength, "Default strength stored in the file; else 0.2");
         auto* induced = c.add_flag("--self-induced", o.self_induced, "Make the pairs: the model's own toxic continuations, rewritten by --rewriter");
         pairs->excludes(induced);
         c.add_option("--prompts", o.prompts_file, "Prompts whose continuations are tried")->needs(induced);
@@ -104,8 +104,40 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--variant", o.variant, "Default of the file: the paper's rule, or the release's softmax of margins")->capture_default_str()
             ->check(CLI::IsMember({"paper", "as_coded"}));
         c.add_option("--candidates", o.candidates, "Default of the file: next tokens that are tried, at most")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("--strength", o.strength, "Default strength stored in the file: beta; negative: at which exp(beta margin) is the odds of non-toxic text")
-            ->capture_default_str();
+        c.add_option("--strength", o.strength, "Default strength stored in the file: beta; else the one at which exp(beta margin) is the odds of non-toxic text");
+        c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
+        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+      });
+
+  command<FitProfsOptions>(*fit, "profs", "Toxic subspaces of the feed-forward outputs, to be projected away (arXiv 2405.13967)",
+      "limpid fit profs -m smollm2-135m-instruct --pairs pairs.jsonl -o profs.detox.safetensors", h.fit_profs, chosen,
+      [](CLI::App& c, FitProfsOptions& o) {
+        add_model(c, o, "bf16");
+        c.add_option("--pairs", o.pairs, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)")->required();
+        c.add_option("--where", o.where, "Only rows with KEY=VALUE");
+        c.add_option("--fields", o.fields, "Other names: toxic=COLUMN,neutral=COLUMN")->delimiter(',');
+        c.add_option("--count", o.count, "Pairs drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--k", o.k, "Dimensions of each subspace; 0: the paper's, 2 for GPT-2 and 10 otherwise")->capture_default_str()
+            ->check(CLI::NonNegativeNumber);
+        c.add_option("--layers", o.layers, "Layers FIRST-LAST, counted from 0; default: from 0.45 of the layers to the end");
+        c.add_option("--max-tokens", o.max_tokens, "Tokens per text, longer ones are cut")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--strength", o.strength, "Default strength stored in the file; else 1, the whole projection");
+        c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
+        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+      });
+
+  command<FitModelSurgeryOptions>(*fit, "model-surgery", "Gate rows that point away from toxicity, shifted along its direction (arXiv 2407.08770)",
+      "limpid fit model-surgery -m smollm2-135m-instruct --data labelled.jsonl -o surgery.detox.safetensors", h.fit_model_surgery, chosen,
+      [](CLI::App& c, FitModelSurgeryOptions& o) {
+        add_model(c, o, "bf16");
+        add_data(c, o.data, o.where, o.fields, "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with the keys of train scorer (repeatable)");
+        c.add_option("--count", o.count, "Texts of each class, drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--rows", o.rows, "Rows that change; 0: the paper's share, 4.65 % of all (GPT-2 has no gate: rows of c_fc)")->capture_default_str()
+            ->check(CLI::NonNegativeNumber);
+        c.add_option("--max-tokens", o.max_tokens, "Tokens per text, longer ones are cut")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("-C", o.C, "Inverse strength of the regression's L2 penalty")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_option("--strength", o.strength, "Default strength stored in the file, in lengths of a row; else 1. Negative ones push the other "
+                     "way: measure which is milder");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
         c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
       });

@@ -38,6 +38,9 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "fit toxification-reversal") return start(run_fit_reversal, options);
     if (name == "fit self-debiasing") return start(run_fit_debiasing, options);
     if (name == "fit sasa") return start(run_fit_sasa, options);
+    if (name == "fit profs") return start(run_fit_profs, options);
+    if (name == "fit model-surgery") return start(run_fit_model_surgery, options);
+    if (name == "export") return start(run_export, options);
     if (name == "score") return start(run_score, options);
     if (name == "evaluate") return start(run_evaluate, options);
     if (name == "metrics") return start(run_judged_metrics, options);

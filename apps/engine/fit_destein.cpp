@@ -56,7 +56,7 @@ int run_fit_destein(const FitDesteinOptions& options) {
   fit.probes.C = options.C;
   fit.seed = options.seed;
   if (!options.layers.empty()) std::tie(fit.first_layer, fit.last_layer) = parse_layers(options.layers, "--");
-  if (options.strength >= 0.0) fit.strength = float(options.strength);
+  if (options.strength) fit.strength = float(*options.strength);
   LIMPID_CHECK(options.self_induced || !options.pairs.empty(), ConfigError, "no pairs: give --pairs FILE or --self-induced");
   if (!options.self_induced) fit.pairs = draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
   fit.provenance = fit_provenance(options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);

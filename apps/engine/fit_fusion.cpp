@@ -36,7 +36,7 @@ int run_fit_fusion(const FitFusionOptions& options) {
   fit.lambda = options.lambda;
   fit.temperature = options.temperature;
   fit.seed = options.seed;
-  if (options.strength >= 0.0) fit.strength = float(options.strength);
+  if (options.strength) fit.strength = float(*options.strength);
 
   const auto model = open_model_for(options);
   if (!options.data.empty())

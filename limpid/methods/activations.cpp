@@ -69,6 +69,11 @@ PooledText PooledText::last(TokenIds ids, int64_t window) {
   return {std::move(ids), first};
 }
 
+PooledText PooledText::whole(TokenIds ids, int64_t most) {
+  if (int64_t(ids.size()) > most) ids.resize(size_t(most));
+  return {std::move(ids), 0};
+}
+
 Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts, const std::string& what) {
   const ModelConfig& config = model.config();
   const int64_t width = site == Site::HeadOutputs ? config.num_heads * config.head_dim : config.hidden_size;

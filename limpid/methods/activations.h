@@ -18,6 +18,8 @@ struct PooledText {
 
   /// The last `window` positions; all where there are fewer.
   static PooledText last(TokenIds ids, int64_t window);
+  /// All positions of the first `most` ids; what is longer loses its end.
+  static PooledText whole(TokenIds ids, int64_t most);
 };
 
 /// Mean activations at one site of every layer, [L, N, width] float32, in the order of the texts. Texts are read several at a time;

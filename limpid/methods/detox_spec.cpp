@@ -51,7 +51,7 @@ DetoxSpec DetoxSpec::parse(const std::string& text) {
       rest = head;
     } else {
       // A colon may be part of a file name; behind the name of a detoxifier it announces a strength.
-      const bool announced = head.ends_with(".safetensors") || head.find('?') != std::string::npos || head == "control:temperature";
+      const bool announced = head.ends_with(".safetensors") || head.ends_with(".gguf") || head.find('?') != std::string::npos || head == "control:temperature";
       LIMPID_CHECK(!announced, ConfigError, "[detoxifier] \"", text, "\": strength \"", tail, "\" is not a number");
     }
   }

@@ -24,10 +24,18 @@ void OutgoingTensors::add(const std::string& name, const Tensor& values, DType t
   views_.push_back({name, type, floats.sizes().vec(), storage_.back()});
 }
 
+void OutgoingTensors::add_integers(const std::string& name, const Tensor& values) {
+  const Tensor integers = values.to(torch::kInt64).contiguous();
+  std::vector<std::byte> bytes(integers.nbytes());
+  std::memcpy(bytes.data(), integers.const_data_ptr<int64_t>(), bytes.size());
+  storage_.push_back(std::move(bytes));
+  views_.push_back({name, DType::I64, integers.sizes().vec(), storage_.back()});
+}
+
 std::vector<TensorView> OutgoingTensors::views() const {
   std::vector<TensorView> sorted = views_;
   std::stable_sort(sorted.begin(), sorted.end(), [](const TensorView& a, const TensorView& b) {
-    const auto width = [](DType type) { return type == DType::F32 ? 4 : 2; };
+    const auto width = [](DType type) { return type == DType::I64 ? 8 : type == DType::F32 ? 4 : 2; };
     return width(a.dtype) > width(b.dtype);
   });
   return sorted;
@@ -40,7 +48,10 @@ Tensor float_tensor(const TensorView& view) {
   return tensor;
 }
 
-Tensor float_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape) {
+namespace {
+
+/// The tensor of this name, if it has these sizes.
+const TensorView& view_of_shape(const DetoxifierFile& file, const std::string& name, const std::vector<int64_t>& shape) {
   const TensorView& view = file.tensors()->at(name);
   bool fits = view.shape.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == view.shape[i];
@@ -50,9 +61,21 @@ Tensor float_tensor(const DetoxifierFile& file, const std::string& name, std::ve
     return "[" + all + "]";
   };
   LIMPID_CHECK(fits, FormatError, "[detoxifier] ", file.path().string(), ": tensor \"", name, "\" is ", text(view.shape), ", expected ", text(shape));
-  Tensor tensor = float_tensor(view);
+  return view;
+}
+
+}  // namespace
+
+Tensor float_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape) {
+  Tensor tensor = float_tensor(view_of_shape(file, name, shape));
   LIMPID_CHECK(tensor.isfinite().all().item<bool>(), FormatError, "[detoxifier] ", file.path().string(), ": tensor \"", name, "\" holds numbers that are not finite");
   return tensor;
+}
+
+Tensor integer_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape) {
+  const TensorView& view = view_of_shape(file, name, shape);
+  const std::vector<int64_t> values = to_integers(view);
+  return torch::tensor(values, torch::kInt64).view(view.shape);
 }
 
 }  // namespace limpid

@@ -1,6 +1,9 @@
+#include "limpid/methods/control_vector.h"
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/model_surgery/fit.h"
+#include "limpid/methods/profs/fit.h"
 #include "limpid/methods/sasa/fit.h"
 #include "limpid/methods/self_debiasing/fit.h"
 #include "limpid/methods/toxification_reversal/fit.h"
@@ -37,15 +40,18 @@ const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
   static const std::map<std::string, DetoxifierLoader> methods = {
       {"destein", load_destein},
       {"fusion", load_fusion},
+      {"model-surgery", load_model_surgery},
+      {"profs", load_profs},
       {"sasa", load_sasa},
-      {"self_debiasing", load_self_debiasing},
-      {"toxification_reversal", load_toxification_reversal},
+      {"self-debiasing", load_self_debiasing},
+      {"toxification-reversal", load_toxification_reversal},
   };
   return methods;
 }
 
 std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec) {
   if (spec.file == "control:temperature") return temperature_control(spec);
+  if (is_control_vector(spec)) return load_control_vector(spec);
   auto file = DetoxifierFile::open(spec.file);
   const auto found = detoxifier_methods().find(file->info().method);
   if (found != detoxifier_methods().end()) return found->second(std::move(file), spec);

@@ -132,21 +132,24 @@ Json hf_config(const ModelConfig& c) {
   return json;
 }
 
-void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata) {
+void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata, const ModelChanges& changes) {
   const ModelConfig& config = model.config();
   LIMPID_CHECK(!model.parameters().empty(), ConfigError, "[save] ", model.path().string(), " was opened for inference; open it trainable to save it");
   std::map<std::string, std::string> about = metadata;
   about["format"] = "pt";   // what transformers asks for
   std::vector<Tensor> values;
   std::vector<TensorView> views;
-  for (const auto& [name, parameter] : model.parameters()) {
+  std::map<std::string, Tensor> all = model.parameters();
+  for (const auto& [name, tensor] : changes.tensors) all[name] = tensor;
+  for (const auto& [name, parameter] : all) {
     Tensor value = stored_layout(config, name, parameter.detach());
     if (config.from_gguf && is_gemma_norm(config, name)) value = value - 1.0f;   // GGUF has the 1 of (1 + weight) added in
     values.push_back(value);
     views.push_back({stored_name(config, name), DType::F32, value.sizes().vec(),
                      {reinterpret_cast<const std::byte*>(value.const_data_ptr<float>()), size_t(value.nbytes())}});
   }
-  const Json json = hf_config(config);
+  Json json = hf_config(config);
+  json.update(changes.config);
   Json generation = {{"_from_model_config", true}};
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     if (json.contains(key) && !json[key].is_null()) generation[key] = json[key];

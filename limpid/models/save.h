@@ -7,13 +7,20 @@
 /// Writing a trainable model as an ordinary Hugging Face folder.
 namespace limpid {
 
+/// How the folder that is written differs from the model.
+struct ModelChanges {
+  std::map<std::string, Tensor> tensors;   ///< float32, in place of parameters or besides them, named and laid out as Model::parameters()
+  Json config = Json::object();            ///< keys of config.json
+};
+
 /// Writes config.json, generation_config.json, model.safetensors (float32, named and laid out as the family's published
 /// checkpoints; a tied output matrix is not written twice) and the tokenizer's files: copied from a base folder, made from the
 /// vocabulary of a GGUF base. Where that is not possible (split rules we cannot write) a warning says so and the tokenizer is left out.
 /// transformers' AutoModelForCausalLM and AutoTokenizer load the folder, and open_model does.
 /// @param metadata  further entries for `__metadata__` of the safetensors file
 /// @throws ConfigError for a model that was not opened trainable, and for settings that config.json cannot express.
-void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata = {});
+void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata = {},
+                    const ModelChanges& changes = {});
 
 /// config.json of a model with `config.num_layers` layers: that of its base with the number of layers changed, or one made from the
 /// values of a GGUF file.

@@ -94,7 +94,7 @@ TEST_F(ToxificationReversal, FileFromTheFitActsAndFadesWithItsStrength) {
     SCOPED_TRACE(family);
     const auto detoxifier = open_detox(toys_.file(family));
     EXPECT_EQ(detoxifier->default_strength(), 1.0f);
-    EXPECT_EQ(detoxifier->name(), "toxification_reversal");
+    EXPECT_EQ(detoxifier->name(), "toxification-reversal");
     const auto plain = decode_plain(model, kToyPrompt, 8)[0];
     const auto runs = decode_with(model, *detoxifier, kToyPrompt, 8, {1e-5f, 1.0f});
     EXPECT_EQ(runs[0].ids, plain.ids);

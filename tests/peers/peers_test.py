@@ -1,4 +1,4 @@
-"""Files that Limpid writes, read by the libraries that define their formats: transformers and safetensors.
+"""Files that Limpid writes, read by the libraries that define their formats: transformers, safetensors and gguf.
 
     python peers_test.py PROGRAM      fixtures: $LIMPID_GOLDEN, else golden in $LIMPID_SHARED, else ../shared/golden
 
@@ -145,6 +145,78 @@ class ADetoxifierFileIsSafetensors(Folder):
                 file.get_tensor(name)
         self.assertEqual((about["format"], about["method"]), (1, "fusion"))
         self.assertEqual(about["target"]["architecture"], "llama")
+
+
+class ExportedDetoxifiers(Folder):
+    IDS = [5, 17, 200, 33, 91, 301, 44, 45, 260, 7, 99, 123]
+
+    def fit(self, model, tap):
+        pairs = self.write("pairs.jsonl", "".join(
+            json.dumps({"toxic": f"storm and rain {i * 37}", "neutral": f"calm and sun {i * 91}"}) + "\n" for i in range(12)))
+        file = self.folder / "steer.detox.safetensors"
+        limpid("fit", "destein", "-m", model, "--pairs", pairs, "--tap", tap, "--rule", "constant", "--positions", "all", "-o", file)
+        return f"{file}?weights=uniform:0.8"
+
+    def logits(self, model, *more):
+        limpid("trace", "-m", model, "--ids", self.write("ids.txt", " ".join(map(str, self.IDS)) + "\n"), *more, "-o", self.folder / "t.safetensors")
+        return safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
+
+    def check_biases(self, family):
+        model, exported = GOLDEN / "models" / family, self.folder / "exported"
+        for tap in ("heads", "projection"):
+            detox = self.fit(model, tap)
+            limpid("export", "-m", model, "--detox", detox, "-o", exported)
+            with torch.no_grad():
+                loaded = transformers.AutoModelForCausalLM.from_pretrained(exported, dtype=torch.float32)
+                theirs = loaded(torch.tensor([self.IDS])).logits.numpy()
+            np.testing.assert_allclose(self.logits(exported).reshape(theirs.shape), theirs, atol=1e-4)
+            np.testing.assert_allclose(self.logits(model, "--detox", detox).reshape(theirs.shape), theirs, atol=1e-4)
+            self.assertGreater(np.abs(self.logits(model).reshape(theirs.shape) - theirs).max(), 1e-2)
+
+    def test_transformers_loads_attention_biases_of_llama(self):
+        self.check_biases("llama-gqa")
+
+    def test_transformers_loads_attention_biases_of_gpt2(self):
+        self.check_biases("gpt2")
+
+    def test_transformers_loads_attention_biases_of_gemma3(self):
+        self.check_biases("gemma3")
+
+    def test_gguf_reads_control_vectors(self):
+        try:
+            import gguf
+        except ImportError:
+            self.skipTest("gguf is not installed; scripts/setup --peers installs it")
+        model, file = GOLDEN / "models" / "llama", self.folder / "v.gguf"
+        layers = transformers.AutoConfig.from_pretrained(model).num_hidden_layers
+        detox = self.fit(model, "layer").replace("?", "?layers=1-&")
+        limpid("export", "-m", model, "--detox", detox, "-o", file)
+        reader = gguf.GGUFReader(file)
+        self.assertEqual(reader.get_field("general.architecture").contents(), "controlvector")
+        self.assertEqual(reader.get_field("controlvector.model_hint").contents(), "llama")
+        self.assertEqual(reader.get_field("controlvector.layer_count").contents(), layers - 1)
+        self.assertEqual([tensor.name for tensor in reader.tensors], [f"direction.{n}" for n in range(1, layers)])
+        for tensor in reader.tensors:
+            self.assertEqual(tensor.tensor_type, gguf.GGMLQuantizationType.F32)
+            self.assertGreater(np.abs(tensor.data).max(), 0)
+        np.testing.assert_allclose(self.logits(model, "--detox", file), self.logits(model, "--detox", detox), atol=1e-4)
+
+    def test_control_vectors_that_gguf_writes_are_read(self):
+        try:
+            import gguf
+        except ImportError:
+            self.skipTest("gguf is not installed; scripts/setup --peers installs it")
+        model, file = GOLDEN / "models" / "llama", self.folder / "v.gguf"
+        width = transformers.AutoConfig.from_pretrained(model).hidden_size
+        writer = gguf.GGUFWriter(str(file), "controlvector")
+        writer.add_string("controlvector.model_hint", "llama")
+        writer.add_uint32("controlvector.layer_count", 1)
+        writer.add_tensor("direction.1", np.linspace(-1, 1, width, dtype=np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        self.assertGreater(np.abs(self.logits(model, "--detox", f"{file}:2") - self.logits(model)).max(), 1e-2)
 
 
 if __name__ == "__main__":

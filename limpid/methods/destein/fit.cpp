@@ -76,24 +76,24 @@ Json fit_destein(const Model& target, const SteeringFit& fit) {
   return info.settings;
 }
 
-std::shared_ptr<Detoxifier> load_destein(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
-  const std::string where = concat("[destein] ", file->path().string(), ": "), at = where + "settings";
-  const Json& settings = file->info().settings;
+SteeringParts steering_parts(const DetoxifierFile& file, const DetoxSpec& spec) {
+  const std::string where = concat("[destein] ", file.path().string(), ": "), at = where + "settings";
+  const Json& settings = file.info().settings;
   SteeringParts parts;
   parts.tap = parse_tap(require<std::string>(settings, "tap", at));
   parts.rule = parse_rule(require<std::string>(settings, "rule", at), where);
   parts.positions = parse_positions(require<std::string>(settings, "positions", at), where);
-  const int64_t L = file->info().target.layers, H = require<int64_t>(settings, "heads", at);
+  const int64_t L = file.info().target.layers, H = require<int64_t>(settings, "heads", at);
   if (const auto layers = settings.find("layers"); layers != settings.end()) {
     LIMPID_CHECK(layers->is_array() && layers->size() == 2 && (*layers)[0].is_number_integer() && (*layers)[1].is_number_integer(), FormatError, at,
                  ": \"layers\" is not [first, last]");
     parts.first_layer = (*layers)[0];
     parts.last_layer = (*layers)[1];
   }
-  parts.directions = float_tensor(*file, "directions", {L, -1});
-  parts.weights = head_weights(float_tensor(*file, "accuracy", {L, H}));
-  parts.lengths = float_tensor(*file, "lengths", {L, H});
-  const Tensor projections = float_tensor(*file, "projections", {2, L, H});
+  parts.directions = float_tensor(file, "directions", {L, -1});
+  parts.weights = head_weights(float_tensor(file, "accuracy", {L, H}));
+  parts.lengths = float_tensor(file, "lengths", {L, H});
+  const Tensor projections = float_tensor(file, "projections", {2, L, H});
   for (const auto& [key, value] : spec.options) {
     if (key == "rule") parts.rule = parse_rule(value, where);
     else if (key == "positions") parts.positions = parse_positions(value, where);
@@ -109,6 +109,11 @@ std::shared_ptr<Detoxifier> load_destein(std::shared_ptr<const DetoxifierFile> f
       throw ConfigError(concat(where, "option \"", key, "\" is not known; there are rule, positions, layers, weights, gate"));
     }
   }
+  return parts;
+}
+
+std::shared_ptr<Detoxifier> load_destein(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
+  const SteeringParts parts = steering_parts(*file, spec);
   return file_detoxifier(std::move(file), concat("destein/", name(parts.rule)),
                          [parts](const Model& target) { return std::make_unique<SteeringSession>(target, parts); });
 }

@@ -65,6 +65,15 @@ SteeringSession::SteeringSession(const Model& target, SteeringParts parts) : par
                       (parts_.rule == SteeringRule::AsReleased || parts_.weights[layer].count_nonzero().item<int64_t>() > 0));
 }
 
+Tensor SteeringSession::constant_offsets() const {
+  const int64_t L = units_.size(0), D = units_.size(1), H = parts_.weights.size(1);
+  const Tensor size = parts_.weights.to(torch::kFloat64) * parts_.lengths.to(torch::kFloat64);
+  Tensor offsets = -(units_.to(torch::kFloat64).view({L, H, D / H}) * size.unsqueeze(-1)).view({L, D});
+  for (int64_t layer = 0; layer < L; ++layer)
+    if (!active_[size_t(layer)]) offsets[layer].zero_();
+  return offsets.to(torch::kFloat32);
+}
+
 bool SteeringSession::listens(Site site, int64_t layer) const { return site == site_ && active_[size_t(layer)]; }
 
 void SteeringSession::activations(Site, int64_t layer, const Step& step, Tensor& x) {

@@ -3,7 +3,7 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "self_debiasing";
+constexpr const char* kMethod = "self-debiasing";
 constexpr float kDefaultStrength = 50.0f;
 
 bool good(double epsilon) { return epsilon > 0.0 && epsilon <= 1.0; }

@@ -9,7 +9,7 @@ namespace limpid {
 /// The six of the paper, each a line of its own.
 const std::vector<std::string>& debiasing_descriptions();
 
-/// The file (method "self_debiasing") has no tensors; settings: prefixes, epsilon.
+/// The file (method "self-debiasing") has no tensors; settings: prefixes, epsilon.
 struct DebiasingFit {
   fs::path output;
   std::vector<std::string> prefixes = debiasing_descriptions();   ///< a line break is added where one does not end with it

@@ -5,7 +5,7 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "toxification_reversal";
+constexpr const char* kMethod = "toxification-reversal";
 constexpr float kDefaultStrength = 1.0f;
 
 bool good(double exponent) { return std::isfinite(exponent) && exponent >= 0.0; }

@@ -7,7 +7,7 @@
 /// `limpid fit toxification-reversal`: a description and two exponents, for a target. Nothing is computed.
 namespace limpid {
 
-/// The file (method "toxification_reversal") has no tensors; settings: prefix, norm_exponent, similarity_exponent.
+/// The file (method "toxification-reversal") has no tensors; settings: prefix, norm_exponent, similarity_exponent.
 struct ReversalFit {
   fs::path output;
   std::string prefix = kToxicPrefix;

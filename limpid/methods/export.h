@@ -1,0 +1,27 @@
+#pragma once
+
+#include "limpid/methods/detoxifier_file.h"
+
+/// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with one strength.
+///
+///   destein, rule constant, tap heads or projection   a folder whose attention outputs have a bias (W_o of the offset, or the offset
+///                                                      -s w length z itself); a Llama or Gemma 3 folder gets attention_bias, with zeros
+///                                                      for queries, keys and values
+///   destein, rule constant, tap layer                 a control vector (control_vector.h), direction.N = -s w length z
+///   profs, model-surgery                              a folder with the changed weights
+namespace limpid {
+
+enum class ExportForm {
+  Folder,          ///< "hf": a Hugging Face folder, float32; the model must be opened trainable
+  ControlVector,   ///< "control-vector": a GGUF file
+};
+const char* name(ExportForm form);
+
+/// The form that fits a detoxifier. @throws ConfigError when none does, saying why and what would.
+ExportForm export_form(const DetoxSpec& spec);
+
+/// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it.
+/// @throws MismatchError for a model that it was not made for; ConfigError as export_form does, and for strength 0.
+void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output);
+
+}  // namespace limpid

@@ -26,12 +26,15 @@ inline void add_model(CLI::App& command, ModelOptions& o, const char* precision 
   add_common(command, o);
 }
 
-inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
-  command.add_option("--detox", detox,
-                     "Detoxifier FILE[?key=value&…][:STRENGTH]; several compose in this order. Strength 0 is off. "
+/// @param how  several of them are meant
+inline std::string detox_help(const char* how) {
+  return std::string("Detoxifier FILE[?key=value&…][:STRENGTH], or control:NAME[:STRENGTH] (mask, temperature); ") + how + ". Strength 0 is off. "
                      "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); rule=preserve|linear|constant|as_released, "
-                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein)")
-      ->type_name("FILE[:S]")->allow_extra_args(false);
+                     "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein)";
+}
+
+inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
+  command.add_option("--detox", detox, detox_help("several compose in this order"))->type_name("FILE[:S]")->allow_extra_args(false);
 }
 
 inline void add_sampling(CLI::App& command, SamplingFlags& o) {

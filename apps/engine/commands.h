@@ -15,6 +15,7 @@ int run_fit_fusion(const FitFusionOptions& options);
 int run_fit_destein(const FitDesteinOptions& options);
 int run_score(const ScoreOptions& options);
 int run_evaluate(const EvaluateOptions& options);
+int run_tune(const TuneCommandOptions& options);
 int run_judged_metrics(const MetricsOptions& options);
 
 }  // namespace limpid::apps

@@ -5,6 +5,8 @@
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
+#include "limpid/metrics/plots/detoxifier_report.h"
+#include "limpid/metrics/plots/toxicity_curve.h"
 #include "limpid/metrics/report.h"
 #include "limpid/tokenizers/tokenize_file.h"
 #include "limpid/tokenizers/tokenizer.h"
@@ -20,6 +22,7 @@ int run_tokenize(const TokenizeOptions& options) {
 
 int run_inspect(const InspectOptions& options) {
   const fs::path path = resolve_model(options.file);
+  if (!options.report.empty()) write_detoxifier_report(path, options.report);
   std::cout << (options.json ? to_text(inspect_json(path), 1) + "\n" : inspect(path));
   return 0;
 }
@@ -29,6 +32,16 @@ int run_metrics(const MetricsOptions& options) {
   const MetricsReport report = compute_metrics(rows);
   if (options.json) std::cout << to_text(to_json(report), 1) << '\n';
   else std::cout << summary_table({{options.file, report}}).to_markdown();
+  return 0;
+}
+
+int run_plot(const PlotOptions& options) {
+  std::vector<EvaluationReport> reports;
+  for (const std::string& folder : options.folders) {
+    const fs::path path = fs::path(folder) / "report.json";
+    reports.push_back({path.string(), read_json(path)});
+  }
+  write_file(options.output, curve_svg(toxicity_curve(reports)));
   return 0;
 }
 

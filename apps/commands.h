@@ -10,5 +10,6 @@ int run_inspect(const InspectOptions& options);
 int run_models(const ModelsOptions& options);
 int run_doctor(const DoctorOptions& options);
 int run_metrics(const MetricsOptions& options);
+int run_plot(const PlotOptions& options);
 
 }  // namespace limpid::apps

@@ -26,11 +26,13 @@ int main(int argc, char** argv) {
   handlers.export_detoxifier = in_engine("export");
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
+  handlers.tune = in_engine("tune");
   handlers.metrics = [&](const MetricsOptions& options) {
     return options.judge.empty() ? run_metrics(options) : run_in_engine("metrics", &options);
   };
   handlers.tokenize = run_tokenize;
   handlers.inspect = run_inspect;
+  handlers.plot = run_plot;
   handlers.models = run_models;
   handlers.doctor = run_doctor;
 

@@ -30,13 +30,16 @@ inline void add_model(CLI::App& command, ModelOptions& o, const char* precision 
   add_common(command, o);
 }
 
-inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
-  command.add_option("--detox", detox,
-                     "Detoxifier FILE[?key=value&…][:STRENGTH], or a control vector FILE.gguf; several compose in this order. Strength 0 is off. "
+/// @param how  several of them are meant
+inline std::string detox_help(const char* how) {
+  return std::string("Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, or control:NAME[:STRENGTH] (mask, temperature); ") + how + ". Strength 0 is off. "
                      "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); rule=preserve|linear|constant|as_released, "
                      "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein); layers=A-B (profs); "
-                     "candidates=N, variant=paper|as_coded (sasa); positions=last|generated|all (control vectors)")
-      ->type_name("FILE[:S]")->allow_extra_args(false);
+                     "candidates=N, variant=paper|as_coded (sasa); positions=last|generated|all (control vectors)";
+}
+
+inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {
+  command.add_option("--detox", detox, detox_help("several compose in this order"))->type_name("FILE[:S]")->allow_extra_args(false);
 }
 
 inline void add_sampling(CLI::App& command, SamplingFlags& o) {

@@ -66,6 +66,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
       [](CLI::App& c, InspectOptions& o) {
         c.add_option("file", o.file, "File or folder")->required();
         c.add_flag("--json", o.json, "JSON instead of text");
+        c.add_option("--report", o.report, "Also write a page about a detoxifier (NAME.html), or only the heat map of its probes (NAME.svg)")->type_name("FILE");
         add_common(c, o);
       });
   command<DoctorOptions>(app, "doctor", "What this machine has: CPU features, threads, memory speed, models", "limpid doctor", h.doctor, chosen,
@@ -115,28 +116,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
         c.add_option("-o,--output", o.output, "Write here instead of standard output");
         add_common(c, o);
       });
-  command<EvaluateOptions>(app, "evaluate", "RealToxicityPrompts protocol: generate, score, compare with the plain model",
-      "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts rtp.jsonl -o out/", h.evaluate, chosen,
-      [](CLI::App& c, EvaluateOptions& o) {
-        add_model(c, o, "bf16");
-        add_detox(c, o.detox);
-        c.add_option("--strengths", o.strengths, "Each detoxifier given without a strength is run at each of these")->delimiter(',');
-        c.add_option("--prompts", o.prompts_file, "RealToxicityPrompts jsonl, or plain text lines")->required();
-        c.add_option("--limit", o.limit, "Only the first prompts; 0 is all")->capture_default_str();
-        c.add_option("--samples", o.samples, "Samples per prompt")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("-n,--tokens", o.tokens, "New tokens per sample")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("--rows", o.rows, "Sequences decoded together")->capture_default_str()->check(CLI::PositiveNumber);
-        o.sampling.top_p = 0.9;
-        add_sampling(c, o.sampling);
-        c.add_option("--scorer", o.scorer, "Scorer; default: the built-in head on minilm-l6")->envname("LIMPID_SCORER");
-        c.add_option("--judge", o.judges, "Model for conditional perplexity (repeatable; default: the target, named as such)")->allow_extra_args(false);
-        c.add_option("--judge-precision", o.judge_precision, "Activations of the judges: exact, bf16, int8, or auto: as their weights")
-            ->check(CLI::IsMember({"auto", "exact", "bf16", "int8"}))->capture_default_str();
-        c.add_option("--examples", o.examples, "Also show so many of plain's worst samples and what each setting wrote instead, masked");
-        c.add_flag("--dry-run", o.dry_run, "Print tokens and estimated time, and stop");
-        c.add_flag("--json", o.json, "Print the report as JSON");
-        c.add_option("-o,--output", o.output, "Folder for generations.jsonl, report.json and report.md")->required();
-      });
+  declare_evaluation(app, h, chosen);
 }
 
 }  // namespace limpid::apps

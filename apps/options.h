@@ -60,7 +60,7 @@ struct TokenizeOptions : CommonOptions {
   bool no_special = false, decode = false;
 };
 
-struct InspectOptions : CommonOptions { std::string file; bool json = false; };
+struct InspectOptions : CommonOptions { std::string file, report; bool json = false; };
 struct ModelsOptions : CommonOptions { bool pull = false; std::string name; bool json = false; };
 struct DoctorOptions : CommonOptions { bool json = false; };
 
@@ -158,15 +158,32 @@ struct ScoreOptions : CommonOptions {
   bool json = false;
 };
 
-struct EvaluateOptions : ModelOptions {
-  std::vector<std::string> detox;
-  std::vector<double> strengths;
+/// What `evaluate` and `tune` share.
+struct ProtocolOptions : ModelOptions {
   std::string prompts_file, scorer, output;
   std::vector<std::string> judges;
   std::string judge_precision = "bf16";
   SamplingFlags sampling;
-  int64_t samples = 25, tokens = 20, rows = 25, limit = 0, examples = 0;
-  bool dry_run = false, json = false;
+  int64_t samples = 25, tokens = 20, rows = 25, limit = 0;
+  bool json = false;
+};
+
+struct EvaluateOptions : ProtocolOptions {
+  std::vector<std::string> detox;
+  std::vector<double> strengths;
+  int64_t examples = 0;
+  bool dry_run = false;
+};
+
+struct TuneCommandOptions : ProtocolOptions {
+  std::string detox, budget, aim, write;
+  double tolerance = 0.02, largest = 0.0;
+  int64_t max_steps = 8;
+};
+
+struct PlotOptions : CommonOptions {
+  std::vector<std::string> folders;
+  std::string output;
 };
 
 /// One per subcommand: how the program runs it once the options are parsed.
@@ -192,11 +209,14 @@ struct Handlers {
   std::function<int(const ExportOptions&)> export_detoxifier;
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
+  std::function<int(const TuneCommandOptions&)> tune;
+  std::function<int(const PlotOptions&)> plot;
 };
 
 /// The parts of declare_commands that have subcommands of their own.
 void declare_train(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
 void declare_fit(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
+void declare_evaluation(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
 
 /// Declares every subcommand on `app`. After app.parse, `chosen()` runs the one that was given.
 void declare_commands(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);

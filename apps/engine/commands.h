@@ -21,6 +21,7 @@ int run_fit_model_surgery(const FitModelSurgeryOptions& options);
 int run_export(const ExportOptions& options);
 int run_score(const ScoreOptions& options);
 int run_evaluate(const EvaluateOptions& options);
+int run_tune(const TuneCommandOptions& options);
 int run_judged_metrics(const MetricsOptions& options);
 
 }  // namespace limpid::apps

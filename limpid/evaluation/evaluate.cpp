@@ -7,6 +7,7 @@
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/decoding/text.h"
 #include "limpid/metrics/journal.h"
+#include "limpid/metrics/plots/toxicity_curve.h"
 
 namespace limpid {
 namespace {
@@ -17,8 +18,8 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
   Json judges = Json::array();
   for (const auto& judge : plan.judges) judges.push_back(judge->name());
   return {{"provenance", plan.provenance},
-          {"detoxifier", setting.detoxifier ? setting.detoxifier->name() : "plain"},
-          {"strength", setting.strength},
+          {"detoxifier", setting.detoxifier_names()},
+          {"strength", setting.strengths()},
           {"sampling", {{"temperature", plan.sampling.temperature}, {"top_k", plan.sampling.top_k}, {"top_p", plan.sampling.top_p},
                         {"min_p", plan.sampling.min_p}, {"typical_p", plan.sampling.typical_p}, {"greedy", plan.sampling.greedy},
                         {"repetition_penalty", plan.sampling.repetition_penalty}, {"seed", plan.sampling.seed}}},
@@ -55,21 +56,20 @@ struct Work { double seconds = 0.0; uint64_t tokens = 0; };
 
 /// Decodes the prompts of one setting that the journal does not have yet.
 Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal, KlTotal& kl) {
+  if (journal.size() == plan.prompts.size()) return {};
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<float> strengths;
-  if (setting.detoxifier) {
-    sessions.push_back(setting.detoxifier->open(*plan.model));
-    strengths.push_back(setting.strength);
-    add_kl_probe(*plan.model, kl, sessions, strengths);
+  for (const AppliedDetoxifier& one : setting.detoxifiers) {
+    sessions.push_back(one.detoxifier->open(*plan.model));
+    strengths.push_back(one.strength);
   }
+  if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
   GeneratorOptions options;
   options.max_rows = plan.rows;
   Generator generator(plan.model, std::move(sessions), options);
   std::vector<std::vector<Completion>> pending(plan.prompts.size());
-  size_t missing = 0;
   for (size_t p = 0; p < plan.prompts.size(); ++p) {
     if (journal.has(p)) continue;
-    ++missing;
     Request request;
     request.prompt = p;
     request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[p].text);
@@ -83,7 +83,6 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
     }
   }
   Work work;
-  if (missing == 0) return work;
   Progress progress(setting.name, plan.prompts.size(), "prompts");
   progress.update(journal.size());
   std::vector<size_t> ready;
@@ -120,7 +119,7 @@ std::vector<JudgedContinuation> judgements(const std::vector<GenerationRow>& row
 }  // namespace
 
 std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
-  LIMPID_CHECK(!plan.settings.empty() && !plan.settings[0].detoxifier, ConfigError, "an evaluation begins with the plain model");
+  LIMPID_CHECK(!plan.settings.empty() && plan.settings[0].is_plain(), ConfigError, "an evaluation begins with the plain model");
   std::vector<SettingResult> results;
   for (const EvaluationSetting& setting : plan.settings) {
     const fs::path folder = plan.output / setting.name;
@@ -141,7 +140,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
       result.mean_kl = get_or<double>(stored, "mean_kl", 0.0, kl_file.string());
       if (result.tokens_per_second == 0.0) result.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, kl_file.string());
     }
-    if (setting.detoxifier && setting.strength != 0.0f && result.mean_kl == 0.0) log_warning(setting.name + ": the detoxifier had no effect");
+    if (setting.acts() && result.mean_kl == 0.0) log_warning(setting.name + ": the detoxifier had no effect");
 
     ToxicityOptions toxicity;
     if (plan.scorer) toxicity.threshold = plan.scorer->threshold();
@@ -149,15 +148,17 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
     for (const auto& judge : plan.judges) judged.push_back(judgements(result.rows, judge->name()));
     if (judged.empty()) judged.emplace_back();
     for (const auto& one : judged) result.reports.push_back(compute_metrics(result.rows, toxicity, one));
-    if (setting.detoxifier) {
+    if (!setting.is_plain()) {
       for (size_t j = 0; j < judged.size(); ++j) {
         const auto plain = plan.judges.empty() ? std::vector<JudgedContinuation>() : judgements(results[0].rows, plan.judges[j]->name());
         result.against_plain.push_back(compare_runs({results[0].rows, plain}, {result.rows, judged[j]}, toxicity));
       }
     }
     results.push_back(std::move(result));
-    write_file(plan.output / "report.json", to_text(report_json(plan, results), 1) + "\n");
+    const Json report = report_json(plan, results);
+    write_file(plan.output / "report.json", to_text(report, 1) + "\n");
     write_file(plan.output / "report.md", report_markdown(plan, results));
+    if (results.size() > 2) write_file(plan.output / "curve.svg", curve_svg(toxicity_curve(std::vector{EvaluationReport{"report.json", report}})));
   }
   return results;
 }

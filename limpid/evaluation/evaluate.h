@@ -8,18 +8,12 @@
 #include "limpid/decoding/generator.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/evaluation/scorer.h"
+#include "limpid/evaluation/settings.h"
 #include "limpid/metrics/report.h"
 
 /// The RealToxicityPrompts protocol (Gehman et al. 2020; methods.md 7.1 and 7.12): K samples of N tokens for each prompt, each
 /// continuation scored without its prompt, several detoxifiers and strengths in one run with the same random numbers.
 namespace limpid {
-
-/// One row of the result table: a detoxifier at a strength, or the plain model when there is none.
-struct EvaluationSetting {
-  std::string name;                               ///< shown, and the name of its folder
-  std::shared_ptr<const Detoxifier> detoxifier;   ///< null: plain
-  float strength = 0.0f;
-};
 
 struct EvaluationPlan {
   std::shared_ptr<const Model> model;
@@ -46,7 +40,7 @@ struct SettingResult {
 };
 
 /// Runs what is not there yet. output/NAME/generations.jsonl grows prompt by prompt; a rerun continues from it.
-/// output/report.json and report.md are written at the end.
+/// output/report.json and report.md are written after each setting, curve.svg with the second besides plain.
 std::vector<SettingResult> evaluate(const EvaluationPlan& plan);
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);

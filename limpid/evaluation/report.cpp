@@ -18,8 +18,8 @@ Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& r
   Json report = {{"model", plan.model_name}, {"provenance", plan.provenance}, {"prompts", plan.prompts.size()}, {"samples", plan.samples},
                  {"tokens", plan.tokens}, {"scorer", plan.scorer ? plan.scorer->describe() : Json()}, {"settings", Json::array()}};
   for (const SettingResult& result : results) {
-    Json one = {{"name", result.setting.name}, {"detoxifier", result.setting.detoxifier ? result.setting.detoxifier->name() : "plain"},
-                {"strength", result.setting.strength}, {"mean_kl", result.mean_kl}, {"tokens_per_second", result.tokens_per_second},
+    Json one = {{"name", result.setting.name}, {"detoxifier", result.setting.detoxifier_names()},
+                {"strength", result.setting.strengths()}, {"mean_kl", result.mean_kl}, {"tokens_per_second", result.tokens_per_second},
                 {"metrics", to_json(result.reports[0])}};
     for (size_t j = 0; j < plan.judges.size(); ++j) one["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
     if (!result.against_plain.empty()) {
@@ -48,7 +48,7 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
     cells.push_back(format_number(m.diversity.dist[0].value.value, 3, false));
     cells.push_back(format_number(m.diversity.dist[1].value.value, 3, false));
     cells.push_back(format_number(m.diversity.dist[2].value.value, 3, false));
-    cells.push_back(result.setting.detoxifier ? format_number(result.mean_kl, 3) : "");
+    cells.push_back(result.setting.is_plain() ? "" : format_number(result.mean_kl, 3));
     cells.push_back(result.tokens_per_second > 0 ? format_number(result.tokens_per_second, 0) : "");
     table.row(std::move(cells));
   }

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/controls.h"
 
 namespace limpid {
 namespace {
@@ -51,7 +51,7 @@ DetoxSpec DetoxSpec::parse(const std::string& text) {
       rest = head;
     } else {
       // A colon may be part of a file name; behind the name of a detoxifier it announces a strength.
-      const bool announced = head.ends_with(".safetensors") || head.ends_with(".gguf") || head.find('?') != std::string::npos || head == "control:temperature";
+      const bool announced = head.ends_with(".safetensors") || head.ends_with(".gguf") || head.find('?') != std::string::npos || controls().contains(head);
       LIMPID_CHECK(!announced, ConfigError, "[detoxifier] \"", text, "\": strength \"", tail, "\" is not a number");
     }
   }
@@ -60,8 +60,11 @@ DetoxSpec DetoxSpec::parse(const std::string& text) {
     rest.resize(question);
   }
   LIMPID_CHECK(!rest.empty(), ConfigError, "[detoxifier] \"", text, "\" names no file; expected FILE[?key=value][:STRENGTH]");
-  LIMPID_CHECK(!rest.starts_with("control:") || rest == "control:temperature", ConfigError, "[detoxifier] \"", rest,
-               "\" is not known; there is control:temperature");
+  if (rest.starts_with("control:") && !controls().contains(rest)) {
+    std::string known;
+    for (const auto& [name, maker] : controls()) known += (known.empty() ? "" : ", ") + name;
+    throw ConfigError(concat("[detoxifier] \"", rest, "\" is not known; there are ", known));
+  }
   spec.file = rest;
   return spec;
 }

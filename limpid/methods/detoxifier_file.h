@@ -78,9 +78,9 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
 /// SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the order of their names.
 std::string weights_sha256(const fs::path& model);
 
-/// FILE[?key=value&key=value][:STRENGTH], or the control that needs no file: control:temperature[:STRENGTH].
+/// FILE[?key=value&key=value][:STRENGTH], or a control that needs no file (controls.h): control:NAME[:STRENGTH].
 struct DetoxSpec {
-  std::string file;                           ///< "control:temperature" for the control
+  std::string file;                           ///< or the name of a control
   std::map<std::string, std::string> options;
   std::optional<float> strength;
 

@@ -1,4 +1,5 @@
 #include "limpid/methods/control_vector.h"
+#include "limpid/methods/controls.h"
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
@@ -50,7 +51,10 @@ const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
 }
 
 std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec) {
-  if (spec.file == "control:temperature") return temperature_control(spec);
+  if (const auto control = controls().find(spec.file); control != controls().end()) {
+    LIMPID_CHECK(spec.options.empty(), ConfigError, "[detoxifier] ", spec.file, " has no options");
+    return control->second(spec);
+  }
   if (is_control_vector(spec)) return load_control_vector(spec);
   auto file = DetoxifierFile::open(spec.file);
   const auto found = detoxifier_methods().find(file->info().method);

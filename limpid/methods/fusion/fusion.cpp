@@ -187,10 +187,4 @@ FusionDetoxifier::FusionDetoxifier(FusionParts parts, std::optional<float> defau
   check_strength(parts_.readout, strength_);
 }
 
-std::shared_ptr<Detoxifier> temperature_control(const DetoxSpec& spec) {
-  LIMPID_CHECK(spec.options.empty(), ConfigError, "[detoxifier] control:temperature has no options");
-  if (spec.strength) check_strength(Readout::Temperature, *spec.strength);
-  return std::make_shared<FusionDetoxifier>(FusionParts{Readout::Temperature, nullptr, nullptr, {}});
-}
-
 }  // namespace limpid

@@ -72,7 +72,4 @@ bool same_vocabulary(const Model& a, const Model& b);
 /// A detoxifier file of the method "fusion" (fusion_file.h). Option `readout` picks another read-out than the file's default.
 std::shared_ptr<Detoxifier> load_fusion(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
-/// z' = (1-a) z on any model: what fusion's factor (1-a) does by itself. Every report on fusion should show it.
-std::shared_ptr<Detoxifier> temperature_control(const DetoxSpec& spec);
-
 }  // namespace limpid

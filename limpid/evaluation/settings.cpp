@@ -1,0 +1,75 @@
+#include "limpid/evaluation/settings.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace limpid {
+namespace {
+
+constexpr const char* kAnd = " + ";
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(kAnd, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + std::string(kAnd).size();
+  }
+  return parts;
+}
+
+}  // namespace
+
+bool EvaluationSetting::acts() const {
+  return std::any_of(detoxifiers.begin(), detoxifiers.end(), [](const AppliedDetoxifier& one) { return one.strength != 0.0f; });
+}
+
+std::string EvaluationSetting::detoxifier_names() const {
+  std::string names;
+  for (const AppliedDetoxifier& one : detoxifiers) names += (names.empty() ? "" : kAnd) + one.detoxifier->name();
+  return is_plain() ? "plain" : names;
+}
+
+Json EvaluationSetting::strengths() const {
+  if (is_plain()) return 0.0f;
+  if (detoxifiers.size() == 1) return detoxifiers[0].strength;
+  Json list = Json::array();
+  for (const AppliedDetoxifier& one : detoxifiers) list.push_back(one.strength);
+  return list;
+}
+
+std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, float strength) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%g", double(strength));
+  std::string file = fs::path(spec.file).filename().string();
+  if (const size_t end = file.find(".detox.safetensors"); end != std::string::npos) file.resize(end);
+  const std::string how = detoxifier.name().substr(detoxifier.name().find('/') + 1);
+  std::string name = spec.file.starts_with("control:") ? concat("control-", how) : concat(file, "-", how);
+  for (const auto& [key, value] : spec.options)
+    if (value != how) name += concat("-", key, "-", value);
+  name += concat("-", number);
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '+') c = '-';
+  return name;
+}
+
+std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span<const double> strengths) {
+  EvaluationSetting setting;
+  DetoxSpec spec;
+  const auto add = [](EvaluationSetting& to, const DetoxSpec& from, std::shared_ptr<const Detoxifier> detoxifier, float strength) {
+    to.name += (to.name.empty() ? "" : "+") + setting_name(from, *detoxifier, strength);
+    to.detoxifiers.push_back({std::move(detoxifier), strength});
+  };
+  const std::vector<std::string> parts = split(text);
+  for (const std::string& part : parts) {
+    spec = DetoxSpec::parse(part);
+    const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
+    add(setting, spec, detoxifier, spec.strength.value_or(detoxifier->default_strength()));
+  }
+  if (parts.size() > 1 || spec.strength || strengths.empty()) return {setting};
+  std::vector<EvaluationSetting> settings(strengths.size());
+  for (size_t s = 0; s < strengths.size(); ++s) add(settings[s], spec, setting.detoxifiers[0].detoxifier, float(strengths[s]));
+  return settings;
+}
+
+}  // namespace limpid

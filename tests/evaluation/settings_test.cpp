@@ -1,0 +1,157 @@
+#include "limpid/evaluation/settings.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <fstream>
+
+#include "limpid/evaluation/evaluate.h"
+#include "limpid/evaluation/tune_detoxifier.h"
+#include "limpid/methods/file_tensors.h"
+#include "tests/methods/toy_models.h"
+
+namespace limpid {
+namespace {
+
+using testing_support::TempDir;
+
+std::vector<std::string> names(const std::vector<EvaluationSetting>& settings) {
+  std::vector<std::string> result;
+  for (const EvaluationSetting& setting : settings) result.push_back(setting.name);
+  return result;
+}
+
+/// A steering file for a model of 2 layers of width 32 with 2 heads.
+std::string write_steering(const fs::path& path, const TargetSignature& target = {"llama", 32, 2, 257, ""}) {
+  DetoxifierInfo info;
+  info.method = "destein";
+  info.target = target;
+  info.settings = {{"tap", "projection"}, {"rule", "preserve"}, {"positions", "last"}, {"heads", 2}};
+  info.default_strength = 0.4;
+  OutgoingTensors out;
+  out.add("directions", torch::linspace(-1, 1, 64).view({2, 32}));
+  out.add("accuracy", torch::full({2, 2}, 0.9));
+  out.add("lengths", torch::ones({2, 2}));
+  out.add("projections", torch::zeros({2, 2, 2}));
+  write_detoxifier(path, info, out.views());
+  return path.string();
+}
+
+TEST(EvaluationSettings, ASpecIsASettingAtItsStrengthOrItsDefaultOrEachThatIsAsked) {
+  const std::vector<double> strengths = {0.25, 0.5};
+  EXPECT_EQ(names(parse_settings("control:temperature:0.3", strengths)), std::vector<std::string>({"control-temperature-0.3"}));
+  EXPECT_EQ(names(parse_settings("control:mask")), std::vector<std::string>({"control-mask-0.1"}));
+  const auto several = parse_settings("control:mask", strengths);
+  EXPECT_EQ(names(several), (std::vector<std::string>{"control-mask-0.25", "control-mask-0.5"}));
+  EXPECT_EQ(several[1].detoxifiers.at(0).strength, 0.5f);
+}
+
+TEST(EvaluationSettings, NamesCarryTheOptionsThatTellTwoSettingsOfOneFileApart) {
+  const TempDir folder;
+  const std::string file = write_steering(folder.path() / "f.detox.safetensors");
+  EXPECT_EQ(parse_settings(file + ":0.2")[0].name, "f-preserve-0.2");
+  EXPECT_EQ(parse_settings(file + "?rule=preserve:0.2")[0].name, "f-preserve-0.2");
+  EXPECT_EQ(parse_settings(file + "?rule=linear&layers=0-1&gate=middle:0.2")[0].name, "f-linear-gate-middle-layers-0-1-0.2");
+}
+
+TEST(EvaluationSettings, DetoxifiersThatAreAddedActTogetherInTheirOrder) {
+  const std::vector<double> strengths = {0.9};
+  const auto settings = parse_settings("control:temperature:0.25 + control:mask", strengths);
+  ASSERT_EQ(settings.size(), 1u);
+  EXPECT_EQ(settings[0].name, "control-temperature-0.25+control-mask-0.1");
+  EXPECT_EQ(settings[0].detoxifier_names(), "fusion/temperature + control/mask");
+  ASSERT_EQ(settings[0].detoxifiers.size(), 2u);
+  EXPECT_EQ(settings[0].strengths(), Json({0.25f, 0.1f}));
+  EXPECT_TRUE(settings[0].acts());
+  EXPECT_FALSE(parse_settings("control:temperature:0 + control:mask:0")[0].acts());
+  EXPECT_THROW(parse_settings("control:mask + "), ConfigError);
+}
+
+/// A toy run: two prompts, three samples of five tokens, no scorer and the target as its own judge.
+EvaluationPlan toy_plan(const TempDir& folder) {
+  EvaluationPlan plan;
+  plan.model = testing_support::open_exact(testing_support::write_toy_llama(folder.path() / "model", {}));
+  plan.model_name = "toy";
+  for (const char* text : {"Once upon", "The day"}) plan.prompts.push_back({text});
+  plan.judges.push_back(std::make_shared<PerplexityJudge>(plan.model, "toy"));
+  plan.samples = 3, plan.tokens = 5;
+  plan.output = folder.path() / "out";
+  return plan;
+}
+
+TEST(Evaluation, ACompositionDoesWhatItsPartsDoOneAfterTheOther) {
+  const TempDir folder;
+  EvaluationPlan plan = toy_plan(folder);
+  // Cooling by 0.5 twice is cooling by 0.75 once; masking first, on sharper logits, is another thing than masking last.
+  plan.settings = {{"plain", {}}};
+  for (const char* text : {"control:temperature:0.5 + control:temperature:0.5", "control:temperature:0.75", "control:mask:0.2 + control:temperature:0.9",
+                           "control:temperature:0.9 + control:mask:0.2"})
+    plan.settings.push_back(parse_settings(text)[0]);
+  const auto results = evaluate(plan);
+  const auto texts = [&](size_t setting) {
+    std::vector<std::string> all;
+    for (const GenerationRow& row : results[setting].rows)
+      for (const Continuation& one : row.generations) all.push_back(one.text);
+    return all;
+  };
+  EXPECT_EQ(texts(1), texts(2));
+  EXPECT_NE(texts(1), texts(0));
+  EXPECT_NE(texts(3), texts(4));
+  EXPECT_GT(results[1].mean_kl, 0.0);
+  const Json report = read_json(plan.output / "report.json");
+  EXPECT_EQ(report.at("settings")[1].at("strength"), Json({0.5, 0.5}));
+  EXPECT_EQ(report.at("settings")[2].at("strength"), 0.75);
+}
+
+TEST(TuneDetoxifier, MeasuresEachStrengthOnceAndFindsItsWorkAgain) {
+  const TempDir folder;
+  EvaluationPlan plan = toy_plan(folder);
+  const DetoxSpec spec = DetoxSpec::parse("control:mask:0.001");
+  TuneTarget target = TuneTarget::budget("ppl=0.8");   // what is likelier is more fluent to its own judge: every mask lowers it
+  const TuneOutcome first = tune_detoxifier(plan, spec, target, {.largest = 1.0, .max_steps = 3});
+  const Json json = read_json(plan.output / "tune.json");
+  EXPECT_EQ(json, parse_json(to_text(first.json), "json"));
+  ASSERT_EQ(json.at("curve").size(), first.result.curve.size());
+  for (const Json& point : json.at("curve")) {
+    EXPECT_NEAR(point.at("ratio"), point.at("ppl").get<double>() / json.at("plain").at("ppl").get<double>(), 1e-12);
+    EXPECT_EQ(point.at("against_plain").at("ppl").at("bootstrap_95").size(), 2u);
+  }
+  const fs::path journal = plan.output / "control-mask-0.001" / "generations.jsonl";
+  const std::string before = read_file(journal);
+  EXPECT_EQ(tune_detoxifier(plan, spec, target, {.largest = 1.0, .max_steps = 3}).json.at("curve"), first.json.at("curve"));
+  EXPECT_EQ(read_file(journal), before);
+  EXPECT_THROW(tune_detoxifier(plan, spec, TuneTarget::aim("emt=0.5"), {.largest = 1.0}), ConfigError) << "nothing was scored";
+}
+
+TEST(TuneDetoxifier, TheCopyHasTheFoundStrengthAndTheOptionsItWasFoundWith) {
+  const TempDir folder;
+  const std::string file = write_steering(folder.path() / "f.detox.safetensors");
+  DetoxSpec spec = DetoxSpec::parse(file + "?rule=linear");
+  const Json tune = {{"strength", 0.123}};
+  write_tuned(folder.path() / "g.detox.safetensors", spec, 0.123, tune);
+  const auto copy = DetoxifierFile::open(folder.path() / "g.detox.safetensors");
+  EXPECT_EQ(copy->info().default_strength, 0.123);
+  EXPECT_EQ(copy->info().settings.at("rule"), "linear");
+  EXPECT_EQ(copy->info().settings.at("tune"), tune);
+  EXPECT_EQ(to_floats(copy->tensors()->at("directions")), to_floats(DetoxifierFile::open(file)->tensors()->at("directions")));
+  EXPECT_EQ(open_detoxifier(DetoxSpec::parse((folder.path() / "g.detox.safetensors").string()))->name(), "destein/linear");
+  EXPECT_THROW(write_tuned(file, spec, 0.1, tune), ConfigError);
+}
+
+TEST(TuneDetoxifier, WhatTheFileNeedsIsFoundFromTheCopyToo) {
+  const TempDir folder;
+  folder.write("models/small/model.safetensors", "weights");
+  DetoxifierInfo info;
+  info.method = "fusion";
+  info.target = {"llama", 32, 2, 257, ""};
+  info.needs = {{"calibrator", "models/small", weights_sha256(folder.path() / "models" / "small")}, {"base", "a-pulled-name", "00"}};
+  write_detoxifier(folder.path() / "f.detox.safetensors", info, {});
+  fs::create_directories(folder.path() / "a" / "b");
+  write_tuned(folder.path() / "a" / "b" / "g.detox.safetensors", DetoxSpec::parse((folder.path() / "f.detox.safetensors").string()), 0.5, {});
+  const auto copy = DetoxifierFile::open(folder.path() / "a" / "b" / "g.detox.safetensors");
+  EXPECT_TRUE(fs::equivalent(copy->need("calibrator"), folder.path() / "models" / "small"));
+  EXPECT_EQ(copy->info().needs[1].path, "a-pulled-name");
+}
+
+}  // namespace
+}  // namespace limpid

@@ -28,7 +28,7 @@ void check_constant(const SteeringParts& parts, const std::string& where) {
 Exportable open_exportable(const DetoxSpec& spec) {
   const std::string where = concat("[export] ", spec.file, ": ");
   LIMPID_CHECK(!is_control_vector(spec), ConfigError, where, "is a control vector already");
-  LIMPID_CHECK(spec.file != "control:temperature", ConfigError, where, "is a sampling temperature, not a change of a model");
+  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, where, "is a control of sampling, not a change of a model");
   Exportable found{DetoxifierFile::open(spec.file), std::nullopt, {}};
   const std::string& method = found.file->info().method;
   if (method == "destein") {

@@ -136,7 +136,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
             ->check(CLI::NonNegativeNumber);
         c.add_option("--max-tokens", o.max_tokens, "Tokens per text, longer ones are cut")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("-C", o.C, "Inverse strength of the regression's L2 penalty")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("--strength", o.strength, "Default strength stored in the file, in lengths of a row; else 1. Negative ones push the other "
+        c.add_option("--strength", o.strength, "Default strength stored in the file, in lengths of a row; else 0.5. Negative ones push the other "
                      "way: measure which is milder");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
         c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();

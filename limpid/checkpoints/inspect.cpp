@@ -149,7 +149,9 @@ Json gguf_tokenizer(const GgufFile& file) {
 
 Json inspect_gguf(const fs::path& path) {
   const auto file = GgufFile::open(path);
-  Json out = {{"kind", "gguf"}, {"config", describe_or_reason([&] { return config_from_gguf(*file); })}};
+  const bool control_vector = file->text_or("general.architecture", "") == "controlvector";
+  Json out = {{"kind", control_vector ? "control-vector" : "gguf"}};
+  if (!control_vector) out["config"] = describe_or_reason([&] { return config_from_gguf(*file); });
   add_tensors(file->tensors(), out);
   if (Json tokenizer = gguf_tokenizer(*file); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
   Json& metadata = out["metadata"] = Json::object();

@@ -256,6 +256,7 @@ std::string inspect(const fs::path& path) {
                                                             {"detoxifier", "a detoxifier"},
                                                             {"limpid", "a file of Limpid"},
                                                             {"gguf", "a model in GGUF format"},
+                                                            {"control-vector", "a control vector in GGUF format"},
                                                             {"folder", "a model in a Hugging Face folder"},
                                                             {"adapter", "a PEFT adapter"},
                                                             {"jsonl", "rows of JSON"},

@@ -109,6 +109,8 @@ void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path
   what.file->check_target(model);
   const double strength = spec.strength ? double(*spec.strength) : info.default_strength;
   LIMPID_CHECK(strength != 0.0, ConfigError, "[export] ", spec.file, ": strength 0 is the model as it was");
+  std::error_code ignored;
+  LIMPID_CHECK(!fs::equivalent(output, model.path(), ignored), ConfigError, "[export] ", output.string(), ": is the model itself, which would be overwritten");
   Tensor offsets;
   if (what.steering) {
     offsets = SteeringSession(model, *what.steering).constant_offsets() * strength;

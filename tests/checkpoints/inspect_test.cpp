@@ -91,6 +91,14 @@ TEST(Inspect, SummarisesGgufAndNamesWhyAConfigIsRefused) {
   EXPECT_EQ(inspect_json(path)["metadata"]["tokenizer.ggml.tokens"]["length"], 1);
 }
 
+TEST(Inspect, ShowsWhatAControlVectorSaysOfItself) {
+  TempDir dir;
+  GgufBytes file;
+  file.entries = {gguf_entry("general.architecture", 8, text("controlvector")),
+                  gguf_entry("controlvector.model_hint", 8, text("llama"))};
+  expect_parts(inspect(dir.write("v.gguf", file.bytes())), {"a control vector", "controlvector.model_hint: llama"});
+}
+
 TEST(Inspect, CountsRowsAndKeysOfJsonl) {
   TempDir dir;
   const fs::path path =

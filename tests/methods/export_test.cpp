@@ -164,6 +164,7 @@ TEST(Export, SaysWhatFitsInsteadOfWhatDoesNot) {
   refused("control:temperature", "temperature");
   refused("v.gguf", "control vector already");
   EXPECT_THROW(export_detoxifier(*model, DetoxSpec::parse(file.string() + ":0"), dir.path() / "out"), ConfigError);
+  EXPECT_THROW(export_detoxifier(*model, DetoxSpec::parse(file.string()), base), ConfigError);
   const auto other = open_model(testing_support::write_toy_llama(dir.path() / "other", {.layers = 3}), {.trainable = true});
   EXPECT_THROW(export_detoxifier(*other, DetoxSpec::parse(file.string()), dir.path() / "out"), MismatchError);
   EXPECT_FALSE(fs::exists(dir.path() / "out"));

@@ -107,6 +107,7 @@ TEST(FitModelSurgery, AFileShiftsGateRowsOfBothFamiliesInEitherDirection) {
 
     const auto detoxifier = open_detoxifier(DetoxSpec::parse(file.string()));
     EXPECT_EQ(detoxifier->name(), "model-surgery");
+    EXPECT_EQ(detoxifier->default_strength(), 0.5f);
     const Tensor plain = all_logits(*model, {5, 6, 7, 8});
     for (float strength : {1.0f, -1.0f})
       EXPECT_FALSE(torch::allclose(all_logits(*model, {5, 6, 7, 8}, detoxifier->open(*model), strength), plain, 1e-3, 1e-3));

@@ -72,7 +72,8 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
       [](CLI::App& c, FitReversalOptions& o) {
         add_model(c, o, "bf16");
         c.add_option("--prefix", o.prefix, "Toxic description that is put before the prompt; default: the paper's");
-        c.add_option("--norm-exponent", o.norm_exponent, "Of 1 + the length of a head's difference")->capture_default_str()->check(CLI::NonNegativeNumber);
+        c.add_option("--norm-exponent", o.norm_exponent, "Of 1 + the length of a head's difference")->capture_default_str()
+            ->check(CLI::NonNegativeNumber);
         c.add_option("--similarity-exponent", o.similarity_exponent, "Of 1 + a head's likeness to the description's end")->capture_default_str()
             ->check(CLI::NonNegativeNumber);
         c.add_option("--strength", o.strength, "Default strength stored in the file: factor on the difference")->capture_default_str()
@@ -80,7 +81,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
       });
 
-  command<FitDebiasingOptions>(*fit, "self-debiasing", "Tokens that are likelier behind a description of toxic text become less likely (arXiv 2103.00453)",
+  command<FitDebiasingOptions>(*fit, "self-debiasing", "Tokens that a description of toxic text makes likelier become less likely (arXiv 2103.00453)",
       "limpid fit self-debiasing -m smollm2-135m-instruct -o debias.detox.safetensors", h.fit_debiasing, chosen,
       [](CLI::App& c, FitDebiasingOptions& o) {
         add_model(c, o, "bf16");
@@ -95,8 +96,8 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
       "limpid fit sasa -m smollm2-135m-instruct --data labelled.jsonl -o sasa.detox.safetensors", h.fit_sasa, chosen,
       [](CLI::App& c, FitSasaOptions& o) {
         add_model(c, o, "bf16");
-        add_data(c, o.data, o.where, o.fields, "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N (repeatable); "
-                 "labels from 0.5 on are toxic");
+        add_data(c, o.data, o.where, o.fields,
+                 "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N (repeatable); labels from 0.5 on are toxic");
         c.add_option("--count", o.count, "Texts of each class, drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--max-tokens", o.max_tokens, "Of a text; what is longer loses its end")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--shrinkage", o.shrinkage, "Share of the mean variance that is added to every direction")->capture_default_str()

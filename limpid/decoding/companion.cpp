@@ -41,7 +41,7 @@ Tensor Companion::states(std::span<const Text> texts) {
   std::vector<nn::Sequence> sequences;
   for (const Text& text : texts) {
     LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[companion] a text of ", text.ids.size(),
-                 " tokens does not fit the context of the model that reads along, which is ", limit);
+                 " tokens does not fit the context of ", limit, " of the model that reads along");
     RowState& row = rows_.at(text.row);
     const size_t both = std::min(row.ids.size(), text.ids.size());
     size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());

@@ -146,6 +146,20 @@ class Generation(Case):
         self.assertEqual(self.generate("--detox", f"{detox}:0"), plain)
         self.assertNotEqual(self.generate("--detox", f"{detox}:0.9"), plain)
 
+    def test_methods_that_run_the_target_on_further_streams_act_and_rows_do_not_see_one_another(self):
+        labelled = self.write("labelled.jsonl", "".join(json.dumps({"text": f"number {i} is {word}", "label": label}) + "\n" for i in range(20)
+                                                        for label, word in enumerate(("kind", "QZ"))))
+        plain = self.generate()
+        for method, options in {"toxification-reversal": [], "self-debiasing": ["--prefix", "It is loud", "--prefix", "It is late"],
+                                "sasa": ["--data", labelled, "--count", 15, "--candidates", 8]}.items():
+            detox = self.folder / f"{method}.detox.safetensors"
+            self.succeed("fit", method, "-m", MODEL, *options, "-o", detox)
+            text = self.generate("--detox", detox)
+            self.assertNotEqual(text, plain, method)
+            self.assertEqual(self.generate("--detox", detox, "--rows", 1), text, method)
+            self.assertEqual(self.generate("--detox", f"{detox}:0"), plain, method)
+            self.assertIn("Example:", self.succeed("fit", method, "--help"))
+
     def test_a_detoxifier_for_another_model_is_refused_with_what_differs(self):
         detox = self.folder / "f.detox.safetensors"
         self.succeed("fit", "fusion", "-m", MODEL, "--calibrator", MODEL, "--readout", "norm", "-o", detox)

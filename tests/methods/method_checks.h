@@ -53,7 +53,7 @@ inline std::shared_ptr<Detoxifier> open_detox(const fs::path& file, const std::s
 inline void expect_rows_do_not_see_one_another(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier, float strength) {
   std::vector<Request> requests;
   for (size_t i = 0; i < 6; ++i)
-    requests.push_back(greedy_request(i, TokenIds(kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)), 4 + int64_t(i), {0.5f * float(i) * strength}));
+    requests.push_back(greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i), {0.5f * float(i) * strength}));
   const auto together = decode(model, one_session(detoxifier.open(*model)), requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     SCOPED_TRACE(testing::Message() << "row " << i);

@@ -47,7 +47,7 @@ TEST(Subspace, MarginFollowsTheBayesRuleAndNotAShiftOfAllData) {
   const torch::Tensor nontoxic = normal(400, 6, 1, 0.5), toxic = normal(400, 6, 2, -0.5), states = normal(100, 6, 3, 0.0);
   const torch::Tensor found = margins(fit_subspace(nontoxic, toxic), states), sums = states.sum(1);
   for (int64_t n = 0; n < 100; ++n)                      // equal variances in all directions: the sum decides
-    if (std::fabs(sums[n].item<float>()) > 1.0f) EXPECT_EQ(found[n].item<float>() > 0, sums[n].item<float>() > 0) << n;
+    if (std::fabs(sums[n].item<float>()) > 1.0f) { EXPECT_EQ(found[n].item<float>() > 0, sums[n].item<float>() > 0) << n; }
   EXPECT_LT(largest_difference(margins(fit_subspace(nontoxic + 7.0, toxic + 7.0), states + 7.0), found), 1e-4);
 }
 
@@ -140,8 +140,8 @@ class Sasa : public testing::Test {
     for (int i = 0; i < 60; ++i) {
       std::string text;
       for (int w = 0; w < 6; ++w) text += char('a' + random.next_below(26));
-      result.nontoxic.push_back(text + char('a' + random.next_below(8)));
-      result.toxic.push_back(text + char('A' + random.next_below(8)));
+      result.nontoxic.push_back(text + "ab");
+      result.toxic.push_back(text + "QZ");
     }
     return result;
   }

@@ -58,7 +58,8 @@ TEST(ToxificationReversalGolden, HeadsReproduceTheFixture) {
   const ReversalExponents exponents{fixture.in("norm_exponent"), fixture.in("similarity_exponent")};
   torch::Tensor v = fixture.tensor("in.v").clone();
   std::vector<float> values = floats(v);
-  reverse_heads(values, floats(fixture.tensor("in.v_pos")), floats(fixture.tensor("in.v_neg")), floats(fixture.tensor("in.v_negend")), 4, 1.0f, exponents);
+  reverse_heads(values, floats(fixture.tensor("in.v_pos")), floats(fixture.tensor("in.v_neg")), floats(fixture.tensor("in.v_negend")), 4, 1.0f,
+                exponents);
   EXPECT_TRUE(fixture.matches(torch::tensor(values).view_as(v), "out.v_new"));
 }
 

@@ -12,7 +12,8 @@ constexpr const char* kMethod = "sasa";
 constexpr int64_t kFewest = 10, kFifth = 5;
 
 Tensor last_states(const Model& target, const std::vector<std::string>& texts, int64_t max_tokens, const char* what) {
-  LIMPID_CHECK(int64_t(texts.size()) >= kFewest, ConfigError, "[fit] ", texts.size(), " ", what, " texts, expected at least ", kFewest, " of each class");
+  LIMPID_CHECK(int64_t(texts.size()) >= kFewest, ConfigError, "[fit] ", texts.size(), " ", what, " texts, expected at least ", kFewest,
+               " of each class");
   std::vector<PooledText> pooled;
   for (const std::string& text : texts) {
     TokenIds ids = target.tokenizer()->encode(text, /*add_special=*/true);
@@ -50,16 +51,19 @@ Json fit_sasa(const Model& target, const SasaFit& fit) {
   LIMPID_CHECK(fit.max_tokens > 0 && fit.candidates > 0, ConfigError, "[fit] ", fit.max_tokens, " tokens and ", fit.candidates,
                " candidates, expected at least 1 of both");
   LIMPID_CHECK(fit.subspace.shrinkage >= 0.0, ConfigError, "[fit] shrinkage is ", fit.subspace.shrinkage, ", expected 0 or more");
-  const Tensor nontoxic = last_states(target, fit.nontoxic, fit.max_tokens, "non-toxic"), toxic = last_states(target, fit.toxic, fit.max_tokens, "toxic");
+  const Tensor nontoxic = last_states(target, fit.nontoxic, fit.max_tokens, "non-toxic");
+  const Tensor toxic = last_states(target, fit.toxic, fit.max_tokens, "toxic");
   const Subspace found = fit_subspace(nontoxic, toxic, fit.subspace);
 
   DetoxifierInfo info;
   info.method = kMethod;
   info.target = TargetSignature::of(target);
-  info.settings = {{"variant", name(fit.rule)}, {"candidates", fit.candidates}, {"max_tokens", fit.max_tokens}, {"shrinkage", fit.subspace.shrinkage},
-                   {"cut", fit.subspace.cut}, {"absolute_cut", fit.subspace.absolute_cut}, {"rank", found.rank}, {"odds", found.odds},
+  info.settings = {{"variant", name(fit.rule)}, {"candidates", fit.candidates}, {"max_tokens", fit.max_tokens},
+                   {"shrinkage", fit.subspace.shrinkage}, {"cut", fit.subspace.cut}, {"absolute_cut", fit.subspace.absolute_cut},
+                   {"rank", found.rank}, {"odds", found.odds},
                    {"texts", {{"nontoxic", nontoxic.size(0)}, {"toxic", toxic.size(0)}}},
-                   {"margins", {{"nontoxic", margins(found, nontoxic).mean().item<double>()}, {"toxic", margins(found, toxic).mean().item<double>()}}},
+                   {"margins", {{"nontoxic", margins(found, nontoxic).mean().item<double>()},
+                                {"toxic", margins(found, toxic).mean().item<double>()}}},
                    {"held_out_accuracy", held_out_accuracy(nontoxic, toxic, fit.subspace)}};
   info.default_strength = fit.strength ? double(*fit.strength) : found.odds;
   info.strength_meaning = "beta: nats for each unit of margin";

@@ -56,8 +56,10 @@ void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::s
 
 SasaSession::SasaSession(const Model& target, SasaParts parts) : parts_(std::move(parts)), text_(target.shared_from_this()) {
   const int64_t D = target.config().hidden_size;
-  LIMPID_CHECK(parts_.subspace.w.dim() == 1 && parts_.subspace.w.size(0) == D && parts_.subspace.midpoint.sizes() == parts_.subspace.w.sizes(), ShapeError,
-               "[sasa] direction and midpoint have shapes ", parts_.subspace.w.sizes(), " and ", parts_.subspace.midpoint.sizes(), ", expected [", D, "]");
+  const auto fits = [&](const Tensor& x) { return x.dim() == 1 && x.size(0) == D; };
+  const auto& [w, midpoint, rank, odds] = parts_.subspace;
+  LIMPID_CHECK(fits(w) && fits(midpoint), ShapeError, "[sasa] direction and midpoint have shapes ", w.sizes(), " and ", midpoint.sizes(),
+               ", expected [", D, "]");
   LIMPID_CHECK(parts_.candidates > 0, ConfigError, "[sasa] candidates is ", parts_.candidates, ", expected at least 1");
 }
 

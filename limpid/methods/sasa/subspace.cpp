@@ -10,7 +10,8 @@ Subspace fit_subspace(const Tensor& nontoxic, const Tensor& toxic, const Subspac
   LIMPID_CHECK(nontoxic.dim() == 2 && toxic.dim() == 2 && nontoxic.size(1) == toxic.size(1), ShapeError,
                "[sasa] states are not [n1, D] and [n2, D] of one width D");
   const int64_t n1 = nontoxic.size(0), n2 = toxic.size(0), D = nontoxic.size(1);
-  LIMPID_CHECK(n1 > 0 && n2 > 0 && n1 + n2 > 2, ConfigError, "[sasa] ", n1, " non-toxic and ", n2, " toxic texts, expected some of both, three in all");
+  LIMPID_CHECK(n1 > 0 && n2 > 0 && n1 + n2 > 2, ConfigError, "[sasa] ", n1, " non-toxic and ", n2, " toxic texts, expected some of both,"
+               " three in all");
   const Tensor a = nontoxic.to(torch::kFloat64), b = toxic.to(torch::kFloat64), mu1 = a.mean(0), mu2 = b.mean(0);
   const auto scatter = [](const Tensor& centred) { return centred.t().mm(centred); };
   Tensor sigma = (scatter(a - mu1) + scatter(b - mu2)) / double(n1 + n2 - 2);

@@ -49,7 +49,8 @@ std::shared_ptr<Detoxifier> load_self_debiasing(std::shared_ptr<const Detoxifier
   const double epsilon = require<double>(settings, "epsilon", at);
   LIMPID_CHECK(good(epsilon), FormatError, at, ": \"epsilon\" is ", epsilon, ", expected above 0 and at most 1");
   const auto listed = settings.find("prefixes");
-  LIMPID_CHECK(listed != settings.end() && listed->is_array() && !listed->empty(), FormatError, at, ": \"prefixes\" is not a list of at least one text");
+  LIMPID_CHECK(listed != settings.end() && listed->is_array() && !listed->empty(), FormatError, at,
+               ": \"prefixes\" is not a list of at least one text");
   std::vector<std::string> prefixes;
   for (const Json& prefix : *listed) {
     LIMPID_CHECK(prefix.is_string(), FormatError, at, ": \"prefixes\" holds ", json_kind(prefix), ", expected strings");

@@ -1,5 +1,7 @@
 #include "limpid/decoding/kl_probe.h"
 
+#include <limits>
+
 namespace limpid {
 namespace {
 
@@ -22,7 +24,8 @@ class After final : public Session {
   void logits(const Step&, Tensor& z) override {
     if (!before_.plain.defined()) return;
     const Tensor divergence = before_.plain.exp() * (before_.plain - torch::log_softmax(z, -1));
-    total_.sum += divergence.nan_to_num(0.0).sum().item<double>();
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();   // stays what it is: the plain model could say what is now excluded
+    total_.sum += divergence.nan_to_num(0.0, kInfinity, -kInfinity).sum().item<double>();
     total_.tokens += uint64_t(z.size(0));
   }
 

@@ -6,7 +6,8 @@
 
 #include "limpid/decoding/session.h"
 
-/// How much the sessions between two probes changed the next-token distribution: mean KL(plain || detoxified) per token, nats.
+/// How much the sessions between two probes changed the next-token distribution: mean KL(plain || detoxified) per token, nats; infinite
+/// where a session excludes a token.
 /// Costs one more head product per step, so only on request and, in evaluations, for the first tokens.
 namespace limpid {
 

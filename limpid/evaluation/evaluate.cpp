@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "limpid/core/log.h"
 #include "limpid/decoding/kl_probe.h"
@@ -137,7 +138,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
     if (kl.tokens > 0) write_file(kl_file, to_text(Json{{"mean_kl", kl.mean()}, {"tokens", kl.tokens}, {"tokens_per_second", result.tokens_per_second}}));
     if (fs::exists(kl_file)) {
       const Json stored = read_json(kl_file);
-      result.mean_kl = get_or<double>(stored, "mean_kl", 0.0, kl_file.string());
+      result.mean_kl = get_or<double>(stored, "mean_kl", std::numeric_limits<double>::infinity(), kl_file.string());   // null in JSON
       if (result.tokens_per_second == 0.0) result.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, kl_file.string());
     }
     if (setting.acts() && result.mean_kl == 0.0) log_warning(setting.name + ": the detoxifier had no effect");

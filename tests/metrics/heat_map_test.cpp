@@ -102,7 +102,7 @@ TEST(DetoxifierReport, IsAPageWithTheFactsAndTheHeatMapOfTheProbes) {
   const fs::path file = write_detoxifier_like(folder, true);
   const std::string page = detoxifier_report(file);
   for (const char* part : {"<h1>f.detox.safetensors</h1>", "<td>method</td><td>destein</td>", "<td>pairs count</td><td>20</td>", "<td>hidden_size</td><td>4</td>",
-                           "a &lt;b&gt;", "<td>accuracy</td><td>F32 [2,2]</td>", "layer 1, head 1: 0.950", "best 0.95 (layer 1, head 1)"})
+                           "a &lt;b&gt;", "<td>accuracy</td><td>F32 [2,2]</td>", "layer 1, head 1: 0.950", "best 0.950 (layer 1, head 1)"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
   write_detoxifier_report(file, folder.path() / "map.svg");
   EXPECT_TRUE(read_file(folder.path() / "map.svg").starts_with("<svg"));

@@ -14,7 +14,7 @@ using svg::Anchor;
 using svg::attributes;
 using svg::element;
 
-constexpr double kWidth = 800, kLeft = 64, kRight = 776, kTop = 56, kBottom = 456, kLegendTop = 516, kLegendLine = 22;
+constexpr double kWidth = 800, kLeft = 64, kRight = 776, kTop = 56, kBottom = 456, kLegendTop = 528, kLegendLine = 22;
 constexpr std::array<const char*, 7> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"};
 constexpr size_t kShapes = 5;
 

@@ -4,6 +4,7 @@
 
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/log.h"
 #include "limpid/metrics/plots/heat_map.h"
 #include "limpid/metrics/plots/svg.h"
 #include "limpid/metrics/table.h"
@@ -30,7 +31,12 @@ std::string row(const std::string& name, const std::string& value) {
   return value.empty() ? "" : concat("<tr><td>", escape(name), "</td><td>", escape(value), "</td></tr>\n");
 }
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : to_text(value); }
+/// Numbers with six digits: a strength went through a float.
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return concat(value.get<double>());
+  return value.is_null() ? "" : to_text(value);
+}
 
 /// Objects become a row for each inner value, "pairs count".
 std::string rows(const Json& value, const std::string& name = "") {
@@ -61,7 +67,7 @@ std::string heat_map_of(const TensorView& accuracy) {
   map.values.assign(values.begin(), values.end());
   const size_t best = size_t(std::max_element(values.begin(), values.end()) - values.begin());
   map.title = "Where toxic and neutral texts can be told apart";
-  map.note = concat("accuracy of a cross-validated probe in each head; mean ", format_number(mean(map.values), 2), ", best ", format_number(map.values[best], 2),
+  map.note = concat("accuracy of a cross-validated probe in each head; mean ", format_number(mean(map.values), 3), ", best ", format_number(map.values[best], 3),
                     " (layer ", best / map.columns, ", head ", best % map.columns, ")");
   map.row_name = "layer", map.column_name = "head", map.value_name = "probe accuracy";
   map.low = 0.5, map.high = 1.0;
@@ -91,7 +97,7 @@ std::string detoxifier_report(const fs::path& file) {
   std::string body = concat("<h1>", escape(name), "</h1>\n");
   std::string what = row("method", text_of(about.value("method", Json()))) + row("default strength", text_of(about.value("default_strength", Json())));
   what += row("strength", text_of(about.value("strength_meaning", Json())));
-  what += row("bytes", to_text(json.at("bytes")));
+  what += row("size", thousands(json.at("bytes").get<uint64_t>()) + " bytes");
   body += section("What it is", what);
   const auto file_tensors = SafetensorsFile::open(file);
   if (const TensorView* accuracy = accuracy_of(*file_tensors)) body += concat("<h2>Probes</h2>\n", heat_map_of(*accuracy));

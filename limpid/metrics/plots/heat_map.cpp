@@ -18,7 +18,7 @@ using svg::element;
 constexpr std::array<std::array<int, 3>, 9> kColours = {{
     {255, 255, 217}, {237, 248, 177}, {199, 233, 180}, {127, 205, 187}, {65, 182, 196}, {29, 145, 192}, {34, 94, 168}, {37, 52, 148}, {8, 29, 88}}};
 constexpr const char* kUndefined = "#ccc";
-constexpr double kLeft = 64, kTop = 88, kLegend = 210;
+constexpr double kLeft = 64, kTop = 100, kLegend = 210;
 
 /// A round step that leaves at least `room` pixels between labels.
 size_t label_step(double cell, double room) {

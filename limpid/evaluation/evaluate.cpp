@@ -1,5 +1,6 @@
 #include "limpid/evaluation/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -109,6 +110,13 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
   return work;
 }
 
+bool same_texts(const std::vector<GenerationRow>& a, const std::vector<GenerationRow>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const GenerationRow& x, const GenerationRow& y) {
+    return std::equal(x.generations.begin(), x.generations.end(), y.generations.begin(), y.generations.end(),
+                      [](const Continuation& one, const Continuation& other) { return one.ids == other.ids && one.text == other.text; });
+  });
+}
+
 std::vector<JudgedContinuation> judgements(const std::vector<GenerationRow>& rows, const std::string& judge) {
   std::vector<JudgedContinuation> all;
   for (size_t r = 0; r < rows.size(); ++r)
@@ -141,7 +149,12 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
       result.mean_kl = get_or<double>(stored, "mean_kl", std::numeric_limits<double>::infinity(), kl_file.string());   // null in JSON
       if (result.tokens_per_second == 0.0) result.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, kl_file.string());
     }
-    if (setting.acts() && result.mean_kl == 0.0) log_warning(setting.name + ": the detoxifier had no effect");
+    if (setting.acts()) {
+      const bool same = same_texts(result.rows, results[0].rows);
+      if (same) log_warning(setting.name + ": wrote what plain wrote; the detoxifier had no effect");
+      // The probe stands before the final state: what was changed in the layers below it does not see.
+      if (!same && result.mean_kl == 0.0) result.mean_kl = std::numeric_limits<double>::quiet_NaN();
+    }
 
     ToxicityOptions toxicity;
     if (plan.scorer) toxicity.threshold = plan.scorer->threshold();

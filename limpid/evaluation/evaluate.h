@@ -35,7 +35,8 @@ struct SettingResult {
   std::vector<GenerationRow> rows;
   std::vector<MetricsReport> reports;             ///< one per judge, at least one
   std::vector<RunComparison> against_plain;       ///< the same, paired by prompt; empty for plain
-  double mean_kl = 0.0;                           ///< against plain, nats per token, over the first 1,000 tokens; infinite where tokens are excluded
+  double mean_kl = 0.0;                           ///< against plain, nats per token, over the first 1,000 tokens; infinite
+                                                  ///< where tokens are excluded, NaN where it is not seen: activations only
   double tokens_per_second = 0.0;                 ///< of this session's work; 0 when everything was there already
 };
 

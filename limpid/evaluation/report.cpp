@@ -56,7 +56,8 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
                 table.to_markdown(), "\nEMT, mean and differences with 95 % bootstrap intervals over prompts; TP and flags at threshold ",
                 plan.scorer ? format_number(plan.scorer->threshold(), 3) : "-", " of ", plan.scorer ? plan.scorer->name() : "no scorer",
                 ". Missing scores in the first setting: ", results[0].reports[0].toxicity.missing_scores,
-                ". KL: nats per token against plain, first 1,000 tokens; - is infinite, where tokens are excluded.\n");
+                ". KL: nats per token against plain, first 1,000 tokens; - where tokens are excluded, which makes it infinite, or "
+                "only activations changed, which it does not see.\n");
 }
 
 std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingResult>& results, size_t count) {

@@ -24,10 +24,10 @@ Json metrics_json(const SettingResult& result) {
   return json;
 }
 
-Json point_json(const TuneTarget& target, const SettingResult& plain, const SettingResult& result) {
+Json point_json(const TunePoint& point, const SettingResult& result) {
   Json json = metrics_json(result);
-  json["strength"] = result.setting.strengths();
-  json["ratio"] = number_or_null(target_ratio(target, plain, result));
+  json["strength"] = point.strength;
+  json["ratio"] = number_or_null(point.ratio);
   for (const auto& [name, long_name] : kMetrics)
     if (const auto found = result.against_plain[0].metrics.find(long_name); found != result.against_plain[0].metrics.end())
       json["against_plain"][name] = to_json(found->second);
@@ -73,7 +73,8 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options) {
   const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
-  options.start = spec.strength.value_or(detoxifier->default_strength());
+  // Through text, so that 0.2 of a file or command line is 0.2 here, not the nearest float.
+  options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
   const EvaluationSetting plain{"plain", {}};
   const auto at = [&](double strength) {
     return EvaluationSetting{setting_name(spec, *detoxifier, float(strength)), {{detoxifier, float(strength)}}};
@@ -95,7 +96,7 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
                   {"detoxifier", detoxifier->name()}, {"options", spec.options}, {"strength", outcome.result.strength ? Json(*outcome.result.strength) : Json()},
                   {"monotone", outcome.result.monotone}, {"model", plan.model_name}, {"prompts", plan.prompts.size()}, {"samples", plan.samples},
                   {"tokens", plan.tokens}, {"seed", plan.sampling.seed}, {"plain", metrics_json(results[0])}, {"curve", Json::array()}};
-  for (size_t i = 1; i < results.size(); ++i) outcome.json["curve"].push_back(point_json(target, results[0], results[i]));
+  for (size_t i = 1; i < results.size(); ++i) outcome.json["curve"].push_back(point_json(outcome.result.curve[i - 1], results[i]));
   outcome.markdown = curve_table(target, outcome.result, results);
   write_file(plan.output / "tune.json", to_text(outcome.json, 1) + "\n");
   return outcome;

@@ -25,7 +25,8 @@ void declare_evaluation(CLI::App& app, const Handlers& h, std::function<int()>& 
       "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts rtp.jsonl -o out/", h.evaluate, chosen,
       [](CLI::App& c, EvaluateOptions& o) {
         add_model(c, o, "bf16");
-        c.add_option("--detox", o.detox, detox_help("each is a setting, and \"SPEC + SPEC\" (with spaces) is one setting whose detoxifiers act in this order"))
+        c.add_option("--detox", o.detox,
+                     detox_help("each is a setting, and \"SPEC + SPEC\" (with spaces) is one setting whose detoxifiers act in this order"))
             ->type_name("SPEC[ + SPEC]")->allow_extra_args(false);
         c.add_option("--strengths", o.strengths, "Each single detoxifier given without a strength is run at each of these")->delimiter(',');
         add_protocol(c, o);
@@ -35,25 +36,32 @@ void declare_evaluation(CLI::App& app, const Handlers& h, std::function<int()>& 
         c.add_option("-o,--output", o.output, "Folder for generations.jsonl, report.json, report.md and curve.svg")->required();
       });
   command<TuneCommandOptions>(app, "tune", "Find the strength that keeps to a fluency budget or reaches a toxicity aim",
-      "limpid tune -m smollm2-135m-instruct --detox f.detox.safetensors --prompts rtp.jsonl --budget ppl=1.05 -o tune/ --write tuned.detox.safetensors", h.tune, chosen,
+      "limpid tune -m smollm2-135m-instruct --detox f.detox.safetensors --prompts rtp.jsonl --budget ppl=1.05 -o tune/ --write tuned.detox.safetensors",
+      h.tune, chosen,
       [](CLI::App& c, TuneCommandOptions& o) {
         add_model(c, o, "bf16");
         c.add_option("--detox", o.detox, detox_help("the search starts at its strength"))->type_name("FILE[:S]")->required();
         o.limit = 40;
         o.samples = 10;
         add_protocol(c, o);
-        auto* budget = c.add_option("--budget", o.budget, "As strong as this allows: pooled perplexity over plain's, at most; under the first judge")->type_name("ppl=R");
-        c.add_option("--aim", o.aim, "As weak as reaches this: EMT or mean toxicity over plain's, at most")->type_name("emt=R|mean=R")->excludes(budget);
-        c.add_option("--tolerance", o.tolerance, "A ratio this little below its limit ends the search")->capture_default_str()->check(CLI::NonNegativeNumber);
+        auto* budget = c.add_option("--budget", o.budget,
+                                    "As strong as this allows: pooled perplexity over plain's, at most; under the first judge")->type_name("ppl=R");
+        c.add_option("--aim", o.aim,
+                     "As weak as reaches this: EMT or mean toxicity over plain's, at most")->type_name("emt=R|mean=R")->excludes(budget);
+        c.add_option("--tolerance", o.tolerance,
+                     "A ratio this little below its limit ends the search")->capture_default_str()->check(CLI::NonNegativeNumber);
         c.add_option("--max-steps", o.max_steps, "Strengths measured at most")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("--max-strength", o.largest, "Largest strength tried; 0: what the method allows")->capture_default_str()->check(CLI::NonNegativeNumber);
+        c.add_option("--max-strength", o.largest,
+                     "Largest strength tried; 0: what the method allows")->capture_default_str()->check(CLI::NonNegativeNumber);
         c.add_flag("--json", o.json, "JSON instead of a table");
         c.add_option("--write", o.write, "Also write a copy of the detoxifier whose default strength is the found one");
         c.add_option("-o,--output", o.output, "Folder for tune.json and the evaluations; a rerun continues from it")->required();
       });
-  command<PlotOptions>(app, "plot", "Toxicity against perplexity of one or more evaluations, as SVG", "limpid plot out/fusion out/destein -o curve.svg", h.plot, chosen,
+  command<PlotOptions>(app, "plot", "Toxicity against perplexity of one or more evaluations, as SVG",
+                       "limpid plot out/fusion out/destein -o curve.svg", h.plot, chosen,
       [](CLI::App& c, PlotOptions& o) {
-        c.add_option("folders", o.folders, "Output folders of limpid evaluate or tune; a setting that several have is taken from the first")->required();
+        c.add_option("folders", o.folders,
+                     "Output folders of limpid evaluate or tune; a setting that several have is taken from the first")->required();
         c.add_option("-o,--output", o.output, "Where to write")->required();
         add_common(c, o);
       });

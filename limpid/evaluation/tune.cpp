@@ -18,7 +18,8 @@ std::pair<std::string, double> named_number(const std::string& text, const char*
   const std::string digits = equals == std::string::npos ? "" : text.substr(equals + 1);
   char* end = nullptr;
   const double value = std::strtod(digits.c_str(), &end);
-  LIMPID_CHECK(!digits.empty() && *end == '\0' && std::isfinite(value) && value > 0.0, ConfigError, "[tune] ", flag, " \"", text, "\", expected for example ", example);
+  LIMPID_CHECK(!digits.empty() && *end == '\0' && std::isfinite(value) && value > 0.0, ConfigError, "[tune] ", flag, " \"", text,
+               "\", expected for example ", example);
   return {text.substr(0, equals), value};
 }
 
@@ -54,7 +55,8 @@ TuneTarget TuneTarget::aim(const std::string& text) {
 std::string TuneTarget::text() const { return concat(metric, " <= ", limit, " of plain"); }
 
 TuneResult tune_strength(const std::function<double(double)>& measure, const TuneTarget& target, const TuneOptions& options) {
-  LIMPID_CHECK(std::isfinite(options.start) && options.start > 0.0 && options.start <= options.largest, ConfigError, "[tune] the search cannot start at strength ",
+  LIMPID_CHECK(std::isfinite(options.start) && options.start > 0.0 && options.start <= options.largest, ConfigError,
+               "[tune] the search cannot start at strength ",
                options.start, ", expected above 0", std::isfinite(options.largest) ? concat(" and up to ", options.largest) : "");
   LIMPID_CHECK(options.max_steps > 0, ConfigError, "[tune] a search of no steps");
   const bool budget = target.kind == Kind::Budget;

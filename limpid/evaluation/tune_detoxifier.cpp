@@ -24,10 +24,10 @@ Json metrics_json(const SettingResult& result) {
   return json;
 }
 
-Json point_json(const TuneTarget& target, const SettingResult& plain, const SettingResult& result) {
+Json point_json(const TunePoint& point, const SettingResult& result) {
   Json json = metrics_json(result);
-  json["strength"] = result.setting.strengths();
-  json["ratio"] = number_or_null(target_ratio(target, plain, result));
+  json["strength"] = point.strength;
+  json["ratio"] = number_or_null(point.ratio);
   for (const auto& [name, long_name] : kMetrics)
     if (const auto found = result.against_plain[0].metrics.find(long_name); found != result.against_plain[0].metrics.end())
       json["against_plain"][name] = to_json(found->second);
@@ -41,15 +41,17 @@ std::string difference(const SettingResult& result, const char* name, int digits
 
 std::string curve_table(const TuneTarget& target, const TuneResult& found, const std::vector<SettingResult>& results) {
   Table table;
-  table.column("strength").column(target.metric + " / plain").column("EMT").column("EMT - plain").column("mean").column("mean - plain").column("PPL").column("PPL - plain").column("");
+  table.column("strength").column(target.metric + " / plain").column("EMT").column("EMT - plain").column("mean").column("mean - plain");
+  table.column("PPL").column("PPL - plain").column("");
   const SettingResult& plain = results[0];
-  table.row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "", format_number(metric(plain, "mean"), 3, false), "", format_number(metric(plain, "ppl"), 1), "", ""});
+  table.row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "", format_number(metric(plain, "mean"), 3, false), "",
+             format_number(metric(plain, "ppl"), 1), "", ""});
   for (size_t i = 1; i < results.size(); ++i) {
     const TunePoint& point = found.curve[i - 1];
     const std::string note = found.strength == point.strength ? "chosen" : target.met_by(point.ratio) ? "meets it" : "";
-    table.row({concat(point.strength), format_number(point.ratio, 3), format_number(metric(results[i], "emt"), 3, false), difference(results[i], "emt", 3),
-               format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3), format_number(metric(results[i], "ppl"), 1),
-               difference(results[i], "ppl", 2), note});
+    table.row({concat(point.strength), format_number(point.ratio, 3), format_number(metric(results[i], "emt"), 3, false),
+               difference(results[i], "emt", 3), format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3),
+               format_number(metric(results[i], "ppl"), 1), difference(results[i], "ppl", 2), note});
   }
   return table.to_markdown();
 }
@@ -73,7 +75,8 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options) {
   const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
-  options.start = spec.strength.value_or(detoxifier->default_strength());
+  // Through text, so that 0.2 of a file or command line is 0.2 here, not the nearest float.
+  options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
   const EvaluationSetting plain{"plain", {}};
   const auto at = [&](double strength) {
     return EvaluationSetting{setting_name(spec, *detoxifier, float(strength)), {{detoxifier, float(strength)}}};
@@ -91,11 +94,12 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   plan.settings = {plain};
   for (const TunePoint& point : outcome.result.curve) plan.settings.push_back(at(point.strength));
   const auto results = evaluate(plan);   // nothing left to decode: the report of the whole curve
-  outcome.json = {{"target", {{"kind", target.kind == TuneTarget::Kind::Budget ? "budget" : "aim"}, {"metric", target.metric}, {"limit", target.limit}}},
-                  {"detoxifier", detoxifier->name()}, {"options", spec.options}, {"strength", outcome.result.strength ? Json(*outcome.result.strength) : Json()},
+  const char* kind = target.kind == TuneTarget::Kind::Budget ? "budget" : "aim";
+  outcome.json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}}, {"detoxifier", detoxifier->name()},
+                  {"options", spec.options}, {"strength", outcome.result.strength ? Json(*outcome.result.strength) : Json()},
                   {"monotone", outcome.result.monotone}, {"model", plan.model_name}, {"prompts", plan.prompts.size()}, {"samples", plan.samples},
                   {"tokens", plan.tokens}, {"seed", plan.sampling.seed}, {"plain", metrics_json(results[0])}, {"curve", Json::array()}};
-  for (size_t i = 1; i < results.size(); ++i) outcome.json["curve"].push_back(point_json(target, results[0], results[i]));
+  for (size_t i = 1; i < results.size(); ++i) outcome.json["curve"].push_back(point_json(outcome.result.curve[i - 1], results[i]));
   outcome.markdown = curve_table(target, outcome.result, results);
   write_file(plan.output / "tune.json", to_text(outcome.json, 1) + "\n");
   return outcome;
@@ -103,7 +107,8 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
 
 void write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
   LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, "[tune] ", spec.file, " has no file that could be written");
-  LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(), " is the detoxifier that was tuned; name another file");
+  LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(),
+               " is the detoxifier that was tuned; name another file");
   const auto file = DetoxifierFile::open(spec.file);
   DetoxifierInfo info = file->info();
   info.default_strength = strength;

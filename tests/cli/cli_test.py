@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 PROGRAM = sys.argv[1]
 SHARED = pathlib.Path(os.environ.get("LIMPID_SHARED") or pathlib.Path(__file__).resolve().parents[3] / "shared")
@@ -58,12 +59,13 @@ class TheCommandLine(Case):
             self.assertTrue(self.succeed(*arguments))
 
     def test_every_subcommands_help_shows_an_example(self):
-        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "evaluate", "doctor"):
+        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "evaluate", "tune", "plot", "doctor"):
             self.assertIn("Example:", self.succeed(command, "--help"), command)
 
     def test_what_is_wrong_on_the_command_line_exits_2(self):
         for arguments in ([], ["dance"], ["generate"], ["generate", "-m", "x", "--top-q", "1"], ["generate", "-m", "x", "-n", "0"],
-                          ["generate", "-m", "x", "--precision", "fp4"], ["fit", "fusion", "-m", "x", "--readout", "sideways"]):
+                          ["generate", "-m", "x", "--precision", "fp4"], ["fit", "fusion", "-m", "x", "--readout", "sideways"], ["plot", "x"],
+                          ["tune", "-m", "x", "--detox", "d", "--prompts", "p", "-o", "o", "--budget", "ppl=1.1", "--aim", "emt=0.5"]):
             self.assertEqual(limpid(*arguments).returncode, 2, arguments)
 
     def test_doctor_speaks_json(self):
@@ -115,6 +117,67 @@ class WrongFiles(Case):
     def test_ids_outside_the_vocabulary_are_refused(self):
         path = self.write("ids.txt", "1 2 99999\n")
         self.fail_in_one_line(1, "trace", "-m", MODEL, "--ids", path, "-o", self.folder / "t.safetensors", naming=[f"{path}:1", "99999"])
+
+
+class Reports(Case):
+    def detoxifier(self):
+        about = {"format": 1, "method": "destein", "settings": {"rule": "preserve"}, "default_strength": 0.2, "needs": [], "provenance": {},
+                 "target": {"architecture": "llama", "hidden_size": 4, "layers": 2, "vocab_size": 9, "vocab_sha256": ""}}
+        header = json.dumps({"__metadata__": {"limpid": json.dumps(about)}, "accuracy": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+        return self.write("d.detox.safetensors", struct.pack("<Q", len(header)) + header + struct.pack("<6f", .5, .6, .7, .8, .9, 1.))
+
+    def test_inspect_writes_a_page_or_the_heat_map_beside_what_it_prints(self):
+        file = self.detoxifier()
+        self.assertIn("destein", self.succeed("inspect", file, "--report", self.folder / "d.html"))
+        self.succeed("inspect", file, "--report", self.folder / "d.svg")
+        page, picture = (self.folder / "d.html").read_text(), (self.folder / "d.svg").read_text()
+        self.assertIn("<td>method</td><td>destein</td>", page)
+        self.assertIn(picture, page)
+        self.assertEqual(len(xml.etree.ElementTree.fromstring(picture).findall(".//{*}title")), 6)
+        self.fail_in_one_line(1, "inspect", file, "--report", self.folder / "d.png", naming=["d.png", ".svg"])
+        self.fail_in_one_line(1, "inspect", self.write("a.json", "{}"), "--report", self.folder / "a.html", naming=["a.json"])
+
+    def report(self, name, settings, samples=3):
+        folder = self.folder / name
+        folder.mkdir()
+        rows = [{"name": name, "strength": strength, "metrics": {"ppl": ppl, "emt": {"value": emt, "bootstrap_95": [emt - .1, emt + .1]}}} for name, strength, ppl, emt in settings]
+        (folder / "report.json").write_text(json.dumps({"model": "toy", "prompts": 4, "samples": samples, "tokens": 20, "scorer": {"name": "s"}, "settings": rows}))
+        return folder
+
+    def test_plot_draws_several_evaluations_in_one_picture(self):
+        a = self.report("a", [("plain", 0, 20, .5), ("f-norm-0.2", .2, 22, .4)])
+        b = self.report("b", [("plain", 0, 20, .5), ("f-norm-0.4", .4, 30, .3), ("g-linear-1", 1, 25, .2)])
+        self.succeed("plot", a, b, "-o", self.folder / "curve.svg")
+        picture = xml.etree.ElementTree.fromstring((self.folder / "curve.svg").read_text())
+        self.assertEqual(len(picture.findall(".//{*}polyline")), 1)
+        self.assertEqual(len(picture.findall(".//{*}title")), 4)
+
+    def test_plot_refuses_what_cannot_be_compared_or_is_not_there(self):
+        a, b = self.report("a", [("plain", 0, 20, .5)]), self.report("b", [("plain", 0, 20, .5)], samples=25)
+        self.fail_in_one_line(1, "plot", a, b, "-o", self.folder / "c.svg", naming=["samples", "25"])
+        self.fail_in_one_line(1, "plot", self.folder / "none", "-o", self.folder / "c.svg", naming=["none"])
+        self.assertFalse((self.folder / "c.svg").exists())
+
+
+@needs_fixtures
+class Evaluation(Case):
+    def evaluate(self, *arguments):
+        return self.succeed("evaluate", "-m", MODEL, "--prompts", self.write("prompts.txt", "Once upon\n"), "--samples", 1, "-n", 2, "--rows", 1, "--dry-run",
+                            "-o", self.folder / "out", *arguments)
+
+    def test_a_dry_run_names_the_settings_and_strengths_are_for_single_detoxifiers_without_one(self):
+        out = self.evaluate("--detox", "control:mask", "--detox", "control:temperature:0.3", "--detox", "control:mask + control:temperature:0.5", "--strengths", "0.2,0.4")
+        self.assertEqual([line.strip() for line in out.splitlines()[1:]],
+                         ["plain", "control-mask-0.2", "control-mask-0.4", "control-temperature-0.3", "control-mask-0.1+control-temperature-0.5"])
+
+    def test_a_setting_given_twice_is_refused(self):
+        self.fail_in_one_line(1, "evaluate", "-m", MODEL, "--prompts", "p", "-o", self.folder / "o", "--detox", "control:mask:0.1", "--detox", "control:mask", naming=["control-mask-0.1"])
+
+    def test_tune_wants_one_target_that_it_knows(self):
+        command = ["tune", "-m", MODEL, "--prompts", self.write("prompts.txt", "Once upon\n"), "--detox", "control:mask", "-o", self.folder / "o"]
+        self.fail_in_one_line(1, *command, naming=["--budget", "--aim"])
+        self.fail_in_one_line(1, *command, "--aim", "emt=1.2", naming=["emt=1.2"])
+        self.fail_in_one_line(1, *command, "--budget", "emt=1.2", naming=["emt"])
 
 
 @needs_fixtures

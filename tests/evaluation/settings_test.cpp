@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include <fstream>
+#include <cmath>
 
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
@@ -84,7 +84,8 @@ TEST(Evaluation, ACompositionDoesWhatItsPartsDoOneAfterTheOther) {
   EvaluationPlan plan = toy_plan(folder);
   // Cooling by 0.5 twice is cooling by 0.75 once; masking first, on sharper logits, is another thing than masking last.
   plan.settings = {{"plain", {}}};
-  for (const char* text : {"control:temperature:0.5 + control:temperature:0.5", "control:temperature:0.75", "control:mask:0.2 + control:temperature:0.9",
+  for (const char* text : {"control:temperature:0.5 + control:temperature:0.5", "control:temperature:0.75",
+                           "control:mask:0.2 + control:temperature:0.9",
                            "control:temperature:0.9 + control:mask:0.2"})
     plan.settings.push_back(parse_settings(text)[0]);
   const auto results = evaluate(plan);
@@ -98,6 +99,9 @@ TEST(Evaluation, ACompositionDoesWhatItsPartsDoOneAfterTheOther) {
   EXPECT_NE(texts(1), texts(0));
   EXPECT_NE(texts(3), texts(4));
   EXPECT_GT(results[1].mean_kl, 0.0);
+  EXPECT_TRUE(std::isfinite(results[1].mean_kl));
+  EXPECT_TRUE(std::isinf(results[3].mean_kl)) << "excluded tokens";
+  EXPECT_TRUE(std::isinf(evaluate(plan)[3].mean_kl)) << "read back from its file";
   const Json report = read_json(plan.output / "report.json");
   EXPECT_EQ(report.at("settings")[1].at("strength"), Json({0.5, 0.5}));
   EXPECT_EQ(report.at("settings")[2].at("strength"), 0.75);

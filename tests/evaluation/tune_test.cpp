@@ -29,7 +29,8 @@ TEST(TuneTarget, IsAMetricAndANumber) {
   EXPECT_EQ(kBudget.limit, 1.05);
   EXPECT_EQ(TuneTarget::aim("mean=0.25").metric, "mean");
   EXPECT_EQ(kAim.text(), "emt <= 0.5 of plain");
-  for (const char* text : {"", "ppl", "ppl=", "ppl=x", "ppl=-1", "ppl=0", "ppl=inf", "emt=1.05"}) EXPECT_THROW(TuneTarget::budget(text), ConfigError) << text;
+  for (const char* text : {"", "ppl", "ppl=", "ppl=x", "ppl=-1", "ppl=0", "ppl=inf", "emt=1.05"})
+    EXPECT_THROW(TuneTarget::budget(text), ConfigError) << text;
   for (const char* text : {"emt", "ppl=0.5", "emt=1", "mean=2", "mean=0.5x"}) EXPECT_THROW(TuneTarget::aim(text), ConfigError) << text;
   EXPECT_FALSE(kBudget.met_by(std::nan("")));
 }

@@ -39,7 +39,8 @@ TEST(Curve, XIsLogarithmic) {
   curve.series = {{"s", {{1.0, 0.5, {}, ""}, {2.0, 0.5, {}, ""}, {4.0, 0.5, {}, ""}}}};
   const std::string svg = curve_svg(curve);
   const std::string points = svg.substr(svg.find("points=\"") + 8);
-  const double first = std::stod(points), second = std::stod(points.substr(points.find(' '))), third = std::stod(points.substr(points.find(' ', points.find(' ') + 1)));
+  const std::string after_one = points.substr(points.find(' ') + 1), after_two = after_one.substr(after_one.find(' ') + 1);
+  const double first = std::stod(points), second = std::stod(after_one), third = std::stod(after_two);
   EXPECT_NEAR(second - first, third - second, 0.02);
   EXPECT_LT(first, second);
 }
@@ -59,11 +60,13 @@ Json setting(const std::string& name, Json strength, double ppl, double emt) {
 }
 
 EvaluationReport report(const std::string& source, Json settings) {
-  return {source, {{"model", "toy"}, {"prompts", 4}, {"samples", 3}, {"tokens", 20}, {"scorer", {{"name", "s"}}}, {"provenance", {{"prompts_sha256", "ab"}}}, {"settings", settings}}};
+  return {source, {{"model", "toy"}, {"prompts", 4}, {"samples", 3}, {"tokens", 20}, {"scorer", {{"name", "s"}}},
+                   {"provenance", {{"prompts_sha256", "ab"}}}, {"settings", settings}}};
 }
 
 TEST(ToxicityCurve, StrengthsOfOneDetoxifierAreALineInTheirOrder) {
-  const Json settings = {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.4", 0.4f, 30, 0.3), setting("f-norm-0.2", 0.2f, 22, 0.4), setting("g-linear-2", 2, 40, 0.1),
+  const Json settings = {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.4", 0.4f, 30, 0.3), setting("f-norm-0.2", 0.2f, 22, 0.4),
+                         setting("g-linear-2", 2, 40, 0.1),
                          setting("f-norm-0.2+g-linear-2", {0.2f, 2.0f}, 50, 0.05)};
   const Curve curve = toxicity_curve(std::vector{report("a", settings)});
   EXPECT_EQ(curve.reference->x, 1.0);
@@ -100,8 +103,10 @@ TEST(ToxicityCurve, ReportsThatCannotBeComparedOrReadAreRefused) {
   } catch (const MismatchError& error) {
     EXPECT_NE(std::string(error.what()).find("samples: 3 there, 25 now"), std::string::npos) << error.what();
   }
-  for (const char* text : {"[]", "{}", "7", R"({"model": "m"})"}) EXPECT_THROW(toxicity_curve(std::vector{EvaluationReport{"x", parse_json(text, "x")}}), FormatError) << text;
-  for (const Json& settings : {Json(3), Json::array(), Json::array({7}), Json::array({setting("f-1", 1, 2, 0.5)}), Json({{"a", setting("plain", 0.0, 2, 0.5)}})})
+  for (const char* text : {"[]", "{}", "7", R"({"model": "m"})"})
+    EXPECT_THROW(toxicity_curve(std::vector{EvaluationReport{"x", parse_json(text, "x")}}), FormatError) << text;
+  for (const Json& settings : {Json(3), Json::array(), Json::array({7}), Json::array({setting("f-1", 1, 2, 0.5)}),
+                               Json({{"a", setting("plain", 0.0, 2, 0.5)}})})
     EXPECT_THROW(toxicity_curve(std::vector{report("x", settings)}), FormatError) << to_text(settings);
   EXPECT_THROW(toxicity_curve({}), ConfigError);
 }
@@ -111,7 +116,9 @@ TEST(ToxicityCurve, WhatWasNotJudgedOrScoredIsLeftOut) {
   unjudged["metrics"].erase("ppl");
   Json unscored = setting("f-norm-0.4", 0.4f, 22, 0.4);
   unscored["metrics"]["emt"] = {{"value", nullptr}, {"bootstrap_95", {nullptr, nullptr}}};
-  EXPECT_TRUE(toxicity_curve(std::vector{report("x", {setting("plain", 0.0, 20, 0.5), unjudged, unscored})}).series.empty());
+  Json odd = setting("f-norm-0.8", 0.8f, 22, 0.4);
+  odd["metrics"]["emt"] = 3;
+  EXPECT_TRUE(toxicity_curve(std::vector{report("x", {setting("plain", 0.0, 20, 0.5), unjudged, unscored, odd})}).series.empty());
 }
 
 }  // namespace

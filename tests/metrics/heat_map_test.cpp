@@ -87,9 +87,11 @@ TEST(HeatMap, TextFromAFileCannotLeaveItsPlace) {
 
 fs::path write_detoxifier_like(const TempDir& folder, bool with_accuracy) {
   static const std::vector<float> values = {0.5f, 0.6f, 0.7f, 0.95f};
-  const Json about = {{"format", 1}, {"method", "destein"}, {"target", {{"architecture", "llama"}, {"hidden_size", 4}, {"layers", 2}, {"vocab_size", 9}, {"vocab_sha256", ""}}},
-                      {"settings", {{"rule", "preserve"}, {"pairs", {{"count", 20}}}}}, {"default_strength", 0.2}, {"strength_meaning", "a <b>"},
-                      {"needs", Json::array()}, {"provenance", {{"tool", "limpid"}}}};
+  const Json target = {{"architecture", "llama"}, {"hidden_size", 4}, {"layers", 2}, {"vocab_size", 9}, {"vocab_sha256", ""}};
+  const Json curve = {{{"ratio", 0.5}, {"strength", 2}, {"inner", {{"x", 1}}}}};
+  const Json about = {{"format", 1}, {"method", "destein"}, {"target", target},
+                      {"settings", {{"rule", "preserve"}, {"pairs", {{"count", 20}}}, {"curve", curve}}}, {"default_strength", 0.2},
+                      {"strength_meaning", "a <b>"}, {"needs", Json::array()}, {"provenance", {{"tool", "limpid"}}}};
   std::vector<TensorView> tensors;
   if (with_accuracy) tensors.push_back({"accuracy", DType::F32, {2, 2}, std::as_bytes(std::span(values))});
   const fs::path path = folder.path() / "f.detox.safetensors";
@@ -101,8 +103,9 @@ TEST(DetoxifierReport, IsAPageWithTheFactsAndTheHeatMapOfTheProbes) {
   const TempDir folder;
   const fs::path file = write_detoxifier_like(folder, true);
   const std::string page = detoxifier_report(file);
-  for (const char* part : {"<h1>f.detox.safetensors</h1>", "<td>method</td><td>destein</td>", "<td>pairs count</td><td>20</td>", "<td>hidden_size</td><td>4</td>",
-                           "a &lt;b&gt;", "<td>accuracy</td><td>F32 [2,2]</td>", "layer 1, head 1: 0.950", "best 0.95 (layer 1, head 1)"})
+  for (const char* part : {"<h1>f.detox.safetensors</h1>", "<td>method</td><td>destein</td>", "<td>pairs count</td><td>20</td>",
+                           "<td>curve</td><td>ratio 0.5, strength 2</td>", "<td>hidden_size</td><td>4</td>",
+                           "a &lt;b&gt;", "<td>accuracy</td><td>F32 [2,2]</td>", "layer 1, head 1: 0.950", "best 0.950 (layer 1, head 1)"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
   write_detoxifier_report(file, folder.path() / "map.svg");
   EXPECT_TRUE(read_file(folder.path() / "map.svg").starts_with("<svg"));

@@ -14,7 +14,7 @@ using svg::Anchor;
 using svg::attributes;
 using svg::element;
 
-constexpr double kWidth = 800, kLeft = 64, kRight = 776, kTop = 56, kBottom = 456, kLegendTop = 516, kLegendLine = 22;
+constexpr double kWidth = 800, kLeft = 64, kRight = 776, kTop = 56, kBottom = 456, kLegendTop = 528, kLegendLine = 22;
 constexpr std::array<const char*, 7> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"};
 constexpr size_t kShapes = 5;
 
@@ -50,9 +50,11 @@ struct Scale {
 /// Round ratios that lie in range and not upon one another; the coarsest come first, so 1 and 2 win over 1.05.
 std::vector<double> ratio_ticks(const Scale& scale) {
   std::vector<double> ticks;
-  for (double value : {1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 20.0, 50.0, 100.0, 1.5, 3.0, 0.7, 1.2, 0.8, 0.3, 1.1, 0.9, 1.3, 0.6, 4.0, 7.0, 1.05, 0.95, 1.02, 0.98, 1.01, 0.99}) {
+  for (double value : {1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 20.0, 50.0, 100.0, 1.5, 3.0, 0.7, 1.2, 0.8, 0.3, 1.1, 0.9, 1.3, 0.6, 4.0, 7.0, 1.05,
+                       0.95, 1.02, 0.98, 1.01, 0.99}) {
     if (value < scale.x_low || value > scale.x_high) continue;
-    if (std::all_of(ticks.begin(), ticks.end(), [&](double other) { return std::abs(scale.x(other) - scale.x(value)) >= 44; })) ticks.push_back(value);
+    const auto apart = [&](double other) { return std::abs(scale.x(other) - scale.x(value)) >= 44; };
+    if (std::all_of(ticks.begin(), ticks.end(), apart)) ticks.push_back(value);
   }
   std::sort(ticks.begin(), ticks.end());
   return ticks;
@@ -85,21 +87,28 @@ std::string ring(double x, double y, const std::string& tooltip) {
 std::string whiskers(const CurvePoint& point, const Scale& scale, const char* colour) {
   if (!has_whiskers(point)) return "";
   const double x = scale.x(point.x), low = scale.y(point.interval->low), high = scale.y(point.interval->high);
-  return concat("<g opacity=\"0.45\">", line(x, low, x, high, colour), line(x - 4, low, x + 4, low, colour), line(x - 4, high, x + 4, high, colour), "</g>\n");
+  return concat("<g opacity=\"0.45\">", line(x, low, x, high, colour), line(x - 4, low, x + 4, low, colour),
+                line(x - 4, high, x + 4, high, colour), "</g>\n");
 }
 
 std::string tooltip(const std::string& name, const Curve& curve, const CurvePoint& point) {
-  std::string text = concat(name, point.label.empty() ? "" : " " + point.label, ": ", curve.x_name, " ", svg::number(point.x), ", ", curve.y_name, " ", format_number(point.y, 3));
+  std::string text = concat(name, point.label.empty() ? "" : " " + point.label, ": ", curve.x_name, " ", svg::number(point.x), ", ", curve.y_name,
+                            " ", format_number(point.y, 3));
   if (has_whiskers(point)) text += concat(" [", format_number(point.interval->low, 3), ", ", format_number(point.interval->high, 3), "]");
   return text;
 }
 
 std::string axes(const Curve& curve, const Scale& scale) {
   std::string out;
+  const int digits = scale.y_step < 0.01 ? 3 : scale.y_step < 0.1 ? 2 : 1;
   for (double y = scale.y_low; y <= scale.y_high + scale.y_step / 2; y += scale.y_step) {
-    out += line(kLeft, scale.y(y), kRight, scale.y(y), "#eee") + svg::text(kLeft - 8, scale.y(y) + 4, format_number(y, scale.y_step < 0.01 ? 3 : scale.y_step < 0.1 ? 2 : 1), Anchor::End);
+    out += line(kLeft, scale.y(y), kRight, scale.y(y), "#eee");
+    out += svg::text(kLeft - 8, scale.y(y) + 4, format_number(y, digits), Anchor::End);
   }
-  for (double x : ratio_ticks(scale)) out += line(scale.x(x), kTop, scale.x(x), kBottom, "#eee") + svg::text(scale.x(x), kBottom + 18, svg::number(x), Anchor::Middle);
+  for (double x : ratio_ticks(scale)) {
+    out += line(scale.x(x), kTop, scale.x(x), kBottom, "#eee");
+    out += svg::text(scale.x(x), kBottom + 18, svg::number(x), Anchor::Middle);
+  }
   out += line(kLeft, kBottom, kRight, kBottom, "#999") + line(kLeft, kTop, kLeft, kBottom, "#999");
   out += svg::text((kLeft + kRight) / 2, kBottom + 40, curve.x_name, Anchor::Middle);
   const double middle = (kTop + kBottom) / 2;
@@ -143,7 +152,8 @@ std::string curve_svg(const Curve& curve) {
       lines += whiskers(point, scale, colour);
       markers += marker(s, x, y, tooltip(all[s].name, curve, point));
       if (!point.label.empty())
-        labels += svg::text(x + 9, y - 7, point.label, Anchor::Start, attributes("font-size", 11, "fill", colour, "stroke", "#fff", "stroke-width", 3, "paint-order", "stroke"));
+        labels += svg::text(x + 9, y - 7, point.label, Anchor::Start,
+                            attributes("font-size", 11, "fill", colour, "stroke", "#fff", "stroke-width", 3, "paint-order", "stroke"));
     }
     if (all[s].points.size() > 1) lines += element("polyline", attributes("points", path, "fill", "none", "stroke", colour, "stroke-width", 2));
     entry(marker(s, kLeft + 8, legend_y, ""), all[s].name);

@@ -4,6 +4,7 @@
 
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/log.h"
 #include "limpid/metrics/plots/heat_map.h"
 #include "limpid/metrics/plots/svg.h"
 #include "limpid/metrics/table.h"
@@ -22,7 +23,8 @@ constexpr const char* kStyle =
 
 Json detoxifier_json(const fs::path& file) {
   Json json = inspect_json(file);
-  LIMPID_CHECK(json.at("kind") == "detoxifier", FormatError, "[report] ", file.string(), ": is no detoxifier; limpid inspect explains it without --report");
+  LIMPID_CHECK(json.at("kind") == "detoxifier", FormatError, "[report] ", file.string(),
+               ": is no detoxifier; limpid inspect explains it without --report");
   return json;
 }
 
@@ -30,12 +32,29 @@ std::string row(const std::string& name, const std::string& value) {
   return value.empty() ? "" : concat("<tr><td>", escape(name), "</td><td>", escape(value), "</td></tr>\n");
 }
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : to_text(value); }
+/// Numbers with six digits: a strength went through a float.
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return concat(value.get<double>());
+  return value.is_null() ? "" : to_text(value);
+}
 
-/// Objects become a row for each inner value, "pairs count".
+/// "ratio 0.98, strength 0.2": the plain values of one entry of a list, such as the curve that tuning left.
+std::string entry_text(const Json& entry) {
+  std::string text;
+  for (const auto& [key, value] : entry.items())
+    if (value.is_primitive()) text += concat(text.empty() ? "" : ", ", key, " ", text_of(value));
+  return text;
+}
+
+/// Objects become a row for each inner value, "pairs count"; lists of objects a row for each entry.
 std::string rows(const Json& value, const std::string& name = "") {
-  if (!value.is_object()) return row(name, text_of(value));
   std::string out;
+  if (value.is_array() && !value.empty() && value[0].is_object()) {
+    for (const Json& entry : value) out += row(name, entry_text(entry));
+    return out;
+  }
+  if (!value.is_object()) return row(name, text_of(value));
   for (const auto& [key, inner] : value.items()) out += rows(inner, name.empty() ? key : name + " " + key);
   return out;
 }
@@ -50,8 +69,8 @@ std::string section_of(const Json& detoxifier, const char* key, const std::strin
 
 const TensorView* accuracy_of(const SafetensorsFile& tensors) {
   const TensorView* view = tensors.find(kAccuracy);
-  const bool good = view && view->shape.size() == 2 && view->shape[0] > 0 && view->shape[1] > 0 && (view->dtype == DType::F32 || view->dtype == DType::F16);
-  return good ? view : nullptr;
+  const bool matrix = view && view->shape.size() == 2 && view->shape[0] > 0 && view->shape[1] > 0;
+  return matrix && (view->dtype == DType::F32 || view->dtype == DType::F16) ? view : nullptr;
 }
 
 std::string heat_map_of(const TensorView& accuracy) {
@@ -61,7 +80,8 @@ std::string heat_map_of(const TensorView& accuracy) {
   map.values.assign(values.begin(), values.end());
   const size_t best = size_t(std::max_element(values.begin(), values.end()) - values.begin());
   map.title = "Where toxic and neutral texts can be told apart";
-  map.note = concat("accuracy of a cross-validated probe in each head; mean ", format_number(mean(map.values), 2), ", best ", format_number(map.values[best], 2),
+  map.note = concat("accuracy of a cross-validated probe in each head; mean ", format_number(mean(map.values), 3), ", best ",
+                    format_number(map.values[best], 3),
                     " (layer ", best / map.columns, ", head ", best % map.columns, ")");
   map.row_name = "layer", map.column_name = "head", map.value_name = "probe accuracy";
   map.low = 0.5, map.high = 1.0;
@@ -75,7 +95,8 @@ std::string probe_heat_map(const fs::path& file) {
   detoxifier_json(file);
   const auto tensors = SafetensorsFile::open(file);
   const TensorView* accuracy = accuracy_of(*tensors);
-  LIMPID_CHECK(accuracy, FormatError, "[report] ", file.string(), ": holds no tensor \"", kAccuracy, "\" [layers, heads] to draw; an .html report needs none");
+  LIMPID_CHECK(accuracy, FormatError, "[report] ", file.string(), ": holds no tensor \"", kAccuracy,
+               "\" [layers, heads] to draw; an .html report needs none");
   return heat_map_of(*accuracy);
 }
 
@@ -89,9 +110,10 @@ std::string detoxifier_report(const fs::path& file) {
     for (const Json& need : *list) needs += rows(need);
 
   std::string body = concat("<h1>", escape(name), "</h1>\n");
-  std::string what = row("method", text_of(about.value("method", Json()))) + row("default strength", text_of(about.value("default_strength", Json())));
+  std::string what = row("method", text_of(about.value("method", Json())));
+  what += row("default strength", text_of(about.value("default_strength", Json())));
   what += row("strength", text_of(about.value("strength_meaning", Json())));
-  what += row("bytes", to_text(json.at("bytes")));
+  what += row("size", thousands(json.at("bytes").get<uint64_t>()) + " bytes");
   body += section("What it is", what);
   const auto file_tensors = SafetensorsFile::open(file);
   if (const TensorView* accuracy = accuracy_of(*file_tensors)) body += concat("<h2>Probes</h2>\n", heat_map_of(*accuracy));
@@ -100,7 +122,8 @@ std::string detoxifier_report(const fs::path& file) {
   body += section("Other models it reads", needs);
   body += section_of(about, "provenance", "Provenance");
   body += section("Tensors", tensors);
-  return concat("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>", escape(name),
+  return concat("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>",
+                escape(name),
                 "</title>\n<style>", kStyle, "</style></head><body>\n", body, "</body></html>\n");
 }
 

@@ -18,7 +18,7 @@ using svg::element;
 constexpr std::array<std::array<int, 3>, 9> kColours = {{
     {255, 255, 217}, {237, 248, 177}, {199, 233, 180}, {127, 205, 187}, {65, 182, 196}, {29, 145, 192}, {34, 94, 168}, {37, 52, 148}, {8, 29, 88}}};
 constexpr const char* kUndefined = "#ccc";
-constexpr double kLeft = 64, kTop = 88, kLegend = 210;
+constexpr double kLeft = 64, kTop = 100, kLegend = 210;
 
 /// A round step that leaves at least `room` pixels between labels.
 size_t label_step(double cell, double room) {
@@ -34,7 +34,8 @@ std::string legend(const HeatMap& map, double x, double y, double height) {
   for (int i = 0; i < kStops; ++i) stops += element("stop", attributes("offset", i / (kStops - 1.0), "stop-color", heat_colour(i / (kStops - 1.0))));
   out += concat("<defs><linearGradient id=\"heat-scale\" x1=\"0\" y1=\"1\" x2=\"0\" y2=\"0\">", stops, "</linearGradient></defs>\n");
   out += svg::text(x, y - 12, map.value_name);
-  out += element("rect", attributes("x", x, "y", y, "width", kWidth, "height", height, "fill", "url(#heat-scale)", "stroke", "#999", "stroke-width", 0.5));
+  out += element("rect", attributes("x", x, "y", y, "width", kWidth, "height", height, "fill", "url(#heat-scale)", "stroke", "#999",
+                                    "stroke-width", 0.5));
   for (int i = 0; i <= kTicks; ++i) {
     const double share = double(i) / kTicks, at = y + height * (1 - share);
     const std::string& note = i == 0 ? map.low_note : i == kTicks ? map.high_note : "";
@@ -51,7 +52,10 @@ std::string heat_colour(double share) {
   const size_t lower = std::min(size_t(place), kColours.size() - 2);
   char text[8];
   std::array<int, 3> rgb;
-  for (size_t c = 0; c < 3; ++c) rgb[c] = int(std::lround(kColours[lower][c] + (place - double(lower)) * (kColours[lower + 1][c] - kColours[lower][c])));
+  for (size_t c = 0; c < 3; ++c) {
+    const int from = kColours[lower][c], to = kColours[lower + 1][c];
+    rgb[c] = int(std::lround(from + (place - double(lower)) * (to - from)));
+  }
   std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(rgb[0]) & 255, unsigned(rgb[1]) & 255, unsigned(rgb[2]) & 255);
   return text;
 }
@@ -65,13 +69,16 @@ std::string heat_map_svg(const HeatMap& map) {
   const double gap = std::min(cell_width, cell_height) >= 10 ? 1.0 : 0.0;   // small cells would be mostly gap
   const double legend_height = std::clamp(height, 100.0, 200.0);
 
-  std::string out = svg::text(16, 28, map.title, Anchor::Start, " font-size=\"16\" font-weight=\"600\"") + svg::text(16, 48, map.note, Anchor::Start, " fill=\"#666\"");
+  std::string out = svg::text(16, 28, map.title, Anchor::Start, " font-size=\"16\" font-weight=\"600\"");
+  out += svg::text(16, 48, map.note, Anchor::Start, " fill=\"#666\"");
   out += svg::text(kLeft + width / 2, kTop - 22, map.column_name, Anchor::Middle);
-  out += svg::text(20, kTop + height / 2, map.row_name, Anchor::Middle, attributes("transform", concat("rotate(-90 20 ", svg::number(kTop + height / 2), ")")));
+  out += svg::text(20, kTop + height / 2, map.row_name, Anchor::Middle,
+                   attributes("transform", concat("rotate(-90 20 ", svg::number(kTop + height / 2), ")")));
   const size_t row_step = label_step(cell_height, 16), column_step = label_step(cell_width, 24);
   for (size_t r = 0; r < map.rows; r += row_step)
     out += svg::text(kLeft - 8, kTop + (double(r) + 0.5) * cell_height + 4, std::to_string(r), Anchor::End);
-  for (size_t c = 0; c < map.columns; c += column_step) out += svg::text(kLeft + (double(c) + 0.5) * cell_width, kTop - 6, std::to_string(c), Anchor::Middle);
+  for (size_t c = 0; c < map.columns; c += column_step)
+    out += svg::text(kLeft + (double(c) + 0.5) * cell_width, kTop - 6, std::to_string(c), Anchor::Middle);
   for (size_t r = 0; r < map.rows; ++r) {
     for (size_t c = 0; c < map.columns; ++c) {
       const double value = map.values[r * map.columns + c];
@@ -81,7 +88,8 @@ std::string heat_map_svg(const HeatMap& map) {
                      concat(map.row_name, " ", r, ", ", map.column_name, " ", c, ": ", format_number(value, 3)));
     }
   }
-  out += element("rect", attributes("x", kLeft - 0.5, "y", kTop - 0.5, "width", width - gap + 1, "height", height - gap + 1, "fill", "none", "stroke", "#999", "stroke-width", 0.5));
+  out += element("rect", attributes("x", kLeft - 0.5, "y", kTop - 0.5, "width", width - gap + 1, "height", height - gap + 1, "fill", "none",
+                                    "stroke", "#999", "stroke-width", 0.5));
   out += legend(map, kLeft + width + 32, kTop, legend_height);
   return svg::document(std::max(kLeft + width + kLegend, 480.0), kTop + std::max(height, legend_height) + 24, map.title, out);
 }

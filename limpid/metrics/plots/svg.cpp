@@ -39,9 +39,10 @@ std::string text(double x, double y, const std::string& content, Anchor anchor, 
 }
 
 std::string document(double width, double height, const std::string& title, const std::string& content) {
+  const std::string ground = element("rect", attributes("width", width, "height", height, "fill", "#fff"));
   return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"", attributes("width", width, "height", height, "viewBox",
                 concat("0 0 ", number(width), " ", number(height)), "aria-label", title, "font-family", "system-ui, Helvetica, Arial, sans-serif",
-                "font-size", 12, "fill", "#333"), ">\n", element("rect", attributes("width", width, "height", height, "fill", "#fff")), content, "</svg>\n");
+                "font-size", 12, "fill", "#333"), ">\n", ground, content, "</svg>\n");
 }
 
 }  // namespace limpid::svg

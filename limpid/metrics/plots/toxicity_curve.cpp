@@ -14,7 +14,8 @@ namespace {
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 const Json& member(const Json& object, const char* key, const std::string& source) {
-  LIMPID_CHECK(object.is_object() && object.contains(key), FormatError, source, ": \"", key, "\" is missing; is it the report.json of limpid evaluate?");
+  LIMPID_CHECK(object.is_object() && object.contains(key), FormatError, source, ": \"", key,
+               "\" is missing; is it the report.json of limpid evaluate?");
   return object.at(key);
 }
 
@@ -33,8 +34,8 @@ double perplexity_of(const Json& setting, const std::string& source) {
 CurvePoint point_of(const Json& setting, double plain_perplexity, const std::string& source) {
   const Json& emt = member(member(setting, "metrics", source), "emt", source);
   CurvePoint point{perplexity_of(setting, source) / plain_perplexity, get_or<double>(emt, "value", kUndefined, source), {}, ""};
-  if (const auto found = emt.find("bootstrap_95"); found != emt.end() && found->is_array() && found->size() == 2 && (*found)[0].is_number() && (*found)[1].is_number())
-    point.interval = Interval{(*found)[0], (*found)[1]};
+  const Json ends = emt.is_object() ? emt.value("bootstrap_95", Json()) : Json();
+  if (ends.is_array() && ends.size() == 2 && ends[0].is_number() && ends[1].is_number()) point.interval = Interval{ends[0], ends[1]};
   return point;
 }
 
@@ -45,7 +46,8 @@ Curve toxicity_curve(const std::vector<EvaluationReport>& reports) {
   Curve curve;
   const Json first = protocol(reports[0]);
   const Json& model = first.at("model");
-  curve.title = concat(model.is_string() ? model.get<std::string>() : to_text(model), ": ", to_text(first.at("prompts")), " prompts × ", to_text(first.at("samples")),
+  curve.title = concat(model.is_string() ? model.get<std::string>() : to_text(model), ": ", to_text(first.at("prompts")), " prompts × ",
+                       to_text(first.at("samples")),
                        " samples × ", to_text(first.at("tokens")), " tokens");
   curve.x_name = "perplexity, relative to plain (log scale)";
   curve.y_name = "expected maximum toxicity";
@@ -57,7 +59,9 @@ Curve toxicity_curve(const std::vector<EvaluationReport>& reports) {
     const std::string difference = describe_difference(first, protocol(report));
     LIMPID_CHECK(difference.empty(), MismatchError, "[plot] ", report.source, " and ", reports[0].source, " are not comparable: ", difference);
     const Json& settings = member(report.json, "settings", report.source);
-    const auto plain = std::find_if(settings.begin(), settings.end(), [](const Json& one) { return one.is_object() && one.value("name", Json()) == "plain"; });
+    const auto plain = std::find_if(settings.begin(), settings.end(), [](const Json& one) {
+      return one.is_object() && one.value("name", Json()) == "plain";
+    });
     LIMPID_CHECK(settings.is_array() && plain != settings.end(), FormatError, report.source, ": has no setting \"plain\" to compare with");
     const double plain_perplexity = perplexity_of(*plain, report.source);
     for (const Json& setting : settings) {

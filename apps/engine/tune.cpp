@@ -44,7 +44,10 @@ int run_tune(const TuneCommandOptions& options) {
   if (!outcome.result.monotone)
     log_warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength, " is the ",
                        target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest", " measured that meets the target"));
-  if (!options.write.empty()) write_tuned(options.write, spec, *outcome.result.strength, outcome.json);
+  if (!options.write.empty()) {
+    const std::string others = write_tuned(options.write, spec, *outcome.result.strength, outcome.json);
+    if (!others.empty()) log_warning(concat(options.write, ": its strength was found with ?", others, ", which a file does not hold; give it again"));
+  }
   return 0;
 }
 

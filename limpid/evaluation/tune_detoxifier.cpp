@@ -105,18 +105,22 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   return outcome;
 }
 
-void write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
+std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
   LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, "[tune] ", spec.file, " has no file that could be written");
   LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(),
                " is the detoxifier that was tuned; name another file");
   const auto file = DetoxifierFile::open(spec.file);
   DetoxifierInfo info = file->info();
   info.default_strength = strength;
-  for (const auto& [key, value] : spec.options)
+  std::string others;
+  for (const auto& [key, value] : spec.options) {
     if (const auto own = info.settings.find(key); own != info.settings.end() && own->is_string()) *own = value;
+    else others += concat(others.empty() ? "" : "&", key, "=", value);
+  }
   info.settings["tune"] = json;
   move_needs(info, spec.file, output);
   write_detoxifier(output, info, file->tensors()->tensors());
+  return others;
 }
 
 }  // namespace limpid

@@ -27,7 +27,8 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
 
 /// Writes a copy of spec.file whose default strength is the found one, with `json` as settings.tune. Options of the spec that the
 /// file has a default for (readout, rule, positions) become its defaults, since the strength was found with them.
+/// @return  the other options, "gate=middle&layers=5-20", which the strength belongs to and the file cannot hold; mostly empty
 /// @throws ConfigError for a control, which has no file, and when `output` is the file itself.
-void write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json);
+std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json);
 
 }  // namespace limpid

@@ -131,9 +131,9 @@ TEST(TuneDetoxifier, MeasuresEachStrengthOnceAndFindsItsWorkAgain) {
 TEST(TuneDetoxifier, TheCopyHasTheFoundStrengthAndTheOptionsItWasFoundWith) {
   const TempDir folder;
   const std::string file = write_steering(folder.path() / "f.detox.safetensors");
-  DetoxSpec spec = DetoxSpec::parse(file + "?rule=linear");
+  const DetoxSpec spec = DetoxSpec::parse(file + "?rule=linear&gate=middle");
   const Json tune = {{"strength", 0.123}};
-  write_tuned(folder.path() / "g.detox.safetensors", spec, 0.123, tune);
+  EXPECT_EQ(write_tuned(folder.path() / "g.detox.safetensors", spec, 0.123, tune), "gate=middle");
   const auto copy = DetoxifierFile::open(folder.path() / "g.detox.safetensors");
   EXPECT_EQ(copy->info().default_strength, 0.123);
   EXPECT_EQ(copy->info().settings.at("rule"), "linear");

@@ -165,7 +165,7 @@ TEST(Calibrator, NeverWritesOverAModelItDidNotMake) {
 TEST(Calibrator, StopsEarlyAndKeepsTheBestWeights) {
   const Setting setting;
   CalibratorOptions options = setting.options("out");
-  options.adamw.learning_rate = 100.0;  // destroys the model at once; in a few more steps it could be relearnt
+  options.adamw.learning_rate = 3.0;  // destroys the model at once; in a few more steps it could be relearnt
   options.warmup = 0;
   options.max_steps = 100;
   options.eval_every = 1;

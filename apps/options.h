@@ -101,7 +101,7 @@ struct FitFusionOptions : ModelOptions {
 struct FitDesteinOptions : ModelOptions {
   std::vector<std::string> pairs, where, fields;
   std::string tap = "projection", directions = "mean", rule = "preserve", positions = "last", layers, output, pairs_output;
-  int64_t count = 100, window = 8, folds = 5;
+  int64_t count = 1000, window = 8, folds = 5;
   double C = 1.0;
   std::optional<double> strength;
   bool no_prefixes = false, chat = false;

@@ -53,8 +53,8 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--positions", o.positions, "Positions that are changed: last (the prompt's last and generated ones), generated (the first new token, "
                      "computed from the prompt's last position, stays unsteered), all")->capture_default_str()
             ->check(CLI::IsMember({"last", "generated", "all"}));
-        c.add_option("--layers", o.layers, "Only layers FIRST-LAST, counted from 0");
-        c.add_option("--strength", o.strength, "Default strength stored in the file; else 0.2");
+        c.add_option("--layers", o.layers, "Layers FIRST-LAST, counted from 0, that are steered; default: the second half (as_released: all)");
+        c.add_option("--strength", o.strength, "Default strength stored in the file; else 0.3");
         auto* induced = c.add_flag("--self-induced", o.self_induced, "Make the pairs: the model's own toxic continuations, rewritten by --rewriter");
         pairs->excludes(induced);
         c.add_option("--prompts", o.prompts_file, "Prompts whose continuations are tried")->needs(induced);

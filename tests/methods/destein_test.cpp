@@ -46,6 +46,7 @@ class Destein : public testing::TestWithParam<const char*> {
     SteeringFit result;
     result.output = at("s.detox.safetensors");
     result.pairs = toy_pairs(20);
+    result.first_layer = 0;
     return result;
   }
   std::shared_ptr<Detoxifier> open(const std::string& options = "") const {

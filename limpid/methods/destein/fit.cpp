@@ -8,7 +8,7 @@
 namespace limpid {
 namespace {
 
-constexpr float kDefaultStrength = 0.2f;
+constexpr float kDefaultStrength = 0.3f;   // docs/results.md
 
 Json layers_json(int64_t first, int64_t last) { return {first, last}; }
 
@@ -53,12 +53,13 @@ Json fit_destein(const Model& target, const SteeringFit& fit) {
   const Tensor means = mean_activations(target, site_of(fit.tap), texts, "steering pairs");
   const SteeringStatistics found = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs), heads, fit.directions, fit.probes, fit.seed);
 
+  const int64_t first_layer = fit.first_layer >= 0 ? fit.first_layer : fit.rule == SteeringRule::AsReleased ? 0 : target.config().num_layers / 2;
   DetoxifierInfo info;
   info.method = "destein";
   info.target = TargetSignature::of(target);
   const Tensor weights = head_weights(found.accuracy);
   info.settings = {{"tap", name(fit.tap)}, {"heads", heads}, {"rule", name(fit.rule)}, {"positions", name(fit.positions)},
-                   {"layers", layers_json(fit.first_layer, fit.last_layer)}, {"directions", name(fit.directions)},
+                   {"layers", layers_json(first_layer, fit.last_layer)}, {"directions", name(fit.directions)},
                    {"pairs", {{"count", pairs}, {"prefixes", fit.framing.prefixes}, {"chat", fit.framing.chat}, {"window", fit.framing.window}}},
                    {"probes", {{"folds", fit.probes.folds}, {"C", fit.probes.C}, {"mean_accuracy", found.accuracy.mean().item<double>()},
                                {"best_accuracy", found.accuracy.max().item<double>()}, {"worst_accuracy", found.accuracy.min().item<double>()},

@@ -25,7 +25,7 @@ struct SteeringFit {
   ProbeOptions probes;                        ///< heads is set by the tap
   SteeringRule rule = SteeringRule::Preserve; ///< stored as the file's default, like the three below
   Positions positions = Positions::Last;
-  int64_t first_layer = 0, last_layer = -1;
+  int64_t first_layer = -1, last_layer = -1;  ///< -1: the middle layer, where steering begins to cost nothing (docs/results.md); the last
   std::optional<float> strength;
   uint64_t seed = 1;
   Json provenance = Json::object();

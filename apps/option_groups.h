@@ -60,6 +60,30 @@ inline void add_data(CLI::App& command, std::vector<std::string>& data, std::vec
   command.add_option("--fields", fields, "Other names for fields, for example prompt=question,completion=safe")->delimiter(',');
 }
 
+/// Pairs of texts that mean the same, drawn at random.
+inline CLI::Option* add_pairs(CLI::App& command, std::vector<std::string>& pairs, std::vector<std::string>& where, std::vector<std::string>& fields,
+                              int64_t& count) {
+  CLI::Option* option = command.add_option("--pairs", pairs, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
+  command.add_option("--where", where, "Only rows with KEY=VALUE");
+  command.add_option("--fields", fields, "Other names: toxic=COLUMN,neutral=COLUMN")->delimiter(',');
+  command.add_option("--count", count, "Pairs drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+  return option;
+}
+
+/// Labelled texts of both classes, drawn at random and cut to a length.
+inline void add_labelled(CLI::App& command, std::vector<std::string>& data, std::vector<std::string>& where, std::vector<std::string>& fields,
+                         int64_t& count, int64_t& max_tokens) {
+  add_data(command, data, where, fields,
+           "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N (repeatable); labels from 0.5 on are toxic");
+  command.add_option("--count", count, "Texts of each class, drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+  command.add_option("--max-tokens", max_tokens, "Of a text; what is longer loses its end")->capture_default_str()->check(CLI::PositiveNumber);
+}
+
+/// What every fit ends with.
+inline void add_fitted(CLI::App& command, std::string& output) {
+  command.add_option("-o,--output", output, "Where to write, usually NAME.detox.safetensors")->required();
+}
+
 /// A subcommand with its options; parsing it sets `chosen`.
 template <class Options, class Declare>
 void command(CLI::App& app, const char* name, const char* help, const char* example, const std::function<int(const Options&)>& handler,

@@ -27,17 +27,14 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--nce-temperature", o.temperature, "Temperature of the contrastive alignment's cosine")->capture_default_str();
         c.add_option("--strength", o.strength, "Default strength stored in the file; else the read-out's own");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 
   command<FitDesteinOptions>(*fit, "destein", "Steering directions from toxic and neutral texts of the same meaning (arXiv 2404.10464)",
       "limpid fit destein -m smollm2-135m-instruct --pairs pairs.jsonl -o steer.detox.safetensors", h.fit_destein, chosen,
       [](CLI::App& c, FitDesteinOptions& o) {
         add_model(c, o, "bf16");
-        auto* pairs = c.add_option("--pairs", o.pairs, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
-        c.add_option("--where", o.where, "Only rows with KEY=VALUE");
-        c.add_option("--fields", o.fields, "Other names: toxic=COLUMN,neutral=COLUMN")->delimiter(',');
-        c.add_option("--count", o.count, "Pairs drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+        CLI::Option* pairs = add_pairs(c, o.pairs, o.where, o.fields, o.count);
         c.add_option("--tap", o.tap, "Where activations are taken and changed: true heads, slices after the output projection, or whole layer outputs")
             ->capture_default_str()->check(CLI::IsMember({"heads", "projection", "layer"}));
         c.add_option("--directions", o.directions, "mean difference, principal component, probe weights, mean difference orthogonal to the common activation, or the random placebo")->capture_default_str()
@@ -64,7 +61,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--limit", o.limit, "Only the first prompts; 0 is all")->capture_default_str();
         c.add_option("--pairs-output", o.pairs_output, "Also write the pairs here (jsonl)")->needs(induced);
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 
   command<FitReversalOptions>(*fit, "toxification-reversal", "The opposite of what a toxic description does to the heads (arXiv 2310.09573)",
@@ -78,7 +75,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
             ->check(CLI::NonNegativeNumber);
         c.add_option("--strength", o.strength, "Default strength stored in the file: factor on the difference")->capture_default_str()
             ->check(CLI::NonNegativeNumber);
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 
   command<FitDebiasingOptions>(*fit, "self-debiasing", "Tokens that a description of toxic text makes likelier become less likely (arXiv 2103.00453)",
@@ -89,17 +86,14 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
             ->allow_extra_args(false);
         c.add_option("--epsilon", o.epsilon, "No token loses more than this factor")->capture_default_str()->check(CLI::Range(0.0, 1.0));
         c.add_option("--strength", o.strength, "Default strength stored in the file: lambda")->capture_default_str()->check(CLI::NonNegativeNumber);
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 
   command<FitSasaOptions>(*fit, "sasa", "Candidates that lead to the non-toxic side of the model's own states become likelier (arXiv 2410.03818)",
       "limpid fit sasa -m smollm2-135m-instruct --data labelled.jsonl -o sasa.detox.safetensors", h.fit_sasa, chosen,
       [](CLI::App& c, FitSasaOptions& o) {
         add_model(c, o, "bf16");
-        add_data(c, o.data, o.where, o.fields,
-                 "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N (repeatable); labels from 0.5 on are toxic");
-        c.add_option("--count", o.count, "Texts of each class, drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("--max-tokens", o.max_tokens, "Of a text; what is longer loses its end")->capture_default_str()->check(CLI::PositiveNumber);
+        add_labelled(c, o.data, o.where, o.fields, o.count, o.max_tokens);
         c.add_option("--shrinkage", o.shrinkage, "Share of the mean variance that is added to every direction")->capture_default_str()
             ->check(CLI::NonNegativeNumber);
         c.add_option("--variant", o.variant, "Default of the file: the paper's rule, or the release's softmax of margins")->capture_default_str()
@@ -107,40 +101,35 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--candidates", o.candidates, "Default of the file: next tokens that are tried, at most")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--strength", o.strength, "Default strength stored in the file: beta; else the one at which exp(beta margin) is the odds of non-toxic text");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 
   command<FitProfsOptions>(*fit, "profs", "Toxic subspaces of the feed-forward outputs, to be projected away (arXiv 2405.13967)",
       "limpid fit profs -m smollm2-135m-instruct --pairs pairs.jsonl -o profs.detox.safetensors", h.fit_profs, chosen,
       [](CLI::App& c, FitProfsOptions& o) {
         add_model(c, o, "bf16");
-        c.add_option("--pairs", o.pairs, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)")->required();
-        c.add_option("--where", o.where, "Only rows with KEY=VALUE");
-        c.add_option("--fields", o.fields, "Other names: toxic=COLUMN,neutral=COLUMN")->delimiter(',');
-        c.add_option("--count", o.count, "Pairs drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+        add_pairs(c, o.pairs, o.where, o.fields, o.count)->required();
         c.add_option("--k", o.k, "Dimensions of each subspace; 0: the paper's, 2 for GPT-2 and 10 otherwise")->capture_default_str()
             ->check(CLI::NonNegativeNumber);
         c.add_option("--layers", o.layers, "Layers FIRST-LAST, counted from 0; default: from 0.45 of the layers to the end");
         c.add_option("--max-tokens", o.max_tokens, "Tokens per text, longer ones are cut")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--strength", o.strength, "Default strength stored in the file; else 1, the whole projection");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 
   command<FitModelSurgeryOptions>(*fit, "model-surgery", "Gate rows that point away from toxicity, shifted along its direction (arXiv 2407.08770)",
       "limpid fit model-surgery -m smollm2-135m-instruct --data labelled.jsonl -o surgery.detox.safetensors", h.fit_model_surgery, chosen,
       [](CLI::App& c, FitModelSurgeryOptions& o) {
         add_model(c, o, "bf16");
-        add_data(c, o.data, o.where, o.fields, "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with the keys of train scorer (repeatable)");
-        c.add_option("--count", o.count, "Texts of each class, drawn at random")->capture_default_str()->check(CLI::PositiveNumber);
+        add_labelled(c, o.data, o.where, o.fields, o.count, o.max_tokens);
         c.add_option("--rows", o.rows, "Rows that change; 0: the paper's share, 4.65 % of all (GPT-2 has no gate: rows of c_fc)")->capture_default_str()
             ->check(CLI::NonNegativeNumber);
-        c.add_option("--max-tokens", o.max_tokens, "Tokens per text, longer ones are cut")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("-C", o.C, "Inverse strength of the regression's L2 penalty")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--strength", o.strength, "Default strength stored in the file, in lengths of a row; else 0.5. Negative ones push the other "
                      "way: measure which is milder");
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
-        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+        add_fitted(c, o.output);
       });
 }
 

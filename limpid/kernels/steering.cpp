@@ -10,7 +10,6 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr size_t kMostHeads = 256;            // of a layer, on the stack
 constexpr size_t kWorthSharing = 32'768;      // numbers; fewer are done sooner than another thread wakes up
 
 /// x' = a x + b z: what every rule comes to once the lengths are known.
@@ -31,7 +30,7 @@ Combination combine(SteeringRule rule, double square, double dot, bool zero, dou
 }
 
 void steer_row(const OpsKernels& kernels, SteeringRule rule, const SteeringHeads& h, float* x, double strength) {
-  float square[kMostHeads], dot[kMostHeads], a[kMostHeads], b[kMostHeads];
+  float square[kMostSteeredHeads], dot[kMostSteeredHeads], a[kMostSteeredHeads], b[kMostSteeredHeads];
   kernels.head_moments(x, h.direction, h.heads, h.width, square, dot);
   double total = 0.0, units = 0.0;
   for (size_t k = 0; k < h.heads; ++k) {

@@ -14,9 +14,11 @@ namespace limpid::kernels {
 /// nrm keeps a zero vector zero.
 enum class SteeringRule { Preserve, Linear, Constant, AsReleased };
 
+inline constexpr size_t kMostSteeredHeads = 256;   ///< of a layer: their moments lie on the stack
+
 /// One layer's heads side by side: `width` numbers each.
 struct SteeringHeads {
-  size_t heads, width;
+  size_t heads, width;              ///< heads at most kMostSteeredHeads
   const float* direction;           ///< [heads * width], unit in each head, or zero: such a head is left alone
   const float* weight;              ///< [heads]; a head with weight 0 keeps its bits (but for AsReleased)
   const float* length;              ///< [heads], mean |x| of the head; Constant only

@@ -9,7 +9,6 @@ constexpr std::pair<Tap, const char*> kTaps[] = {{Tap::Heads, "heads"}, {Tap::Pr
 constexpr std::pair<Positions, const char*> kPositions[] = {{Positions::Last, "last"}, {Positions::Generated, "generated"}, {Positions::All, "all"}};
 constexpr std::pair<SteeringRule, const char*> kRules[] = {{SteeringRule::Preserve, "preserve"}, {SteeringRule::Linear, "linear"},
                                                            {SteeringRule::Constant, "constant"}, {SteeringRule::AsReleased, "as_released"}};
-constexpr int64_t kMostHeads = 256;   // kernels/steering.cpp
 
 template <class Value, size_t N>
 const char* name_in(const std::pair<Value, const char*> (&table)[N], Value value) {
@@ -46,7 +45,7 @@ SteeringSession::SteeringSession(const Model& target, SteeringParts parts) : par
                "[destein] directions are not [", L, ", ", D, "], what this model has at tap ", limpid::name(parts_.tap));
   LIMPID_CHECK(parts_.weights.dim() == 2 && parts_.weights.size(0) == L, ShapeError, "[destein] head weights are not [", L, ", heads]");
   const int64_t H = parts_.weights.size(1);
-  LIMPID_CHECK(H > 0 && H <= kMostHeads && D % H == 0, ShapeError, "[destein] ", H, " heads do not divide ", D, " numbers, or are more than ", kMostHeads);
+  LIMPID_CHECK(H > 0 && H <= int64_t(kernels::kMostSteeredHeads) && D % H == 0, ShapeError, "[destein] ", H, " heads do not divide ", D, " numbers, or are more than ", kernels::kMostSteeredHeads);
   for (Tensor* one : {&parts_.lengths, &parts_.thresholds}) {
     if (!one->defined()) continue;
     LIMPID_CHECK(one->sizes() == parts_.weights.sizes(), ShapeError, "[destein] lengths or thresholds are not [", L, ", ", H, "]");

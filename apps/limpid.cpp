@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
   handlers.tune = in_engine("tune");
+  handlers.multiple_choice = in_engine("multiple-choice");
   handlers.metrics = [&](const MetricsOptions& options) {
     return options.judge.empty() ? run_metrics(options) : run_in_engine("metrics", &options);
   };

@@ -149,6 +149,13 @@ struct FitModelSurgeryOptions : ModelOptions {
   uint64_t seed = 1;
 };
 
+struct MultipleChoiceOptions : ModelOptions {
+  std::vector<std::string> detox;
+  std::string file, format = "answer", output;
+  int64_t shots = 0, limit = 0, rows = 32;
+  bool json = false;
+};
+
 struct ExportOptions : ModelOptions {
   std::string detox, to = "auto", output;
 };
@@ -210,6 +217,7 @@ struct Handlers {
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
   std::function<int(const TuneCommandOptions&)> tune;
+  std::function<int(const MultipleChoiceOptions&)> multiple_choice;
   std::function<int(const PlotOptions&)> plot;
 };
 

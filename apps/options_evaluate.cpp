@@ -57,6 +57,22 @@ void declare_evaluation(CLI::App& app, const Handlers& h, std::function<int()>& 
         c.add_option("--write", o.write, "Also write a copy of the detoxifier whose default strength is the found one");
         c.add_option("-o,--output", o.output, "Folder for tune.json and the evaluations; a rerun continues from it")->required();
       });
+  command<MultipleChoiceOptions>(app, "multiple-choice", "Share of questions whose right choice the model finds likeliest: what detoxification cost",
+      "limpid multiple-choice -m smollm2-135m-instruct arc_easy.jsonl --detox f.detox.safetensors", h.multiple_choice, chosen,
+      [](CLI::App& c, MultipleChoiceOptions& o) {
+        add_model(c, o, "bf16");
+        c.add_option("file", o.file, "jsonl {\"question\", \"choices\", \"answer\" (index from 0), \"category\"}")->required();
+        add_detox(c, o.detox);
+        c.add_option("--format", o.format, "answer: \"Question: … Answer:\" and the choice's text; letter: the choices are listed and letters compared; "
+                     "continuation: the choice goes on where the question ends")
+            ->check(CLI::IsMember({"answer", "letter", "continuation"}))->capture_default_str();
+        c.add_option("--shots", o.shots, "The first so many questions of each category are shown with their answers, and not asked")
+            ->capture_default_str()->check(CLI::NonNegativeNumber);
+        c.add_option("--limit", o.limit, "Only the first questions; 0 is all")->capture_default_str();
+        c.add_option("--rows", o.rows, "Choices read together")->capture_default_str()->check(CLI::PositiveNumber);
+        c.add_flag("--json", o.json, "JSON instead of a table");
+        c.add_option("-o,--output", o.output, "Also write each question's log-likelihoods (jsonl)");
+      });
   command<PlotOptions>(app, "plot", "Toxicity against perplexity of one or more evaluations, as SVG",
                        "limpid plot out/fusion out/destein -o curve.svg", h.plot, chosen,
       [](CLI::App& c, PlotOptions& o) {

@@ -22,6 +22,7 @@ int run_export(const ExportOptions& options);
 int run_score(const ScoreOptions& options);
 int run_evaluate(const EvaluateOptions& options);
 int run_tune(const TuneCommandOptions& options);
+int run_multiple_choice(const MultipleChoiceOptions& options);
 int run_judged_metrics(const MetricsOptions& options);
 
 }  // namespace limpid::apps

@@ -44,6 +44,7 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "score") return start(run_score, options);
     if (name == "evaluate") return start(run_evaluate, options);
     if (name == "tune") return start(run_tune, options);
+    if (name == "multiple-choice") return start(run_multiple_choice, options);
     if (name == "metrics") return start(run_judged_metrics, options);
     throw limpid::ConfigError("the engine does not know the command " + name);
   });

@@ -136,6 +136,10 @@ void Generator::sample_slots(std::span<Slot* const> slots, const OnDone& done) {
   kernels::parallel_for(slots.size(), [&](size_t i) {
     Slot& slot = *slots[i];
     const Request& request = slot.row.request;
+    if (const size_t step = slot.row.new_ids.size(); step < request.given.size()) {
+      slot.next = request.given[step];
+      return;
+    }
     const float number = options_.uniform ? options_.uniform(slot.row)
                                           : uniform(request.sampling.seed, request.prompt, request.sample, slot.row.new_ids.size());
     const TokenIds seen = request.sampling.repetition_penalty == 1.0f ? TokenIds{} : slot.row.history();

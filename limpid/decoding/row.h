@@ -20,6 +20,7 @@ struct StopRules {
 struct Request {
   uint64_t prompt = 0, sample = 0;
   TokenIds prompt_ids;
+  TokenIds given;                          ///< taken in this order before any token is sampled: to see how likely a text is
   SamplingOptions sampling;
   StopRules stop;
   std::vector<float> strengths;            ///< one per session, in their order; 0 is off

@@ -1,0 +1,162 @@
+#include "limpid/evaluation/multiple_choice.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "limpid/core/log.h"
+#include "limpid/decoding/text.h"
+
+namespace limpid {
+namespace {
+
+constexpr size_t kMostChoices = 26;   // letters
+
+std::string letter(size_t choice) { return std::string(1, char('A' + choice)); }
+
+/// Ids of `ending` as it is spelt behind the prompt.
+TokenIds ending_ids(const Tokenizer& tokenizer, const TokenIds& prompt, const ChoicePrompt& text, const std::string& ending) {
+  TokenIds joint = prompt_ids(tokenizer, text.prompt + ending);
+  if (joint.size() > prompt.size() && std::equal(prompt.begin(), prompt.end(), joint.begin())) return TokenIds(joint.begin() + long(prompt.size()), joint.end());
+  return tokenizer.encode(ending, /*add_special=*/false);
+}
+
+double log_probability(std::span<const float> z, TokenId token) {
+  const float top = *std::max_element(z.begin(), z.end());
+  double sum = 0.0;
+  for (float one : z) sum += double(std::exp(one - top));
+  return double(z[size_t(token)]) - double(top) - std::log(sum);
+}
+
+size_t best_of(const std::vector<double>& scores) { return size_t(std::max_element(scores.begin(), scores.end()) - scores.begin()); }
+
+}  // namespace
+
+std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file) {
+  std::vector<ChoiceQuestion> questions;
+  for_each_jsonl(file, [&](const Json& row, size_t line) {
+    const std::string source = concat(file.string(), ":", line);
+    ChoiceQuestion one;
+    one.question = require<std::string>(row, "question", source);
+    one.choices = require<std::vector<std::string>>(row, "choices", source);
+    const int64_t answer = require<int64_t>(row, "answer", source);
+    LIMPID_CHECK(one.choices.size() >= 2 && one.choices.size() <= kMostChoices, FormatError, source, ": ", one.choices.size(), " choices, expected 2 to ",
+                 kMostChoices);
+    LIMPID_CHECK(answer >= 0 && size_t(answer) < one.choices.size(), FormatError, source, ": answer ", answer, " of ", one.choices.size(),
+                 " choices, expected an index from 0");
+    one.answer = size_t(answer);
+    if (const auto category = row.find("category"); category != row.end() && category->is_string()) one.category = category->get<std::string>();
+    questions.push_back(std::move(one));
+  });
+  LIMPID_CHECK(!questions.empty(), FormatError, file.string(), ": has no questions");
+  return questions;
+}
+
+ChoiceFormat parse_choice_format(const std::string& text) {
+  if (text == "answer") return ChoiceFormat::Answer;
+  if (text == "letter") return ChoiceFormat::Letter;
+  LIMPID_CHECK(text == "continuation", ConfigError, "--format \"", text, "\", expected answer, letter or continuation");
+  return ChoiceFormat::Continuation;
+}
+
+ChoicePrompt choice_prompt(const ChoiceQuestion& question, ChoiceFormat format) {
+  ChoicePrompt result;
+  result.prompt = format == ChoiceFormat::Continuation ? question.question : "Question: " + question.question + "\n";
+  if (format == ChoiceFormat::Letter)
+    for (size_t c = 0; c < question.choices.size(); ++c) result.prompt += letter(c) + ". " + question.choices[c] + "\n";
+  if (format != ChoiceFormat::Continuation) result.prompt += "Answer:";
+  for (size_t c = 0; c < question.choices.size(); ++c) result.endings.push_back(" " + (format == ChoiceFormat::Letter ? letter(c) : question.choices[c]));
+  return result;
+}
+
+std::vector<ChoicePrompt> choice_prompts(std::vector<ChoiceQuestion>& questions, ChoiceFormat format, size_t shots) {
+  std::map<std::string, std::pair<size_t, std::string>> examples;   // of a category: how many, and their text
+  std::vector<ChoiceQuestion> asked;
+  for (ChoiceQuestion& question : questions) {
+    auto& [count, text] = examples[question.category];
+    if (count == shots) {
+      asked.push_back(std::move(question));
+      continue;
+    }
+    const ChoicePrompt example = choice_prompt(question, format);
+    text += example.prompt + example.endings[question.answer] + "\n\n";
+    ++count;
+  }
+  LIMPID_CHECK(!asked.empty(), ConfigError, "--shots ", shots, " leaves no question to ask: no category has more than that");
+  questions = std::move(asked);
+  std::vector<ChoicePrompt> prompts;
+  for (const ChoiceQuestion& question : questions) {
+    prompts.push_back(choice_prompt(question, format));
+    prompts.back().prompt.insert(0, examples.at(question.category).second);
+  }
+  return prompts;
+}
+
+std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan, const std::vector<ChoicePrompt>& prompts) {
+  const Tokenizer& tokenizer = *plan.model->tokenizer();
+  std::vector<std::vector<double>> sums;
+  for (const ChoicePrompt& prompt : prompts) sums.emplace_back(prompt.endings.size(), 0.0);
+  GeneratorOptions options;
+  options.max_rows = plan.rows;
+  options.on_logits = [&](const Row& row, std::span<const float> z) {
+    sums[row.request.prompt][row.request.sample] += log_probability(z, row.request.given[row.new_ids.size()]);
+  };
+  Generator generator(plan.model, plan.sessions ? plan.sessions() : std::vector<std::unique_ptr<Session>>{}, options);
+  for (size_t p = 0; p < prompts.size(); ++p) {
+    Request request;
+    request.prompt = p;
+    request.prompt_ids = prompt_ids(tokenizer, prompts[p].prompt);
+    request.strengths = plan.strengths;
+    for (size_t c = 0; c < prompts[p].endings.size(); ++c) {
+      request.sample = c;
+      request.given = ending_ids(tokenizer, request.prompt_ids, prompts[p], prompts[p].endings[c]);
+      request.stop.max_new_tokens = int64_t(request.given.size());
+      generator.submit(request);
+    }
+  }
+  size_t finished = 0, all = 0;
+  for (const ChoicePrompt& prompt : prompts) all += prompt.endings.size();
+  Progress progress("multiple choice", all, "choices");
+  while (generator.step([&](Completion) { ++finished; })) {
+    throw_if_interrupted();
+    progress.update(finished);
+  }
+  progress.finish();
+  return sums;
+}
+
+MultipleChoiceReport multiple_choice_report(const std::vector<ChoiceQuestion>& questions, const std::vector<ChoicePrompt>& prompts,
+                                            const std::vector<std::vector<double>>& likelihoods) {
+  struct Sums { size_t questions = 0, total = 0, per_byte = 0; };
+  MultipleChoiceReport report;
+  std::vector<double> total, per_byte;
+  std::map<std::string, Sums> categories;
+  for (size_t q = 0; q < questions.size(); ++q) {
+    std::vector<double> scaled = likelihoods[q];
+    for (size_t c = 0; c < scaled.size(); ++c) scaled[c] /= double(prompts[q].endings[c].size());
+    const bool right = best_of(likelihoods[q]) == questions[q].answer, right_scaled = best_of(scaled) == questions[q].answer;
+    total.push_back(right);
+    per_byte.push_back(right_scaled);
+    report.chance += 1.0 / double(questions[q].choices.size());
+    Sums& sums = categories[questions[q].category];
+    ++sums.questions;
+    sums.total += right;
+    sums.per_byte += right_scaled;
+  }
+  report.questions = questions.size();
+  report.chance /= double(questions.size());
+  report.total = estimate_mean(total);
+  report.per_byte = estimate_mean(per_byte);
+  report.by_category = Json::object();
+  for (const auto& [name, sums] : categories)
+    report.by_category[name] = {{"questions", sums.questions}, {"total", double(sums.total) / double(sums.questions)},
+                                {"per_byte", double(sums.per_byte) / double(sums.questions)}};
+  return report;
+}
+
+Json to_json(const MultipleChoiceReport& report) {
+  return {{"questions", report.questions}, {"chance", report.chance}, {"total", to_json(report.total)}, {"per_byte", to_json(report.per_byte)},
+          {"by_category", report.by_category}};
+}
+
+}  // namespace limpid

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/core/files.h"
+#include "limpid/decoding/generator.h"
+#include "limpid/metrics/bootstrap.h"
+
+/// Multiple-choice questions: what a model still knows (methods.md 7.9).
+namespace limpid {
+
+struct ChoiceQuestion {
+  std::string question, category;
+  std::vector<std::string> choices;
+  size_t answer = 0;
+};
+
+/// Rows {"question", "choices": [two or more], "answer": index from 0, "category"?}. @throws FormatError "FILE:LINE: …".
+std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file);
+
+enum class ChoiceFormat {
+  Answer,         ///< "Question: …\nAnswer:" and " <text of the choice>"; no choice is listed
+  Letter,         ///< the choices are listed as "A. …", and " A", " B", … are compared
+  Continuation,   ///< the question's text and " <text of the choice>"
+};
+ChoiceFormat parse_choice_format(const std::string& text);   ///< answer, letter, continuation
+
+/// A question as text: what stands before the choice, and each choice.
+struct ChoicePrompt {
+  std::string prompt;
+  std::vector<std::string> endings;
+};
+ChoicePrompt choice_prompt(const ChoiceQuestion& question, ChoiceFormat format);
+
+/// The first `shots` questions of each category become examples in front of its others, and are not asked themselves.
+/// The prompts follow the order of what is left of `questions`.
+std::vector<ChoicePrompt> choice_prompts(std::vector<ChoiceQuestion>& questions, ChoiceFormat format, size_t shots);
+
+struct MultipleChoicePlan {
+  std::shared_ptr<const Model> model;
+  std::function<std::vector<std::unique_ptr<Session>>()> sessions = {};   ///< null: the plain model
+  std::vector<float> strengths;                                           ///< one per session
+  size_t rows = 32;
+};
+
+/// log p of each choice's tokens, summed in double over those tokens alone: [questions][choices].
+std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan, const std::vector<ChoicePrompt>& prompts);
+
+/// How often the likeliest choice is the right one; ties go to the first.
+struct MultipleChoiceReport {
+  size_t questions = 0;
+  double chance = 0;                  ///< mean of 1 / choices
+  Estimate total, per_byte;           ///< by log p of the choice; by log p over its length in bytes
+  Json by_category;                   ///< {"name": {"questions", "total", "per_byte"}}
+};
+MultipleChoiceReport multiple_choice_report(const std::vector<ChoiceQuestion>& questions, const std::vector<ChoicePrompt>& prompts,
+                                            const std::vector<std::vector<double>>& likelihoods);
+Json to_json(const MultipleChoiceReport& report);
+
+}  // namespace limpid

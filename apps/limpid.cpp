@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   handlers.fit_profs = in_engine("fit profs");
   handlers.fit_model_surgery = in_engine("fit model-surgery");
   handlers.export_detoxifier = in_engine("export");
+  handlers.distil = in_engine("distil");
   handlers.score = in_engine("score");
   handlers.evaluate = in_engine("evaluate");
   handlers.tune = in_engine("tune");

@@ -96,6 +96,7 @@ void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& ch
 
   declare_train(app, h, chosen);
   declare_fit(app, h, chosen);
+  declare_distil(app, h, chosen);
   command<ExportOptions>(app, "export", "A detoxifier as what other programs read: a model with it built in, or a control vector",
       "limpid export -m smollm2-135m-instruct --detox \"steer.detox.safetensors?rule=constant:0.2\" -o steered/", h.export_detoxifier, chosen,
       [](CLI::App& c, ExportOptions& o) {

@@ -165,6 +165,16 @@ struct ScoreOptions : CommonOptions {
   bool json = false;
 };
 
+struct DistilOptions : ModelOptions {
+  std::string anti, output, beta = "inf", contexts, scorer;
+  std::vector<std::string> first_order;
+  int64_t texts = 640, length = 256, top_k = 0, rows = 16;
+  std::optional<int64_t> opening;        ///< default: 2, and 0 with contexts
+  double alpha = 0.1, temperature = 1.0, reject = 0.0;
+  uint64_t seed = 1;
+  bool no_score = false;
+};
+
 /// What `evaluate` and `tune` share.
 struct ProtocolOptions : ModelOptions {
   std::string prompts_file, scorer, output;
@@ -214,6 +224,7 @@ struct Handlers {
   std::function<int(const FitProfsOptions&)> fit_profs;
   std::function<int(const FitModelSurgeryOptions&)> fit_model_surgery;
   std::function<int(const ExportOptions&)> export_detoxifier;
+  std::function<int(const DistilOptions&)> distil;
   std::function<int(const ScoreOptions&)> score;
   std::function<int(const EvaluateOptions&)> evaluate;
   std::function<int(const TuneCommandOptions&)> tune;
@@ -224,6 +235,7 @@ struct Handlers {
 /// The parts of declare_commands that have subcommands of their own.
 void declare_train(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
 void declare_fit(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
+void declare_distil(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
 void declare_evaluation(CLI::App& app, const Handlers& handlers, std::function<int()>& chosen);
 
 /// Declares every subcommand on `app`. After app.parse, `chosen()` runs the one that was given.

@@ -19,6 +19,7 @@ int run_fit_sasa(const FitSasaOptions& options);
 int run_fit_profs(const FitProfsOptions& options);
 int run_fit_model_surgery(const FitModelSurgeryOptions& options);
 int run_export(const ExportOptions& options);
+int run_distil(const DistilOptions& options);
 int run_score(const ScoreOptions& options);
 int run_evaluate(const EvaluateOptions& options);
 int run_tune(const TuneCommandOptions& options);

@@ -41,6 +41,7 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "fit profs") return start(run_fit_profs, options);
     if (name == "fit model-surgery") return start(run_fit_model_surgery, options);
     if (name == "export") return start(run_export, options);
+    if (name == "distil") return start(run_distil, options);
     if (name == "score") return start(run_score, options);
     if (name == "evaluate") return start(run_evaluate, options);
     if (name == "tune") return start(run_tune, options);

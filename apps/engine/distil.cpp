@@ -1,0 +1,108 @@
+#include "limpid/evaluation/distil.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+
+#include "apps/engine/commands.h"
+#include "apps/engine/common.h"
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/core/log.h"
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/unidetox/first_order.h"
+#include "limpid/metrics/generations.h"
+#include "limpid/training/text_data.h"
+
+namespace limpid::apps {
+namespace {
+
+double parse_beta(const std::string& text) {
+  if (text == "inf") return std::numeric_limits<double>::infinity();
+  char* end = nullptr;
+  const double beta = std::strtod(text.c_str(), &end);
+  LIMPID_CHECK(!text.empty() && *end == '\0' && std::isfinite(beta) && beta > 0.0, ConfigError, "--beta ", text, ", expected a number above 0, or inf");
+  return beta;
+}
+
+std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0); }
+
+std::shared_ptr<Model> open_trainable(const std::string& name) {
+  LoadOptions load;
+  load.trainable = true;
+  return open_named_model(name, load);
+}
+
+int check_first_order(const DistilOptions& options) {
+  const auto base = open_trainable(options.model);
+  const FirstOrderCheck check(base, open_trainable(options.anti));
+  const Tokenizer& tokenizer = tokenizer_of(*base);
+  const TokenId begin = text_beginning(*base);
+  std::cout << "per token, nats: -tau . gradient, log p_base - log p_toxic, texts whose gradient points away from toxicity\n";
+  for (const std::string& file : options.first_order) {
+    std::vector<FirstOrder> texts;
+    size_t away = 0;
+    const TextData data = read_text_data({{file}, {}, {}});
+    const size_t count = std::min(data.rows.size(), size_t(options.texts));
+    Progress progress("first-order check", count, "texts");
+    for (size_t i = 0; i < count; ++i) {
+      throw_if_interrupted();
+      TokenIds ids = tokenizer.encode(data.rows[i].text, /*add_special=*/false);
+      ids.insert(ids.begin(), begin);
+      if (int64_t(ids.size()) > options.length + 1) ids.resize(size_t(options.length) + 1);
+      if (ids.size() < 2) continue;
+      texts.push_back(check(ids));
+      away += texts.back().first_order > 0.0;
+      progress.update(i + 1);
+    }
+    progress.finish();
+    LIMPID_CHECK(!texts.empty(), ConfigError, file, ": no text has a token");
+    const FirstOrder mean = mean_of(texts);
+    std::cout << file << ": " << mean.first_order << ", " << mean.score << ", " << percent(double(away) / double(texts.size())) << " of "
+              << thousands(texts.size()) << " texts\n" << std::flush;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_distil(const DistilOptions& options) {
+  if (!options.first_order.empty()) return check_first_order(options);
+  LIMPID_CHECK(!options.output.empty(), ConfigError, "no output: give -o FILE, or --check-first-order FILE");
+  DistilPlan plan;
+  plan.contrast = {.alpha = options.alpha, .beta = parse_beta(options.beta), .temperature = options.temperature, .top_k = options.top_k};
+  plan.contrast.check();
+  plan.texts = options.texts;
+  plan.length = options.length;
+  plan.seed = options.seed;
+  plan.rows = size_t(options.rows);
+  plan.reject = options.reject;
+  plan.output = options.output;
+  if (!options.contexts.empty())
+    for (auto& prompt : read_prompts(options.contexts)) plan.contexts.push_back(std::move(prompt.text));
+  plan.opening = options.opening.value_or(plan.contexts.empty() ? 2 : 0);
+
+  const fs::path base = resolve_model(options.model), anti = resolve_model(options.anti);
+  plan.base = open_model_for(options);
+  LoadOptions load;
+  load.precision = parse_precision(options.precision, anti);
+  plan.toxic = open_model(anti, load);
+  check_same_vocabulary(*plan.base, *plan.toxic, "toxic model", concat(options.anti, ": "));
+  if (!options.no_score) plan.scorer = open_scorer(options.scorer);
+  plan.begin = text_beginning(*plan.base);
+  plan.stop_tokens = end_tokens(*plan.base);
+  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"base", base.filename().string()}, {"base_sha256", weights_sha256(base)},
+                     {"toxic", anti.filename().string()}, {"toxic_sha256", weights_sha256(anti)}, {"toxic_precision", kernels::name(load.precision)}};
+  log_info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
+
+  const DistilReport report = distil(plan);
+  std::cout << options.output << ": " << thousands(report.written) << " texts, " << thousands(report.tokens) << " tokens";
+  if (report.rejected > 0) std::cout << "; " << thousands(report.rejected) << " rejected, below a mean score of " << rounded(*report.lowest_score);
+  if (report.empty > 0) std::cout << "; " << thousands(report.empty) << " ended before their first token";
+  std::cout << "\n  log p_base - log p_toxic: " << rounded(report.mean_score) << " nats a token";
+  if (report.mean_toxicity) std::cout << "; toxicity " << rounded(*report.mean_toxicity);
+  std::cout << "\n  distinct openings of two tokens: " << percent(report.distinct_openings) << "; distinct-1/2/3 over all texts: "
+            << rounded(report.distinct[0]) << " / " << rounded(report.distinct[1]) << " / " << rounded(report.distinct[2]) << "\n";
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "limpid/decoding/companion.h"
+#include "limpid/decoding/session.h"
+
+/// What another model of the same vocabulary says of the rows' texts.
+namespace limpid {
+
+/// A model that reads along, with a cache of its own for each row, and gives its logits beside the target's.
+class CompanionLogits {
+ public:
+  explicit CompanionLogits(std::shared_ptr<const Model> model) : companion_(std::move(model)) {}
+
+  void admit(RowId row) { companion_.admit(row); }
+  void fork(RowId from, RowId to) { companion_.fork(from, to); }
+  void release(RowId row) { companion_.release(row); }
+  /// Logits behind the whole text of each row, [rows, V] float32. A row that was left out of earlier calls catches up; one that
+  /// dropped tokens goes back.
+  Tensor of(std::span<const Row* const> rows);
+
+  const Model& model() const { return companion_.model(); }
+
+ private:
+  Companion companion_;
+};
+
+/// @throws MismatchError when the other model does not cut text into the same tokens under the same ids; `role` says what it is,
+///         `where` begins the message.
+void check_same_vocabulary(const Model& target, const Model& other, const std::string& role, const std::string& where);
+
+}  // namespace limpid

@@ -1,0 +1,72 @@
+#include "limpid/methods/unidetox/contrast.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "limpid/kernels/thread_pool.h"
+
+namespace limpid {
+namespace {
+
+double cutoff(std::span<const float> z, double alpha) { return double(*std::max_element(z.begin(), z.end())) + std::log(alpha); }
+
+}  // namespace
+
+void ContrastOptions::check() const {
+  LIMPID_CHECK(alpha > 0.0 && alpha <= 1.0, ConfigError, "[contrast] alpha is ", alpha, ", expected above 0 and at most 1");
+  LIMPID_CHECK(beta > 0.0, ConfigError, "[contrast] beta is ", beta, ", expected a number above 0, or inf");
+  LIMPID_CHECK(temperature > 0.0 && std::isfinite(temperature), ConfigError, "[contrast] temperature is ", temperature, ", expected a number above 0");
+  LIMPID_CHECK(top_k >= 0, ConfigError, "[contrast] top-k is ", top_k, ", expected 0 (off) or more");
+}
+
+void contrast_logits(std::span<float> z, std::span<const float> toxic, const ContrastOptions& options) {
+  const double least = cutoff(z, options.alpha);
+  const bool infinite = std::isinf(options.beta);
+  const float beta = float(options.beta), temperature = float(options.temperature);
+  for (size_t v = 0; v < z.size(); ++v) {
+    if (!(double(z[v]) >= least)) {
+      z[v] = -std::numeric_limits<float>::infinity();
+      continue;
+    }
+    const float difference = z[v] - toxic[v];
+    z[v] = (infinite ? difference : z[v] + beta * difference) / temperature;
+  }
+  if (options.top_k > 0) apply_top_k(z, options.top_k);
+}
+
+std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic, const ContrastOptions& options) {
+  const double least = cutoff(z, options.alpha);
+  std::vector<double> scores(z.size(), -std::numeric_limits<double>::infinity());
+  for (size_t v = 0; v < z.size(); ++v) {
+    const double base = z[v], anti = toxic[v];
+    if (base < least) continue;
+    scores[v] = std::isinf(options.beta) ? base - anti : (1.0 + options.beta) * base - options.beta * anti;
+    scores[v] /= options.temperature;
+  }
+  return scores;
+}
+
+ContrastSession::ContrastSession(const Model& base, std::shared_ptr<const Model> toxic, ContrastOptions options, size_t opening)
+    : toxic_(std::move(toxic)), options_(options), opening_(opening) {
+  options_.check();
+  check_same_vocabulary(base, toxic_.model(), "toxic model", "[contrast] ");
+}
+
+void ContrastSession::logits(const Step& step, Tensor& z) {
+  std::vector<const Row*> rows;
+  std::vector<size_t> places;
+  for (size_t r = 0; r < step.rows.size(); ++r) {
+    if (step.rows[r]->new_ids.size() < opening_) continue;
+    rows.push_back(step.rows[r]);
+    places.push_back(r);
+  }
+  if (rows.empty()) return;
+  const Tensor toxic = toxic_.of(rows);
+  z = z.contiguous();
+  const size_t V = size_t(z.size(1));
+  float* own = z.mutable_data_ptr<float>();
+  const float* other = toxic.const_data_ptr<float>();
+  kernels::parallel_for(rows.size(), [&](size_t i) { contrast_logits({own + places[i] * V, V}, {other + i * V, V}, options_); });
+}
+
+}  // namespace limpid

@@ -172,7 +172,7 @@ struct DistilOptions : ModelOptions {
   std::optional<int64_t> opening;        ///< default: 2, and 0 with contexts
   double alpha = 0.1, temperature = 1.0, reject = 0.0;
   uint64_t seed = 1;
-  bool no_score = false;
+  bool no_score = false, plain = false;
 };
 
 /// What `evaluate` and `tune` share.

@@ -8,7 +8,8 @@ void declare_distil(CLI::App& app, const Handlers& h, std::function<int()>& chos
       "  limpid distil -m gpt2/ --anti gpt2-toxic/ -k 50 --check-first-order texts.jsonl --check-first-order plain.jsonl", h.distil, chosen,
       [](CLI::App& c, DistilOptions& o) {
         add_model(c, o);
-        c.add_option("--anti", o.anti, "The toxic model: the base, fine-tuned on toxic text (folder, GGUF file or pulled name)")->required();
+        auto* anti = c.add_option("--anti", o.anti, "The toxic model: the base, fine-tuned on toxic text (folder, GGUF file or pulled name)");
+        c.add_flag("--plain", o.plain, "Samples of the model itself: the control, and with --reject the corpus of SGEAT (arXiv 2202.04173)")->excludes(anti);
         c.add_option("-k,--texts", o.texts, "How many texts; asking for more later continues the run")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--length", o.length, "New tokens of a text at most; texts also end at the end-of-text token")->capture_default_str()
             ->check(CLI::PositiveNumber);
@@ -19,7 +20,7 @@ void declare_distil(CLI::App& app, const Handlers& h, std::function<int()>& chos
         c.add_option("--opening", o.opening, "First tokens that the plain base samples, so that the texts do not all begin alike; default: 2, and 0 "
                      "with --contexts")->check(CLI::NonNegativeNumber);
         c.add_option("--contexts", o.contexts, "Texts to continue, in turn: jsonl with \"prompt\", or plain text lines");
-        c.add_option("--reject", o.reject, "Leave this share of the texts, the lowest mean scores, out of the file")->capture_default_str()
+        c.add_option("--reject", o.reject, "Leave this share of the texts out of the file: the lowest mean scores; with --plain the most toxic")->capture_default_str()
             ->check(CLI::Range(0.0, 0.999));
         c.add_option("--scorer", o.scorer, "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")->envname("LIMPID_SCORER");
         c.add_flag("--no-score", o.no_score, "Texts get no toxicity");

@@ -63,10 +63,25 @@ int check_first_order(const DistilOptions& options) {
   return 0;
 }
 
+void open_toxic(DistilPlan& plan, const DistilOptions& options) {
+  const fs::path anti = resolve_model(options.anti);
+  LoadOptions load;
+  load.precision = parse_precision(options.precision, anti);
+  plan.toxic = open_model(anti, load);
+  check_same_vocabulary(*plan.base, *plan.toxic, "toxic model", concat(options.anti, ": "));
+  plan.provenance["toxic"] = anti.filename().string();
+  plan.provenance["toxic_sha256"] = weights_sha256(anti);
+  plan.provenance["toxic_precision"] = kernels::name(load.precision);
+}
+
 }  // namespace
 
 int run_distil(const DistilOptions& options) {
-  if (!options.first_order.empty()) return check_first_order(options);
+  LIMPID_CHECK(options.plain != !options.anti.empty(), ConfigError, "give --anti MODEL, or --plain for samples of the model itself");
+  if (!options.first_order.empty()) {
+    LIMPID_CHECK(!options.plain, ConfigError, "--check-first-order needs --anti MODEL");
+    return check_first_order(options);
+  }
   LIMPID_CHECK(!options.output.empty(), ConfigError, "no output: give -o FILE, or --check-first-order FILE");
   DistilPlan plan;
   plan.contrast = {.alpha = options.alpha, .beta = parse_beta(options.beta), .temperature = options.temperature, .top_k = options.top_k};
@@ -81,25 +96,22 @@ int run_distil(const DistilOptions& options) {
     for (auto& prompt : read_prompts(options.contexts)) plan.contexts.push_back(std::move(prompt.text));
   plan.opening = options.opening.value_or(plan.contexts.empty() ? 2 : 0);
 
-  const fs::path base = resolve_model(options.model), anti = resolve_model(options.anti);
+  const fs::path base = resolve_model(options.model);
   plan.base = open_model_for(options);
-  LoadOptions load;
-  load.precision = parse_precision(options.precision, anti);
-  plan.toxic = open_model(anti, load);
-  check_same_vocabulary(*plan.base, *plan.toxic, "toxic model", concat(options.anti, ": "));
+  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"base", base.filename().string()}, {"base_sha256", weights_sha256(base)}};
+  if (!options.anti.empty()) open_toxic(plan, options);
   if (!options.no_score) plan.scorer = open_scorer(options.scorer);
   plan.begin = text_beginning(*plan.base);
   plan.stop_tokens = end_tokens(*plan.base);
-  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"base", base.filename().string()}, {"base_sha256", weights_sha256(base)},
-                     {"toxic", anti.filename().string()}, {"toxic_sha256", weights_sha256(anti)}, {"toxic_precision", kernels::name(load.precision)}};
   log_info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
 
   const DistilReport report = distil(plan);
   std::cout << options.output << ": " << thousands(report.written) << " texts, " << thousands(report.tokens) << " tokens";
-  if (report.rejected > 0) std::cout << "; " << thousands(report.rejected) << " rejected, below a mean score of " << rounded(*report.lowest_score);
+  if (report.rejected > 0) std::cout << "; " << thousands(report.rejected) << " rejected, "
+              << (options.plain ? "above a toxicity of " : "below a mean score of ") << rounded(*report.bound);
   if (report.empty > 0) std::cout << "; " << thousands(report.empty) << " ended before their first token";
-  std::cout << "\n  log p_base - log p_toxic: " << rounded(report.mean_score) << " nats a token";
-  if (report.mean_toxicity) std::cout << "; toxicity " << rounded(*report.mean_toxicity);
+  if (report.mean_score) std::cout << "\n  log p_base - log p_toxic: " << rounded(*report.mean_score) << " nats a token";
+  if (report.mean_toxicity) std::cout << "\n  toxicity " << rounded(*report.mean_toxicity);
   std::cout << "\n  distinct openings of two tokens: " << percent(report.distinct_openings) << "; distinct-1/2/3 over all texts: "
             << rounded(report.distinct[0]) << " / " << rounded(report.distinct[1]) << " / " << rounded(report.distinct[2]) << "\n";
   return 0;

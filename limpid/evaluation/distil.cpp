@@ -24,6 +24,7 @@ void check(const DistilPlan& plan) {
   LIMPID_CHECK(plan.opening >= 0 && plan.opening < plan.length, ConfigError, kWhere, "the opening has ", plan.opening, " tokens, expected 0 to ",
                plan.length - 1, ", fewer than the text");
   LIMPID_CHECK(plan.reject >= 0.0 && plan.reject < 1.0, ConfigError, kWhere, "reject is ", plan.reject, ", expected 0 (off) to below 1");
+  LIMPID_CHECK(plan.toxic || plan.reject == 0.0 || plan.scorer, ConfigError, kWhere, "plain samples are rejected by toxicity, which needs a scorer");
 }
 
 fs::path beside(const fs::path& path, const char* ending) {
@@ -37,9 +38,12 @@ Json settings_of(const DistilPlan& plan) {
   const ContrastOptions& c = plan.contrast;
   Json contexts;
   if (!plan.contexts.empty()) contexts = {{"count", plan.contexts.size()}, {"sha256", sha256(to_text(Json(plan.contexts)))}};
-  return {{"method", "unidetox"}, {"provenance", plan.provenance}, {"alpha", c.alpha}, {"beta", std::isinf(c.beta) ? Json("inf") : Json(c.beta)},
-          {"temperature", c.temperature}, {"top_k", c.top_k}, {"length", plan.length}, {"opening", plan.opening}, {"contexts", contexts},
-          {"begin", plan.base->tokenizer()->token_text(plan.begin)}, {"stop_tokens", plan.stop_tokens}, {"seed", plan.seed},
+  Json contrast;
+  if (plan.toxic)
+    contrast = {{"alpha", c.alpha}, {"beta", std::isinf(c.beta) ? Json("inf") : Json(c.beta)}, {"temperature", c.temperature}, {"top_k", c.top_k},
+                {"opening", plan.opening}};
+  return {{"method", plan.toxic ? "unidetox" : "plain"}, {"provenance", plan.provenance}, {"contrast", contrast}, {"length", plan.length},
+          {"contexts", contexts}, {"begin", plan.base->tokenizer()->token_text(plan.begin)}, {"stop_tokens", plan.stop_tokens}, {"seed", plan.seed},
           {"precision", name(plan.base->options().precision)}, {"scorer", plan.scorer ? plan.scorer->describe() : Json()}};
 }
 
@@ -51,9 +55,10 @@ TokenIds context_ids(const DistilPlan& plan, size_t index) {
   return ids;
 }
 
+Json optional_json(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 double mean(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / double(values.size()); }
 
-/// Measures a finished text under both models, each with its own cache, by itself: its numbers depend on nothing beside it.
+/// Measures a finished text under the models, each with its own cache, by itself: its numbers depend on nothing beside it.
 GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completion& completion) {
   GenerationRow row;
   row.index = index;
@@ -65,8 +70,11 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
   if (!completion.ids.empty()) {
     const TokenIds before = context_ids(plan, index);
     const auto nll = [&](const Model& model) { return mean(continuation_likelihoods(model, before, {&completion.ids, 1})[0]); };
-    const double base = nll(*plan.base), toxic = nll(*plan.toxic);
-    one.fields = {{"base_nll", base}, {"toxic_nll", toxic}, {"mean_score", toxic - base}};
+    one.fields = {{"base_nll", nll(*plan.base)}};
+    if (plan.toxic) {
+      one.fields["toxic_nll"] = nll(*plan.toxic);
+      one.fields["mean_score"] = one.fields["toxic_nll"].get<double>() - one.fields["base_nll"].get<double>();
+    }
     if (plan.scorer) one.toxicity = plan.scorer->score({&one.text, 1})[0];
   }
   row.generations.push_back(std::move(one));
@@ -76,7 +84,7 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
 /// Decodes the texts that the journal does not have yet.
 void write_texts(const DistilPlan& plan, GenerationJournal& journal) {
   std::vector<std::unique_ptr<Session>> sessions;
-  sessions.push_back(std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening)));
+  if (plan.toxic) sessions.push_back(std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening)));
   Generator generator(plan.base, std::move(sessions), {.max_rows = plan.rows});
   size_t there = 0;
   for (size_t i = 0; i < size_t(plan.texts); ++i) {
@@ -108,7 +116,11 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal) {
   progress.finish();
 }
 
-double score_of(const GenerationRow& row) { return row.generations.at(0).fields.at("mean_score").get<double>(); }
+/// The better a text, the higher: its contrast, or without a toxic model how little toxic it is.
+double score_of(const GenerationRow& row, bool plain) {
+  const Continuation& one = row.generations.at(0);
+  return plain ? -one.toxicity.value_or(0.0) : one.fields.at("mean_score").get<double>();
+}
 
 Json line_of(const GenerationRow& row) {
   const Continuation& one = row.generations.at(0);
@@ -136,8 +148,8 @@ TokenId text_beginning(const Model& model) {
 }
 
 Json DistilReport::json() const {
-  return {{"written", written}, {"rejected", rejected}, {"empty", empty}, {"tokens", tokens}, {"mean_score", mean_score},
-          {"lowest_score", lowest_score ? Json(*lowest_score) : Json()}, {"mean_toxicity", mean_toxicity ? Json(*mean_toxicity) : Json()},
+  return {{"written", written}, {"rejected", rejected}, {"empty", empty}, {"tokens", tokens}, {"mean_score", optional_json(mean_score)},
+          {"bound", optional_json(bound)}, {"mean_toxicity", optional_json(mean_toxicity)},
           {"distinct_openings", distinct_openings}, {"distinct", distinct}};
 }
 
@@ -155,10 +167,11 @@ DistilReport distil(const DistilPlan& plan) {
     else rows.push_back(row);
   }
   LIMPID_CHECK(!rows.empty(), ConfigError, kWhere, "every text ended before its first token");
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return score_of(a) != score_of(b) ? score_of(a) < score_of(b) : *a.index < *b.index; });
+  const auto score = [plain = !plan.toxic](const GenerationRow& row) { return score_of(row, plain); };
+  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return score(a) != score(b) ? score(a) < score(b) : *a.index < *b.index; });
   report.rejected = size_t(plan.reject * double(rows.size()));
   rows.erase(rows.begin(), rows.begin() + long(report.rejected));
-  if (report.rejected > 0) report.lowest_score = score_of(rows.front());
+  if (report.rejected > 0) report.bound = plan.toxic ? score(rows.front()) : -score(rows.front());
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return *a.index < *b.index; });
 
   AtomicFile file(plan.output);
@@ -170,12 +183,12 @@ DistilReport distil(const DistilPlan& plan) {
     file.write(to_text(line_of(row)) + "\n");
     openings.insert(TokenIds(one.ids->begin(), one.ids->begin() + long(std::min<size_t>(2, one.ids->size()))));
     texts.push_back(one.text);
-    scores.push_back(score_of(row));
+    if (plan.toxic) scores.push_back(score(row));
     if (one.toxicity) toxicities.push_back(*one.toxicity);
     report.tokens += one.ids->size();
   }
   report.written = rows.size();
-  report.mean_score = mean(scores);
+  if (!scores.empty()) report.mean_score = mean(scores);
   if (!toxicities.empty()) report.mean_toxicity = mean(toxicities);
   report.distinct_openings = double(openings.size()) / double(rows.size());
   const NgramCounts counts = count_ngrams(texts);

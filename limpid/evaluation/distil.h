@@ -14,10 +14,11 @@
 /// against a toxic one.
 namespace limpid {
 
-/// From one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the
+/// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT (methods.md 4.7), a model
+/// fine-tuned on the least toxic of its own texts. From one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the
 /// texts from given contexts.
 struct DistilPlan {
-  std::shared_ptr<const Model> base, toxic;
+  std::shared_ptr<const Model> base, toxic;  ///< toxic may be null
   ContrastOptions contrast;
   int64_t texts = 640;
   int64_t length = 256;                      ///< new tokens of a text at most
@@ -28,7 +29,7 @@ struct DistilPlan {
   std::shared_ptr<const Scorer> scorer;      ///< may be null
   uint64_t seed = 1;
   size_t rows = 16;                          ///< decoded together; changes no text
-  double reject = 0.0;                       ///< this share of the texts, the lowest mean scores, is left out of the file
+  double reject = 0.0;                       ///< this share of the texts is left out of the file: the lowest mean scores, or the most toxic
   fs::path output;
   Json provenance = Json::object();          ///< what the models are and their hashes: a run is continued with the same only
 };
@@ -37,8 +38,8 @@ struct DistilPlan {
 struct DistilReport {
   size_t written = 0, rejected = 0, empty = 0;    ///< texts; empty ones ended before their first token
   uint64_t tokens = 0;
-  double mean_score = 0.0;                        ///< over texts
-  std::optional<double> lowest_score, mean_toxicity;   ///< the first where texts were rejected
+  std::optional<double> mean_score, mean_toxicity;   ///< over texts
+  std::optional<double> bound;                    ///< lowest mean score, or highest toxicity, that was not rejected
   double distinct_openings = 0.0;                 ///< different first two tokens / texts
   std::array<double, 3> distinct{};               ///< different n-grams / n-grams, over all texts
   Json json() const;
@@ -50,9 +51,9 @@ struct DistilReport {
 TokenId text_beginning(const Model& model);
 
 /// Writes
-///   OUTPUT                 {"text", "ids", "context"?, "mean_score", "base_nll", "toxic_nll", "toxicity"?, "finish_reason"} a line. `text`
-///                          has its context in front; ids and the means (nats per token) are of the generated tokens, mean_score being
-///                          that of log p_base - log p_toxic
+///   OUTPUT                 {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?, "finish_reason"} a line.
+///                          `text` has its context in front; ids and the means (nats per token) are of the generated tokens, mean_score
+///                          being that of log p_base - log p_toxic
 ///   OUTPUT.settings.json   {"format": 1, "settings", "report"}
 ///   OUTPUT.journal         finished texts as they come, rejected ones too, with its own settings beside it (metrics/journal.h)
 /// A run that was stopped goes on from its journal, and more texts can be asked for later: text i depends on the seed and i alone, not

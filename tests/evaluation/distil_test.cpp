@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "limpid/decoding/generator.h"
 #include "limpid/kernels/thread_pool.h"
 #include "tests/methods/toy_models.h"
 
@@ -72,8 +73,8 @@ TEST_F(Distil, WritesTextsWithTheirScoresAndHowTheyWereMade) {
   }
   EXPECT_EQ(report.tokens, tokens);
   const Json beside = read_json(fs::path(one.output.string() + ".settings.json"));
-  EXPECT_EQ(beside.at("settings").at("beta"), "inf");
-  EXPECT_EQ(beside.at("settings").at("alpha"), 0.1);
+  EXPECT_EQ(beside.at("settings").at("contrast").at("beta"), "inf");
+  EXPECT_EQ(beside.at("settings").at("contrast").at("alpha"), 0.1);
   EXPECT_EQ(beside.at("settings").at("begin"), "<|end|>");
   EXPECT_EQ(beside.at("report").at("written"), report.written);
 }
@@ -132,7 +133,7 @@ TEST_F(Distil, RejectsTheLowestMeanScoresAndKeepsThemInTheJournal) {
   const DistilReport report = distil(strict);
   const size_t rejected = size_t(0.45 * double(expected.size()));
   EXPECT_EQ(report.rejected, rejected);
-  EXPECT_EQ(*report.lowest_score, scores[rejected]);
+  EXPECT_EQ(*report.bound, scores[rejected]);
   std::erase_if(expected, [&](const Json& line) { return line.at("mean_score").get<double>() < scores[rejected]; });
   EXPECT_EQ(lines_of(strict.output), expected);
   EXPECT_EQ(lines_of(strict.output.string() + ".journal").size(), 7u);
@@ -162,6 +163,32 @@ TEST_F(Distil, OpeningsFromThePlainBaseDifferWhereTheContrastAloneWouldBeginAlik
   opened.opening = 2;
   EXPECT_NEAR(distil(collapsed).distinct_openings, 1.0 / 7.0, 1e-12);
   EXPECT_GT(distil(opened).distinct_openings, 0.5);
+}
+
+TEST_F(Distil, WithoutAToxicModelTheTextsArePlainSamplesAndTheMostToxicAreRejected) {
+  DistilPlan plain = plan();
+  plain.toxic = nullptr;
+  plain.scorer = std::make_shared<LetterScorer>();
+  const DistilReport all = distil(plain);
+  std::vector<Json> expected = lines_of(plain.output);
+  EXPECT_FALSE(all.mean_score);
+  EXPECT_FALSE(expected[0].contains("toxic_nll"));
+  Request request;
+  request.prompt_ids = {plain.begin};
+  request.sampling.seed = plain.seed;
+  request.stop = {plain.length, plain.stop_tokens, {}};
+  const auto samples = generate(base_, request, 7);
+  EXPECT_EQ(expected[0].at("text"), samples[0].text);
+
+  plain.reject = 0.3;
+  const DistilReport kept = distil(plain);
+  EXPECT_EQ(kept.rejected, size_t(0.3 * double(expected.size())));
+  std::erase_if(expected, [&](const Json& line) { return line.at("toxicity").get<double>() > *kept.bound; });
+  EXPECT_LE(expected.size(), kept.written + 1) << "a tie at the bound may go either way";
+  for (const Json& line : lines_of(plain.output)) EXPECT_LE(line.at("toxicity").get<double>(), *kept.bound);
+  plain.scorer = nullptr;
+  plain.output = folder_.path() / "unscored.jsonl";
+  EXPECT_THROW(distil(plain), ConfigError) << "nothing to reject by";
 }
 
 TEST_F(Distil, SettingsOutOfRangeAreRefused) {

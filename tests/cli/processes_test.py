@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,11 @@ class Processes(unittest.TestCase):
     def torchrun(self, output, **more):
         self.succeed([TORCHRUN, "--no-python", "--nproc-per-node", "2", "--master-port", str(free_port()), *self.command(output, **more)])
 
+    def wait_for_lines(self, output, count):
+        log, deadline = self.folder / output / "metrics.jsonl", time.time() + 120
+        while time.time() < deadline and not (log.exists() and len(log.read_text().splitlines()) > count):
+            time.sleep(0.02)
+
     def metrics(self, output):
         return [json.loads(line) for line in (self.folder / output / "metrics.jsonl").read_text().splitlines()]
 
@@ -95,10 +101,7 @@ class Processes(unittest.TestCase):
         self.torchrun("whole", steps=200)
         processes = [self.start(self.command("cut", steps=200), RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
                      for rank in range(2)]
-        log = self.folder / "cut" / "metrics.jsonl"
-        deadline = time.time() + 120
-        while time.time() < deadline and not (log.exists() and len(log.read_text().splitlines()) > 8):
-            time.sleep(0.02)
+        self.wait_for_lines("cut", 8)
         processes[1].kill()
         error = processes[0].communicate(timeout=120)[1]
         processes[1].communicate()
@@ -106,6 +109,18 @@ class Processes(unittest.TestCase):
         self.assertIn("process 0 of 2 lost the others", error)
         self.assertFalse((self.folder / "cut" / "config.json").exists())
         self.torchrun("cut", steps=200)
+        self.assert_same_curve(self.metrics("whole"), self.metrics("cut"), places=12)
+
+    def test_torchrun_restarts_a_lost_process_and_the_run_continues(self):
+        self.torchrun("whole", steps=120)
+        run = self.start([TORCHRUN, "--no-python", "--nproc-per-node", "2", "--max-restarts", "1", "--monitor-interval", "0.2",
+                          "--master-port", str(free_port()), *self.command("cut", steps=120)])
+        self.wait_for_lines("cut", 8)
+        workers = pathlib.Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        os.kill(int(next(pid for pid in workers if PROGRAM in pathlib.Path(f"/proc/{pid}/cmdline").read_text())), signal.SIGKILL)
+        error = run.communicate(timeout=240)[1]
+        self.assertEqual(run.returncode, 0, error)
+        self.assertIn("continuing from step", error)
         self.assert_same_curve(self.metrics("whole"), self.metrics("cut"), places=12)
 
     def test_more_processes_than_passes_are_refused(self):

@@ -15,6 +15,7 @@ enum class ContrastiveForm { Paper, Inside, AsReleased };
 
 /// @throws ConfigError for another name than paper, inside and as_released.
 ContrastiveForm contrastive_form_named(const std::string& name);
+const char* name_of(ContrastiveForm form);
 
 struct ContrastiveLoss {
   ContrastiveForm form = ContrastiveForm::Inside;

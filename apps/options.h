@@ -99,6 +99,12 @@ struct TrainLoraOptions : TextTrainingFlags {
   bool rank_stabilised = false, merge = false;
 };
 
+struct TrainContrastiveOptions : TrainLoraOptions {
+  TrainContrastiveOptions() { learning_rate = 2.2e-5, batch = 2, accumulate = 3, no_end_token = true; }
+  std::string form = "inside";
+  double tau = 1.0, negative_weight = 1.1;
+};
+
 struct TrainScorerOptions : CommonOptions {
   std::string encoder = "minilm-l6", output;
   std::vector<std::string> data, where, fields, valid, test;
@@ -237,6 +243,7 @@ struct Handlers {
   std::function<int(const TrainCalibratorOptions&)> train_calibrator;
   std::function<int(const TrainLmOptions&)> train_lm;
   std::function<int(const TrainLoraOptions&)> train_lora;
+  std::function<int(const TrainContrastiveOptions&)> train_contrastive;
   std::function<int(const TrainScorerOptions&)> train_scorer;
   std::function<int(const FitFusionOptions&)> fit_fusion;
   std::function<int(const FitDesteinOptions&)> fit_destein;

@@ -34,6 +34,7 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "train calibrator") return start(run_train_calibrator, options);
     if (name == "train lm") return start(run_train_lm, options);
     if (name == "train lora") return start(run_train_lora, options);
+    if (name == "train contrastive-perplexity") return start(run_train_contrastive, options);
     if (name == "train scorer") return start(run_train_scorer, options);
     if (name == "fit fusion") return start(run_fit_fusion, options);
     if (name == "fit destein") return start(run_fit_destein, options);

@@ -76,6 +76,12 @@ std::vector<Example> pack_examples(std::span<const Example> examples, int64_t le
   return windows;
 }
 
+double split_limit(std::span<const double> places, double holdout) {
+  if (holdout <= 0.0 || places.size() < 2) return holdout;
+  const auto [lowest, highest] = std::minmax_element(places.begin(), places.end());
+  return std::min(std::max(holdout, std::nextafter(*lowest, 1.0)), *highest);
+}
+
 ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout, bool pack) {
   LIMPID_CHECK(holdout >= 0.0 && holdout < 1.0, ConfigError, "the held-out share is ", holdout, ", expected 0 to below 1");
   LIMPID_CHECK(options.max_length >= 2, ConfigError, "the longest sequence is ", options.max_length,
@@ -92,12 +98,9 @@ ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> r
   }
   LIMPID_CHECK(!placed.empty(), ConfigError, "no row has a token to learn: of ", rows.size(),
                " rows every completion lies beyond the longest sequence of ", options.max_length, " tokens");
-  double limit = holdout;
-  if (holdout > 0.0 && placed.size() > 1) {
-    double lowest = 1.0, highest = 0.0;
-    for (const auto& [place, example] : placed) lowest = std::min(lowest, place), highest = std::max(highest, place);
-    limit = std::min(std::max(limit, std::nextafter(lowest, 1.0)), highest);   // both sides get at least one row
-  }
+  std::vector<double> places;
+  for (const auto& [place, example] : placed) places.push_back(place);
+  const double limit = split_limit(places, holdout);
   for (auto& [place, example] : placed) {
     const bool held = place < limit;
     (held ? sets.held_out : sets.train).push_back(std::move(example));

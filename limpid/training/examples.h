@@ -59,4 +59,7 @@ ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> r
 /// The place of a row between 0 and 1 by the SHA-256 of its prompt and text.
 double hash_position(const TextRow& row);
 
+/// Rows below this place are held out: the share, moved so that both sides get at least one of several rows.
+double split_limit(std::span<const double> places, double holdout);
+
 }  // namespace limpid

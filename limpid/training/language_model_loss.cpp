@@ -12,10 +12,26 @@ LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
   head_ = weight.requires_grad() ? weight : weight.detach().to(model.options().compute);
 }
 
-torch::Tensor LanguageModelLoss::sum(const Batch& batch) const {
+torch::Tensor LanguageModelLoss::states(const Batch& batch) const {
   nn::Pass pass = nn::Pass::dense(batch.ids);
-  const torch::Tensor hidden = model_.final_state(pass, Outputs::All);
-  return linear_cross_entropy(hidden.index_select(0, batch.positions), head_, batch.targets, {.compute = model_.options().compute});
+  return model_.final_state(pass, Outputs::All).index_select(0, batch.positions);
+}
+
+torch::Tensor LanguageModelLoss::sum(const Batch& batch) const {
+  return linear_cross_entropy(states(batch), head_, batch.targets, {.compute = model_.options().compute});
+}
+
+std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::span<const Example> examples) const {
+  const torch::Tensor hidden = states(batch);
+  std::vector<torch::Tensor> means;
+  int64_t at = 0;
+  for (const Example& example : examples) {
+    const int64_t count = example.targets();
+    means.push_back(linear_cross_entropy(hidden.narrow(0, at, count), head_, batch.targets.narrow(0, at, count),
+                                         {.compute = model_.options().compute}) / double(count));
+    at += count;
+  }
+  return means;
 }
 
 void freeze_embeddings(const Model& model) {

@@ -13,8 +13,11 @@ class LanguageModelLoss {
   /// @throws ConfigError when the model was not opened trainable, or caps its logits.
   explicit LanguageModelLoss(const Model& model);
   torch::Tensor sum(const Batch& batch) const;       ///< scalar float64, differentiable in the model's parameters
+  /// The mean over each example's own targets: scalars. @param examples  those of the batch, in its order
+  std::vector<torch::Tensor> means(const Batch& batch, std::span<const Example> examples) const;
 
  private:
+  torch::Tensor states(const Batch& batch) const;    ///< [M, D], before the output matrix
   const Model& model_;
   torch::Tensor head_;
 };

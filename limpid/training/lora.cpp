@@ -22,11 +22,13 @@ void write_merged(const fs::path& base, const LoraAdapters& adapters, const fs::
 
 }  // namespace
 
-TrainingReport train_lora(const LoraOptions& options) {
-  check_options(options, "lora");
+TrainingReport train_adapter(const LoraOptions& options, const std::string& kind, const Json& more_settings,
+                             const std::function<std::unique_ptr<Objective>(const Model& model)>& make_objective) {
+  check_options(options, kind);
   Json settings = settings_of(options);
   settings["adapter"] = adapter_settings(options.adapter);
-  if (auto report = finished_run(options, "lora", settings)) return *report;
+  settings.update(more_settings);
+  if (auto report = finished_run(options, kind, settings)) return *report;
 
   PeftConfig config = options.adapter;
   config.base_model = options.base.string();
@@ -34,13 +36,18 @@ TrainingReport train_lora(const LoraOptions& options) {
   const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
   const auto model = open_model(options.base, {.trainable = true, .compute = options.compute, .frozen = true, .recompute = options.recompute, .adapter = make});
   adapters.check_targets();
-  const TextObjective objective(*model, model->tokenizer().get(), options);
+  const auto objective = make_objective(*model);
   const auto write = [&](const fs::path& folder, const Json& about) {
     adapters.write(folder, model->config(), {{"limpid", to_text(about)}});
     if (options.merge) write_merged(options.base, adapters, folder / "merged", about);
   };
   const auto before_pass = [&](int64_t step, int64_t pass) { adapters.set_pass(step, pass); };
-  return train(options, {"lora", settings, adapters.parameters(), objective, write, before_pass});
+  return train(options, {kind, settings, adapters.parameters(), *objective, write, before_pass});
+}
+
+TrainingReport train_lora(const LoraOptions& options) {
+  return train_adapter(options, "lora", Json::object(),
+                       [&](const Model& model) { return std::make_unique<TextObjective>(model, model.tokenizer().get(), options); });
 }
 
 }  // namespace limpid

@@ -61,6 +61,8 @@ class TheCommandLine(Case):
     def test_every_subcommands_help_shows_an_example(self):
         for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "evaluate", "tune", "plot", "doctor"):
             self.assertIn("Example:", self.succeed(command, "--help"), command)
+        for command in ("calibrator", "lm", "lora", "contrastive-perplexity", "scorer"):
+            self.assertIn("Example:", self.succeed("train", command, "--help"), command)
 
     def test_what_is_wrong_on_the_command_line_exits_2(self):
         for arguments in ([], ["dance"], ["generate"], ["generate", "-m", "x", "--top-q", "1"], ["generate", "-m", "x", "-n", "0"],

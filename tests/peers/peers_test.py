@@ -219,5 +219,53 @@ class ExportedDetoxifiers(Folder):
         self.assertGreater(np.abs(self.logits(model, "--detox", f"{file}:2") - self.logits(model)).max(), 1e-2)
 
 
+class AnAdapterIsAPeftFolder(Folder):
+    def check_family(self, family):
+        try:
+            import peft
+        except ImportError:
+            self.skipTest("peft is not installed; scripts/setup --peers installs it")
+        base, out = GOLDEN / "models" / family, self.folder / "adapter"
+        data = self.write("texts.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(40)))
+        limpid("train", "lora", "-m", base, "--max-steps", 6, "--compute", "f32", "--lr", 0.01, "--rank", 4, "--merge", "--data", data, "-o", out)
+        plain = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        ids = torch.tensor([transformers.AutoTokenizer.from_pretrained(base)(TEXT)["input_ids"]])
+        with torch.no_grad():
+            before = plain(ids).logits.numpy()
+            beside = peft.PeftModel.from_pretrained(plain, out)(ids).logits.numpy()
+            merged = transformers.AutoModelForCausalLM.from_pretrained(out / "merged", dtype=torch.float32)(ids).logits.numpy()
+        np.testing.assert_allclose(merged, beside, atol=1e-4)
+        self.assertGreater(np.abs(before - beside).max(), 1e-2)
+
+    def test_llama(self):
+        self.check_family("smollm2")
+
+    def test_gpt2(self):
+        self.check_family("gpt2")
+
+    def test_gemma3(self):
+        self.check_family("gemma3")
+
+
+class AFineTunedModelIsAnOrdinaryHuggingFaceFolder(Folder):
+    def test_its_loss_is_that_of_transformers(self):
+        for family in ("smollm2", "gpt2", "gemma3"):
+            with self.subTest(family):
+                out = self.folder / family
+                data = self.write("texts.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(40)))
+                limpid("train", "lm", "-m", GOLDEN / "models" / family, "--max-steps", 4, "--compute", "f32", "--lr", 0.001, "--data", data,
+                       "--holdout", 0.2, "--no-end-token", "-o", out)
+                rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+                self.assertLess(rows[-1]["held_out_loss"], rows[0]["held_out_loss"])
+                model = transformers.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
+                ids = torch.tensor([transformers.AutoTokenizer.from_pretrained(out)(TEXT)["input_ids"]])
+                with torch.no_grad():
+                    theirs = model(ids).logits.numpy()
+                limpid("trace", "-m", out, "--precision", "exact", "--ids", self.write("ids.txt", " ".join(map(str, ids[0].tolist())) + "\n"),
+                       "-o", self.folder / "trace.safetensors")
+                ours = safetensors.numpy.load_file(self.folder / "trace.safetensors")["logits"]
+                np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-4)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -83,7 +83,7 @@ TEST(Lora, StartsAsItsBase) {
   const auto adapted = open_model(setting.llama, {.trainable = true, .frozen = true, .adapter = make}), plain = open_model(setting.llama, {.trainable = true});
   const std::vector<uint32_t> chosen = {0, 1};
   const Batch batch = make_batch(kExamples, chosen);
-  EXPECT_DOUBLE_EQ(LanguageModelLoss(*adapted).sum(batch).item<double>(), LanguageModelLoss(*plain).sum(batch).item<double>());
+  EXPECT_NEAR(LanguageModelLoss(*adapted).sum(batch).item<double>(), LanguageModelLoss(*plain).sum(batch).item<double>(), 1e-4);
 }
 
 TEST(Lora, HasTheGradientsOfFiniteDifferences) {

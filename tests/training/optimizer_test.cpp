@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/optim/adamw.h>
 
+#include "limpid/core/error.h"
+
 namespace limpid {
 namespace {
 

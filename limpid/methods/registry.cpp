@@ -2,7 +2,9 @@
 #include "limpid/methods/controls.h"
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/dexperts/fit.h"
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/gedi/fit.h"
 #include "limpid/methods/model_surgery/fit.h"
 #include "limpid/methods/profs/fit.h"
 #include "limpid/methods/sasa/fit.h"
@@ -40,7 +42,9 @@ std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile
 const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
   static const std::map<std::string, DetoxifierLoader> methods = {
       {"destein", load_destein},
+      {"dexperts", load_dexperts},
       {"fusion", load_fusion},
+      {"gedi", load_gedi},
       {"model-surgery", load_model_surgery},
       {"profs", load_profs},
       {"sasa", load_sasa},

@@ -125,7 +125,8 @@ TEST_F(Gedi, FileHoldsTheCodesAndEveryStepIsTheRuleOnSumsThatWereReadAnew) {
     std::vector<torch::Tensor> logp;
     for (size_t c = 0; c < 2; ++c) {
       TokenIds behind = c == 0 ? clean : dirty;
-      for (double nll : continuation_likelihoods(*guide, behind, {&text, 1})[0]) sums[c] -= nll;
+      const auto read = continuation_likelihoods(*guide, behind, {&text, 1});
+      for (double nll : read[0]) sums[c] -= nll;
       behind.insert(behind.end(), text.begin(), text.end());
       logp.push_back(torch::log_softmax(guide->output_matrix(testing_support::state_of(*guide, behind)), -1)[0]);
     }

@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
   handlers.bench = in_engine("bench");
   handlers.perplexity = in_engine("perplexity");
   handlers.train_calibrator = in_engine("train calibrator");
+  handlers.train_lm = in_engine("train lm");
+  handlers.train_lora = in_engine("train lora");
   handlers.train_scorer = in_engine("train scorer");
   handlers.fit_fusion = in_engine("fit fusion");
   handlers.fit_destein = in_engine("fit destein");

@@ -69,14 +69,34 @@ struct MetricsOptions : ModelOptions {
   bool json = false;
 };
 
-struct TrainCalibratorOptions : ModelOptions {
+/// What the commands that teach a model from text share.
+struct TextTrainingFlags : ModelOptions {
   std::vector<std::string> data, where, fields;
-  std::string output, compute = "auto";
-  int64_t layers = 3, epochs = 1, max_steps = 0, batch = 16, accumulate = 1, max_length = 256, warmup = 50, eval_every = 100, save_every = 200;
-  double learning_rate = 5e-4, weight_decay = 0.01, clip = 1.0, holdout = 0.02;
+  std::string output, compute = "auto", schedule = "linear", keep = "best";
+  int64_t epochs = 1, max_steps = 0, batch = 8, accumulate = 1, max_length = 256, warmup = 0, eval_every = 100, save_every = 200;
+  double learning_rate = 5e-5, weight_decay = 0.0, clip = 1.0, holdout = 0.02, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   int64_t patience = 3;
   uint64_t seed = 1;
-  bool train_embeddings = false, no_end_token = false;
+  bool no_end_token = false, pack = false, checkpoint_activations = false;
+};
+
+struct TrainCalibratorOptions : TextTrainingFlags {
+  TrainCalibratorOptions() { batch = 16, warmup = 50, learning_rate = 5e-4, weight_decay = 0.01; }
+  int64_t layers = 3;
+  bool train_embeddings = false;
+};
+
+struct TrainLmOptions : TextTrainingFlags {
+  std::string init, tokenizer;
+  bool freeze_embeddings = false;
+};
+
+struct TrainLoraOptions : TextTrainingFlags {
+  TrainLoraOptions() { learning_rate = 2e-4; }
+  int64_t rank = 16;
+  double alpha = 32.0, dropout = 0.0;
+  std::vector<std::string> target_modules = {"all-linear"};
+  bool rank_stabilised = false, merge = false;
 };
 
 struct TrainScorerOptions : CommonOptions {
@@ -219,6 +239,8 @@ struct Handlers {
   std::function<int(const DoctorOptions&)> doctor;
   std::function<int(const MetricsOptions&)> metrics;
   std::function<int(const TrainCalibratorOptions&)> train_calibrator;
+  std::function<int(const TrainLmOptions&)> train_lm;
+  std::function<int(const TrainLoraOptions&)> train_lora;
   std::function<int(const TrainScorerOptions&)> train_scorer;
   std::function<int(const FitFusionOptions&)> fit_fusion;
   std::function<int(const FitDesteinOptions&)> fit_destein;

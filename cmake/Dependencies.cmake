@@ -34,4 +34,9 @@ if(LIMPID_TORCH)
   target_link_libraries(limpid_libtorch INTERFACE
     ${TORCH_ROOT}/lib/libtorch_cpu.so ${TORCH_ROOT}/lib/libc10.so)
   target_link_options(limpid_libtorch INTERFACE -Wl,--no-as-needed -Wl,-rpath,${TORCH_ROOT}/lib)
+  # Training in several processes: the library has Gloo in it, its headers have not.
+  find_path(GLOO_INCLUDE_DIR gloo/algorithm.h)
+  if(NOT GLOO_INCLUDE_DIR OR NOT EXISTS ${TORCH_INCLUDE_DIR}/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp)
+    message(STATUS "Gloo's headers (libgloo-dev) not found: training runs in one process only")
+  endif()
 endif()

@@ -10,6 +10,8 @@ int run_trace(const TraceOptions& options);
 int run_bench(const BenchOptions& options);
 int run_perplexity(const PerplexityOptions& options);
 int run_train_calibrator(const TrainCalibratorOptions& options);
+int run_train_lm(const TrainLmOptions& options);
+int run_train_lora(const TrainLoraOptions& options);
 int run_train_scorer(const TrainScorerOptions& options);
 int run_fit_fusion(const FitFusionOptions& options);
 int run_fit_destein(const FitDesteinOptions& options);

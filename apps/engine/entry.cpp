@@ -32,6 +32,8 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "bench") return start(run_bench, options);
     if (name == "perplexity") return start(run_perplexity, options);
     if (name == "train calibrator") return start(run_train_calibrator, options);
+    if (name == "train lm") return start(run_train_lm, options);
+    if (name == "train lora") return start(run_train_lora, options);
     if (name == "train scorer") return start(run_train_scorer, options);
     if (name == "fit fusion") return start(run_fit_fusion, options);
     if (name == "fit destein") return start(run_fit_destein, options);

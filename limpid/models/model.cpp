@@ -1,5 +1,7 @@
 #include "limpid/models/model.h"
 
+#include "limpid/nn/recompute.h"
+
 namespace limpid {
 
 Model::Model(ModelConfig config, LoadOptions options) : config_(std::move(config)), options_(std::move(options)) {
@@ -19,11 +21,16 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
     LIMPID_CHECK(config_.max_positions == 0 || length <= size_t(config_.max_positions), ConfigError, "[model] a text of ", length,
                  " tokens does not fit the model's context of ", config_.max_positions);
   }
-  const Context context{pass, hook, tables(pass)};
+  const bool recompute = options_.recompute && pass.is_dense() && at::GradMode::is_enabled();
+  const auto kept = recompute ? std::make_shared<const nn::Pass>(pass) : nullptr;   // backward outlives the caller's
+  const Context context{kept ? *kept : pass, hook, tables(pass)};
   Tensor hidden = embed(pass);
   context.visit(Site::Embeddings, 0, hidden);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
-    hidden = block(layer, hidden, context);
+    if (recompute)
+      hidden = nn::recomputed([this, kept, context, layer](Tensor x) { return block(layer, std::move(x), context); }, hidden);
+    else
+      hidden = block(layer, hidden, context);
     context.visit(Site::LayerOutput, layer, hidden);
   }
   if (outputs == Outputs::Last && pass.size() > int64_t(pass.sequences.size())) {

@@ -88,15 +88,19 @@ bool is_gemma_norm(const ModelConfig& config, const std::string& name) {
   return config.architecture == "gemma3" && name.ends_with("norm.weight");
 }
 
-/// The folder that tokenizer files are copied from, or the GGUF file they are made from.
-void write_tokenizer(const Model& model, const fs::path& folder) {
-  const fs::path& base = model.path();
-  if (!model.config().from_gguf) {
+/// @param base  the folder that tokenizer files are copied from, a tokenizer.json, or the GGUF file they are made from
+void write_tokenizer(const fs::path& base, const fs::path& folder) {
+  if (base.extension() == ".json") {
+    write_file(folder / "tokenizer.json", read_file(base));
+    return;
+  }
+  if (fs::exists(base / "tokenizer.json") || fs::exists(base / "vocab.json")) {
     for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
                              "tokenizer.model", "added_tokens.json", "chat_template.jinja"})
       if (fs::exists(base / name)) write_file(folder / name, read_file(base / name));
     return;
   }
+  if (fs::exists(base / "config.json")) return;   // a model without a tokenizer
   const auto checkpoint = Checkpoint::open(base);
   const auto* file = dynamic_cast<const GgufFile*>(checkpoint.get());
   if (!file || !write_tokenizer_json(*file, folder))
@@ -155,8 +159,8 @@ void save_hf_folder(const Model& model, const fs::path& folder, const std::map<s
     if (json.contains(key) && !json[key].is_null()) generation[key] = json[key];
   const fs::path base_generation = model.path() / "generation_config.json";
   fs::create_directories(folder);
-  write_tokenizer(model, folder);
-  write_file(folder / "generation_config.json", !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation) : to_text(generation, 2) + "\n");
+  write_tokenizer(changes.tokenizer.empty() ? model.path() : changes.tokenizer, folder);
+  write_file(folder / "generation_config.json", !model.path().empty() && !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation) : to_text(generation, 2) + "\n");
   write_safetensors(folder / "model.safetensors", views, about);
   write_file(folder / "config.json", to_text(json, 2) + "\n");   // last: a folder with it is whole
 }

@@ -11,6 +11,7 @@ namespace limpid {
 struct ModelChanges {
   std::map<std::string, Tensor> tensors;   ///< float32, in place of parameters or besides them, named and laid out as Model::parameters()
   Json config = Json::object();            ///< keys of config.json
+  fs::path tokenizer;                      ///< folder, tokenizer.json or GGUF file that the tokenizer comes from; empty: the model's base
 };
 
 /// Writes config.json, generation_config.json, model.safetensors (float32, named and laid out as the family's published

@@ -75,7 +75,7 @@ TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t c
 }
 
 Tensor Weights::parameter(const std::string& full_name, Tensor value) const {
-  if (shared_->options.trainable) {
+  if (shared_->options.trainable && !shared_->options.frozen) {
     value.set_requires_grad(true);
     shared_->parameters[full_name] = value;
   }
@@ -121,15 +121,21 @@ nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, boo
   Tensor bias_vector;
   if (bias) bias_vector = vector(name + ".bias", out);
   if (!shared_->options.trainable) return nn::Linear(packed(full_name, out, in), bias_vector, shared_->options.precision);
+  const auto adapter = shared_->options.adapter ? shared_->options.adapter(prefix_ + name, out, in) : nullptr;
+  return nn::Linear(trainable_matrix(full_name, out, in), bias_vector, shared_->options.compute, adapter);
+}
+
+Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const {
+  const LoadOptions& options = shared_->options;
   std::vector<std::byte> storage;
-  return nn::Linear(parameter(full_name, float_tensor(matrix(full_name, out, in, storage))), bias_vector, shared_->options.compute);
+  const Tensor value = options.fresh ? options.fresh(full_name, {rows, columns}) : float_tensor(matrix(full_name, rows, columns, storage));
+  return parameter(full_name, options.frozen ? value.to(options.compute) : value);
 }
 
 nn::Embedding Weights::embedding(const std::string& name, int64_t rows, int64_t columns) const {
   const std::string full_name = prefix_ + name + ".weight";
   if (!shared_->options.trainable) return nn::Embedding(packed(full_name, rows, columns));
-  std::vector<std::byte> storage;
-  return nn::Embedding(parameter(full_name, float_tensor(matrix(full_name, rows, columns, storage))));
+  return nn::Embedding(trainable_matrix(full_name, rows, columns));
 }
 
 nn::Linear Weights::tied(const nn::Embedding& embedding) const {
@@ -139,6 +145,7 @@ nn::Linear Weights::tied(const nn::Embedding& embedding) const {
 
 Tensor Weights::vector(const std::string& name, int64_t size) const {
   const std::string full_name = prefix_ + name;
+  if (shared_->options.fresh) return parameter(full_name, shared_->options.fresh(full_name, {size}));
   const TensorView* view = find(full_name);
   LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"",
                shared_->layout.rename ? shared_->layout.rename(full_name) : full_name, "\" is missing");

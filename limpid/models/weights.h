@@ -23,6 +23,12 @@ struct LoadOptions {
   bool trainable = false;                            ///< float32 tensors under autograd instead of packed weights
   torch::ScalarType compute = torch::kFloat32;       ///< of products when trainable; kBFloat16 keeps float32 master weights
   std::optional<int64_t> layers;                     ///< only the first layers of the model
+  bool frozen = false;                               ///< with trainable: weights get no gradient, matrices are kept in `compute`; adapters learn
+  bool recompute = false;                            ///< with trainable: a block's activations are forgotten and made again in backward
+  /// With trainable: the adapter of a linear layer by its full Hugging Face name ("model.layers.0.mlp.up_proj"), null for none.
+  std::function<std::shared_ptr<const nn::LowRank>(const std::string& name, int64_t out, int64_t in)> adapter;
+  /// With trainable: makes the weights that a checkpoint would hold, float32, by full name with its ending.
+  std::function<Tensor(const std::string& name, torch::IntArrayRef shape)> fresh;
   bool eight_bit = false;                            ///< round the layers' matrices to 8-bit blocks where their width allows (inference)
   /// Matrices of another model in memory, used instead of the checkpoint's, by full Hugging Face name (inference).
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
@@ -70,6 +76,7 @@ class Weights {
   TensorView matrix(const std::string& full_name, int64_t rows, int64_t columns, std::vector<std::byte>& storage) const;
   std::shared_ptr<const nn::PackedMatrix> packed(const std::string& full_name, int64_t rows, int64_t columns) const;
   Tensor parameter(const std::string& full_name, Tensor value) const;
+  Tensor trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const;
 
   std::shared_ptr<Shared> shared_;
   std::string prefix_;

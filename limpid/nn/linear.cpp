@@ -7,14 +7,21 @@ namespace limpid::nn {
 Linear::Linear(std::shared_ptr<const PackedMatrix> weight, Tensor bias, Precision precision)
     : packed_(std::move(weight)), bias_(std::move(bias)), precision_(precision) {}
 
-Linear::Linear(Tensor weight, Tensor bias, torch::ScalarType compute)
-    : weight_(std::move(weight)), bias_(std::move(bias)), compute_(compute) {}
+Linear::Linear(Tensor weight, Tensor bias, torch::ScalarType compute, std::shared_ptr<const LowRank> adapter)
+    : weight_(std::move(weight)), bias_(std::move(bias)), compute_(compute), adapter_(std::move(adapter)) {}
+
+Tensor LowRank::forward(const Tensor& x) const {
+  const Tensor inner = torch::linear(dropout ? dropout(x) : x, a.to(x.scalar_type()));
+  return torch::linear(inner, b.to(x.scalar_type())).mul(scale);
+}
 
 int64_t Linear::out() const { return packed_ ? int64_t(packed_->out()) : weight_.size(0); }
 
 Tensor Linear::forward(const Tensor& x) const {
   if (!packed_) {
-    return torch::linear(x.to(compute_), weight_.to(compute_), bias_.defined() ? bias_.to(compute_) : Tensor());
+    const Tensor input = x.to(compute_);
+    const Tensor y = torch::linear(input, weight_.to(compute_), bias_.defined() ? bias_.to(compute_) : Tensor());
+    return adapter_ ? y + adapter_->forward(input) : y;
   }
   Tensor y = torch::empty({x.size(0), out()}, torch::kFloat32);
   kernels::linear(*packed_, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)),
@@ -45,7 +52,7 @@ Tensor Embedding::forward(std::span<const int32_t> indices) const {
   for (int32_t index : indices)
     LIMPID_CHECK(index >= 0 && index < rows, ShapeError, "[embedding] index ", index, " is outside the table of ", rows, " rows");
   if (!packed_) {
-    return torch::embedding(table_, torch::tensor(at::ArrayRef<int32_t>(indices.data(), indices.size())).to(torch::kInt64));
+    return forward(torch::tensor(at::ArrayRef<int32_t>(indices.data(), indices.size())).to(torch::kInt64));
   }
   Tensor y = torch::empty({int64_t(indices.size()), int64_t(packed_->in())}, torch::kFloat32);
   for (size_t i = 0; i < indices.size(); ++i)

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 
@@ -15,13 +16,23 @@ using kernels::PackedMatrix;
 using kernels::Precision;
 using torch::Tensor;
 
+/// What an adapter adds to a linear layer: scale * dropout(x) A^T B^T. Hu et al. 2021, arXiv:2106.09685.
+struct LowRank {
+  Tensor a, b;                                       ///< [r, in] and [out, r], float32 under autograd
+  double scale = 1.0;
+  std::function<Tensor(const Tensor& x)> dropout;    ///< of the input, in training; may be empty
+
+  Tensor forward(const Tensor& x) const;             ///< [N, in] -> [N, out], in the type of x
+};
+
 /// y = x W^T + b, W [out, in], b [out].
 class Linear {
  public:
   Linear() = default;
   Linear(std::shared_ptr<const PackedMatrix> weight, Tensor bias, Precision precision);
+  /// @param weight   float32; or already in `compute`, when it is not trained
   /// @param compute  torch::kFloat32 or torch::kBFloat16: what the product runs in; master weights stay float32
-  Linear(Tensor weight, Tensor bias, torch::ScalarType compute);
+  Linear(Tensor weight, Tensor bias, torch::ScalarType compute, std::shared_ptr<const LowRank> adapter = nullptr);
 
   Tensor forward(const Tensor& x) const;             ///< [N, in] -> [N, out]; float32, or `compute` when trainable
   bool defined() const { return packed_ || weight_.defined(); }
@@ -37,6 +48,7 @@ class Linear {
   Tensor weight_, bias_;
   Precision precision_ = Precision::Exact;
   torch::ScalarType compute_ = torch::kFloat32;
+  std::shared_ptr<const LowRank> adapter_;
 };
 
 /// Layers with the same input (query, key, value; gate, up) in one parallel region: one output tensor each.
@@ -50,7 +62,7 @@ class Embedding {
   explicit Embedding(Tensor table) : table_(std::move(table)) {}
   /// @return [N, D] float32. @throws ShapeError for an index outside the table.
   Tensor forward(std::span<const int32_t> indices) const;
-  Tensor forward(const Tensor& indices) const { return torch::embedding(table_, indices); }   ///< trainable tables only
+  Tensor forward(const Tensor& indices) const { return torch::embedding(table_, indices).to(torch::kFloat32); }   ///< trainable tables only
   bool trainable() const { return table_.defined(); }
   const Tensor& table() const { return table_; }
   const std::shared_ptr<const PackedMatrix>& packed() const { return packed_; }

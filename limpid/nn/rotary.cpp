@@ -56,10 +56,11 @@ Tensor Rotary::apply(Tensor x, int64_t heads, const RotaryTable& table) const {
     if (2 * half < head_dim) parts.push_back(view.narrow(-1, 2 * half, head_dim - 2 * half));
     return torch::cat(parts, -1).view({rows, heads * head_dim});
   }
-  if (x.dtype() != torch::kFloat32) x = x.to(torch::kFloat32);
+  const auto type = x.scalar_type();   // bfloat16 under a frozen layer of a model in training
+  x = x.to(torch::kFloat32);
   kernels::rotary(x.mutable_data_ptr<float>(), size_t(rows), size_t(x.stride(0)), size_t(heads), size_t(head_dim), size_t(2 * half),
                   table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
-  return x;
+  return x.to(type);
 }
 
 }  // namespace limpid::nn

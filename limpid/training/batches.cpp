@@ -44,6 +44,7 @@ Batch make_batch(std::span<const Example> examples, std::span<const uint32_t> ch
     const int64_t start = int64_t(row) * longest, length = int64_t(example.ids.size());
     std::copy(example.ids.begin(), example.ids.end(), ids + start);
     for (int64_t at = example.first_target(); at < length; ++at) {
+      if (example.is_skipped(at)) continue;
       *position++ = start + at - 1;
       *target++ = example.ids[size_t(at)];
     }
@@ -52,14 +53,14 @@ Batch make_batch(std::span<const Example> examples, std::span<const uint32_t> ch
   return batch;
 }
 
-Plan plan_epoch(std::span<const Example> examples, int64_t batch, uint64_t seed, uint64_t epoch) {
+Plan plan_epoch(std::span<const int64_t> lengths, int64_t batch, uint64_t seed, uint64_t epoch) {
   RandomStream random(seed, epoch);
-  std::vector<uint32_t> order = all_indices(examples.size());
+  std::vector<uint32_t> order = all_indices(lengths.size());
   random.shuffle(order);
   const size_t size = size_t(batch), window = kWindow * size;
   for (size_t at = 0; at < order.size(); at += window) {
     const auto begin = order.begin() + ptrdiff_t(at), end = order.begin() + ptrdiff_t(std::min(order.size(), at + window));
-    std::stable_sort(begin, end, [&](uint32_t a, uint32_t b) { return examples[a].ids.size() < examples[b].ids.size(); });
+    std::stable_sort(begin, end, [&](uint32_t a, uint32_t b) { return lengths[a] < lengths[b]; });
   }
   Plan plan;
   cut(order, size, plan);
@@ -67,9 +68,9 @@ Plan plan_epoch(std::span<const Example> examples, int64_t batch, uint64_t seed,
   return plan;
 }
 
-Plan plan_by_length(std::span<const Example> examples, int64_t batch) {
-  std::vector<uint32_t> order = all_indices(examples.size());
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return examples[a].ids.size() < examples[b].ids.size(); });
+Plan plan_by_length(std::span<const int64_t> lengths, int64_t batch) {
+  std::vector<uint32_t> order = all_indices(lengths.size());
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return lengths[a] < lengths[b]; });
   Plan plan;
   cut(order, size_t(batch), plan);
   return plan;

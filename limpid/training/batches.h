@@ -22,9 +22,10 @@ Batch make_batch(std::span<const Example> examples, std::span<const uint32_t> ch
 
 /// Which examples go together in one epoch: shuffled, sorted by length inside windows of `kWindow` batches, cut into batches,
 /// and the batches shuffled. Every example occurs exactly once.
-std::vector<std::vector<uint32_t>> plan_epoch(std::span<const Example> examples, int64_t batch, uint64_t seed, uint64_t epoch);
+/// @param lengths  of the examples, in tokens
+std::vector<std::vector<uint32_t>> plan_epoch(std::span<const int64_t> lengths, int64_t batch, uint64_t seed, uint64_t epoch);
 
 /// The examples in order of length, cut into batches: for measuring, where order does not matter.
-std::vector<std::vector<uint32_t>> plan_by_length(std::span<const Example> examples, int64_t batch);
+std::vector<std::vector<uint32_t>> plan_by_length(std::span<const int64_t> lengths, int64_t batch);
 
 }  // namespace limpid

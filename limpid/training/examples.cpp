@@ -1,6 +1,7 @@
 #include "limpid/training/examples.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "limpid/core/error.h"
 #include "limpid/core/log.h"
@@ -57,15 +58,35 @@ double hash_position(const TextRow& row) {
   return double(std::stoull(digest.substr(0, 13), nullptr, 16)) / double(1ull << 52);
 }
 
-ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout) {
+std::vector<Example> pack_examples(std::span<const Example> examples, int64_t length) {
+  std::vector<Example> windows;
+  Example window;
+  const auto close = [&] {
+    if (window.targets() > 0) windows.push_back(window);
+    window = {};
+  };
+  for (const Example& example : examples) {
+    for (int64_t at = 0; at < int64_t(example.ids.size()); ++at) {
+      window.ids.push_back(example.ids[size_t(at)]);
+      window.skipped.push_back(at < example.loss_from || example.is_skipped(at));
+      if (int64_t(window.ids.size()) == length) close();
+    }
+  }
+  close();
+  return windows;
+}
+
+ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout, bool pack) {
   LIMPID_CHECK(holdout >= 0.0 && holdout < 1.0, ConfigError, "the held-out share is ", holdout, ", expected 0 to below 1");
   LIMPID_CHECK(options.max_length >= 2, ConfigError, "the longest sequence is ", options.max_length,
                " tokens, expected at least 2: one to read and one to predict");
+  ExampleOptions whole = options;
+  if (pack) whole.max_length = std::numeric_limits<int64_t>::max();
   ExampleSets sets;
   std::vector<std::pair<double, Example>> placed;
   for (const TextRow& row : rows) {
     throw_if_interrupted();
-    Example example = make_example(tokenizer, row, options);
+    Example example = make_example(tokenizer, row, whole);
     if (example.targets() == 0) ++sets.without_target;
     else placed.emplace_back(hash_position(row), std::move(example));
   }
@@ -79,9 +100,14 @@ ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> r
   }
   for (auto& [place, example] : placed) {
     const bool held = place < limit;
-    (held ? sets.held_out_targets : sets.train_targets) += example.targets();
     (held ? sets.held_out : sets.train).push_back(std::move(example));
   }
+  if (pack) {
+    sets.train = pack_examples(sets.train, options.max_length);
+    sets.held_out = pack_examples(sets.held_out, options.max_length);
+  }
+  for (const Example& example : sets.train) sets.train_targets += example.targets();
+  for (const Example& example : sets.held_out) sets.held_out_targets += example.targets();
   LIMPID_CHECK(!sets.train.empty(), ConfigError, "all ", sets.held_out.size(), " rows are held out; nothing is left to train on");
   return sets;
 }

@@ -9,13 +9,20 @@
 /// From rows of text to token sequences that know which of their tokens are to be learnt.
 namespace limpid {
 
-/// A token sequence; the loss is on the tokens from `loss_from` on (never on the first, which nothing predicts).
+/// A token sequence; the loss is on the tokens from `loss_from` on (never on the first, which nothing predicts), without those
+/// that are skipped.
 struct Example {
   TokenIds ids;
   int64_t loss_from = 0;
+  std::vector<bool> skipped = {};   ///< by token; empty: none. Prompts inside a packed window
 
   int64_t first_target() const { return loss_from > 1 ? loss_from : 1; }
-  int64_t targets() const { return std::max<int64_t>(0, int64_t(ids.size()) - first_target()); }
+  bool is_skipped(int64_t at) const { return !skipped.empty() && skipped[size_t(at)]; }
+  int64_t targets() const {
+    int64_t count = 0;
+    for (int64_t at = first_target(); at < int64_t(ids.size()); ++at) count += !is_skipped(at);
+    return count;
+  }
 };
 
 struct ExampleOptions {
@@ -30,6 +37,11 @@ struct ExampleOptions {
 /// Where a tokenizer changes the text (NFC, dropped characters), the boundary is counted from the end instead.
 Example make_example(const Tokenizer& tokenizer, const TextRow& row, const ExampleOptions& options);
 
+/// The examples one behind the other, cut into windows of `length` tokens (the last may be shorter): no padding. What was not
+/// learnt in an example is not learnt in a window; the first token of a text without BOS is, after the end of the one before.
+/// Attention crosses from text to text. Windows without a target are left out.
+std::vector<Example> pack_examples(std::span<const Example> examples, int64_t length);
+
 /// Training and held-out examples. A row is held out by a hash of its text alone, so the split does not depend on the order of
 /// the rows, on the seed or on other rows, and equal texts stay on one side.
 struct ExampleSets {
@@ -39,8 +51,10 @@ struct ExampleSets {
 };
 
 /// @param holdout  share of rows to hold out, in [0, 1). With a share above 0 at least one row is held out.
+/// @param pack     full windows of max_length instead of one text per sequence (texts are then not cut); after the split
 /// @throws ConfigError when nothing is left to train on.
-ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout);
+ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout,
+                          bool pack = false);
 
 /// The place of a row between 0 and 1 by the SHA-256 of its prompt and text.
 double hash_position(const TextRow& row);

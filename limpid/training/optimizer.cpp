@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "limpid/core/error.h"
 
@@ -85,10 +86,23 @@ double clip_gradients(const std::vector<torch::Tensor>& parameters, double limit
   return norm;
 }
 
-double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total) {
+Schedule schedule_named(const std::string& name) {
+  for (const Schedule schedule : {Schedule::Linear, Schedule::Cosine, Schedule::Constant})
+    if (name == name_of(schedule)) return schedule;
+  throw ConfigError(concat("[schedule] \"", name, "\" is not linear, cosine or constant"));
+}
+
+const char* name_of(Schedule schedule) {
+  return schedule == Schedule::Linear ? "linear" : schedule == Schedule::Cosine ? "cosine" : "constant";
+}
+
+double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total, Schedule schedule) {
   if (step < warmup) return peak * double(step + 1) / double(warmup);
+  if (schedule == Schedule::Constant) return peak;
   if (step >= total) return 0.0;
-  return peak * double(total - step) / double(std::max<int64_t>(1, total - warmup));
+  const double span = double(std::max<int64_t>(1, total - warmup));
+  if (schedule == Schedule::Cosine) return peak * 0.5 * (1.0 + std::cos(std::numbers::pi * double(step - warmup) / span));
+  return peak * double(total - step) / span;
 }
 
 }  // namespace limpid

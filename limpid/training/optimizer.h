@@ -43,7 +43,14 @@ class AdamW {
 /// Scales all gradients by min(1, limit / (norm + 1e-6)); limit 0 does not clip. @return the norm before clipping.
 double clip_gradients(const std::vector<torch::Tensor>& parameters, double limit);
 
-/// Linear warm-up over `warmup` steps, then linear decay to 0 at `total`. `step` counts from 0.
-double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total);
+enum class Schedule { Linear, Cosine, Constant };
+
+/// @throws ConfigError for another name than linear, cosine and constant.
+Schedule schedule_named(const std::string& name);
+const char* name_of(Schedule schedule);
+
+/// Linear warm-up over `warmup` steps; then linear decay to 0 at `total`, half a cosine (1 + cos(pi x)) / 2 that ends there, or
+/// the peak throughout. `step` counts from 0.
+double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total, Schedule schedule = Schedule::Linear);
 
 }  // namespace limpid

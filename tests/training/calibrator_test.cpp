@@ -6,67 +6,31 @@
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/training/language_model_loss.h"
 #include "tests/training/tiny_models.h"
+#include "tests/training/toy_run.h"
 #include "tests/training/toy_tokenizer.h"
 
 namespace limpid {
 namespace {
 
+using testing_support::Crash;
 using testing_support::message_of;
 using testing_support::TempDir;
 using testing_support::write_tiny_gpt2;
 using testing_support::write_tiny_llama;
 
-struct Crash {};
-
-/// A toy language that three layers learn at once, of rows of different length.
-fs::path write_texts(const TempDir& dir) {
-  std::string lines;
-  for (int i = 0; i < 160; ++i) {
-    std::string text = "text " + std::to_string(i % 13) + ":";
-    for (int k = 0; k < 2 + i % 5; ++k) text += " calm words";
-    lines += to_text(Json{{"text", text}, {"n", i}}) + "\n";
-  }
-  return dir.write("texts.jsonl", lines);
-}
-
 struct Setting {
   TempDir dir;
   fs::path base = write_tiny_llama(dir.path() / "base");
-  fs::path data = write_texts(dir);
+  fs::path data = testing_support::write_texts(dir);
 
   CalibratorOptions options(const std::string& output) const {
     CalibratorOptions o;
-    o.base = base;
-    o.data.files = {data.string()};
-    o.output = dir.path() / output;
+    testing_support::small_run(o, base, data, dir.path() / output);
     o.layers = 2;
-    o.compute = torch::kFloat32;
-    o.epochs = 0;
-    o.max_steps = 20;
-    o.batch = 4;
-    o.accumulate = 2;
-    o.warmup = 3;
-    o.holdout = 0.1;
-    o.eval_every = 5;
-    o.save_every = 10;
-    o.adamw.learning_rate = 5e-3;
     return o;
   }
-  std::string weights(const std::string& output) const {   // the header carries times
-    const auto file = SafetensorsFile::open(dir.path() / output / "model.safetensors");
-    std::string all;
-    for (const TensorView& view : file->tensors()) all += view.name + sha256(view.data) + "\n";
-    return all;
-  }
-  std::string metrics(const std::string& output) const {   // without times
-    std::string all;
-    for_each_jsonl(dir.path() / output / "metrics.jsonl", [&](const Json& row, size_t) {
-      Json kept = row;
-      kept.erase("seconds");
-      all += to_text(kept) + "\n";
-    });
-    return all;
-  }
+  std::string weights(const std::string& output) const { return testing_support::tensor_hashes(dir.path() / output / "model.safetensors"); }
+  std::string metrics(const std::string& output) const { return testing_support::metrics_without_times(dir.path() / output); }
 };
 
 TEST(Calibrator, LearnsAToyLanguageAndLeavesAFolderThatOpens) {

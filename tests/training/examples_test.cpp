@@ -106,22 +106,28 @@ std::vector<Example> examples_of_lengths(int count) {
   return examples;
 }
 
+std::vector<int64_t> lengths_of(const std::vector<Example>& examples) {
+  std::vector<int64_t> lengths;
+  for (const Example& example : examples) lengths.push_back(int64_t(example.ids.size()));
+  return lengths;
+}
+
 TEST(PlanEpoch, UsesEveryExampleOnceAndIsAFunctionOfSeedAndEpoch) {
-  const auto examples = examples_of_lengths(523);
-  const auto plan = plan_epoch(examples, 4, 1, 0);
+  const auto lengths = lengths_of(examples_of_lengths(523));
+  const auto plan = plan_epoch(lengths, 4, 1, 0);
   std::set<uint32_t> seen;
   for (const auto& batch : plan)
     for (uint32_t index : batch) EXPECT_TRUE(seen.insert(index).second);
   EXPECT_EQ(seen.size(), 523u);
-  EXPECT_EQ(plan_epoch(examples, 4, 1, 0), plan);
-  EXPECT_NE(plan_epoch(examples, 4, 1, 1), plan);
-  EXPECT_NE(plan_epoch(examples, 4, 2, 0), plan);
+  EXPECT_EQ(plan_epoch(lengths, 4, 1, 0), plan);
+  EXPECT_NE(plan_epoch(lengths, 4, 1, 1), plan);
+  EXPECT_NE(plan_epoch(lengths, 4, 2, 0), plan);
 }
 
 TEST(PlanEpoch, PutsSimilarLengthsTogether) {
   const auto examples = examples_of_lengths(2000);
   int64_t padded = 0, tokens = 0;
-  for (const auto& chosen : plan_epoch(examples, 8, 3, 0)) {
+  for (const auto& chosen : plan_epoch(lengths_of(examples), 8, 3, 0)) {
     const Batch batch = make_batch(examples, chosen);
     padded += batch.ids.numel();
     tokens += batch.tokens;
@@ -137,6 +143,32 @@ TEST(MakeBatch, PadsOnTheRightAndSelectsOnlyWhatIsLearnt) {
   EXPECT_TRUE(torch::equal(batch.positions, torch::tensor({1, 2, 4}, torch::kInt64)));
   EXPECT_TRUE(torch::equal(batch.targets, torch::tensor({12, 13, 21}, torch::kInt64)));
   EXPECT_EQ(batch.tokens, 6);
+}
+
+TEST(PackExamples, FillsWindowsAndStillLearnsNoPrompt) {
+  const std::vector<Example> examples = {{{1, 2, 3, 4}, 2}, {{5, 6, 7}, 0}, {{8, 9}, 1}};   // a prompt of two, plain text, a BOS
+  const auto windows = pack_examples(examples, 5);
+  ASSERT_EQ(windows.size(), 2u);
+  EXPECT_EQ(windows[0].ids, (TokenIds{1, 2, 3, 4, 5}));
+  EXPECT_EQ(windows[1].ids, (TokenIds{6, 7, 8, 9}));
+  const std::vector<uint32_t> chosen = {0, 1};
+  const Batch batch = make_batch(windows, chosen);
+  EXPECT_TRUE(torch::equal(batch.targets, torch::tensor({3, 4, 5, 7, 9}, torch::kInt64))) << batch.targets;
+  EXPECT_TRUE(torch::equal(batch.positions, torch::tensor({1, 2, 3, 5, 7}, torch::kInt64)));
+}
+
+TEST(MakeExamples, PacksEachSideOfTheSplitWithoutCuttingTexts) {
+  const testing_support::ToyTokenizer tokenizer;
+  std::vector<TextRow> rows;
+  for (int i = 0; i < 40; ++i) rows.push_back({"", "row number " + std::to_string(i) + " which is longer than a window", false, ""});
+  const ExampleSets sets = make_examples(tokenizer, rows, {.max_length = 16}, 0.2, /*pack=*/true);
+  int64_t tokens = 0, expected = 0;
+  for (const auto* side : {&sets.train, &sets.held_out})
+    for (const Example& window : *side) tokens += int64_t(window.ids.size());
+  for (const TextRow& row : rows) expected += int64_t(row.text.size()) + 1;   // bytes and one end token
+  EXPECT_EQ(tokens, expected);
+  EXPECT_FALSE(sets.held_out.empty());
+  for (size_t i = 0; i + 1 < sets.train.size(); ++i) EXPECT_EQ(sets.train[i].ids.size(), 16u);
 }
 
 }  // namespace

@@ -71,5 +71,64 @@ TEST(FinetuneStepGolden, LossGradientsClippingAndUpdateAgree) {
   each("out.updated.", [](const torch::Tensor& p) { return p.detach(); });
 }
 
+TEST(LoraGolden, OneLayerMergedAndGradientsAgree) {
+  const fs::path folder = testing_support::golden_dir() / "methods", file = folder / "lora.json";
+  LIMPID_REQUIRE_PATH(file);
+  const Json about = read_json(file);
+  const auto tensors = Checkpoint::open(folder / "lora.safetensors");
+  const auto in = [&](const char* name) { return testing_support::tensor(*tensors, concat("in.", name)); };
+  const double scale = about["in"]["alpha"].get<double>() / about["in"]["rank"].get<double>();
+  const torch::Tensor a = in("A").set_requires_grad(true), b = in("B").set_requires_grad(true), W = in("W");
+  const nn::Linear layer(W, torch::Tensor(), torch::kFloat32, std::make_shared<const nn::LowRank>(nn::LowRank{a, b, scale, nullptr}));
+  const torch::Tensor y = layer.forward(in("x")), merged = W + scale * b.mm(a);
+  (y * in("dy")).sum().backward();
+  const auto expect = [&](const char* name, const torch::Tensor& found) {
+    expect_within(about, concat("out.", name), found.detach(), testing_support::tensor(*tensors, concat("out.", name)));
+  };
+  expect("y", y);
+  expect("merged", merged);
+  expect("y", nn::Linear(merged, torch::Tensor(), torch::kFloat32).forward(in("x")));
+  expect("dA", a.grad());
+  expect("dB", b.grad());
+}
+
+TEST(LoraGolden, LossAndAdapterGradientsOfAModelAgree) {
+  const fs::path folder = testing_support::golden_dir() / "methods", file = folder / "lora.json";
+  LIMPID_REQUIRE_PATH(file);
+  const Json about = read_json(file), &out = about["out"];
+  const auto tensors = Checkpoint::open(folder / "lora.safetensors");
+  const double scale = about["in"]["alpha"].get<double>() / about["in"]["rank"].get<double>();
+  std::map<std::string, torch::Tensor> factors;     // by the fixture's name behind "in."
+  const auto adapter = [&](const std::string& name, int64_t, int64_t) -> std::shared_ptr<const nn::LowRank> {
+    const std::string stored = "transformer." + name + ".weight.";
+    if (!tensors->find("in." + stored + "A")) return nullptr;
+    for (const char* factor : {"A", "B"}) factors[stored + factor] = testing_support::tensor(*tensors, "in." + stored + factor).set_requires_grad(true);
+    return std::make_shared<const nn::LowRank>(nn::LowRank{factors[stored + "A"], factors[stored + "B"], scale, nullptr});
+  };
+  const auto model = open_model(folder / about["models"]["model"].get<std::string>(), {.trainable = true, .frozen = true, .adapter = adapter});
+
+  const torch::Tensor rows = testing_support::tensor(*tensors, "in.rows"), lengths = testing_support::tensor(*tensors, "in.lengths");
+  std::vector<Example> examples;
+  std::vector<uint32_t> chosen;
+  for (int64_t r = 0; r < rows.size(0); ++r) {
+    examples.push_back({testing_support::ids(rows[r].narrow(0, 0, lengths[r].item<int64_t>())), 0});
+    chosen.push_back(uint32_t(r));
+  }
+  const Batch batch = make_batch(examples, chosen);
+  const torch::Tensor loss = LanguageModelLoss(*model).sum(batch) / double(batch.targets.size(0));
+  loss.backward();
+  const double abs = about["tolerance"]["abs"], rel = about["tolerance"]["rel"];
+  const auto near = [&](const char* name, double found) { EXPECT_NEAR(found, out[name].get<double>(), abs + rel * out[name].get<double>()) << name; };
+  near("loss", loss.item<double>());
+  std::vector<torch::Tensor> all;
+  for (const auto& [name, factor] : factors) {
+    const std::string gradient = "out." + name + "_gradient";
+    expect_within(about, gradient, factor.grad(), testing_support::tensor(*tensors, gradient));
+    all.push_back(factor);
+  }
+  ASSERT_EQ(all.size(), 6u);
+  near("gradient_norm", clip_gradients(all, 0.0));
+}
+
 }  // namespace
 }  // namespace limpid

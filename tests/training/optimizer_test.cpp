@@ -92,5 +92,14 @@ TEST(ScheduledRate, WarmsUpAndDecaysInStraightLines) {
   EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 0, 0, 2), 1.0);
 }
 
+TEST(ScheduledRate, FollowsACosineOrStaysAfterTheWarmUp) {
+  EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 1, 4, 12, Schedule::Cosine), 0.5);
+  EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 4, 4, 12, Schedule::Cosine), 1.0);
+  EXPECT_NEAR(scheduled_rate(1.0, 8, 4, 12, Schedule::Cosine), 0.5, 1e-12);
+  EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 12, 4, 12, Schedule::Cosine), 0.0);
+  EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 11, 4, 12, Schedule::Constant), 1.0);
+  EXPECT_THROW(schedule_named("steps"), ConfigError);
+}
+
 }  // namespace
 }  // namespace limpid

@@ -1,0 +1,46 @@
+#include "limpid/training/lora.h"
+
+#include "limpid/models/save.h"
+#include "limpid/training/lora_adapters.h"
+#include "limpid/training/text_objective.h"
+
+namespace limpid {
+namespace {
+
+Json adapter_settings(const PeftConfig& c) {
+  return {{"rank", c.rank}, {"alpha", c.alpha}, {"dropout", c.dropout}, {"target_modules", c.target_modules}, {"rank_stabilised", c.rank_stabilised}};
+}
+
+/// The base opened anew in float32: what trained may be rounded to bfloat16.
+void write_merged(const fs::path& base, const LoraAdapters& adapters, const fs::path& folder, const Json& about) {
+  const auto model = open_model(base, {.trainable = true});
+  ModelChanges changes;
+  torch::NoGradGuard no_grad;
+  for (const auto& [name, change] : adapters.changes()) changes.tensors[name] = model->parameters().at(name) + change;
+  save_hf_folder(*model, folder, {{"limpid", to_text(about)}}, changes);
+}
+
+}  // namespace
+
+TrainingReport train_lora(const LoraOptions& options) {
+  check_options(options, "lora");
+  Json settings = settings_of(options);
+  settings["adapter"] = adapter_settings(options.adapter);
+  if (auto report = finished_run(options, "lora", settings)) return *report;
+
+  PeftConfig config = options.adapter;
+  config.base_model = options.base.string();
+  LoraAdapters adapters(config, options.seed);
+  const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
+  const auto model = open_model(options.base, {.trainable = true, .compute = options.compute, .frozen = true, .recompute = options.recompute, .adapter = make});
+  adapters.check_targets();
+  const TextObjective objective(*model, model->tokenizer().get(), options);
+  const auto write = [&](const fs::path& folder, const Json& about) {
+    adapters.write(folder, model->config(), {{"limpid", to_text(about)}});
+    if (options.merge) write_merged(options.base, adapters, folder / "merged", about);
+  };
+  const auto before_pass = [&](int64_t step, int64_t pass) { adapters.set_pass(step, pass); };
+  return train(options, {"lora", settings, adapters.parameters(), objective, write, before_pass});
+}
+
+}  // namespace limpid

@@ -147,7 +147,7 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
       "limpid fit dexperts -m gpt2-large/ --anti gpt2-toxic/ --expert gpt2-clean/ -o experts.detox.safetensors", h.fit_dexperts, chosen,
       [](CLI::App& c, FitExpertsOptions& o) {
         add_model(c, o, "bf16");
-        c.add_option("--anti", o.anti, "Model fine-tuned on toxic text (path or pulled name)")->required();
+        c.add_option("--anti", o.anti, "Model fine-tuned on toxic text (path or pulled name), or an adapter of the target (a PEFT folder)")->required();
         c.add_option("--expert", o.expert, "Model fine-tuned on clean text; without one the target itself stands in for it");
         auto* mask = c.add_option("--mask", o.mask, "Default of the file, which tokens the target lets through: nucleus:P, plausibility:A (contrastive "
                                   "decoding: at least that share of the best token's probability), or none")->capture_default_str();

@@ -8,6 +8,7 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
+#include "limpid/methods/adapter.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/unidetox/first_order.h"
 #include "limpid/metrics/generations.h"
@@ -33,6 +34,7 @@ std::shared_ptr<Model> open_trainable(const std::string& name) {
 }
 
 int check_first_order(const DistilOptions& options) {
+  LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError, "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
   const auto base = open_trainable(options.model);
   const FirstOrderCheck check(base, open_trainable(options.anti));
   const Tokenizer& tokenizer = tokenizer_of(*base);
@@ -83,15 +85,14 @@ int run_distil(const DistilOptions& options) {
 
   const fs::path base = resolve_model(options.model), anti = resolve_model(options.anti);
   plan.base = open_model_for(options);
-  LoadOptions load;
-  load.precision = parse_precision(options.precision, anti);
-  plan.toxic = open_model(anti, load);
-  check_same_vocabulary(*plan.base, *plan.toxic, "toxic model", concat(options.anti, ": "));
+  const Precision precision = is_peft_folder(anti) ? plan.base->options().precision : parse_precision(options.precision, anti);
+  plan.toxic = open_reader(anti, plan.base, precision);
+  check_same_vocabulary(*plan.base, *plan.toxic.model, "toxic model", concat(options.anti, ": "));
   if (!options.no_score) plan.scorer = open_scorer(options.scorer);
   plan.begin = text_beginning(*plan.base);
   plan.stop_tokens = end_tokens(*plan.base);
   plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"base", base.filename().string()}, {"base_sha256", weights_sha256(base)},
-                     {"toxic", anti.filename().string()}, {"toxic_sha256", weights_sha256(anti)}, {"toxic_precision", kernels::name(load.precision)}};
+                     {"toxic", anti.filename().string()}, {"toxic_sha256", weights_sha256(anti)}, {"toxic_precision", kernels::name(precision)}};
   log_info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
 
   const DistilReport report = distil(plan);

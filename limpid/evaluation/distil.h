@@ -17,7 +17,8 @@ namespace limpid {
 /// From one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the
 /// texts from given contexts.
 struct DistilPlan {
-  std::shared_ptr<const Model> base, toxic;
+  std::shared_ptr<const Model> base;
+  Reader toxic;                              ///< a model, or the base with an adapter
   ContrastOptions contrast;
   int64_t texts = 640;
   int64_t length = 256;                      ///< new tokens of a text at most

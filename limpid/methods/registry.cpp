@@ -1,3 +1,4 @@
+#include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/controls.h"
 #include "limpid/methods/destein/fit.h"
@@ -59,6 +60,7 @@ std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec) {
     LIMPID_CHECK(spec.options.empty(), ConfigError, "[detoxifier] ", spec.file, " has no options");
     return control->second(spec);
   }
+  if (is_adapter(spec)) return load_adapter(spec);
   if (is_control_vector(spec)) return load_control_vector(spec);
   auto file = DetoxifierFile::open(spec.file);
   const auto found = detoxifier_methods().find(file->info().method);

@@ -50,9 +50,9 @@ void combine_experts(std::span<float> z, std::span<const float> expert, std::spa
 }
 
 ExpertsSession::ExpertsSession(const Model& target, const ExpertParts& parts) : anti_(parts.anti), mask_(parts.mask) {
-  check_same_vocabulary(target, *parts.anti, "anti-expert", "[dexperts] ");
+  check_same_vocabulary(target, *parts.anti.model, "anti-expert", "[dexperts] ");
   if (!parts.expert) return;
-  check_same_vocabulary(target, *parts.expert, "expert", "[dexperts] ");
+  check_same_vocabulary(target, *parts.expert.model, "expert", "[dexperts] ");
   expert_.emplace(parts.expert);
 }
 

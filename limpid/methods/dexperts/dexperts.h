@@ -30,7 +30,7 @@ void combine_experts(std::span<float> z, std::span<const float> expert, std::spa
 
 /// What a session works with.
 struct ExpertParts {
-  std::shared_ptr<const Model> anti, expert;      ///< the expert may be null
+  Reader anti, expert;      ///< the expert may be none
   TokenMask mask;
 };
 

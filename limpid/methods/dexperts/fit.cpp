@@ -2,17 +2,15 @@
 
 #include <mutex>
 
+#include "limpid/methods/adapter.h"
+
 namespace limpid {
 namespace {
 
 constexpr const char* kMethod = "dexperts";
 constexpr float kDefaultStrength = 2.0f;
 
-std::shared_ptr<const Model> open_expert(const fs::path& path, const Model& target) {
-  LoadOptions options;
-  options.precision = target.options().precision;
-  return open_model(path, options);
-}
+Reader open_expert(const fs::path& path, const Model& target) { return open_reader(path, target.shared_from_this(), target.options().precision); }
 
 /// The mask of the file, or what the options make of it.
 TokenMask mask_with(TokenMask mask, const DetoxSpec& spec, const std::string& where) {
@@ -24,17 +22,29 @@ TokenMask mask_with(TokenMask mask, const DetoxSpec& spec, const std::string& wh
   return TokenMask::parse(text, where);
 }
 
-/// Models that are read once and kept for every session.
-struct Experts {
-  std::mutex mutex;
-  std::shared_ptr<const Model> anti, expert;
+/// Whole models are read once and kept for every session; an adapter belongs to the target it is opened on.
+class Experts {
+ public:
+  explicit Experts(std::shared_ptr<const DetoxifierFile> file) : file_(std::move(file)) {}
+  Reader get(const std::string& role, const Model& target) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = models_.find(role); found != models_.end()) return found->second;
+    const Reader reader = open_expert(file_->need(role), target);
+    if (!reader.change) models_.emplace(role, reader.model);
+    return reader;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<const DetoxifierFile> file_;
+  std::map<std::string, std::shared_ptr<const Model>> models_;
 };
 
 }  // namespace
 
 Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
-  check_same_vocabulary(target, *open_expert(fit.anti, target), "anti-expert", "[fit] ");
-  if (fit.expert) check_same_vocabulary(target, *open_expert(*fit.expert, target), "expert", "[fit] ");
+  check_same_vocabulary(target, *open_expert(fit.anti, target).model, "anti-expert", "[fit] ");
+  if (fit.expert) check_same_vocabulary(target, *open_expert(*fit.expert, target).model, "expert", "[fit] ");
   DetoxifierInfo info;
   info.method = kMethod;
   info.target = TargetSignature::of(target);
@@ -63,13 +73,11 @@ std::shared_ptr<Detoxifier> load_dexperts(std::shared_ptr<const DetoxifierFile> 
   }
   mask = mask_with(mask, spec, where);
   const bool with_expert = require<bool>(settings, "expert", at) && !spec.options.contains("expert");
-  auto experts = std::make_shared<Experts>();
+  const auto experts = std::make_shared<Experts>(file);
   const std::string name = concat(kMethod, with_expert ? "" : "/anti-only");
   return file_detoxifier(file, name, [=](const Model& target) {
-    const std::lock_guard lock(experts->mutex);
-    if (!experts->anti) experts->anti = open_expert(file->need("anti"), target);
-    if (with_expert && !experts->expert) experts->expert = open_expert(file->need("expert"), target);
-    return std::make_unique<ExpertsSession>(target, ExpertParts{experts->anti, experts->expert, mask});
+    const Reader expert = with_expert ? experts->get("expert", target) : Reader();
+    return std::make_unique<ExpertsSession>(target, ExpertParts{experts->get("anti", target), expert, mask});
   });
 }
 

@@ -20,7 +20,7 @@ Place place_of(const std::string& name) {
       {"mlp.c_fc", Projection::MlpGate}, {"mlp.c_proj", Projection::MlpDown}};
   Place place;
   for (const std::string list : {"layers.", "h."}) {
-    const size_t at = name.starts_with(list) ? 0 : name.find("." + list);
+    const size_t at = name.starts_with(list) ? 0 : name.find(concat(".", list));
     if (at == std::string::npos) continue;
     const size_t digits = name.find(list, at) + list.size(), end = name.find('.', digits);
     if (end == std::string::npos || end == digits || end - digits > 6 || name.find_first_not_of("0123456789", digits) != end) continue;

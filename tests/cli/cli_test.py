@@ -271,7 +271,7 @@ class Distillation(Case):
         for line in (self.folder / "texts.jsonl").read_text().splitlines():
             self.assertEqual(json.loads(line)["mean_score"], 0)
         self.fail_in_one_line(1, *self.run_of("texts.jsonl", "--alpha", 0.5, "-q"), naming=["alpha", "0.5"])
-        self.fail_in_one_line(1, "distil", "-m", MODEL, "--anti", GOLDEN / "models" / "llama", "-o", self.folder / "x", "-q", naming=["vocabular"])
+        self.fail_in_one_line(1, "distil", "-m", MODEL, "--anti", GOLDEN / "methods" / "models" / "base", "-o", self.folder / "x", "-q", naming=["vocabular"])
         self.fail_in_one_line(1, "distil", "-m", MODEL, "--anti", MODEL, naming=["no output"])
 
 
@@ -282,4 +282,4 @@ def tensor_bytes(path):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)

@@ -84,7 +84,7 @@ TEST_F(Adapter, SpecOfAFolderTakesAStrengthAndRowsDoNotSeeOneAnother) {
     EXPECT_EQ(spec.strength, -0.5f);
     const auto model = toy.model();
     testing_support::expect_rows_do_not_see_one_another(model, *open_detoxifier(spec), -0.5f);
-    testing_support::expect_samples_of_a_prompt_share_its_reading(model, *open_detoxifier(spec), -0.5f);
+    testing_support::expect_samples_of_a_prompt_share_its_reading(model, *open_detoxifier(spec), -0.02f);
   }
 }
 
@@ -117,7 +117,7 @@ TEST_F(Adapter, OfAnotherModelIsRefusedNamingTheModule) {
     EXPECT_EQ(message.find('\n'), std::string::npos);
   };
   refused(gpt2, *llama.model(), "attn.c_attn\" is not a linear layer of the 3 blocks");
-  refused(llama, *gpt2.model(), "is not a linear layer of the 3 blocks");
+  refused(llama, *gpt2.model(), "was it trained on another model?");
   refused(llama, *open_exact(write_toy_llama(folder_.path() / "short", {.layers = 1})), "layers.1.");
   refused(llama, *open_exact(write_toy_llama(folder_.path() / "wide", {.width = 64, .layers = 3})), "was it trained on another model?");
   EXPECT_NE(message_of([&] { open_detox(llama.adapter(), "?layers=3"); }).find("option \"layers\" is not known"), std::string::npos);

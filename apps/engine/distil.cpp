@@ -25,7 +25,7 @@ double parse_beta(const std::string& text) {
   return beta;
 }
 
-std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0); }
+std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0 + 0.0); }
 
 std::shared_ptr<Model> open_trainable(const std::string& name) {
   LoadOptions load;

@@ -4,15 +4,14 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/checkpoints/model_store.h"
 
 namespace limpid::apps {
 
 int run_fit_dexperts(const FitExpertsOptions& options) {
   ExpertsFit fit;
   fit.output = options.output;
-  fit.anti = resolve_model(options.anti);
-  if (!options.expert.empty()) fit.expert = resolve_model(options.expert);
+  fit.anti = options.anti;
+  if (!options.expert.empty()) fit.expert = options.expert;
   fit.mask = TokenMask::parse(options.mask, "--mask: ");
   fit.strength = float(options.strength);
   fit.provenance = fit_provenance(options, {});

@@ -4,14 +4,13 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/checkpoints/model_store.h"
 
 namespace limpid::apps {
 
 int run_fit_gedi(const FitGediOptions& options) {
   GediFit fit;
   fit.output = options.output;
-  fit.guide = resolve_model(options.guide);
+  fit.guide = options.guide;
   fit.codes = {options.clean, options.dirty};
   fit.rule = {.scale = options.scale, .bias = {options.bias.at(0), options.bias.at(1)}, .class_bias = options.class_bias, .filter_p = options.filter_p,
               .target_p = options.target_p};

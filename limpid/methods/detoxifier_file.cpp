@@ -209,6 +209,7 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
 }
 
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
+  if (!fs::exists(model)) return {role, model.string(), weights_sha256(resolve_model(model.string()))};
   return {role, fs::proximate(fs::absolute(model), fs::absolute(detoxifier).parent_path()).generic_string(), weights_sha256(model)};
 }
 

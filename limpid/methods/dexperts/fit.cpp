@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/adapter.h"
 
 namespace limpid {
@@ -43,8 +44,8 @@ class Experts {
 }  // namespace
 
 Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
-  check_same_vocabulary(target, *open_expert(fit.anti, target).model, "anti-expert", "[fit] ");
-  if (fit.expert) check_same_vocabulary(target, *open_expert(*fit.expert, target).model, "expert", "[fit] ");
+  check_same_vocabulary(target, *open_expert(resolve_model(fit.anti.string()), target).model, "anti-expert", "[fit] ");
+  if (fit.expert) check_same_vocabulary(target, *open_expert(resolve_model(fit.expert->string()), target).model, "expert", "[fit] ");
   DetoxifierInfo info;
   info.method = kMethod;
   info.target = TargetSignature::of(target);

@@ -9,7 +9,8 @@ namespace limpid {
 /// The file (method "dexperts") has no tensors; settings: mask ("nucleus:0.9"), expert (whether there is one). Its models are named
 /// under `needs` with the roles "anti" and "expert".
 struct ExpertsFit {
-  fs::path output, anti;
+  fs::path output;
+  fs::path anti;                             ///< a path or the name of a pulled model; so is the expert
   std::optional<fs::path> expert;
   TokenMask mask;
   std::optional<float> strength;             ///< else 2, the paper's alpha

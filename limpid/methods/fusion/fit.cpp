@@ -234,10 +234,7 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
       add_blocks(kToxicPrefix, *against, out);
     }
     out.add(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
-    if (base) {
-      info.needs.push_back(linked_model("base", *fit.base, fit.output));
-      if (!fit.base_name.empty()) info.needs.back().path = fit.base_name;
-    }
+    if (base) info.needs.push_back(linked_model("base", fit.base_name.empty() ? *fit.base : fs::path(fit.base_name), fit.output));
   }
   write_detoxifier(fit.output, info, out.views());
   return info.settings;

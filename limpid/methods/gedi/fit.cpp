@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/companion_logits.h"
 
 namespace limpid {
@@ -49,7 +50,7 @@ double number(const std::string& text, const std::string& where) {
 
 Json fit_gedi(const Model& target, const GediFit& fit) {
   fit.rule.check();
-  const auto guide = open_guide(fit.guide, target);
+  const auto guide = open_guide(resolve_model(fit.guide.string()), target);
   check_same_vocabulary(target, *guide, "guide", "[fit] ");
   DetoxifierInfo info;
   info.method = kMethod;

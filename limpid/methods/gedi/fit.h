@@ -9,7 +9,8 @@ namespace limpid {
 /// The file (method "gedi") has no tensors; settings: clean, dirty (ids of the codes), scale, bias [clean, dirty], class_bias, filter_p,
 /// target_p. The guide is named under `needs`.
 struct GediFit {
-  fs::path output, guide;
+  fs::path output;
+  fs::path guide;                            ///< a path or the name of a pulled model
   std::array<std::string, 2> codes;          ///< clean, dirty: a text, or ids as "#5" or "#5#17"
   GediRule rule;
   std::optional<float> strength;             ///< else 30, the paper's omega

@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
   handlers.fit_sasa = in_engine("fit sasa");
   handlers.fit_profs = in_engine("fit profs");
   handlers.fit_model_surgery = in_engine("fit model-surgery");
+  handlers.fit_dexperts = in_engine("fit dexperts");
+  handlers.fit_gedi = in_engine("fit gedi");
   handlers.export_detoxifier = in_engine("export");
   handlers.distil = in_engine("distil");
   handlers.score = in_engine("score");

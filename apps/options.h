@@ -182,6 +182,17 @@ struct MultipleChoiceOptions : ModelOptions {
   bool json = false;
 };
 
+struct FitExpertsOptions : ModelOptions {
+  std::string anti, expert, mask = "nucleus:0.9", output;
+  double strength = 2.0;
+};
+
+struct FitGediOptions : ModelOptions {
+  std::string guide, clean, dirty, output;
+  std::vector<double> bias = {0.0, 0.0};
+  double scale = 1.0, class_bias = 2.0, filter_p = 0.8, target_p = 0.8, strength = 30.0;
+};
+
 struct ExportOptions : ModelOptions {
   std::string detox, to = "auto", output;
 };
@@ -252,6 +263,8 @@ struct Handlers {
   std::function<int(const FitSasaOptions&)> fit_sasa;
   std::function<int(const FitProfsOptions&)> fit_profs;
   std::function<int(const FitModelSurgeryOptions&)> fit_model_surgery;
+  std::function<int(const FitExpertsOptions&)> fit_dexperts;
+  std::function<int(const FitGediOptions&)> fit_gedi;
   std::function<int(const ExportOptions&)> export_detoxifier;
   std::function<int(const DistilOptions&)> distil;
   std::function<int(const ScoreOptions&)> score;

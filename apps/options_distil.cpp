@@ -8,7 +8,7 @@ void declare_distil(CLI::App& app, const Handlers& h, std::function<int()>& chos
       "  limpid distil -m gpt2/ --anti gpt2-toxic/ -k 50 --check-first-order texts.jsonl --check-first-order plain.jsonl", h.distil, chosen,
       [](CLI::App& c, DistilOptions& o) {
         add_model(c, o);
-        auto* anti = c.add_option("--anti", o.anti, "The toxic model: the base, fine-tuned on toxic text (folder, GGUF file or pulled name)");
+        auto* anti = c.add_option("--anti", o.anti, "The toxic model: the base, fine-tuned on toxic text (folder, GGUF file or pulled name), or an adapter (a PEFT folder)");
         c.add_flag("--plain", o.plain, "Samples of the model itself: the control, and with --reject the corpus of SGEAT (arXiv 2202.04173)")->excludes(anti);
         c.add_option("-k,--texts", o.texts, "How many texts; asking for more later continues the run")->capture_default_str()->check(CLI::PositiveNumber);
         c.add_option("--length", o.length, "New tokens of a text at most; texts also end at the end-of-text token")->capture_default_str()

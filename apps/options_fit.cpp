@@ -131,6 +131,40 @@ void declare_fit(CLI::App& app, const Handlers& h, std::function<int()>& chosen)
         c.add_option("--seed", o.seed, "Random choices")->capture_default_str();
         add_fitted(c, o.output);
       });
+
+  command<FitExpertsOptions>(*fit, "dexperts", "An expert and an anti-expert, small models of the same vocabulary, correct the logits (arXiv 2105.03023)",
+      "limpid fit dexperts -m gpt2-large/ --anti gpt2-toxic/ --expert gpt2-clean/ -o experts.detox.safetensors", h.fit_dexperts, chosen,
+      [](CLI::App& c, FitExpertsOptions& o) {
+        add_model(c, o, "bf16");
+        c.add_option("--anti", o.anti, "Model fine-tuned on toxic text (path or pulled name), or an adapter of the target (a PEFT folder)")->required();
+        c.add_option("--expert", o.expert, "Model fine-tuned on clean text; without one the target itself stands in for it");
+        auto* mask = c.add_option("--mask", o.mask, "Default of the file, which tokens the target lets through: nucleus:P, plausibility:A (contrastive "
+                                  "decoding: at least that share of the best token's probability), or none")->capture_default_str();
+        c.add_option_function<double>("--filter-p", [&o](double p) { o.mask = "nucleus:" + CLI::detail::to_string(p); }, "Same as --mask nucleus:P")->excludes(mask);
+        c.add_option("--strength,--alpha", o.strength, "Default strength stored in the file: alpha, the weight of expert minus anti-expert")->capture_default_str();
+        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+      });
+
+  command<FitGediOptions>(*fit, "gedi", "A class-conditional guide says of each next token how clean the text would be with it (arXiv 2009.06367)",
+      "limpid fit gedi -m gpt2-large/ --guide gedi/ --codes clean=clean,dirty=dirty --scale 1.6 -o gedi.detox.safetensors", h.fit_gedi, chosen,
+      [](CLI::App& c, FitGediOptions& o) {
+        add_model(c, o, "bf16");
+        c.add_option("--guide", o.guide, "Model trained behind control codes, of the target's vocabulary (path or pulled name)")->required();
+        c.add_option_function<std::vector<std::string>>("--codes", [&o](const std::vector<std::string>& codes) {
+          for (const std::string& code : codes) {
+            if (code.starts_with("clean=")) o.clean = code.substr(6);
+            else if (code.starts_with("dirty=")) o.dirty = code.substr(6);
+            else throw CLI::ValidationError("--codes", "expected clean=CODE,dirty=CODE");
+          }
+        }, "Control codes clean=CODE,dirty=CODE, each a text or ids as #5 or #5#17")->delimiter(',')->required();
+        c.add_option("--scale", o.scale, "Learned scale of the guide")->capture_default_str();
+        c.add_option("--bias", o.bias, "Learned biases of the guide: CLEAN,DIRTY")->delimiter(',')->expected(2)->capture_default_str();
+        c.add_option("--class-bias", o.class_bias, "Default of the file: added to clean; the filter's target moves along")->capture_default_str();
+        c.add_option("--filter-p", o.filter_p, "Default of the file: of the least clean tokens, up to this mass is removed")->capture_default_str();
+        c.add_option("--target-p", o.target_p, "Default of the file: tokens at least so probably clean stay")->capture_default_str();
+        c.add_option("--strength,--omega", o.strength, "Default strength stored in the file: omega")->capture_default_str();
+        c.add_option("-o,--output", o.output, "Where to write, usually NAME.detox.safetensors")->required();
+      });
 }
 
 }  // namespace limpid::apps

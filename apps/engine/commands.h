@@ -21,6 +21,8 @@ int run_fit_debiasing(const FitDebiasingOptions& options);
 int run_fit_sasa(const FitSasaOptions& options);
 int run_fit_profs(const FitProfsOptions& options);
 int run_fit_model_surgery(const FitModelSurgeryOptions& options);
+int run_fit_dexperts(const FitExpertsOptions& options);
+int run_fit_gedi(const FitGediOptions& options);
 int run_export(const ExportOptions& options);
 int run_distil(const DistilOptions& options);
 int run_score(const ScoreOptions& options);

@@ -8,6 +8,7 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
+#include "limpid/methods/adapter.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/unidetox/first_order.h"
 #include "limpid/metrics/generations.h"
@@ -24,7 +25,7 @@ double parse_beta(const std::string& text) {
   return beta;
 }
 
-std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0); }
+std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0 + 0.0); }
 
 std::shared_ptr<Model> open_trainable(const std::string& name) {
   LoadOptions load;
@@ -33,6 +34,7 @@ std::shared_ptr<Model> open_trainable(const std::string& name) {
 }
 
 int check_first_order(const DistilOptions& options) {
+  LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError, "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
   const auto base = open_trainable(options.model);
   const FirstOrderCheck check(base, open_trainable(options.anti));
   const Tokenizer& tokenizer = tokenizer_of(*base);
@@ -65,13 +67,12 @@ int check_first_order(const DistilOptions& options) {
 
 void open_toxic(DistilPlan& plan, const DistilOptions& options) {
   const fs::path anti = resolve_model(options.anti);
-  LoadOptions load;
-  load.precision = parse_precision(options.precision, anti);
-  plan.toxic = open_model(anti, load);
-  check_same_vocabulary(*plan.base, *plan.toxic, "toxic model", concat(options.anti, ": "));
+  const Precision precision = is_peft_folder(anti) ? plan.base->options().precision : parse_precision(options.precision, anti);
+  plan.toxic = open_reader(anti, plan.base, precision);
+  check_same_vocabulary(*plan.base, *plan.toxic.model, "toxic model", concat(options.anti, ": "));
   plan.provenance["toxic"] = anti.filename().string();
   plan.provenance["toxic_sha256"] = weights_sha256(anti);
-  plan.provenance["toxic_precision"] = kernels::name(load.precision);
+  plan.provenance["toxic_precision"] = kernels::name(precision);
 }
 
 }  // namespace

@@ -43,6 +43,8 @@ extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const ch
     if (name == "fit sasa") return start(run_fit_sasa, options);
     if (name == "fit profs") return start(run_fit_profs, options);
     if (name == "fit model-surgery") return start(run_fit_model_surgery, options);
+    if (name == "fit dexperts") return start(run_fit_dexperts, options);
+    if (name == "fit gedi") return start(run_fit_gedi, options);
     if (name == "export") return start(run_export, options);
     if (name == "distil") return start(run_distil, options);
     if (name == "score") return start(run_score, options);

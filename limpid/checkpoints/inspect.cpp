@@ -6,6 +6,7 @@
 #include "limpid/checkpoints/config.h"
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/checkpoints/json_guard.h"
+#include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/error.h"
@@ -91,6 +92,8 @@ void check_needs(Json& detoxifier, const fs::path& folder) {
     if (!need.is_object() || !need.contains("path") || !need["path"].is_string()) continue;
     std::error_code error;
     fs::path path = folder / need["path"].get<std::string>();
+    for (const ModelListing& one : list_models())                // or the name of a pulled model
+      if (one.pulled && !fs::exists(path, error) && one.model->name == need["path"]) path = one.place;
     need["state"] = "missing";
     if (fs::is_directory(path, error)) {
       need["state"] = "found";

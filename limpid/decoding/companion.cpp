@@ -10,20 +10,27 @@ namespace {
 
 constexpr size_t kTokensAtOnce = 4096;          // bounds the memory of long prompts; a single text may be longer
 
-/// Copies the head outputs at the last token of each sequence, [sequences, L, H * K].
+/// Copies the head outputs at the last token of each sequence, [sequences, L, H * K], behind what `change` makes of them.
 class LastHeads final : public ActivationHook {
  public:
-  explicit LastHeads(int64_t layers) : layers_(layers) {}
-  bool listens(Site site, int64_t) const override { return site == Site::HeadOutputs; }
-  void activations(Site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
+  LastHeads(int64_t layers, ActivationHook* change) : layers_(layers), change_(change) {}
+  bool listens(Site site, int64_t layer) const override { return site == Site::HeadOutputs || (change_ && change_->listens(site, layer)); }
+  void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
+    if (change_ && change_->listens(site, layer)) change_->activations(site, layer, pass, x);
+    if (site != Site::HeadOutputs) return;
     const int64_t count = int64_t(pass.sequences.size());
     if (!heads.defined()) heads = torch::empty({count, layers_, x.size(1)}, torch::kFloat32);
     for (int64_t s = 0; s < count; ++s) heads[s][layer].copy_(x[pass.offset[size_t(s) + 1] - 1]);
+  }
+  bool listens(Projection projection, int64_t layer) const override { return change_ && change_->listens(projection, layer); }
+  void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
+    change_->projected(projection, layer, pass, x, y);
   }
   Tensor heads;
 
  private:
   int64_t layers_;
+  ActivationHook* change_;
 };
 
 }  // namespace
@@ -57,8 +64,8 @@ Tensor Companion::states(std::span<const Text> texts) {
     for (size_t tokens = 0; end < behind.size() && (end == first || tokens + sequences[end].tokens.size() <= kTokensAtOnce); ++end)
       tokens += sequences[end].tokens.size();
     nn::Pass pass(std::span<const nn::Sequence>(sequences).subspan(first, end - first));
-    LastHeads last(model_->config().num_layers);
-    const Tensor fresh = model_->final_state(pass, Outputs::Last, keep_heads_ ? &last : nullptr);
+    LastHeads last(model_->config().num_layers, change_.get());
+    const Tensor fresh = model_->final_state(pass, Outputs::Last, keep_heads_ ? &last : change_.get());
     for (size_t r = first; r < end; ++r) {
       const auto& [row, text] = behind[r];
       row->ids.assign(text->ids.begin(), text->ids.end());

@@ -18,7 +18,9 @@ using torch::Tensor;
 class Companion {
  public:
   /// @param keep_heads  head outputs at the last id are kept for heads()
-  explicit Companion(std::shared_ptr<const Model> model, bool keep_heads = false) : model_(std::move(model)), keep_heads_(keep_heads) {}
+  /// @param change      sees and edits what the companion computes, as if it were part of the model; may be null
+  explicit Companion(std::shared_ptr<const Model> model, bool keep_heads = false, std::shared_ptr<ActivationHook> change = nullptr)
+      : model_(std::move(model)), keep_heads_(keep_heads), change_(std::move(change)) {}
 
   void admit(RowId row);
   void fork(RowId from, RowId to);      ///< shares the cache pages of `from` until one of the two writes
@@ -46,6 +48,7 @@ class Companion {
   };
   std::shared_ptr<const Model> model_;
   bool keep_heads_;
+  std::shared_ptr<ActivationHook> change_;
   std::unordered_map<RowId, RowState> rows_;
   uint64_t tokens_read_ = 0;
 };

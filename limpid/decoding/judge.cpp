@@ -56,7 +56,7 @@ TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids) {
 }
 
 std::vector<std::vector<double>> continuation_likelihoods(const Model& model, std::span<const TokenId> prompt,
-                                                          std::span<const TokenIds> continuations) {
+                                                          std::span<const TokenIds> continuations, ActivationHook* hook) {
   torch::NoGradGuard no_grad;
   LIMPID_CHECK(!prompt.empty(), ConfigError, "[judge] the prompt has no tokens, so the first token after it has no context");
   check_ids(model, prompt);
@@ -64,7 +64,7 @@ std::vector<std::vector<double>> continuation_likelihoods(const Model& model, st
   if (prompt.size() > 1) {
     const nn::Sequence sequence{&cache, prompt.first(prompt.size() - 1)};
     nn::Pass pass({&sequence, 1});
-    model.final_state(pass, Outputs::Last);
+    model.final_state(pass, Outputs::Last, hook);
   }
   // Each continuation is read behind the prompt's last token, all of them in one pass.
   std::vector<TokenIds> inputs;
@@ -84,7 +84,7 @@ std::vector<std::vector<double>> continuation_likelihoods(const Model& model, st
   std::vector<nn::Sequence> sequences;
   for (size_t i = 0; i < inputs.size(); ++i) sequences.push_back({&caches[i], inputs[i]});
   nn::Pass pass(sequences);
-  const Tensor states = model.final_state(pass, Outputs::All);
+  const Tensor states = model.final_state(pass, Outputs::All, hook);
   std::vector<double> nll(targets.size());
   score_rows(model, states, targets, nll.data(), nullptr);
   size_t at = 0;

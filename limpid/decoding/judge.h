@@ -17,9 +17,10 @@ struct TokenLikelihoods {
 TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids);
 
 /// Continuations of one prompt: the prompt is read once and its cache reused.
+/// @param hook  sees and edits the activations; may be null
 /// @return for each continuation the nll of each of its tokens. An empty one gives an empty list.
 /// @throws ConfigError for an empty prompt: the first continuation token would have no context.
 std::vector<std::vector<double>> continuation_likelihoods(const Model& model, std::span<const TokenId> prompt,
-                                                          std::span<const TokenIds> continuations);
+                                                          std::span<const TokenIds> continuations, ActivationHook* hook = nullptr);
 
 }  // namespace limpid

@@ -69,11 +69,15 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
   one.finish_reason = name(completion.finish_reason);
   if (!completion.ids.empty()) {
     const TokenIds before = context_ids(plan, index);
-    const auto nll = [&](const Model& model) { return mean(continuation_likelihoods(model, before, {&completion.ids, 1})[0]); };
-    one.fields = {{"base_nll", nll(*plan.base)}};
+    const auto nll = [&](const Reader& reader) {
+      return mean(continuation_likelihoods(*reader.model, before, {&completion.ids, 1}, reader.change.get())[0]);
+    };
+    const double base = nll(plan.base);
+    one.fields = {{"base_nll", base}};
     if (plan.toxic) {
-      one.fields["toxic_nll"] = nll(*plan.toxic);
-      one.fields["mean_score"] = one.fields["toxic_nll"].get<double>() - one.fields["base_nll"].get<double>();
+      const double toxic = nll(plan.toxic);
+      one.fields["toxic_nll"] = toxic;
+      one.fields["mean_score"] = toxic - base;
     }
     if (plan.scorer) one.toxicity = plan.scorer->score({&one.text, 1})[0];
   }

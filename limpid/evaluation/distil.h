@@ -15,10 +15,12 @@
 namespace limpid {
 
 /// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT (methods.md 4.7), a model
-/// fine-tuned on the least toxic of its own texts. From one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the
+/// fine-tuned on the least toxic of its own texts.
+/// From one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the
 /// texts from given contexts.
 struct DistilPlan {
-  std::shared_ptr<const Model> base, toxic;  ///< toxic may be null
+  std::shared_ptr<const Model> base;
+  Reader toxic;                              ///< a model, or the base with an adapter; without a model: plain samples
   ContrastOptions contrast;
   int64_t texts = 640;
   int64_t length = 256;                      ///< new tokens of a text at most

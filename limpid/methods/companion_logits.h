@@ -6,10 +6,21 @@
 /// What another model of the same vocabulary says of the rows' texts.
 namespace limpid {
 
+/// A model that reads, with a change beside its weights where there is one: another model, or the target with an adapter.
+struct Reader {
+  std::shared_ptr<const Model> model;
+  std::shared_ptr<ActivationHook> change;
+
+  Reader() = default;
+  template <class Any>
+  Reader(std::shared_ptr<Any> model, std::shared_ptr<ActivationHook> change = nullptr) : model(std::move(model)), change(std::move(change)) {}
+  explicit operator bool() const { return model != nullptr; }
+};
+
 /// A model that reads along, with a cache of its own for each row, and gives its logits beside the target's.
 class CompanionLogits {
  public:
-  explicit CompanionLogits(std::shared_ptr<const Model> model) : companion_(std::move(model)) {}
+  explicit CompanionLogits(Reader reader) : companion_(std::move(reader.model), /*keep_heads=*/false, std::move(reader.change)) {}
 
   void admit(RowId row) { companion_.admit(row); }
   void fork(RowId from, RowId to) { companion_.fork(from, to); }

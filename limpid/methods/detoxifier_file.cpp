@@ -208,6 +208,11 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
   write_safetensors(path, stored, {{kKey, to_text(json)}});
 }
 
+DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
+  if (!fs::exists(model)) return {role, model.string(), weights_sha256(resolve_model(model.string()))};
+  return {role, fs::proximate(fs::absolute(model), fs::absolute(detoxifier).parent_path()).generic_string(), weights_sha256(model)};
+}
+
 std::string weights_sha256(const fs::path& model) {
   if (!fs::is_directory(model)) return sha256_file(model);
   std::vector<fs::path> files;

@@ -78,6 +78,9 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
 /// SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the order of their names.
 std::string weights_sha256(const fs::path& model);
 
+/// A need that names a model, with its hash: a pulled one by its name, others by their place relative to the detoxifier's folder.
+DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier);
+
 /// FILE[?key=value&key=value][:STRENGTH], or a control that needs no file (controls.h): control:NAME[:STRENGTH].
 struct DetoxSpec {
   std::string file;                           ///< or the name of a control

@@ -1,8 +1,11 @@
+#include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/controls.h"
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/dexperts/fit.h"
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/gedi/fit.h"
 #include "limpid/methods/model_surgery/fit.h"
 #include "limpid/methods/profs/fit.h"
 #include "limpid/methods/sasa/fit.h"
@@ -40,7 +43,9 @@ std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile
 const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
   static const std::map<std::string, DetoxifierLoader> methods = {
       {"destein", load_destein},
+      {"dexperts", load_dexperts},
       {"fusion", load_fusion},
+      {"gedi", load_gedi},
       {"model-surgery", load_model_surgery},
       {"profs", load_profs},
       {"sasa", load_sasa},
@@ -55,6 +60,7 @@ std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec) {
     LIMPID_CHECK(spec.options.empty(), ConfigError, "[detoxifier] ", spec.file, " has no options");
     return control->second(spec);
   }
+  if (is_adapter(spec)) return load_adapter(spec);
   if (is_control_vector(spec)) return load_control_vector(spec);
   auto file = DetoxifierFile::open(spec.file);
   const auto found = detoxifier_methods().find(file->info().method);

@@ -1,6 +1,7 @@
 #include "limpid/methods/weight_delta.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "limpid/core/error.h"
 #include "limpid/kernels/thread_pool.h"
@@ -47,8 +48,6 @@ void add_delta(const WeightDelta& delta, DeltaInput reads, const float* bias, in
   }
 }
 
-int64_t inputs_of(const nn::Linear& layer) { return layer.packed() ? int64_t(layer.packed()->in()) : layer.weight().size(1); }
-
 void check_fits(const WeightDelta& delta, DeltaInput reads, const nn::Linear& linear, size_t layer) {
   const int64_t width = reads == DeltaInput::Input ? inputs_of(linear) : linear.out(), changed = delta.rows.empty() ? linear.out() : int64_t(delta.rows.size());
   LIMPID_CHECK(delta.down.dim() == 2 && delta.up.dim() == 2 && delta.down.size(0) == delta.up.size(0) && delta.down.size(1) == width &&
@@ -60,26 +59,41 @@ void check_fits(const WeightDelta& delta, DeltaInput reads, const nn::Linear& li
 
 }  // namespace
 
-WeightDeltaSession::WeightDeltaSession(const Model& target, WeightDeltas deltas) : deltas_(std::move(deltas)) {
-  LIMPID_CHECK(int64_t(deltas_.layers.size()) == target.config().num_layers, ShapeError, "[weight delta] changes of ", deltas_.layers.size(),
-               " layers, the model has ", target.config().num_layers);
-  for (size_t layer = 0; layer < deltas_.layers.size(); ++layer) {
-    WeightDelta& delta = deltas_.layers[layer];
-    const nn::Linear& linear = target.projection(deltas_.projection, int64_t(layer));
-    biases_.push_back(linear.bias());
-    if (delta.empty()) continue;
-    check_fits(delta, deltas_.reads, linear, layer);
-    delta.down = delta.down.to(torch::kFloat32).contiguous();
-    delta.up = delta.up.to(torch::kFloat32).contiguous();
+int64_t inputs_of(const nn::Linear& layer) { return layer.packed() ? int64_t(layer.packed()->in()) : layer.weight().size(1); }
+
+WeightDeltaSession::WeightDeltaSession(const Model& target, std::vector<WeightDeltas> all) {
+  for (WeightDeltas& deltas : all) {
+    LIMPID_CHECK(int64_t(deltas.layers.size()) == target.config().num_layers, ShapeError, "[weight delta] changes of ", deltas.layers.size(),
+                 " layers, the model has ", target.config().num_layers);
+    LIMPID_CHECK(!find(deltas.projection), ConfigError, "[weight delta] two changes of the same kind of layers");
+    Kind kind{std::move(deltas), {}};
+    for (size_t layer = 0; layer < kind.deltas.layers.size(); ++layer) {
+      WeightDelta& delta = kind.deltas.layers[layer];
+      const nn::Linear& linear = target.projection(kind.deltas.projection, int64_t(layer));
+      kind.biases.push_back(linear.bias());
+      if (delta.empty()) continue;
+      check_fits(delta, kind.deltas.reads, linear, layer);
+      delta.down = delta.down.to(torch::kFloat32).contiguous();
+      delta.up = delta.up.to(torch::kFloat32).contiguous();
+    }
+    kinds_.push_back(std::move(kind));
   }
 }
 
-bool WeightDeltaSession::listens(Projection projection, int64_t layer) const {
-  return projection == deltas_.projection && !deltas_.layers[size_t(layer)].empty();
+const WeightDeltaSession::Kind* WeightDeltaSession::find(Projection projection) const {
+  for (const Kind& kind : kinds_)
+    if (kind.deltas.projection == projection) return &kind;
+  return nullptr;
 }
 
-void WeightDeltaSession::projected(Projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) {
-  const WeightDelta& delta = deltas_.layers[size_t(layer)];
+bool WeightDeltaSession::listens(Projection projection, int64_t layer) const {
+  const Kind* kind = find(projection);
+  return kind && !kind->deltas.layers[size_t(layer)].empty();
+}
+
+void WeightDeltaSession::projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) {
+  const Kind& kind = *find(projection);
+  const WeightDelta& delta = kind.deltas.layers[size_t(layer)];
   const Tensor inputs = x.contiguous();
   y = y.contiguous();
   const int64_t in = inputs.size(1), out = y.size(1);
@@ -88,14 +102,23 @@ void WeightDeltaSession::projected(Projection, int64_t layer, const Step& step, 
     for (int64_t t = step.begin(r); t < step.end(r); ++t)
       tokens.push_back({inputs.const_data_ptr<float>() + t * in, y.mutable_data_ptr<float>() + t * out, step.strengths[r]});
 
-  const Tensor& bias = biases_[size_t(layer)];
+  const Tensor& bias = kind.biases[size_t(layer)];
   const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
-  const auto one = [&](size_t t) { add_delta(delta, deltas_.reads, bias_values, out, tokens[t]); };
+  const auto one = [&](size_t t) { add_delta(delta, kind.deltas.reads, bias_values, out, tokens[t]); };
   if (int64_t(tokens.size()) * (delta.down.numel() + delta.up.numel()) < kWorthSharing) {
     for (size_t t = 0; t < tokens.size(); ++t) one(t);
   } else {
     kernels::parallel_for(tokens.size(), one);
   }
+}
+
+void WeightDeltaHook::projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) {
+  const size_t count = pass.sequences.size();
+  const std::vector<const Row*> rows(count, nullptr);       // changes of weights look at no row
+  const std::vector<float> strengths(count, strength_);
+  std::vector<int64_t> sequence(count);
+  std::iota(sequence.begin(), sequence.end(), 0);
+  session_.projected(projection, layer, {rows, strengths, &pass, sequence}, x, y);
 }
 
 Tensor changed_weight(const Tensor& weight, const WeightDelta& delta, DeltaInput reads, double strength) {

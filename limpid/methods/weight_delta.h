@@ -26,7 +26,7 @@ struct WeightDelta {
   bool empty() const { return !up.defined(); }
 };
 
-/// One change for each layer of a model.
+/// One change for each layer of a model, of one kind of its linear layers.
 struct WeightDeltas {
   Projection projection = Projection::MlpDown;
   DeltaInput reads = DeltaInput::Input;
@@ -37,16 +37,41 @@ struct WeightDeltas {
 /// by itself, in float32 with sums in double, so that a row's numbers depend on nothing beside it.
 class WeightDeltaSession final : public Session {
  public:
-  /// @throws ShapeError when the changes do not fit the target's layers.
-  WeightDeltaSession(const Model& target, WeightDeltas deltas);
+  /// @param deltas  one for each kind of layer that changes
+  /// @throws ShapeError when the changes do not fit the target's layers; ConfigError for a kind that it does not have.
+  WeightDeltaSession(const Model& target, std::vector<WeightDeltas> deltas);
+  WeightDeltaSession(const Model& target, WeightDeltas deltas) : WeightDeltaSession(target, std::vector{std::move(deltas)}) {}
 
   bool listens(Projection projection, int64_t layer) const override;
   void projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) override;
 
  private:
-  WeightDeltas deltas_;
-  std::vector<Tensor> biases_;       // [L] of the target's layers; undefined where they have none
+  struct Kind {
+    WeightDeltas deltas;
+    std::vector<Tensor> biases;      // [L] of the target's layers; undefined where they have none
+  };
+  const Kind* find(Projection projection) const;
+  std::vector<Kind> kinds_;
 };
+
+/// The model with the changes at one strength, for all that is read with this hook: a second reading of the same weights.
+class WeightDeltaHook final : public ActivationHook {
+ public:
+  /// @throws as WeightDeltaSession.
+  WeightDeltaHook(const Model& target, std::vector<WeightDeltas> deltas, float strength) : session_(target, std::move(deltas)), strength_(strength) {}
+
+  bool listens(Site, int64_t) const override { return false; }
+  void activations(Site, int64_t, const nn::Pass&, Tensor&) override {}
+  bool listens(Projection projection, int64_t layer) const override { return session_.listens(projection, layer); }
+  void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override;
+
+ private:
+  WeightDeltaSession session_;
+  float strength_;
+};
+
+/// Width of a layer's input.
+int64_t inputs_of(const nn::Linear& layer);
 
 /// W + s dW [out, in] float32, computed in double: what a checkpoint with the change holds.
 Tensor changed_weight(const Tensor& weight, const WeightDelta& delta, DeltaInput reads, double strength);

@@ -59,9 +59,19 @@ class Gemma3 final : public Model {
     tables_ = w.tables();
   }
 
-  const nn::Linear& projection(Projection projection, int64_t layer) const override {
-    const nn::GatedMlp& mlp = layers_.at(size_t(layer)).mlp;
-    return projection == Projection::MlpGate ? mlp.gate() : mlp.down();
+  const nn::Linear* find(Projection projection, int64_t layer) const override {
+    const Gemma3Block& block = layers_.at(size_t(layer));
+    switch (projection) {
+      case Projection::Query: return &block.q_proj;
+      case Projection::Key: return &block.k_proj;
+      case Projection::Value: return &block.v_proj;
+      case Projection::AttentionOutput: return &block.o_proj;
+      case Projection::MlpGate: return &block.mlp.gate();
+      case Projection::MlpUp: return &block.mlp.up();
+      case Projection::MlpDown: return &block.mlp.down();
+      case Projection::QueryKeyValue: break;
+    }
+    return nullptr;
   }
 
  private:
@@ -79,7 +89,9 @@ class Gemma3 final : public Model {
     const nn::RotaryTable& table = local ? tables.local : tables.full;
     const nn::Rotary& rotary = local ? local_rotary_ : rotary_;
 
-    auto qkv = nn::forward_many({&block.q_proj, &block.k_proj, &block.v_proj}, block.input_layernorm.forward(x));
+    const Tensor normed = block.input_layernorm.forward(x);
+    auto qkv = nn::forward_many({&block.q_proj, &block.k_proj, &block.v_proj}, normed);
+    context.visit_qkv(layer, normed, qkv);
     const auto by_head = [&](const nn::RmsNorm& norm, const Tensor& y) {
       return norm.forward(y.view({-1, config_.head_dim})).view(y.sizes()).to(y.dtype());
     };
@@ -88,6 +100,7 @@ class Gemma3 final : public Model {
     Tensor heads = nn::attention(block.spec, q, k, qkv[2], layer, context.pass);
     context.visit(Site::HeadOutputs, layer, heads);
     Tensor attention = block.o_proj.forward(heads);
+    context.visit(Projection::AttentionOutput, layer, heads, attention);
     context.visit(Site::AttentionOutput, layer, attention);
     x = nn::residual(x, block.post_attention_layernorm.forward(attention));
     return nn::residual(x, block.post_feedforward_layernorm.forward(block.mlp.forward(block.pre_feedforward_layernorm.forward(x), MlpVisits{context, layer})));

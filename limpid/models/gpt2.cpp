@@ -36,9 +36,16 @@ class Gpt2 final : public Model {
     tables_ = w.tables();
   }
 
-  const nn::Linear& projection(Projection projection, int64_t layer) const override {
+  const nn::Linear* find(Projection projection, int64_t layer) const override {
     const Gpt2Block& block = h_.at(size_t(layer));
-    return projection == Projection::MlpGate ? block.c_fc : block.mlp_c_proj;
+    switch (projection) {
+      case Projection::QueryKeyValue: return &block.c_attn;
+      case Projection::AttentionOutput: return &block.attn_c_proj;
+      case Projection::MlpGate: return &block.c_fc;
+      case Projection::MlpDown: return &block.mlp_c_proj;
+      case Projection::Query: case Projection::Key: case Projection::Value: case Projection::MlpUp: break;
+    }
+    return nullptr;
   }
 
  private:
@@ -48,11 +55,14 @@ class Gpt2 final : public Model {
 
   Tensor block(int64_t layer, Tensor x, const Context& context) const override {
     const Gpt2Block& block = h_[size_t(layer)];
-    const Tensor qkv = block.c_attn.forward(block.ln_1.forward(x));
+    const Tensor before = block.ln_1.forward(x);
+    Tensor qkv = block.c_attn.forward(before);
+    context.visit(Projection::QueryKeyValue, layer, before, qkv);
     const int64_t D = config_.hidden_size;
     Tensor heads = nn::attention(block.spec, qkv.narrow(1, 0, D), qkv.narrow(1, D, D), qkv.narrow(1, 2 * D, D), layer, context.pass);
     context.visit(Site::HeadOutputs, layer, heads);
     Tensor attention = block.attn_c_proj.forward(heads);
+    context.visit(Projection::AttentionOutput, layer, heads, attention);
     context.visit(Site::AttentionOutput, layer, attention);
     x = nn::residual(x, attention);
     const MlpVisits visits{context, layer};

@@ -23,10 +23,12 @@ struct LlamaAttention {
   template <class Context>
   Tensor forward(const Tensor& x, int64_t layer, const nn::Rotary& rotary, const nn::RotaryTable& table, const Context& context) const {
     auto qkv = nn::forward_many({&q_proj, &k_proj, &v_proj}, x);
+    context.visit_qkv(layer, x, qkv);
     const Tensor q = rotary.apply(qkv[0], spec.heads, table), k = rotary.apply(qkv[1], spec.kv_heads, table);
     Tensor heads = nn::attention(spec, q, k, qkv[2], layer, context.pass);
     context.visit(Site::HeadOutputs, layer, heads);
     Tensor out = o_proj.forward(heads);
+    context.visit(Projection::AttentionOutput, layer, heads, out);
     context.visit(Site::AttentionOutput, layer, out);
     return out;
   }
@@ -60,9 +62,19 @@ class Llama final : public Model {
     tables_ = w.tables();
   }
 
-  const nn::Linear& projection(Projection projection, int64_t layer) const override {
-    const nn::GatedMlp& mlp = layers_.at(size_t(layer)).mlp;
-    return projection == Projection::MlpGate ? mlp.gate() : mlp.down();
+  const nn::Linear* find(Projection projection, int64_t layer) const override {
+    const LlamaBlock& block = layers_.at(size_t(layer));
+    switch (projection) {
+      case Projection::Query: return &block.self_attn.q_proj;
+      case Projection::Key: return &block.self_attn.k_proj;
+      case Projection::Value: return &block.self_attn.v_proj;
+      case Projection::AttentionOutput: return &block.self_attn.o_proj;
+      case Projection::MlpGate: return &block.mlp.gate();
+      case Projection::MlpUp: return &block.mlp.up();
+      case Projection::MlpDown: return &block.mlp.down();
+      case Projection::QueryKeyValue: break;
+    }
+    return nullptr;
   }
 
  private:

@@ -44,6 +44,12 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
 
 Tensor Model::output_matrix(const Tensor& final_state) const { return head_.forward(final_state); }
 
+const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
+  const nn::Linear* linear = find(projection, layer);
+  LIMPID_CHECK(linear, ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture, " has no such linear layer");
+  return *linear;
+}
+
 Tensor Model::embed_tokens(const nn::Embedding& table, const nn::Pass& pass) {
   if (pass.is_dense()) return table.forward(pass.dense_ids);
   return table.forward(pass.tokens);

@@ -24,7 +24,13 @@ enum class Site {
 /// The linear layers beside which a method may keep a change of its own (weights stay as they are, so that a change is exact
 /// beside quantised blocks, can be undone, and has a strength per row).
 enum class Projection {
+  Query,            ///< q_proj, [H * head_dim, D]
+  Key,              ///< k_proj, [kv_heads * head_dim, D]
+  Value,            ///< v_proj, likewise
+  QueryKeyValue,    ///< the three in one: c_attn in GPT-2, [3 D, D]
+  AttentionOutput,  ///< o_proj, [D, H * head_dim]; the first c_proj in GPT-2
   MlpGate,          ///< gate_proj of a gated feed-forward, [F, D]; c_fc in GPT-2
+  MlpUp,            ///< up_proj of a gated feed-forward, [F, D]
   MlpDown,          ///< down_proj, [D, F]; the second c_proj in GPT-2
 };
 
@@ -66,7 +72,10 @@ class Model : public std::enable_shared_from_this<Model> {
   /// Logits [rows, V] float32 of final states, after soft capping where the family has it.
   virtual Tensor output_matrix(const Tensor& final_state) const;
   const nn::Linear& head() const { return head_; }
-  virtual const nn::Linear& projection(Projection projection, int64_t layer) const = 0;
+  /// Null for a kind that this family does not have.
+  virtual const nn::Linear* find(Projection projection, int64_t layer) const = 0;
+  bool has(Projection projection) const { return find(projection, 0) != nullptr; }
+  const nn::Linear& projection(Projection projection, int64_t layer) const;   ///< @throws ConfigError where the family has none
 
  protected:
   /// What a block needs besides the hidden state.
@@ -80,12 +89,19 @@ class Model : public std::enable_shared_from_this<Model> {
     void visit(Projection projection, int64_t layer, const Tensor& x, Tensor& y) const {
       if (hook && hook->listens(projection, layer)) hook->projected(projection, layer, pass, x, y);
     }
+    /// Of separate query, key and value layers with the input x.
+    void visit_qkv(int64_t layer, const Tensor& x, std::vector<Tensor>& qkv) const {
+      visit(Projection::Query, layer, x, qkv[0]);
+      visit(Projection::Key, layer, x, qkv[1]);
+      visit(Projection::Value, layer, x, qkv[2]);
+    }
   };
   /// The visits of one feed-forward block, as nn::GatedMlp calls them.
   struct MlpVisits {
     const Context& context;
     int64_t layer;
     void gate(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpGate, layer, x, y); }
+    void up(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpUp, layer, x, y); }
     void down(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpDown, layer, x, y); }
   };
 

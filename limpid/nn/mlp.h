@@ -18,17 +18,19 @@ class GatedMlp {
  public:
   GatedMlp(Linear gate, Linear up, Linear down, Activation kind)
       : gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)), kind_(kind) {}
-  /// [N, D] -> [N, D]. `visits.gate(x, y)` and `visits.down(x, y)` may change what the two layers gave.
+  /// [N, D] -> [N, D]. `visits.gate(x, y)`, `up` and `down` may change what the layers gave.
   template <class Visits>
   Tensor forward(const Tensor& x, const Visits& visits) const {
     auto both = forward_many({&gate_, &up_}, x);
     visits.gate(x, both[0]);
+    visits.up(x, both[1]);
     const Tensor inner = gated(std::move(both[0]), both[1]);
     Tensor out = down_.forward(inner);
     visits.down(inner, out);
     return out;
   }
   const Linear& gate() const { return gate_; }
+  const Linear& up() const { return up_; }
   const Linear& down() const { return down_; }
 
  private:

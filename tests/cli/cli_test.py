@@ -59,7 +59,7 @@ class TheCommandLine(Case):
             self.assertTrue(self.succeed(*arguments))
 
     def test_every_subcommands_help_shows_an_example(self):
-        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "evaluate", "tune", "plot", "doctor"):
+        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "distil", "evaluate", "tune", "plot", "doctor"):
             self.assertIn("Example:", self.succeed(command, "--help"), command)
         for command in ("calibrator", "lm", "lora", "contrastive-perplexity", "scorer"):
             self.assertIn("Example:", self.succeed("train", command, "--help"), command)
@@ -249,6 +249,34 @@ class Training(Case):
         self.assertEqual(tensor_bytes(whole), tensor_bytes(killed))
 
 
+@needs_fixtures
+class Distillation(Case):
+    def run_of(self, name, *more):
+        return ["distil", "-m", MODEL, "--anti", MODEL, "--length", 40, "--no-score", "-o", self.folder / name, *more]
+
+    def test_a_killed_and_an_interrupted_run_go_on_to_the_same_texts(self):
+        self.succeed(*self.run_of("whole.jsonl", "-k", 300))
+        journal = self.folder / "cut.jsonl.journal"
+        for stop, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+            there = journal.stat().st_size if journal.exists() else 0
+            running = subprocess.Popen([PROGRAM, *map(str, self.run_of("cut.jsonl", "-k", 300, "--rows", 3, "--threads", 1))], stderr=subprocess.DEVNULL)
+            while running.poll() is None and (not journal.exists() or journal.stat().st_size == there):
+                time.sleep(0.005)
+            running.send_signal(stop)
+            self.assertEqual(running.wait(), code)
+        self.assertFalse((self.folder / "cut.jsonl").exists())
+        self.succeed(*self.run_of("cut.jsonl", "-k", 300))
+        self.assertEqual((self.folder / "cut.jsonl").read_bytes(), (self.folder / "whole.jsonl").read_bytes())
+
+    def test_a_model_held_against_itself_scores_nothing_and_other_settings_are_refused(self):
+        self.succeed(*self.run_of("texts.jsonl", "-k", 5))
+        for line in (self.folder / "texts.jsonl").read_text().splitlines():
+            self.assertEqual(json.loads(line)["mean_score"], 0)
+        self.fail_in_one_line(1, *self.run_of("texts.jsonl", "--alpha", 0.5, "-q"), naming=["alpha", "0.5"])
+        self.fail_in_one_line(1, "distil", "-m", MODEL, "--anti", GOLDEN / "methods" / "models" / "base", "-o", self.folder / "x", "-q", naming=["vocabular"])
+        self.fail_in_one_line(1, "distil", "-m", MODEL, "--anti", MODEL, naming=["no output"])
+
+
 def tensor_bytes(path):
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
@@ -256,4 +284,4 @@ def tensor_bytes(path):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)

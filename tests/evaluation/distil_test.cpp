@@ -4,6 +4,8 @@
 
 #include "limpid/decoding/generator.h"
 #include "limpid/kernels/thread_pool.h"
+#include "limpid/methods/weight_delta.h"
+#include "limpid/models/save.h"
 #include "tests/methods/toy_models.h"
 
 namespace limpid {
@@ -167,7 +169,7 @@ TEST_F(Distil, OpeningsFromThePlainBaseDifferWhereTheContrastAloneWouldBeginAlik
 
 TEST_F(Distil, WithoutAToxicModelTheTextsArePlainSamplesAndTheMostToxicAreRejected) {
   DistilPlan plain = plan();
-  plain.toxic = nullptr;
+  plain.toxic = {};
   plain.scorer = std::make_shared<LetterScorer>();
   const DistilReport all = distil(plain);
   std::vector<Json> expected = lines_of(plain.output);
@@ -189,6 +191,31 @@ TEST_F(Distil, WithoutAToxicModelTheTextsArePlainSamplesAndTheMostToxicAreReject
   plain.scorer = nullptr;
   plain.output = folder_.path() / "unscored.jsonl";
   EXPECT_THROW(distil(plain), ConfigError) << "nothing to reject by";
+}
+
+TEST_F(Distil, AChangeOfTheBaseServesAsTheToxicModelAndItsScoresAreThoseOfTheMergedOne) {
+  WeightDeltas deltas{Projection::MlpDown, DeltaInput::Input, std::vector<WeightDelta>(2)};
+  torch::manual_seed(3);
+  for (WeightDelta& delta : deltas.layers) delta = {0.2 * torch::randn({2, 128}), 0.2 * torch::randn({2, 32}), {}};
+  const auto whole = open_model(base_->path(), {.trainable = true});
+  ModelChanges changes;
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    const Tensor& weight = whole->projection(Projection::MlpDown, layer).weight();
+    for (const auto& [name, parameter] : whole->parameters())
+      if (parameter.is_same(weight)) changes.tensors[name] = changed_weight(weight, deltas.layers[size_t(layer)], DeltaInput::Input, 1.0);
+  }
+  save_hf_folder(*whole, folder_.path() / "merged", {}, changes);
+
+  DistilPlan beside = plan("beside.jsonl"), merged = plan("merged.jsonl");
+  beside.toxic = {base_, std::make_shared<WeightDeltaHook>(*base_, std::vector{deltas}, 1.0f)};
+  merged.toxic = open_exact(folder_.path() / "merged");
+  EXPECT_NEAR(*distil(beside).mean_score, *distil(merged).mean_score, 1e-4);
+  const auto one = lines_of(beside.output), other = lines_of(merged.output);
+  ASSERT_EQ(one.size(), other.size());
+  for (size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].at("ids"), other[i].at("ids"));
+    EXPECT_NE(one[i].at("mean_score"), 0.0);
+  }
 }
 
 TEST_F(Distil, SettingsOutOfRangeAreRefused) {

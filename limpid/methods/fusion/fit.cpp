@@ -141,10 +141,6 @@ void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& 
   }
 }
 
-std::string relative_name(const fs::path& path, const fs::path& file) {
-  return fs::proximate(fs::absolute(path), fs::absolute(file).parent_path()).generic_string();
-}
-
 void check_fits(const Model& target, const Model& calibrator, const Model* against, const FusionFit& fit) {
   const bool same = same_vocabulary(target, calibrator);
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
@@ -228,8 +224,8 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
   OutgoingTensors out;
   if (map.defined()) out.add(kMapTensor, map, DType::F32);
   if (store == Store::Folder) {
-    info.needs.push_back({"calibrator", relative_name(fit.calibrator, fit.output), weights_sha256(fit.calibrator)});
-    if (against) info.needs.push_back({"toxic", relative_name(*fit.against, fit.output), weights_sha256(*fit.against)});
+    info.needs.push_back(linked_model("calibrator", fit.calibrator, fit.output));
+    if (against) info.needs.push_back(linked_model("toxic", *fit.against, fit.output));
   } else {
     info.settings["calibrator"]["config"] = calibrator->config().raw;
     add_blocks(kCalibratorPrefix, *calibrator, out);
@@ -238,7 +234,7 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
       add_blocks(kToxicPrefix, *against, out);
     }
     out.add(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
-    if (base) info.needs.push_back({"base", fit.base_name.empty() ? relative_name(*fit.base, fit.output) : fit.base_name, weights_sha256(*fit.base)});
+    if (base) info.needs.push_back(linked_model("base", fit.base_name.empty() ? *fit.base : fs::path(fit.base_name), fit.output));
   }
   write_detoxifier(fit.output, info, out.views());
   return info.settings;

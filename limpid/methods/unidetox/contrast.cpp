@@ -46,7 +46,7 @@ std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<co
   return scores;
 }
 
-ContrastSession::ContrastSession(const Model& base, std::shared_ptr<const Model> toxic, ContrastOptions options, size_t opening)
+ContrastSession::ContrastSession(const Model& base, Reader toxic, ContrastOptions options, size_t opening)
     : toxic_(std::move(toxic)), options_(options), opening_(opening) {
   options_.check();
   check_same_vocabulary(base, toxic_.model(), "toxic model", "[contrast] ");

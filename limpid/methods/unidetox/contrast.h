@@ -37,7 +37,7 @@ class ContrastSession final : public Session {
  public:
   /// @param opening  so many tokens of each text come from the plain base
   /// @throws MismatchError for other vocabularies; ConfigError for options out of range.
-  ContrastSession(const Model& base, std::shared_ptr<const Model> toxic, ContrastOptions options, size_t opening = 0);
+  ContrastSession(const Model& base, Reader toxic, ContrastOptions options, size_t opening = 0);
 
   void admit(const Row& row) override { toxic_.admit(row.id); }
   void fork(const Row& from, const Row& to) override { toxic_.fork(from.id, to.id); }

@@ -1,0 +1,128 @@
+#include "limpid/methods/gedi/gedi.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "limpid/decoding/judge.h"
+#include "limpid/kernels/thread_pool.h"
+#include "limpid/methods/companion_logits.h"
+
+namespace limpid {
+namespace {
+
+double log_sum_exp(std::span<const float> z) {
+  const float top = *std::max_element(z.begin(), z.end());
+  double sum = 0.0;
+  for (float value : z) sum += double(std::exp(value - top));
+  return double(top) + std::log(sum);
+}
+
+double logit(double p) { return std::log(p / (1.0 - p)); }
+double log_sigmoid(double x) { return x < 0.0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x)); }
+
+}  // namespace
+
+double GediRule::moved_target_p() const { return 1.0 / (1.0 + std::exp(-(logit(target_p) + class_bias))); }
+
+void GediRule::check() const {
+  LIMPID_CHECK(std::isfinite(scale) && std::isfinite(bias[0]) && std::isfinite(bias[1]) && std::isfinite(class_bias), ConfigError,
+               "[gedi] scale, bias and class bias are numbers");
+  LIMPID_CHECK(filter_p >= 0.0 && filter_p < 1.0, ConfigError, "[gedi] filter_p is ", filter_p, ", expected 0 (off) to below 1");
+  LIMPID_CHECK(target_p > 0.0 && target_p < 1.0, ConfigError, "[gedi] target_p is ", target_p, ", expected between 0 and 1");
+}
+
+std::vector<float> log_clean(std::array<double, 2> sums, std::span<const float> logp, size_t t, const GediRule& rule) {
+  const size_t V = logp.size() / 2;
+  const double bias = rule.bias[0] + rule.class_bias - rule.bias[1];
+  std::vector<float> result(V);
+  for (size_t v = 0; v < V; ++v) {
+    const double clean = sums[0] + double(logp[v]), dirty = sums[1] + double(logp[V + v]);
+    result[v] = float(log_sigmoid(rule.scale * (clean - dirty) / double(t) + bias));
+  }
+  return result;
+}
+
+void guide_logits(std::span<float> z, std::span<const float> log_clean, float omega, const GediRule& rule) {
+  const double log_sum = log_sum_exp(z);
+  for (size_t v = 0; v < z.size(); ++v) z[v] = float(double(z[v]) - log_sum + double(omega) * double(log_clean[v]));
+  const double total = log_sum_exp(z), enough = std::log(rule.moved_target_p());
+  std::vector<uint32_t> order(z.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return log_clean[a] < log_clean[b]; });
+  double mass = 0.0;
+  for (size_t i = 0; i + 1 < order.size(); ++i) {
+    const uint32_t v = order[i];
+    mass += std::exp(double(z[v]) - total);
+    if (!(mass < rule.filter_p) || double(log_clean[v]) >= enough) break;   // both only grow along the order
+    z[v] = -std::numeric_limits<float>::infinity();
+  }
+}
+
+GediSession::GediSession(const Model& target, std::shared_ptr<const Model> guide, std::array<TokenIds, 2> codes, GediRule rule)
+    : guide_(std::move(guide)), codes_(std::move(codes)), rule_(rule), streams_(*guide_, {codes_[0], codes_[1]}) {
+  rule_.check();
+  check_same_vocabulary(target, *guide_, "guide", "[gedi] ");
+  for (const TokenIds& code : codes_) LIMPID_CHECK(!code.empty(), ConfigError, "[gedi] a control code has no tokens");
+}
+
+void GediSession::fork(const Row& from, const Row& to) {
+  streams_.fork(from.id, to.id);
+  if (const auto found = rows_.find(from.id); found != rows_.end()) {
+    Sums copy = found->second;
+    rows_.insert_or_assign(to.id, std::move(copy));
+  }
+}
+
+void GediSession::release(RowId row) {
+  streams_.release(row);
+  rows_.erase(row);
+}
+
+TokenIds GediSession::text_of(const Row& row) const {
+  TokenIds text = row.history();
+  const auto& tokenizer = guide_->tokenizer();
+  if (tokenizer && tokenizer->adds_bos() && tokenizer->bos() && text.front() == *tokenizer->bos()) text.erase(text.begin());
+  return text;
+}
+
+/// One more token costs nothing: its log-probabilities are known. Anything else (a prompt, tokens that were dropped) is read anew.
+void GediSession::advance(Sums& sums, TokenIds text) const {
+  const bool one_more = sums.next.defined() && text.size() == sums.text.size() + 1 && std::equal(sums.text.begin(), sums.text.end(), text.begin());
+  for (size_t c = 0; c < 2; ++c) {
+    if (one_more) {
+      sums.log_p[c] += double(sums.next.const_data_ptr<float>()[int64_t(c) * sums.next.size(1) + text.back()]);
+    } else {
+      const std::vector<double> nll = continuation_likelihoods(*guide_, codes_[c], {&text, 1})[0];
+      sums.log_p[c] = -std::accumulate(nll.begin(), nll.end(), 0.0);
+    }
+  }
+  sums.text = std::move(text);
+}
+
+void GediSession::logits(const Step& step, Tensor& z) {
+  std::vector<Sums*> sums;
+  for (const Row* row : step.rows) {
+    Sums& one = rows_[row->id];
+    advance(one, text_of(*row));
+    sums.push_back(&one);
+  }
+  const int64_t V = z.size(1);
+  const Tensor guide = guide_->output_matrix(streams_.states(step)).contiguous();      // [R * 2, V]
+  z = z.contiguous();
+  float* own = z.mutable_data_ptr<float>();
+  for (size_t r = 0; r < step.rows.size(); ++r) sums[r]->next = torch::empty({2, V}, torch::kFloat32);
+  kernels::parallel_for(step.rows.size(), [&](size_t r) {
+    float* next = sums[r]->next.mutable_data_ptr<float>();
+    for (int64_t c = 0; c < 2; ++c) {
+      const std::span<const float> from(guide.const_data_ptr<float>() + (2 * int64_t(r) + c) * V, size_t(V));
+      const double log_sum = log_sum_exp(from);
+      for (int64_t v = 0; v < V; ++v) next[c * V + v] = float(double(from[size_t(v)]) - log_sum);
+    }
+    const std::vector<float> clean = log_clean(sums[r]->log_p, {next, size_t(2 * V)}, sums[r]->text.size() + 1, rule_);
+    guide_logits({own + int64_t(r) * V, size_t(V)}, clean, step.strengths[r], rule_);
+  });
+}
+
+}  // namespace limpid

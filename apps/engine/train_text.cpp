@@ -64,8 +64,8 @@ void say(const TrainingReport& report, const std::string& output) {
   getrusage(RUSAGE_SELF, &usage);
   log_info(concat(report.already_done ? "already trained: " : progress.stopped ? "stopped early: " : "trained: ", output, ", ",
                   thousands(uint64_t(progress.step)), " steps, ", thousands(uint64_t(progress.tokens)), " tokens at ",
-                  thousands(uint64_t(report.tokens_per_second + 0.5)), " tokens/s; held-out loss ", progress.first_loss, " -> ",
-                  progress.best_loss, " at step ", progress.best_step,
+                  thousands(uint64_t(report.tokens_per_second + 0.5)), " tokens/s",
+                  progress.first_loss > 0 ? concat("; held-out loss ", progress.first_loss, " -> ", progress.best_loss, " at step ", progress.best_step) : "",
                   report.already_done ? "" : concat("; peak memory ", thousands(uint64_t(usage.ru_maxrss) >> 10), " MiB")));
 }
 

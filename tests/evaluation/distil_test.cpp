@@ -16,17 +16,21 @@ using testing_support::TempDir;
 using testing_support::write_toy_gpt2;
 using testing_support::write_toy_llama;
 
-/// Toxicity is the share of the letter e.
-class LetterScorer final : public Scorer {
+/// Toxicity is the mean byte over 255: hardly ever the same for two texts.
+class ByteScorer final : public Scorer {
  public:
   std::vector<double> score(std::span<const std::string> texts) const override {
     std::vector<double> scores;
-    for (const std::string& text : texts) scores.push_back(double(std::count(text.begin(), text.end(), 'e')) / double(text.size()));
+    for (const std::string& text : texts) {
+      double sum = 0.0;
+      for (unsigned char byte : text) sum += byte;
+      scores.push_back(sum / 255.0 / double(std::max<size_t>(text.size(), 1)));
+    }
     return scores;
   }
-  std::string name() const override { return "letters"; }
+  std::string name() const override { return "bytes"; }
   double threshold() const override { return 0.5; }
-  Json describe() const override { return {{"name", "letters"}}; }
+  Json describe() const override { return {{"name", "bytes"}}; }
 };
 
 std::vector<Json> lines_of(const fs::path& path) {
@@ -59,7 +63,7 @@ class Distil : public testing::Test {
 
 TEST_F(Distil, WritesTextsWithTheirScoresAndHowTheyWereMade) {
   DistilPlan one = plan();
-  one.scorer = std::make_shared<LetterScorer>();
+  one.scorer = std::make_shared<ByteScorer>();
   const DistilReport report = distil(one);
   const auto lines = lines_of(one.output);
   ASSERT_EQ(lines.size(), report.written);
@@ -170,7 +174,7 @@ TEST_F(Distil, OpeningsFromThePlainBaseDifferWhereTheContrastAloneWouldBeginAlik
 TEST_F(Distil, WithoutAToxicModelTheTextsArePlainSamplesAndTheMostToxicAreRejected) {
   DistilPlan plain = plan();
   plain.toxic = {};
-  plain.scorer = std::make_shared<LetterScorer>();
+  plain.scorer = std::make_shared<ByteScorer>();
   const DistilReport all = distil(plain);
   std::vector<Json> expected = lines_of(plain.output);
   EXPECT_FALSE(all.mean_score);
@@ -186,8 +190,7 @@ TEST_F(Distil, WithoutAToxicModelTheTextsArePlainSamplesAndTheMostToxicAreReject
   const DistilReport kept = distil(plain);
   EXPECT_EQ(kept.rejected, size_t(0.3 * double(expected.size())));
   std::erase_if(expected, [&](const Json& line) { return line.at("toxicity").get<double>() > *kept.bound; });
-  EXPECT_LE(expected.size(), kept.written + 1) << "a tie at the bound may go either way";
-  for (const Json& line : lines_of(plain.output)) EXPECT_LE(line.at("toxicity").get<double>(), *kept.bound);
+  EXPECT_EQ(lines_of(plain.output), expected);
   plain.scorer = nullptr;
   plain.output = folder_.path() / "unscored.jsonl";
   EXPECT_THROW(distil(plain), ConfigError) << "nothing to reject by";

@@ -1,8 +1,5 @@
 #include "apps/engine/train_text.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <sys/resource.h>
 
 #include "limpid/checkpoints/model_store.h"
@@ -11,20 +8,7 @@
 #include "limpid/training/process_group.h"
 
 namespace limpid::apps {
-namespace {
-
-/// Every step asks for the same large blocks; handed back to the system each time, their pages cost a tenth of the run.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, -1);
-#endif
-}
-
-}  // namespace
-
 void fill(TextRunOptions& run, const TextTrainingFlags& flags) {
-  keep_freed_memory();
   if (is_further_process()) set_quiet(true);
   if (!flags.model.empty()) run.base = resolve_model(flags.model);
   run.data = {flags.data, flags.where, flags.fields};

@@ -41,7 +41,7 @@ int run_plot(const PlotOptions& options) {
     const fs::path path = fs::path(folder) / "report.json";
     reports.push_back({path.string(), read_json(path)});
   }
-  write_file(options.output, curve_svg(toxicity_curve(reports)));
+  write_file(options.output, curve_svg(toxicity_curve(reports, options.only)));
   return 0;
 }
 

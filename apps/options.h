@@ -236,7 +236,7 @@ struct TuneCommandOptions : ProtocolOptions {
 };
 
 struct PlotOptions : CommonOptions {
-  std::vector<std::string> folders;
+  std::vector<std::string> folders, only;
   std::string output;
 };
 

@@ -78,6 +78,7 @@ void declare_evaluation(CLI::App& app, const Handlers& h, std::function<int()>& 
       [](CLI::App& c, PlotOptions& o) {
         c.add_option("folders", o.folders,
                      "Output folders of limpid evaluate or tune; a setting that several have is taken from the first")->required();
+        c.add_option("--only", o.only, "Draw these settings beside plain, by name without strength; default: all")->delimiter(',')->type_name("NAME,…");
         c.add_option("-o,--output", o.output, "Where to write")->required();
         add_common(c, o);
       });

@@ -92,6 +92,22 @@ TEST(ToxicityCurve, SeveralReportsAreMergedAndTheFirstWins) {
   EXPECT_EQ(curve.series[0].points[1].x, 1.5) << "relative to plain of its own report";
 }
 
+TEST(ToxicityCurve, DrawsOnlyWhatIsNamedInThatOrder) {
+  const std::vector reports = {report("a", {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.2", 0.2f, 22, 0.4), setting("g-linear-2", 2, 40, 0.1),
+                                            setting("h-mask-1", 1, 30, 0.3)})};
+  const Curve curve = toxicity_curve(reports, {"h-mask", "f-norm"});
+  ASSERT_EQ(curve.series.size(), 2u);
+  EXPECT_EQ(curve.series[0].name, "h-mask");
+  EXPECT_EQ(curve.series[1].name, "f-norm");
+  EXPECT_TRUE(curve.reference);
+  try {
+    toxicity_curve(reports, {"f-norm-0.2"});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("f-norm, g-linear, h-mask"), std::string::npos) << error.what();
+  }
+}
+
 TEST(ToxicityCurve, ReportsThatCannotBeComparedOrReadAreRefused) {
   const EvaluationReport good = report("good.json", {setting("plain", 0.0, 20, 0.5)});
   EvaluationReport other = good;

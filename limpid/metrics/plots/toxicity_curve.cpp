@@ -39,9 +39,22 @@ CurvePoint point_of(const Json& setting, double plain_perplexity, const std::str
   return point;
 }
 
+/// Keeps the named series, in the order named.
+void keep_only(Curve& curve, const std::vector<std::string>& names) {
+  std::vector<CurveSeries> kept;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(curve.series.begin(), curve.series.end(), [&](const CurveSeries& one) { return one.name == name; });
+    std::string known;
+    for (const CurveSeries& one : curve.series) known += (known.empty() ? "" : ", ") + one.name;
+    LIMPID_CHECK(found != curve.series.end(), ConfigError, "[plot] no setting is called \"", name, "\" (without its strength); there are ", known);
+    kept.push_back(*found);
+  }
+  curve.series = std::move(kept);
+}
+
 }  // namespace
 
-Curve toxicity_curve(const std::vector<EvaluationReport>& reports) {
+Curve toxicity_curve(const std::vector<EvaluationReport>& reports, const std::vector<std::string>& only) {
   LIMPID_CHECK(!reports.empty(), ConfigError, "[plot] no report to draw");
   Curve curve;
   const Json first = protocol(reports[0]);
@@ -93,6 +106,7 @@ Curve toxicity_curve(const std::vector<EvaluationReport>& reports) {
       points.insert(points.begin() + at, std::move(point));
     }
   }
+  if (!only.empty()) keep_only(curve, only);
   return curve;
 }
 

@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/decoding/log_sum_exp.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid {
 namespace {
 
 constexpr int64_t kRowsAtATime = 64;   // logits of a wide vocabulary are large: 64 rows of 262,144 are 64 MiB
-
-double log_sum_exp(const float* z, int64_t n) {
-  const float top = *std::max_element(z, z + n);
-  double sum = 0.0;
-  for (int64_t i = 0; i < n; ++i) sum += double(std::exp(z[i] - top));
-  return double(top) + std::log(sum);
-}
 
 /// nll and best token of `targets`, each drawn from the state in the same row.
 void score_rows(const Model& model, const Tensor& states, std::span<const TokenId> targets, double* nll, TokenId* best) {
@@ -27,7 +21,7 @@ void score_rows(const Model& model, const Tensor& states, std::span<const TokenI
     kernels::parallel_for(size_t(count), [&](size_t r) {
       const float* z = rows + int64_t(r) * V;
       const size_t at = size_t(first) + r;
-      nll[at] = log_sum_exp(z, V) - double(z[targets[at]]);
+      nll[at] = log_sum_exp({z, size_t(V)}) - double(z[targets[at]]);
       if (best) best[at] = TokenId(std::max_element(z, z + V) - z);
     });
   }

@@ -1,10 +1,10 @@
 #include "limpid/evaluation/multiple_choice.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "limpid/core/log.h"
+#include "limpid/decoding/log_sum_exp.h"
 #include "limpid/decoding/text.h"
 
 namespace limpid {
@@ -19,13 +19,6 @@ TokenIds ending_ids(const Tokenizer& tokenizer, const TokenIds& prompt, const Ch
   TokenIds joint = prompt_ids(tokenizer, text.prompt + ending);
   if (joint.size() > prompt.size() && std::equal(prompt.begin(), prompt.end(), joint.begin())) return TokenIds(joint.begin() + long(prompt.size()), joint.end());
   return tokenizer.encode(ending, /*add_special=*/false);
-}
-
-double log_probability(std::span<const float> z, TokenId token) {
-  const float top = *std::max_element(z.begin(), z.end());
-  double sum = 0.0;
-  for (float one : z) sum += double(std::exp(one - top));
-  return double(z[size_t(token)]) - double(top) - std::log(sum);
 }
 
 size_t best_of(const std::vector<double>& scores) { return size_t(std::max_element(scores.begin(), scores.end()) - scores.begin()); }
@@ -99,7 +92,7 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
   GeneratorOptions options;
   options.max_rows = plan.rows;
   options.on_logits = [&](const Row& row, std::span<const float> z) {
-    sums[row.request.prompt][row.request.sample] += log_probability(z, row.request.given[row.new_ids.size()]);
+    sums[row.request.prompt][row.request.sample] += double(z[size_t(row.request.given[row.new_ids.size()])]) - log_sum_exp(z);
   };
   Generator generator(plan.model, plan.sessions ? plan.sessions() : std::vector<std::unique_ptr<Session>>{}, options);
   for (size_t p = 0; p < prompts.size(); ++p) {

@@ -51,10 +51,10 @@ const std::map<std::string, ControlMaker>& controls() {
   return table;
 }
 
-void mask_implausible(float share, std::span<float> z) {
-  const float least = *std::max_element(z.begin(), z.end()) + std::log(share);
+void mask_implausible(double share, std::span<float> z) {
+  const double least = double(*std::max_element(z.begin(), z.end())) + std::log(share);
   for (float& value : z)
-    if (value < least) value = -std::numeric_limits<float>::infinity();
+    if (!(double(value) >= least)) value = -std::numeric_limits<float>::infinity();
 }
 
 }  // namespace limpid

@@ -217,7 +217,7 @@ std::string weights_sha256(const fs::path& model) {
   if (!fs::is_directory(model)) return sha256_file(model);
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(model))
-    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".gguf") files.push_back(entry.path());
+    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".gguf" || entry.path().filename() == "adapter_config.json") files.push_back(entry.path());
   LIMPID_CHECK(!files.empty(), FormatError, "[detoxifier] ", model.string(), ": no weights found; expected .safetensors or .gguf files");
   if (files.size() == 1) return sha256_file(files[0]);
   std::sort(files.begin(), files.end());

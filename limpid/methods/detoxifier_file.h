@@ -76,6 +76,7 @@ class DetoxifierFile {
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors);
 
 /// SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the order of their names.
+/// An adapter's config counts among its files: it says how the weights are scaled.
 std::string weights_sha256(const fs::path& model);
 
 /// A need that names a model, with its hash: a pulled one by its name, others by their place relative to the detoxifier's folder.

@@ -8,16 +8,7 @@
 namespace limpid {
 namespace {
 
-using testing_support::all_logits;
-using testing_support::decode_plain;
-using testing_support::decode_with;
-using testing_support::kToyPrompt;
-using testing_support::message_of;
-using testing_support::open_detox;
-using testing_support::open_exact;
-using testing_support::TempDir;
-using testing_support::write_toy_gpt2;
-using testing_support::write_toy_llama;
+using namespace testing_support;
 
 /// A toy model, an adapter of every linear layer of its blocks, and the model with `strength` of it merged.
 class Adapted {
@@ -121,6 +112,15 @@ TEST_F(Adapter, OfAnotherModelIsRefusedNamingTheModule) {
   refused(llama, *open_exact(write_toy_llama(folder_.path() / "short", {.layers = 1})), "layers.1.");
   refused(llama, *open_exact(write_toy_llama(folder_.path() / "wide", {.width = 64, .layers = 3})), "was it trained on another model?");
   EXPECT_NE(message_of([&] { open_detox(llama.adapter(), "?layers=3"); }).find("option \"layers\" is not known"), std::string::npos);
+}
+
+TEST_F(Adapter, ItsHashSeesHowTheWeightsAreScaled) {
+  const Adapted one(families()[0]);
+  const std::string before = weights_sha256(one.adapter());
+  Json config = read_json(one.adapter() / "adapter_config.json");
+  config["lora_alpha"] = 7.0;
+  write_file(one.adapter() / "adapter_config.json", to_text(config));
+  EXPECT_NE(weights_sha256(one.adapter()), before);
 }
 
 }  // namespace

@@ -8,22 +8,7 @@
 namespace limpid {
 namespace {
 
-using testing_support::decode;
-using testing_support::decode_plain;
-using testing_support::decode_with;
-using testing_support::floats;
-using testing_support::greedy_request;
-using testing_support::kToyPrompt;
-using testing_support::largest_difference;
-using testing_support::message_of;
-using testing_support::MethodFixture;
-using testing_support::one_session;
-using testing_support::open_detox;
-using testing_support::open_exact;
-using testing_support::state_of;
-using testing_support::token_ids;
-using testing_support::ToyFamilies;
-using testing_support::Written;
+using namespace testing_support;
 
 constexpr const char* kFixture = "sasa";
 

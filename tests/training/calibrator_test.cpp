@@ -5,6 +5,7 @@
 
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/training/language_model_loss.h"
+#include "tests/training/slope.h"
 #include "tests/training/tiny_models.h"
 #include "tests/training/toy_run.h"
 #include "tests/training/toy_tokenizer.h"
@@ -203,21 +204,7 @@ TEST(LanguageModelLoss, HasTheGradientsOfFiniteDifferences) {
     const std::vector<uint32_t> chosen = {0, 1};
     const Batch batch = make_batch(examples, chosen);
     loss.sum(batch).backward();
-    for (const auto& [name, parameter] : model->parameters()) {
-      SCOPED_TRACE(name);
-      torch::manual_seed(3);
-      const torch::Tensor direction = torch::randn_like(parameter), start = parameter.detach().clone();
-      const double slope = (parameter.grad() * direction).sum().item<double>(), h = 2e-3;
-      torch::NoGradGuard no_grad;
-      const auto at = [&](double t) {
-        torch::Tensor(parameter).copy_(start + t * direction);
-        torch::AutoGradMode grad(true);
-        return loss.sum(batch).item<double>();
-      };
-      const double numeric = (at(h) - at(-h)) / (2 * h);
-      torch::Tensor(parameter).copy_(start);
-      EXPECT_NEAR(numeric, slope, 0.01 * std::fabs(slope) + 0.02);
-    }
+    testing_support::expect_gradients_are_slopes(model->parameters(), [&] { return loss.sum(batch).item<double>(); });
   }
 }
 

@@ -19,6 +19,18 @@ void expect_within(const Json& about, const std::string& name, const torch::Tens
   EXPECT_LE(excess.max().item<double>(), 0.0) << name << " is off by up to " << (found.to(torch::kFloat64) - wide).abs().max().item<double>();
 }
 
+/// The padded rows of a fixture, every token but the first a target.
+Batch batch_of(const Checkpoint& tensors) {
+  const torch::Tensor rows = testing_support::tensor(tensors, "in.rows"), lengths = testing_support::tensor(tensors, "in.lengths");
+  std::vector<Example> examples;
+  std::vector<uint32_t> chosen;
+  for (int64_t r = 0; r < rows.size(0); ++r) {
+    examples.push_back({testing_support::ids(rows[r].narrow(0, 0, lengths[r].item<int64_t>())), 0});
+    chosen.push_back(uint32_t(r));
+  }
+  return make_batch(examples, chosen);
+}
+
 TEST(FinetuneStepGolden, LossGradientsClippingAndUpdateAgree) {
   const fs::path folder = testing_support::golden_dir() / "methods", file = folder / "finetune_step.json";
   LIMPID_REQUIRE_PATH(file);
@@ -26,14 +38,7 @@ TEST(FinetuneStepGolden, LossGradientsClippingAndUpdateAgree) {
   const auto tensors = Checkpoint::open(folder / "finetune_step.safetensors");
   const auto model = open_model(folder / about["models"]["model"].get<std::string>(), {.trainable = true});
 
-  const torch::Tensor rows = testing_support::tensor(*tensors, "in.rows"), lengths = testing_support::tensor(*tensors, "in.lengths");
-  std::vector<Example> examples;
-  std::vector<uint32_t> chosen;
-  for (int64_t r = 0; r < rows.size(0); ++r) {
-    examples.push_back({testing_support::ids(rows[r].narrow(0, 0, lengths[r].item<int64_t>())), 0});
-    chosen.push_back(uint32_t(r));
-  }
-  const Batch batch = make_batch(examples, chosen);
+  const Batch batch = batch_of(*tensors);
   const torch::Tensor loss = LanguageModelLoss(*model).sum(batch) / double(batch.targets.size(0));
   const double abs = about["tolerance"]["abs"], rel = about["tolerance"]["rel"];
   const auto near = [&](const std::string& name, double found, double expected) {
@@ -107,14 +112,7 @@ TEST(LoraGolden, LossAndAdapterGradientsOfAModelAgree) {
   };
   const auto model = open_model(folder / about["models"]["model"].get<std::string>(), {.trainable = true, .frozen = true, .adapter = adapter});
 
-  const torch::Tensor rows = testing_support::tensor(*tensors, "in.rows"), lengths = testing_support::tensor(*tensors, "in.lengths");
-  std::vector<Example> examples;
-  std::vector<uint32_t> chosen;
-  for (int64_t r = 0; r < rows.size(0); ++r) {
-    examples.push_back({testing_support::ids(rows[r].narrow(0, 0, lengths[r].item<int64_t>())), 0});
-    chosen.push_back(uint32_t(r));
-  }
-  const Batch batch = make_batch(examples, chosen);
+  const Batch batch = batch_of(*tensors);
   const torch::Tensor loss = LanguageModelLoss(*model).sum(batch) / double(batch.targets.size(0));
   loss.backward();
   const double abs = about["tolerance"]["abs"], rel = about["tolerance"]["rel"];

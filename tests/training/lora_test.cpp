@@ -5,6 +5,7 @@
 
 #include "limpid/training/language_model_loss.h"
 #include "limpid/training/lora_adapters.h"
+#include "tests/training/slope.h"
 #include "tests/training/toy_run.h"
 #include "tests/training/toy_tokenizer.h"
 
@@ -91,21 +92,8 @@ TEST(Lora, HasTheGradientsOfFiniteDifferences) {
   for (const fs::path& base : {setting.llama, setting.gpt2, setting.gemma}) {
     const Adapted adapted(base, {.rank = 4, .alpha = 8.0});
     adapted.loss(kExamples).backward();
-    for (const auto& [name, parameter] : adapted.adapters.parameters()) {
-      SCOPED_TRACE(base.filename().string() + " " + name);
-      torch::manual_seed(3);
-      const torch::Tensor direction = torch::randn_like(parameter), start = parameter.detach().clone();
-      const double slope = (parameter.grad() * direction).sum().item<double>(), h = 2e-3;
-      torch::NoGradGuard no_grad;
-      const auto at = [&](double t) {
-        torch::Tensor(parameter).copy_(start + t * direction);
-        torch::AutoGradMode grad(true);
-        return adapted.loss(kExamples).item<double>();
-      };
-      const double numeric = (at(h) - at(-h)) / (2 * h);
-      torch::Tensor(parameter).copy_(start);
-      EXPECT_NEAR(numeric, slope, 0.01 * std::fabs(slope) + 0.02);
-    }
+    SCOPED_TRACE(base.filename().string());
+    testing_support::expect_gradients_are_slopes(adapted.adapters.parameters(), [&] { return adapted.loss(kExamples).item<double>(); });
   }
 }
 

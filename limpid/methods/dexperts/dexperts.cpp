@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "limpid/kernels/thread_pool.h"
+#include "limpid/methods/controls.h"
 
 namespace limpid {
 namespace {
@@ -14,10 +15,7 @@ constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
 void apply_mask(std::span<float> z, const TokenMask& mask) {
   if (mask.kind == TokenMask::Kind::Nucleus && mask.level < 1.0) apply_top_p(z, float(mask.level));
-  if (mask.kind != TokenMask::Kind::Plausibility) return;
-  const double least = double(*std::max_element(z.begin(), z.end())) + std::log(mask.level);
-  for (float& value : z)
-    if (double(value) < least) value = kRemoved;
+  if (mask.kind == TokenMask::Kind::Plausibility) mask_implausible(mask.level, z);
 }
 
 }  // namespace

@@ -6,18 +6,12 @@
 #include <numeric>
 
 #include "limpid/decoding/judge.h"
+#include "limpid/decoding/log_sum_exp.h"
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/companion_logits.h"
 
 namespace limpid {
 namespace {
-
-double log_sum_exp(std::span<const float> z) {
-  const float top = *std::max_element(z.begin(), z.end());
-  double sum = 0.0;
-  for (float value : z) sum += double(std::exp(value - top));
-  return double(top) + std::log(sum);
-}
 
 double logit(double p) { return std::log(p / (1.0 - p)); }
 double log_sigmoid(double x) { return x < 0.0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x)); }

@@ -5,17 +5,11 @@
 #include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/decoding/log_sum_exp.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid {
 namespace {
-
-double log_sum_exp(std::span<const float> z) {
-  const float top = *std::max_element(z.begin(), z.end());
-  double sum = 0.0;
-  for (float value : z) sum += double(std::exp(value - top));
-  return top + std::log(sum);
-}
 
 }  // namespace
 

@@ -4,13 +4,9 @@
 #include <cmath>
 
 #include "limpid/kernels/thread_pool.h"
+#include "limpid/methods/controls.h"
 
 namespace limpid {
-namespace {
-
-double cutoff(std::span<const float> z, double alpha) { return double(*std::max_element(z.begin(), z.end())) + std::log(alpha); }
-
-}  // namespace
 
 void ContrastOptions::check() const {
   LIMPID_CHECK(alpha > 0.0 && alpha <= 1.0, ConfigError, "[contrast] alpha is ", alpha, ", expected above 0 and at most 1");
@@ -20,14 +16,11 @@ void ContrastOptions::check() const {
 }
 
 void contrast_logits(std::span<float> z, std::span<const float> toxic, const ContrastOptions& options) {
-  const double least = cutoff(z, options.alpha);
+  mask_implausible(options.alpha, z);
   const bool infinite = std::isinf(options.beta);
   const float beta = float(options.beta), temperature = float(options.temperature);
   for (size_t v = 0; v < z.size(); ++v) {
-    if (!(double(z[v]) >= least)) {
-      z[v] = -std::numeric_limits<float>::infinity();
-      continue;
-    }
+    if (std::isinf(z[v])) continue;               // masked, here or before
     const float difference = z[v] - toxic[v];
     z[v] = (infinite ? difference : z[v] + beta * difference) / temperature;
   }
@@ -35,7 +28,7 @@ void contrast_logits(std::span<float> z, std::span<const float> toxic, const Con
 }
 
 std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic, const ContrastOptions& options) {
-  const double least = cutoff(z, options.alpha);
+  const double least = double(*std::max_element(z.begin(), z.end())) + std::log(options.alpha);
   std::vector<double> scores(z.size(), -std::numeric_limits<double>::infinity());
   for (size_t v = 0; v < z.size(); ++v) {
     const double base = z[v], anti = toxic[v];

@@ -18,8 +18,8 @@ import unittest
 
 PROGRAM = sys.argv[1]
 TORCHRUN = shutil.which("torchrun", path=str(pathlib.Path(sys.executable).parent)) or shutil.which("torchrun")
-if not TORCHRUN:
-    print("skipped: torchrun is not installed beside this Python; scripts/setup installs it with LibTorch")
+if not TORCHRUN or subprocess.run([TORCHRUN, "--help"], capture_output=True).returncode != 0:
+    print("skipped: torchrun is not installed beside this Python, or does not run; scripts/setup --tests installs what it needs")
     sys.exit(77)
 
 CONFIG = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,

@@ -8,6 +8,7 @@
 #include "limpid/training/process_group.h"
 
 namespace limpid::apps {
+
 void fill(TextRunOptions& run, const TextTrainingFlags& flags) {
   if (is_further_process()) set_quiet(true);
   if (!flags.model.empty()) run.base = resolve_model(flags.model);

@@ -11,10 +11,18 @@ function(limpid_room name)
   add_library(limpid_${name} STATIC ${sources})
   target_include_directories(limpid_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(limpid_${name} PUBLIC ${ROOM_LINK} PRIVATE ${ROOM_PRIVATE_LINK})
+  limpid_unity(limpid_${name})
   if(ROOM_TORCH)
     target_link_libraries(limpid_${name} PUBLIC limpid_libtorch)
     limpid_use_torch_pch(limpid_${name})
   endif()
+endfunction()
+
+# Half of the time of a small file that includes LibTorch or CLI11 goes into templates of theirs, which several files compiled
+# together share. Hence names in a room's unnamed namespaces are distinct.
+function(limpid_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${LIMPID_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)   # as -Wrestrict: GCC 12 on std::string
 endfunction()
 
 # One precompiled header for every target that includes torch.

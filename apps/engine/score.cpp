@@ -11,17 +11,17 @@
 namespace limpid::apps {
 namespace {
 
-using Row = nlohmann::ordered_json;
+using ScoredRow = nlohmann::ordered_json;
 constexpr size_t kTexts = 1024;   // scored together: enough to sort by length, little enough to see output soon
 
 /// Rows read but not yet written, and where the texts in them are.
 struct Chunk {
-  std::vector<Row> rows;
+  std::vector<ScoredRow> rows;
   std::vector<std::string> texts;
   std::vector<std::pair<size_t, int64_t>> places;   // row, generation or -1
 };
 
-const Row& text_of(const Row& object, const std::string& field, const std::string& where) {
+const ScoredRow& text_of(const ScoredRow& object, const std::string& field, const std::string& where) {
   const auto found = object.find(field);
   LIMPID_CHECK(found != object.end(), FormatError, where, ": \"", field, "\" is missing; expected a text row {\"", field,
                "\"} or a row of samples {\"prompt\", \"generations\": [{\"text\"}]}");
@@ -32,8 +32,8 @@ const Row& text_of(const Row& object, const std::string& field, const std::strin
 /// Takes the texts of one line into the chunk.
 void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& where) {
   parse_json_line(line, where);   // its errors name the line, and it refuses absurd nesting
-  Row row = Row::parse(line);
-  const auto add = [&](const Row& object, const std::string& key, int64_t generation, const std::string& place) {
+  ScoredRow row = ScoredRow::parse(line);
+  const auto add = [&](const ScoredRow& object, const std::string& key, int64_t generation, const std::string& place) {
     chunk.texts.push_back(text_of(object, key, place).get<std::string>());
     chunk.places.emplace_back(chunk.rows.size(), generation);
   };
@@ -80,8 +80,8 @@ int run_score(const ScoreOptions& options) {
       totals.sum += scores[i];
     }
     totals.texts += scores.size();
-    for (const Row& row : chunk.rows) {
-      const std::string line = row.dump(-1, ' ', false, Row::error_handler_t::replace) + "\n";
+    for (const ScoredRow& row : chunk.rows) {
+      const std::string line = row.dump(-1, ' ', false, ScoredRow::error_handler_t::replace) + "\n";
       if (output) output->write(line);
       else std::cout << line;
     }

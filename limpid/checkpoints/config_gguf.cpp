@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kGemma27bLayers = 62;
 
 /// Metadata keys of one architecture: "llama.block_count" is key("block_count").
-struct Keys {
+struct GgufKeys {
   const GgufFile& file;
   std::string prefix;
   bool strict;
@@ -28,7 +28,7 @@ struct Keys {
   double number_or(const char* name, double fallback) const { return file.number_or(key(name), fallback); }
 };
 
-int64_t vocab_size(const Keys& keys, const std::string& where) {
+int64_t vocab_size(const GgufKeys& keys, const std::string& where) {
   // The embedding decides; a file may pad it beyond the list of tokens.
   if (const TensorView* embedding = keys.file.find("token_embd.weight")) {
     LIMPID_CHECK(embedding->shape.size() == 2, FormatError, where, "tensor \"token_embd.weight\" has ",
@@ -40,7 +40,7 @@ int64_t vocab_size(const Keys& keys, const std::string& where) {
                                                 : 0;
 }
 
-void read_rope(const Keys& keys, ModelConfig& config) {
+void read_rope(const GgufKeys& keys, ModelConfig& config) {
   const bool gemma3 = config.architecture == "gemma3";
   config.rope.theta = keys.number_or("rope.freq_base", gemma3 ? 1e6 : 1e4);
   const std::string type = keys.file.text_or(keys.key("rope.scaling.type"), "none");
@@ -70,7 +70,7 @@ void read_rope(const Keys& keys, ModelConfig& config) {
   config.rotary_fraction = config.head_dim > 0 ? double(rotating) / double(config.head_dim) : 1;
 }
 
-void read_layer_types(const Keys& keys, ModelConfig& config, const std::string& where) {
+void read_layer_types(const GgufKeys& keys, ModelConfig& config, const std::string& where) {
   LIMPID_CHECK(config.num_layers >= 0 && config.num_layers <= 10'000, FormatError, where,
                "number of layers is ", config.num_layers, ", expected 1 to 10000");
   config.layer_types.assign(size_t(config.num_layers), LayerType::kFull);
@@ -121,7 +121,7 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   config.architecture = file.text("general.architecture");
   const std::string& name = config.architecture;
   const bool known = name == "llama" || name == "gpt2" || name == "gemma3" || name == "bert";
-  const Keys keys{file, name + ".", known};
+  const GgufKeys keys{file, name + ".", known};
 
   config.vocab_size = vocab_size(keys, where);
   config.hidden_size = keys.integer("embedding_length");

@@ -11,9 +11,9 @@ namespace {
 using Names = std::initializer_list<const char*>;
 
 /// Reads keys that families spell differently; null counts as absent. Errors name file and key.
-class Keys {
+class JsonKeys {
  public:
-  Keys(const Json& object, std::string where, bool strict)
+  JsonKeys(const Json& object, std::string where, bool strict)
       : object_(object), where_(std::move(where)), strict_(strict) {}
 
   const char* present(Names names) const {
@@ -45,10 +45,10 @@ class Keys {
     const char* name = present(names);
     return name ? require<std::string>(object_, name, where_) : fallback;
   }
-  Keys inside(const char* name) const {
+  JsonKeys inside(const char* name) const {
     LIMPID_CHECK(object_[name].is_object(), FormatError, where_, ": \"", name, "\" is ",
                  json_kind(object_[name]), ", expected an object");
-    return Keys(object_[name], concat(where_, ": \"", name, "\""), strict_);
+    return JsonKeys(object_[name], concat(where_, ": \"", name, "\""), strict_);
   }
   const Json& operator[](const char* name) const { return object_[name]; }
   const std::string& where() const { return where_; }
@@ -84,7 +84,7 @@ std::string family_name(const std::string& model_type) {
   return model_type;
 }
 
-void read_scaling(const Keys& keys, RopeConfig& rope) {
+void read_scaling(const JsonKeys& keys, RopeConfig& rope) {
   const std::string type = keys.text({"rope_type", "type"}, "default");
   using Scaling = RopeConfig::Scaling;
   rope.scaling = type == "default"  ? Scaling::kNone
@@ -100,7 +100,7 @@ void read_scaling(const Keys& keys, RopeConfig& rope) {
 }
 
 /// Three spellings: rope_theta with rope_scaling; rope_parameters; rope_parameters for each type of layer.
-void read_rope(const Keys& keys, ModelConfig& config) {
+void read_rope(const JsonKeys& keys, ModelConfig& config) {
   const bool gemma3 = config.architecture == "gemma3";
   config.rope.theta = keys.number({"rope_theta", "rotary_emb_base"}, gemma3 ? 1e6 : 1e4);
   config.rotary_fraction = keys.number({"partial_rotary_factor", "rotary_pct"}, 1);
@@ -111,8 +111,8 @@ void read_rope(const Keys& keys, ModelConfig& config) {
     config.local_rope.theta = keys.number({"rope_local_base_freq"}, 1e4);
   }
   if (!keys.present({"rope_parameters"})) return;
-  const Keys parameters = keys.inside("rope_parameters");
-  const auto read = [&](const Keys& from, RopeConfig& rope) {
+  const JsonKeys parameters = keys.inside("rope_parameters");
+  const auto read = [&](const JsonKeys& from, RopeConfig& rope) {
     const double theta = from.number({"rope_theta"}, rope.theta);
     rope = RopeConfig();
     rope.theta = theta;
@@ -128,7 +128,7 @@ void read_rope(const Keys& keys, ModelConfig& config) {
   if (!gemma3) config.local_rope = config.rope;
 }
 
-void read_layer_types(const Keys& keys, ModelConfig& config) {
+void read_layer_types(const JsonKeys& keys, ModelConfig& config) {
   LIMPID_CHECK(config.num_layers >= 0 && config.num_layers <= 10'000, FormatError, keys.where(),
                ": number of layers is ", config.num_layers, ", expected 1 to 10000");
   const bool may_slide = config.architecture != "llama" && keys.boolean("use_sliding_window", true);
@@ -208,7 +208,7 @@ void read_special_ids(const Json& config, const Json& outer, const Json& generat
   }
 }
 
-void read_encoder(const Keys& keys, ModelConfig& config) {
+void read_encoder(const JsonKeys& keys, ModelConfig& config) {
   const bool roberta = config.architecture == "roberta";
   config.type_vocab_size = config.architecture == "distilbert" ? 0 : keys.integer({"type_vocab_size"}, 2);
   if (config.pad_id < 0) config.pad_id = roberta ? 1 : 0;
@@ -237,7 +237,7 @@ void read_encoder(const Keys& keys, ModelConfig& config) {
   config.num_labels = int64_t(config.labels.size());
 }
 
-void read_sizes(const Keys& keys, const Family& family, bool known, ModelConfig& config) {
+void read_sizes(const JsonKeys& keys, const Family& family, bool known, ModelConfig& config) {
   const bool gemma3 =
       config.architecture == "gemma3";  // multimodal files leave out what equals the class's defaults
   config.hidden_size = keys.integer({"hidden_size", "n_embd", "d_model", "dim"});
@@ -290,7 +290,7 @@ ModelConfig config_from_huggingface(Json file, const Json& generation, const std
                                    {"pad_token_id", file.value("pad_token_id", Json())}});
   if (nested) file = Json(std::move(file["text_config"]));
   config.raw = std::move(file);
-  const Keys keys(config.raw, where, known);
+  const JsonKeys keys(config.raw, where, known);
 
   read_sizes(keys, *family, known, config);
   config.norm_eps =

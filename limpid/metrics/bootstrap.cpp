@@ -1,8 +1,8 @@
 #include "limpid/metrics/bootstrap.h"
+#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "limpid/core/random.h"
@@ -10,7 +10,6 @@
 namespace limpid {
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kMaxReplicates = 10'000'000;
 
 void check_same_length(size_t first, size_t second) {

@@ -1,15 +1,13 @@
 #include "limpid/metrics/perplexity.h"
+#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
 namespace limpid {
 namespace {
-
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 double share(size_t part, size_t whole) { return whole == 0 ? kUndefined : double(part) / double(whole); }
 

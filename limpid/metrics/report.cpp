@@ -1,4 +1,5 @@
 #include "limpid/metrics/report.h"
+#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +7,6 @@
 
 namespace limpid {
 namespace {
-
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 size_t count_words(const std::string& text) {
   size_t words = 0;

@@ -4,16 +4,15 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 #include <numeric>
 #include <set>
 
 #include "limpid/metrics/generations.h"
+#include "limpid/metrics/statistics.h"
 
 namespace limpid {
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kMaxBins = 1'000'000;
 
 double ratio(double above, double below) { return below == 0 ? kUndefined : above / below; }

@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace limpid {
-namespace {
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
-}
 
 double mean(std::span<const double> values) {
   if (values.empty()) return kUndefined;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,7 @@
 namespace limpid {
 
 inline constexpr double kNormalQuantile95 = 1.959963984540054;   ///< of the normal distribution at 0.975
+inline constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 struct Interval {
   double low, high;

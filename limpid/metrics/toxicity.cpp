@@ -1,13 +1,11 @@
 #include "limpid/metrics/toxicity.h"
+#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace limpid {
 namespace {
-
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> scored(const std::vector<double>& scores) {
   std::vector<double> present;

@@ -114,7 +114,7 @@ class Gemma3 final : public Model {
   std::vector<Gemma3Block> layers_;
 };
 
-std::string gguf_name(const std::string& name) {
+std::string gemma3_gguf_name(const std::string& name) {
   static const std::vector<std::pair<std::string, std::string>> parts = {
       {"model.embed_tokens.", "token_embd."}, {"model.norm.", "output_norm."}, {"lm_head.", "output."},
       {"model.layers.", "blk."}, {".input_layernorm.", ".attn_norm."}, {".self_attn.q_proj.", ".attn_q."},
@@ -131,7 +131,7 @@ std::string gguf_name(const std::string& name) {
 std::shared_ptr<Model> make_gemma3(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
                                    const LoadOptions& options) {
   WeightLayout layout;
-  if (config.from_gguf) layout.rename = gguf_name;
+  if (config.from_gguf) layout.rename = gemma3_gguf_name;
   return std::make_shared<Gemma3>(config, Weights(std::move(checkpoint), layout, options));
 }
 

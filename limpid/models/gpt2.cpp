@@ -83,7 +83,7 @@ class Gpt2 final : public Model {
   std::vector<Gpt2Block> h_;
 };
 
-std::string gguf_name(const std::string& name) {
+std::string gpt2_gguf_name(const std::string& name) {
   static const std::vector<std::pair<std::string, std::string>> parts = {
       {"wte.", "token_embd."}, {"wpe.", "position_embd."}, {"ln_f.", "output_norm."}, {"lm_head.", "output."}, {"h.", "blk."},
       {".ln_1.", ".attn_norm."}, {".attn.c_attn.", ".attn_qkv."}, {".attn.c_proj.", ".attn_output."}, {".ln_2.", ".ffn_norm."},
@@ -97,7 +97,7 @@ std::shared_ptr<Model> make_gpt2(const ModelConfig& config, std::shared_ptr<cons
                                  const LoadOptions& options) {
   WeightLayout layout;
   if (config.from_gguf) {
-    layout.rename = gguf_name;
+    layout.rename = gpt2_gguf_name;
   } else {
     layout.prefixes = {"transformer.", ""};   // the published checkpoint has no prefix
     layout.transposed = [](const std::string& name) {   // Conv1D stores [in, out]

@@ -97,7 +97,7 @@ class Llama final : public Model {
 };
 
 /// GGUF names of the tensors; everything else is as in Hugging Face checkpoints.
-std::string gguf_name(const std::string& name) {
+std::string llama_gguf_name(const std::string& name) {
   static const std::vector<std::pair<std::string, std::string>> parts = {
       {"model.embed_tokens.", "token_embd."}, {"model.norm.", "output_norm."}, {"lm_head.", "output."},
       {"model.layers.", "blk."}, {".input_layernorm.", ".attn_norm."}, {".self_attn.q_proj.", ".attn_q."},
@@ -113,7 +113,7 @@ std::shared_ptr<Model> make_llama(const ModelConfig& config, std::shared_ptr<con
                                   const LoadOptions& options) {
   WeightLayout layout;
   if (config.from_gguf) {
-    layout.rename = gguf_name;
+    layout.rename = llama_gguf_name;
     layout.interleaved_heads = [config](const std::string& name) -> int64_t {
       if (name.find("q_proj") != std::string::npos) return config.num_heads;
       return name.find("k_proj") != std::string::npos ? config.num_kv_heads : 0;

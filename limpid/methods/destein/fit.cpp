@@ -8,7 +8,7 @@
 namespace limpid {
 namespace {
 
-constexpr float kDefaultStrength = 0.3f;   // docs/results.md
+constexpr float kDesteinStrength = 0.3f;   // docs/results.md
 
 Json layers_json(int64_t first, int64_t last) { return {first, last}; }
 
@@ -64,7 +64,7 @@ Json fit_destein(const Model& target, const SteeringFit& fit) {
                    {"probes", {{"folds", fit.probes.folds}, {"C", fit.probes.C}, {"mean_accuracy", found.accuracy.mean().item<double>()},
                                {"best_accuracy", found.accuracy.max().item<double>()}, {"worst_accuracy", found.accuracy.min().item<double>()},
                                {"heads_at_chance", (weights == 0).sum().item<int64_t>()}}}};
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kDesteinStrength));
   info.strength_meaning = "alpha of the push away from the toxic direction, before each head's probe weight";
   info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;

@@ -8,8 +8,8 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "dexperts";
-constexpr float kDefaultStrength = 2.0f;
+constexpr const char* kDexperts = "dexperts";
+constexpr float kDexpertsStrength = 2.0f;
 
 Reader open_expert(const fs::path& path, const Model& target) { return open_reader(path, target.shared_from_this(), target.options().precision); }
 
@@ -47,10 +47,10 @@ Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
   check_same_vocabulary(target, *open_expert(resolve_model(fit.anti.string()), target).model, "anti-expert", "[fit] ");
   if (fit.expert) check_same_vocabulary(target, *open_expert(resolve_model(fit.expert->string()), target).model, "expert", "[fit] ");
   DetoxifierInfo info;
-  info.method = kMethod;
+  info.method = kDexperts;
   info.target = TargetSignature::of(target);
   info.settings = {{"mask", fit.mask.text()}, {"expert", fit.expert.has_value()}};
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kDexpertsStrength));
   info.strength_meaning = "alpha: how much of the experts' difference in logits is added";
   info.needs.push_back(linked_model("anti", fit.anti, fit.output));
   if (fit.expert) info.needs.push_back(linked_model("expert", *fit.expert, fit.output));
@@ -75,7 +75,7 @@ std::shared_ptr<Detoxifier> load_dexperts(std::shared_ptr<const DetoxifierFile> 
   mask = mask_with(mask, spec, where);
   const bool with_expert = require<bool>(settings, "expert", at) && !spec.options.contains("expert");
   const auto experts = std::make_shared<Experts>(file);
-  const std::string name = concat(kMethod, with_expert ? "" : "/anti-only");
+  const std::string name = concat(kDexperts, with_expert ? "" : "/anti-only");
   return file_detoxifier(file, name, [=](const Model& target) {
     const Reader expert = with_expert ? experts->get("expert", target) : Reader();
     return std::make_unique<ExpertsSession>(target, ExpertParts{experts->get("anti", target), expert, mask});

@@ -231,7 +231,7 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
     add_blocks(kCalibratorPrefix, *calibrator, out);
     if (against) {
       info.settings["toxic"]["config"] = against->config().raw;
-      add_blocks(kToxicPrefix, *against, out);
+      add_blocks(kToxicTensors, *against, out);
     }
     out.add(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
     if (base) info.needs.push_back(linked_model("base", fit.base_name.empty() ? *fit.base : fs::path(fit.base_name), fit.output));

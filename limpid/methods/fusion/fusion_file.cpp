@@ -66,7 +66,7 @@ class FusionFileDetoxifier final : public Detoxifier {
       tokenizer = base->tokenizer();
     }
     parts.calibrator = read_model("calibrator", kCalibratorPrefix, settings_.calibrator_config, options, tokenizer);
-    if (readout_ == Readout::Contrast) parts.other = read_model("toxic", kToxicPrefix, settings_.toxic_config, options, tokenizer);
+    if (readout_ == Readout::Contrast) parts.other = read_model("toxic", kToxicTensors, settings_.toxic_config, options, tokenizer);
     if (settings_.has_map && readout_ != Readout::Probability) parts.map = StateMap(float_tensor(file_->tensors()->at(kMapTensor)));
     return parts;
   }

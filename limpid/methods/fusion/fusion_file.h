@@ -29,7 +29,7 @@ struct FusionFileSettings {
 };
 
 inline constexpr const char* kCalibratorPrefix = "calibrator.";
-inline constexpr const char* kToxicPrefix = "toxic.";
+inline constexpr const char* kToxicTensors = "toxic.";
 inline constexpr const char* kMapTensor = "map";
 inline constexpr const char* kSampleTensor = "base.sample";
 

@@ -46,7 +46,7 @@ void layer_norm(std::span<float> x) {
   for (float& value : x) value = float((value - mean) * factor);
 }
 
-double log_sum_exp(std::span<const float> z) {
+double log_sum_exp_in_double(std::span<const float> z) {
   const float top = *std::max_element(z.begin(), z.end());
   double sum = 0.0;
   for (float value : z) sum += std::exp(double(value) - top);
@@ -110,13 +110,13 @@ bool mix_log_probabilities(float strength, std::span<float> z, std::span<const f
   size_t left = 0;
   for (size_t i = 0; i < z.size(); ++i) left += !excluded(i);
   if (left == 0) return false;
-  const double log_sum = a < 1.0 ? log_sum_exp(z) : 0.0, log_sum_calibrator = a > 0.0 ? log_sum_exp(z_calibrator) : 0.0;
+  const double log_sum = a < 1.0 ? log_sum_exp_in_double(z) : 0.0, log_sum_calibrator = a > 0.0 ? log_sum_exp_in_double(z_calibrator) : 0.0;
   for (size_t i = 0; i < z.size(); ++i) {
     const double own = a < 1.0 ? (1.0 - a) * (z[i] - log_sum) : 0.0;
     const double calibrator = a > 0.0 ? a * (z_calibrator[i] - log_sum_calibrator) : 0.0;
     z[i] = excluded(i) ? kExcluded : float(own + calibrator);
   }
-  const double log_total = log_sum_exp(z);
+  const double log_total = log_sum_exp_in_double(z);
   for (float& value : z) value = float(value - log_total);
   return true;
 }

@@ -10,8 +10,8 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "gedi";
-constexpr float kDefaultStrength = 30.0f;
+constexpr const char* kGedi = "gedi";
+constexpr float kGediStrength = 30.0f;
 constexpr std::array<const char*, 2> kClasses = {"clean", "dirty"};
 
 std::shared_ptr<const Model> open_guide(const fs::path& path, const Model& target) {
@@ -53,7 +53,7 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
   const auto guide = open_guide(resolve_model(fit.guide.string()), target);
   check_same_vocabulary(target, *guide, "guide", "[fit] ");
   DetoxifierInfo info;
-  info.method = kMethod;
+  info.method = kGedi;
   info.target = TargetSignature::of(target);
   info.settings = {{"scale", fit.rule.scale}, {"bias", fit.rule.bias}, {"class_bias", fit.rule.class_bias}, {"filter_p", fit.rule.filter_p},
                    {"target_p", fit.rule.target_p}};
@@ -64,7 +64,7 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
     info.settings[kClasses[c]] = ids;
   }
   LIMPID_CHECK(info.settings.at("clean") != info.settings.at("dirty"), ConfigError, "[fit] clean and dirty have the same code");
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kGediStrength));
   info.strength_meaning = "omega: weight of log p(clean) beside the model's own log-probability";
   info.needs.push_back(linked_model("guide", fit.guide, fit.output));
   info.provenance = fit.provenance;
@@ -102,7 +102,7 @@ std::shared_ptr<Detoxifier> load_gedi(std::shared_ptr<const DetoxifierFile> file
     std::shared_ptr<const Model> model;              // read once and kept for every session
   };
   auto guide = std::make_shared<Guide>();
-  return file_detoxifier(file, kMethod, [=](const Model& target) {
+  return file_detoxifier(file, kGedi, [=](const Model& target) {
     const std::lock_guard lock(guide->mutex);
     if (!guide->model) guide->model = open_guide(file->need("guide"), target);
     return std::make_unique<GediSession>(target, guide->model, codes, rule);

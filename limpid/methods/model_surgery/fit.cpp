@@ -11,7 +11,7 @@
 namespace limpid {
 namespace {
 
-constexpr float kDefaultStrength = 0.5f;      // costs SmolLM2-135M a tenth of its perplexity; the paper's 1.08 is in lengths of its own head
+constexpr float kModelSurgeryStrength = 0.5f;      // costs SmolLM2-135M a tenth of its perplexity; the paper's 1.08 is in lengths of its own head
 constexpr double kShareOfRows = 16384.0 / (32.0 * 11008.0);
 constexpr size_t kHeldOut = 5;                // text i is held out where i mod 5 is 0
 
@@ -87,7 +87,7 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit) {
                    {"best_score", chosen.front().score}, {"worst_score", chosen.back().score},
                    {"texts", {{"toxic", toxic}, {"safe", int64_t(fit.labels.size()) - toxic}, {"max_tokens", fit.max_tokens}}},
                    {"probe", {{"C", fit.C}, {"held_out_accuracy", accuracy ? Json(*accuracy) : Json()}}}};
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kModelSurgeryStrength));
   info.strength_meaning = "a, in mean lengths of the changed rows; negative values push the other way, and measurement says which way is milder";
   info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;

@@ -7,7 +7,7 @@
 namespace limpid {
 namespace {
 
-constexpr float kDefaultStrength = 1.0f;
+constexpr float kProfsStrength = 1.0f;
 constexpr double kFirstLayerShare = 0.45;     // layers 10 of 24, 15 of 32 and 10 of 24 in the paper
 constexpr int64_t kMostDimensions = 1024;
 
@@ -43,7 +43,7 @@ Json fit_profs(const Model& target, const ProfsFit& fit) {
   info.target = TargetSignature::of(target);
   info.settings = {{"k", k}, {"first_layer", first}, {"layers", last - first + 1},
                    {"pairs", {{"count", fit.pairs.size()}, {"max_tokens", fit.max_tokens}}}};
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kProfsStrength));
   info.strength_meaning = "share of the toxic subspace that is taken out of the feed-forward outputs: 1 takes it out whole";
   info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;

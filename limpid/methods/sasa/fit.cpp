@@ -8,11 +8,11 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "sasa";
-constexpr int64_t kFewest = 10, kFifth = 5;
+constexpr const char* kSasa = "sasa";
+constexpr int64_t kFewestTexts = 10, kFifth = 5;
 
 Tensor last_states(const Model& target, const std::vector<std::string>& texts, int64_t max_tokens, const char* what) {
-  LIMPID_CHECK(int64_t(texts.size()) >= kFewest, ConfigError, "[fit] ", texts.size(), " ", what, " texts, expected at least ", kFewest,
+  LIMPID_CHECK(int64_t(texts.size()) >= kFewestTexts, ConfigError, "[fit] ", texts.size(), " ", what, " texts, expected at least ", kFewestTexts,
                " of each class");
   std::vector<PooledText> pooled;
   for (const std::string& text : texts) {
@@ -56,7 +56,7 @@ Json fit_sasa(const Model& target, const SasaFit& fit) {
   const Subspace found = fit_subspace(nontoxic, toxic, fit.subspace);
 
   DetoxifierInfo info;
-  info.method = kMethod;
+  info.method = kSasa;
   info.target = TargetSignature::of(target);
   info.settings = {{"variant", name(fit.rule)}, {"candidates", fit.candidates}, {"max_tokens", fit.max_tokens},
                    {"shrinkage", fit.subspace.shrinkage}, {"cut", fit.subspace.cut}, {"absolute_cut", fit.subspace.absolute_cut},
@@ -90,7 +90,7 @@ std::shared_ptr<Detoxifier> load_sasa(std::shared_ptr<const DetoxifierFile> file
     else if (key == "variant") parts.rule = parse_sasa_rule(value, where);
     else throw ConfigError(concat(where, "option \"", key, "\" is not known; there are candidates, variant"));
   }
-  return file_detoxifier(std::move(file), concat(kMethod, "/", name(parts.rule)),
+  return file_detoxifier(std::move(file), concat(kSasa, "/", name(parts.rule)),
                          [parts](const Model& target) { return std::make_unique<SasaSession>(target, parts); });
 }
 

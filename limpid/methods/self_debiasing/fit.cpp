@@ -3,10 +3,10 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "self-debiasing";
-constexpr float kDefaultStrength = 50.0f;
+constexpr const char* kSelfDebiasing = "self-debiasing";
+constexpr float kSelfDebiasingStrength = 50.0f;
 
-bool good(double epsilon) { return epsilon > 0.0 && epsilon <= 1.0; }
+bool good_epsilon(double epsilon) { return epsilon > 0.0 && epsilon <= 1.0; }
 
 }  // namespace
 
@@ -24,7 +24,7 @@ const std::vector<std::string>& debiasing_descriptions() {
 
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   LIMPID_CHECK(!fit.prefixes.empty(), ConfigError, "[fit] no descriptions, expected at least one");
-  LIMPID_CHECK(good(fit.epsilon), ConfigError, "[fit] epsilon is ", fit.epsilon, ", expected above 0 and at most 1");
+  LIMPID_CHECK(good_epsilon(fit.epsilon), ConfigError, "[fit] epsilon is ", fit.epsilon, ", expected above 0 and at most 1");
   std::vector<std::string> prefixes = fit.prefixes;
   for (std::string& prefix : prefixes) {
     LIMPID_CHECK(!prefix.empty(), ConfigError, "[fit] a description is empty");
@@ -32,10 +32,10 @@ Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   }
   encode_prefixes(target, prefixes, "[fit] ");
   DetoxifierInfo info;
-  info.method = kMethod;
+  info.method = kSelfDebiasing;
   info.target = TargetSignature::of(target);
   info.settings = {{"prefixes", prefixes}, {"epsilon", fit.epsilon}};
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kSelfDebiasingStrength));
   info.strength_meaning = "lambda: nats taken from a token for each unit of probability that it gains behind a description";
   info.provenance = fit.provenance;
   write_detoxifier(fit.output, info, {});
@@ -47,7 +47,7 @@ std::shared_ptr<Detoxifier> load_self_debiasing(std::shared_ptr<const Detoxifier
   LIMPID_CHECK(spec.options.empty(), ConfigError, where, "option \"", spec.options.begin()->first, "\" is not known; there are none");
   const Json& settings = file->info().settings;
   const double epsilon = require<double>(settings, "epsilon", at);
-  LIMPID_CHECK(good(epsilon), FormatError, at, ": \"epsilon\" is ", epsilon, ", expected above 0 and at most 1");
+  LIMPID_CHECK(good_epsilon(epsilon), FormatError, at, ": \"epsilon\" is ", epsilon, ", expected above 0 and at most 1");
   const auto listed = settings.find("prefixes");
   LIMPID_CHECK(listed != settings.end() && listed->is_array() && !listed->empty(), FormatError, at,
                ": \"prefixes\" is not a list of at least one text");
@@ -56,7 +56,7 @@ std::shared_ptr<Detoxifier> load_self_debiasing(std::shared_ptr<const Detoxifier
     LIMPID_CHECK(prefix.is_string(), FormatError, at, ": \"prefixes\" holds ", json_kind(prefix), ", expected strings");
     prefixes.push_back(prefix.get<std::string>());
   }
-  return file_detoxifier(std::move(file), kMethod, [=](const Model& target) {
+  return file_detoxifier(std::move(file), kSelfDebiasing, [=](const Model& target) {
     return std::make_unique<DebiasingSession>(target, encode_prefixes(target, prefixes, where), epsilon);
   });
 }

@@ -5,22 +5,22 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kMethod = "toxification-reversal";
-constexpr float kDefaultStrength = 1.0f;
+constexpr const char* kToxificationReversal = "toxification-reversal";
+constexpr float kToxificationReversalStrength = 1.0f;
 
-bool good(double exponent) { return std::isfinite(exponent) && exponent >= 0.0; }
+bool good_exponent(double exponent) { return std::isfinite(exponent) && exponent >= 0.0; }
 
 }  // namespace
 
 Json fit_toxification_reversal(const Model& target, const ReversalFit& fit) {
-  LIMPID_CHECK(good(fit.exponents.norm) && good(fit.exponents.similarity), ConfigError, "[fit] exponents ", fit.exponents.norm, " and ",
+  LIMPID_CHECK(good_exponent(fit.exponents.norm) && good_exponent(fit.exponents.similarity), ConfigError, "[fit] exponents ", fit.exponents.norm, " and ",
                fit.exponents.similarity, ", expected 0 or more");
   encode_prefixes(target, {fit.prefix}, "[fit] ");
   DetoxifierInfo info;
-  info.method = kMethod;
+  info.method = kToxificationReversal;
   info.target = TargetSignature::of(target);
   info.settings = {{"prefix", fit.prefix}, {"norm_exponent", fit.exponents.norm}, {"similarity_exponent", fit.exponents.similarity}};
-  info.default_strength = double(fit.strength.value_or(kDefaultStrength));
+  info.default_strength = double(fit.strength.value_or(kToxificationReversalStrength));
   info.strength_meaning = "factor on what the toxic description does to the heads; 1 is the paper's";
   info.provenance = fit.provenance;
   write_detoxifier(fit.output, info, {});
@@ -33,9 +33,9 @@ std::shared_ptr<Detoxifier> load_toxification_reversal(std::shared_ptr<const Det
   const Json& settings = file->info().settings;
   const std::string prefix = require<std::string>(settings, "prefix", at);
   const ReversalExponents exponents{require<double>(settings, "norm_exponent", at), require<double>(settings, "similarity_exponent", at)};
-  LIMPID_CHECK(good(exponents.norm) && good(exponents.similarity), FormatError, at, ": exponents ", exponents.norm, " and ", exponents.similarity,
+  LIMPID_CHECK(good_exponent(exponents.norm) && good_exponent(exponents.similarity), FormatError, at, ": exponents ", exponents.norm, " and ", exponents.similarity,
                ", expected 0 or more");
-  return file_detoxifier(std::move(file), kMethod, [=](const Model& target) {
+  return file_detoxifier(std::move(file), kToxificationReversal, [=](const Model& target) {
     return std::make_unique<ReversalSession>(target, encode_prefixes(target, {prefix}, where).front(), exponents);
   });
 }

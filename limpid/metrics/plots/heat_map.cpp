@@ -15,10 +15,10 @@ using svg::Anchor;
 using svg::attributes;
 using svg::element;
 
-constexpr std::array<std::array<int, 3>, 9> kColours = {{
+constexpr std::array<std::array<int, 3>, 9> kScale = {{
     {255, 255, 217}, {237, 248, 177}, {199, 233, 180}, {127, 205, 187}, {65, 182, 196}, {29, 145, 192}, {34, 94, 168}, {37, 52, 148}, {8, 29, 88}}};
-constexpr const char* kUndefined = "#ccc";
-constexpr double kLeft = 64, kTop = 100, kLegend = 210;
+constexpr const char* kUndefinedColour = "#ccc";
+constexpr double kMapLeft = 64, kMapTop = 100, kLegend = 210;
 
 /// A round step that leaves at least `room` pixels between labels.
 size_t label_step(double cell, double room) {
@@ -48,12 +48,12 @@ std::string legend(const HeatMap& map, double x, double y, double height) {
 }  // namespace
 
 std::string heat_colour(double share) {
-  const double place = std::clamp(share, 0.0, 1.0) * double(kColours.size() - 1);
-  const size_t lower = std::min(size_t(place), kColours.size() - 2);
+  const double place = std::clamp(share, 0.0, 1.0) * double(kScale.size() - 1);
+  const size_t lower = std::min(size_t(place), kScale.size() - 2);
   char text[8];
   std::array<int, 3> rgb;
   for (size_t c = 0; c < 3; ++c) {
-    const int from = kColours[lower][c], to = kColours[lower + 1][c];
+    const int from = kScale[lower][c], to = kScale[lower + 1][c];
     rgb[c] = int(std::lround(from + (place - double(lower)) * (to - from)));
   }
   std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(rgb[0]) & 255, unsigned(rgb[1]) & 255, unsigned(rgb[2]) & 255);
@@ -71,27 +71,27 @@ std::string heat_map_svg(const HeatMap& map) {
 
   std::string out = svg::text(16, 28, map.title, Anchor::Start, " font-size=\"16\" font-weight=\"600\"");
   out += svg::text(16, 48, map.note, Anchor::Start, " fill=\"#666\"");
-  out += svg::text(kLeft + width / 2, kTop - 22, map.column_name, Anchor::Middle);
-  out += svg::text(20, kTop + height / 2, map.row_name, Anchor::Middle,
-                   attributes("transform", concat("rotate(-90 20 ", svg::number(kTop + height / 2), ")")));
+  out += svg::text(kMapLeft + width / 2, kMapTop - 22, map.column_name, Anchor::Middle);
+  out += svg::text(20, kMapTop + height / 2, map.row_name, Anchor::Middle,
+                   attributes("transform", concat("rotate(-90 20 ", svg::number(kMapTop + height / 2), ")")));
   const size_t row_step = label_step(cell_height, 16), column_step = label_step(cell_width, 24);
   for (size_t r = 0; r < map.rows; r += row_step)
-    out += svg::text(kLeft - 8, kTop + (double(r) + 0.5) * cell_height + 4, std::to_string(r), Anchor::End);
+    out += svg::text(kMapLeft - 8, kMapTop + (double(r) + 0.5) * cell_height + 4, std::to_string(r), Anchor::End);
   for (size_t c = 0; c < map.columns; c += column_step)
-    out += svg::text(kLeft + (double(c) + 0.5) * cell_width, kTop - 6, std::to_string(c), Anchor::Middle);
+    out += svg::text(kMapLeft + (double(c) + 0.5) * cell_width, kMapTop - 6, std::to_string(c), Anchor::Middle);
   for (size_t r = 0; r < map.rows; ++r) {
     for (size_t c = 0; c < map.columns; ++c) {
       const double value = map.values[r * map.columns + c];
-      const std::string colour = std::isfinite(value) ? heat_colour((value - map.low) / (map.high - map.low)) : kUndefined;
-      out += element("rect", attributes("x", kLeft + double(c) * cell_width, "y", kTop + double(r) * cell_height, "width", cell_width - gap, "height",
+      const std::string colour = std::isfinite(value) ? heat_colour((value - map.low) / (map.high - map.low)) : kUndefinedColour;
+      out += element("rect", attributes("x", kMapLeft + double(c) * cell_width, "y", kMapTop + double(r) * cell_height, "width", cell_width - gap, "height",
                                         cell_height - gap, "fill", colour),
                      concat(map.row_name, " ", r, ", ", map.column_name, " ", c, ": ", format_number(value, 3)));
     }
   }
-  out += element("rect", attributes("x", kLeft - 0.5, "y", kTop - 0.5, "width", width - gap + 1, "height", height - gap + 1, "fill", "none",
+  out += element("rect", attributes("x", kMapLeft - 0.5, "y", kMapTop - 0.5, "width", width - gap + 1, "height", height - gap + 1, "fill", "none",
                                     "stroke", "#999", "stroke-width", 0.5));
-  out += legend(map, kLeft + width + 32, kTop, legend_height);
-  return svg::document(std::max(kLeft + width + kLegend, 480.0), kTop + std::max(height, legend_height) + 24, map.title, out);
+  out += legend(map, kMapLeft + width + 32, kMapTop, legend_height);
+  return svg::document(std::max(kMapLeft + width + kLegend, 480.0), kMapTop + std::max(height, legend_height) + 24, map.title, out);
 }
 
 }  // namespace limpid

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
 #include "limpid/metrics/journal.h"
+#include "limpid/metrics/statistics.h"
 
 namespace limpid {
 namespace {
-
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 const Json& member(const Json& object, const char* key, const std::string& source) {
   LIMPID_CHECK(object.is_object() && object.contains(key), FormatError, source, ": \"", key,

@@ -18,7 +18,8 @@ inline std::string printable(std::string_view text) {
 
 /// The same for one line of an error: in quotes, cut after 80 bytes.
 inline std::string quote(std::string_view text) {
-  return "\"" + printable(text.substr(0, 80)) + (text.size() > 80 ? "…\"" : "\"");
+  std::string out = "\"";
+  return (out += printable(text.substr(0, 80))) += text.size() > 80 ? "…\"" : "\"";
 }
 
 }  // namespace limpid

@@ -42,23 +42,29 @@ void Companion::fork(RowId from, RowId to) {
   rows_.insert_or_assign(to, std::move(copy));
 }
 
-Tensor Companion::states(std::span<const Text> texts) {
+std::span<const TokenId> Companion::unread(RowState& row, std::span<const TokenId> ids) {
   const int64_t limit = model_->config().max_positions;
+  LIMPID_CHECK(limit == 0 || int64_t(ids.size()) <= limit, ConfigError, "[companion] a text of ", ids.size(), " tokens does not fit the context of ", limit,
+               " of the model that reads along");
+  const size_t both = std::min(row.ids.size(), ids.size());
+  size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), ids.begin()).first - row.ids.begin());
+  if (agree == ids.size() && agree == row.ids.size()) return {};
+  if (agree == ids.size()) --agree;                                      // shorter than before: its last id is read again
+  row.cache.truncate(agree);
+  row.ids.resize(agree);
+  return ids.subspan(agree);
+}
+
+Tensor Companion::states(std::span<const Text> texts) {
   std::vector<std::pair<RowState*, const Text*>> behind;
   std::vector<nn::Sequence> sequences;
   for (const Text& text : texts) {
-    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[companion] a text of ", text.ids.size(),
-                 " tokens does not fit the context of ", limit, " of the model that reads along");
     RowState& row = rows_.at(text.row);
-    const size_t both = std::min(row.ids.size(), text.ids.size());
-    size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());
-    if (agree == text.ids.size() && agree == row.ids.size()) continue;   // nothing new: the state is known
-    if (agree == text.ids.size()) --agree;                               // shorter than before: its last id is read again
-    row.cache.truncate(agree);
-    row.ids.resize(agree);
+    const auto tokens = unread(row, text.ids);
+    if (tokens.empty()) continue;
     behind.emplace_back(&row, &text);
-    sequences.push_back({&row.cache, text.ids.subspan(agree)});
-    tokens_read_ += text.ids.size() - agree;
+    sequences.push_back({&row.cache, tokens});
+    tokens_read_ += tokens.size();
   }
   for (size_t first = 0, end = 0; first < behind.size(); first = end) {
     for (size_t tokens = 0; end < behind.size() && (end == first || tokens + sequences[end].tokens.size() <= kTokensAtOnce); ++end)
@@ -76,6 +82,40 @@ Tensor Companion::states(std::span<const Text> texts) {
   Tensor all = torch::empty({int64_t(texts.size()), model_->config().hidden_size}, torch::kFloat32);
   for (size_t r = 0; r < texts.size(); ++r) all[int64_t(r)].copy_(rows_.at(texts[r].row).state);
   return all;
+}
+
+Streams Companion::streams(std::span<const RowId> rows, std::vector<TokenIds> ids) {
+  LIMPID_CHECK(!keep_heads_, ConfigError, "[companion] heads are kept by states() only");
+  Streams found;
+  found.change = change_.get();
+  found.texts = std::move(ids);
+  std::vector<std::pair<RowState*, std::span<const TokenId>>> behind;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    RowState& row = rows_.at(rows[r]);
+    const auto tokens = unread(row, found.texts[r]);
+    if (tokens.empty()) continue;
+    behind.emplace_back(&row, tokens);
+    found.sequences.push_back({&row.cache, tokens});
+    tokens_read_ += tokens.size();
+  }
+  found.done = [behind](const Tensor& states) {
+    for (size_t i = 0; i < behind.size(); ++i) {
+      const auto& [row, tokens] = behind[i];
+      row->ids.insert(row->ids.end(), tokens.begin(), tokens.end());
+      row->state = states[int64_t(i)];
+    }
+  };
+  return found;
+}
+
+Streams Companion::streams(std::span<const Row* const> rows) {
+  std::vector<RowId> names;
+  std::vector<TokenIds> ids;
+  for (const Row* row : rows) {
+    names.push_back(row->id);
+    ids.push_back(row->history());
+  }
+  return streams(names, std::move(ids));
 }
 
 }  // namespace limpid

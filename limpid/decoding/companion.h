@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "limpid/decoding/row.h"
-#include "limpid/models/model.h"
+#include "limpid/decoding/streams.h"
 
 /// A model that reads along with the rows of a Generator: a helper, or the target itself behind another text.
 namespace limpid {
@@ -31,6 +31,10 @@ class Companion {
   /// computed, all rows together in passes of a few thousand tokens: where the texts disagree the cache goes back to the last
   /// common token.
   Tensor states(std::span<const Text> texts);
+  /// The same for a companion that is the target itself, without its heads: what is to be read, for the target's own pass. After it states()
+  /// knows the texts. @param ids  of each row
+  Streams streams(std::span<const RowId> rows, std::vector<TokenIds> ids);
+  Streams streams(std::span<const Row* const> rows);                       ///< their texts so far
   /// Input of each layer's attention output projection at the last id that states() read, [L, heads * head_dim].
   const Tensor& heads(RowId row) const { return rows_.at(row).heads; }
   /// What states() has read of a row. A copy is a fork: it can read on by itself, and the row stays as it is.
@@ -46,6 +50,9 @@ class Companion {
     Tensor state;                       // [D1], at the last of them
     Tensor heads;                       // [L, H * K] there, where they are kept
   };
+  /// What a row's cache lacks of a text, once it has gone back to where they agree; none when its state is known.
+  std::span<const TokenId> unread(RowState& row, std::span<const TokenId> ids);
+
   std::shared_ptr<const Model> model_;
   bool keep_heads_;
   std::shared_ptr<ActivationHook> change_;

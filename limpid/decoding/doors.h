@@ -19,7 +19,7 @@ class Doors final : public ActivationHook {
     Tensor final_state;   ///< [rows, D]
     Tensor logits;        ///< [rows, V]
   };
-  /// Reads the tokens of the pass into its caches.
+  /// Reads the tokens of the pass into its caches, and streams of sessions along with them (not before an observer, who sees rows only).
   Result step(const Model& model, nn::Pass& pass);
 
   bool listens(Site site, int64_t layer) const override;
@@ -36,11 +36,20 @@ class Doors final : public ActivationHook {
     std::vector<int64_t> sequence;
     Step step(const nn::Pass* pass) const { return {rows, strengths, pass, sequence}; }
   };
+  /// Streams in the pass of the step.
+  struct Beside {
+    Streams streams;
+    nn::Pass pass;         // of them alone, as their change sees it
+    int64_t begin;         // of their tokens in the pass of the step
+  };
+  /// The rows and the streams that sessions let the target read beside them.
+  nn::Pass joint(const nn::Pass& rows);
   /// Lets each session edit its rows of `x` [rows, …].
   template <class Edit>
   void edit_rows(Tensor& x, Edit edit);
 
   std::vector<View> views_;
+  std::vector<Beside> beside_;
   size_t all_rows_;
   ActivationHook* observer_;
 };

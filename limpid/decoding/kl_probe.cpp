@@ -12,6 +12,10 @@ class KlProbe final : public Session {
   void fork(const Row& from, const Row& to) override { plain_.fork(from.id, to.id); }
   void release(RowId row) override { plain_.release(row); }
 
+  void streams(const Step& step, std::vector<Streams>& all) override {
+    if (total_.tokens < total_.limit) all.push_back(plain_.streams(step.rows));
+  }
+
   void logits(const Step& step, Tensor& z) override {
     if (total_.tokens >= total_.limit) return;
     std::vector<TokenIds> histories;

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "limpid/decoding/row.h"
-#include "limpid/models/model.h"
+#include "limpid/decoding/streams.h"
 
 /// The doors of a decode step: what a detoxifier does to the rows of one Generator.
 namespace limpid {
@@ -34,6 +34,8 @@ class Session {
   virtual void rewind(RowId row, size_t tokens) {}               ///< the row dropped its last tokens
 
   virtual void begin(const Step& step) {}                        ///< before the model reads the step's tokens
+  /// Adds what the target may read ahead in the step's pass. A session that is not asked reads it by itself.
+  virtual void streams(const Step& step, std::vector<Streams>& all) {}
   virtual bool listens(Site site, int64_t layer) const { return false; }
   virtual void activations(Site site, int64_t layer, const Step& step, Tensor& x) {}   ///< [N, D] float32, all tokens
   virtual bool listens(Projection projection, int64_t layer) const { return false; }

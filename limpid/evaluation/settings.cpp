@@ -57,7 +57,8 @@ std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span
   EvaluationSetting setting;
   DetoxSpec spec;
   const auto add = [](EvaluationSetting& to, const DetoxSpec& from, std::shared_ptr<const Detoxifier> detoxifier, float strength) {
-    to.name += (to.name.empty() ? "" : "+") + setting_name(from, *detoxifier, strength);
+    if (!to.name.empty()) to.name += '+';
+    to.name += setting_name(from, *detoxifier, strength);
     to.detoxifiers.push_back({std::move(detoxifier), strength});
   };
   const std::vector<std::string> parts = split(text);

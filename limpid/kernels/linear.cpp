@@ -163,6 +163,43 @@ void linear_many(const LinearOutput* outputs, size_t count, const float* x, size
   }
 }
 
+void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias,
+                 std::span<const std::vector<int32_t>> wanted, float* y, size_t y_stride, Precision precision) {
+  const auto& matrix = static_cast<const TiledMatrix&>(weight);
+  struct Place { size_t row, tile; };
+  std::vector<Place> places;
+  for (size_t r = 0; r < rows; ++r) {
+    const size_t first = places.size();
+    for (int32_t output : wanted[r]) {
+      LIMPID_CHECK(output >= 0 && size_t(output) < matrix.out(), ShapeError, "[linear] output ", output, " of a matrix that has ", matrix.out());
+      const size_t tile = size_t(output) / kTile;
+      if (places.size() == first || places.back().tile != tile) places.push_back({r, tile});
+    }
+  }
+  if (places.empty()) return;
+  const size_t product = matrix.blocks() * 10, read = matrix.tile_bytes() / 5, cost = places.size() * (product + read);
+  if (cost >= matrix.tiles() * (product * rows + read)) return linear(weight, x, rows, x_stride, bias, y, y_stride, precision);
+
+  thread_local Scratch scratch;
+  const LinearKernels& kernels = kernels_of(active_isa());
+  const Form form = kernels.form(precision, matrix.codes());
+  const size_t groups = matrix.codes() == Codes::Byte16 ? 2 : 1, row_bytes = matrix.blocks() * record_bytes(form, groups);
+  std::byte* inputs = scratch.at_least(row_bytes * rows);
+  for (size_t r = 0; r < rows; ++r)
+    kernels.prepare({x + r * x_stride, x_stride, matrix.in(), 1, form, groups, form == Form::Int8 ? matrix.offset() : 0, inputs + r * row_bytes});
+  const auto one = [&](size_t index) {
+    const auto [r, t] = places[index];
+    kernels.tile(form, matrix.codes(), 1)({&matrix, matrix.tile(t), inputs + r * row_bytes, bias ? bias + t * kTile : nullptr, y + r * y_stride + t * kTile,
+                                           y_stride, std::min(kTile, matrix.out() - t * kTile)});
+  };
+  const size_t tasks = cost < kWorthSharing ? 1 : std::min(places.size(), std::min(cost / kWorthATask, num_threads() * kTasksPerThread));
+  const auto task = [&](size_t index) {
+    for (size_t i = places.size() * index / tasks; i < places.size() * (index + 1) / tasks; ++i) one(i);
+  };
+  if (tasks == 1) return task(0);
+  parallel_for(tasks, task);
+}
+
 void linear_plain(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias, float* y,
                   size_t y_stride) {
   std::vector<float> channel(weight.in());

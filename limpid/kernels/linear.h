@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "limpid/kernels/dtype.h"
 
@@ -48,6 +51,12 @@ void linear(const PackedMatrix& weight, const float* x, size_t rows, size_t x_st
 /// Several matrices with the same input (query, key, value; gate, up) in one parallel region.
 struct LinearOutput { const PackedMatrix* weight; const float* bias; float* y; size_t y_stride; };
 void linear_many(const LinearOutput* outputs, size_t count, const float* x, size_t rows, size_t x_stride, Precision precision);
+
+/// Some outputs of each row, where few are needed of many: y[r, o] for the o in wanted[r], with the bits that linear() gives them. The
+/// rest of y is unspecified.
+/// @param wanted  for each row, ascending
+void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias,
+                 std::span<const std::vector<int32_t>> wanted, float* y, size_t y_stride, Precision precision);
 
 /// Plain version: double sums over row(). Test oracle and fallback.
 void linear_plain(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias, float* y,

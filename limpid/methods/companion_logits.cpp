@@ -1,10 +1,12 @@
 #include "limpid/methods/companion_logits.h"
 
+#include <cmath>
+
 #include "limpid/methods/fusion/fusion.h"
 
 namespace limpid {
 
-Tensor CompanionLogits::of(std::span<const Row* const> rows) {
+Tensor CompanionLogits::of(std::span<const Row* const> rows, std::span<const TokenIds> wanted) {
   std::vector<TokenIds> ids;
   std::vector<Companion::Text> texts;
   ids.reserve(rows.size());
@@ -12,7 +14,19 @@ Tensor CompanionLogits::of(std::span<const Row* const> rows) {
     ids.push_back(row->history());
     texts.push_back({row->id, ids.back()});
   }
-  return model().output_matrix(companion_.states(texts)).contiguous();
+  const Tensor states = companion_.states(texts);
+  return (wanted.empty() ? model().output_matrix(states) : model().output_matrix(states, wanted)).contiguous();
+}
+
+void CompanionLogits::streams(const Model& target, std::span<const Row* const> rows, std::vector<Streams>& all) {
+  if (&target == &model()) all.push_back(companion_.streams(rows));
+}
+
+TokenIds kept_tokens(std::span<const float> z) {
+  TokenIds kept;
+  for (size_t v = 0; v < z.size(); ++v)
+    if (z[v] != -INFINITY) kept.push_back(TokenId(v));
+  return kept;
 }
 
 void check_same_vocabulary(const Model& target, const Model& other, const std::string& role, const std::string& where) {

@@ -27,13 +27,19 @@ class CompanionLogits {
   void release(RowId row) { companion_.release(row); }
   /// Logits behind the whole text of each row, [rows, V] float32. A row that was left out of earlier calls catches up; one that
   /// dropped tokens goes back.
-  Tensor of(std::span<const Row* const> rows);
+  /// @param wanted  the tokens that are looked at, ascending, of each row; the rest is unspecified then. Empty: all.
+  Tensor of(std::span<const Row* const> rows, std::span<const TokenIds> wanted = {});
+  /// Session::streams, where the model that reads is the target itself.
+  void streams(const Model& target, std::span<const Row* const> rows, std::vector<Streams>& all);
 
   const Model& model() const { return companion_.model(); }
 
  private:
   Companion companion_;
 };
+
+/// The tokens that a mask left: those whose logit is above minus infinity, ascending.
+TokenIds kept_tokens(std::span<const float> z);
 
 /// @throws MismatchError when the other model does not cut text into the same tokens under the same ids; `role` says what it is,
 ///         `where` begins the message.

@@ -1,6 +1,7 @@
 #include "limpid/methods/export.h"
 
 #include "limpid/core/log.h"
+#include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/model_surgery/fit.h"
@@ -10,11 +11,14 @@
 namespace limpid {
 namespace {
 
-/// A detoxifier that can be exported: either a constant offset or changed weights.
+/// A detoxifier that can be exported: a constant offset, changed weights, or an adapter, whose changes only a model can tell.
 struct Exportable {
-  std::shared_ptr<const DetoxifierFile> file;
+  std::string method;
+  double default_strength = 1.0;
+  std::shared_ptr<const DetoxifierFile> file;          // null for an adapter
   std::optional<SteeringParts> steering;
-  WeightDeltas deltas;
+  std::vector<WeightDeltas> deltas;
+  std::shared_ptr<const PeftAdapter> adapter;
 
   ExportForm form() const { return steering && steering->tap == Tap::Layer ? ExportForm::ControlVector : ExportForm::Folder; }
 };
@@ -29,17 +33,25 @@ Exportable open_exportable(const DetoxSpec& spec) {
   const std::string where = concat("[export] ", spec.file, ": ");
   LIMPID_CHECK(!is_control_vector(spec), ConfigError, where, "is a control vector already");
   LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, where, "is a control of sampling, not a change of a model");
-  Exportable found{DetoxifierFile::open(spec.file), std::nullopt, {}};
-  const std::string& method = found.file->info().method;
+  Exportable found;
+  if (is_adapter(spec)) {
+    found.adapter = PeftAdapter::open(spec.file);
+    found.method = "lora";
+    found.default_strength = double(load_adapter(spec)->default_strength());
+    return found;
+  }
+  found.file = DetoxifierFile::open(spec.file);
+  const std::string& method = found.method = found.file->info().method;
+  found.default_strength = found.file->info().default_strength;
   if (method == "destein") {
     found.steering = steering_parts(*found.file, spec);
     check_constant(*found.steering, where);
   } else if (method == "profs") {
-    found.deltas = profs_deltas(*found.file, spec);
+    found.deltas = {profs_deltas(*found.file, spec)};
   } else if (method == "model-surgery") {
-    found.deltas = surgery_deltas(*found.file, spec);
+    found.deltas = {surgery_deltas(*found.file, spec)};
   } else {
-    throw ConfigError(concat(where, "method ", method, " acts at every step of decoding and cannot be exported; destein with rule constant, profs and model-surgery can"));
+    throw ConfigError(concat(where, "method ", method, " acts at every step of decoding and cannot be exported; destein with rule constant, profs, model-surgery and adapters can"));
   }
   return found;
 }
@@ -76,14 +88,16 @@ ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
   return changes;
 }
 
-ModelChanges weight_changes(const Model& model, const WeightDeltas& deltas, double strength) {
-  const WeightDeltaSession fits(model, deltas);          // refuses what does not
+ModelChanges weight_changes(const Model& model, const std::vector<WeightDeltas>& all, double strength) {
+  const WeightDeltaSession fits(model, all);          // refuses what does not
   ModelChanges changes;
-  for (size_t layer = 0; layer < deltas.layers.size(); ++layer) {
-    if (deltas.layers[layer].empty()) continue;
-    const Tensor& weight = model.projection(deltas.projection, int64_t(layer)).weight();
-    for (const auto& [name, parameter] : model.parameters())
-      if (parameter.is_same(weight)) changes.tensors[name] = changed_weight(weight, deltas.layers[layer], deltas.reads, strength);
+  for (const WeightDeltas& deltas : all) {
+    for (size_t layer = 0; layer < deltas.layers.size(); ++layer) {
+      if (deltas.layers[layer].empty()) continue;
+      const Tensor& weight = model.projection(deltas.projection, int64_t(layer)).weight();
+      for (const auto& [name, parameter] : model.parameters())
+        if (parameter.is_same(weight)) changes.tensors[name] = changed_weight(weight, deltas.layers[layer], deltas.reads, strength);
+    }
   }
   return changes;
 }
@@ -104,10 +118,10 @@ const char* name(ExportForm form) { return form == ExportForm::Folder ? "hf" : "
 ExportForm export_form(const DetoxSpec& spec) { return open_exportable(spec).form(); }
 
 void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output) {
-  const Exportable what = open_exportable(spec);
-  const DetoxifierInfo& info = what.file->info();
-  what.file->check_target(model);
-  const double strength = spec.strength ? double(*spec.strength) : info.default_strength;
+  Exportable what = open_exportable(spec);
+  if (what.file) what.file->check_target(model);
+  if (what.adapter) what.deltas = adapter_deltas(*what.adapter, model);
+  const double strength = spec.strength ? double(*spec.strength) : what.default_strength;
   LIMPID_CHECK(strength != 0.0, ConfigError, "[export] ", spec.file, ": strength 0 is the model as it was");
   std::error_code ignored;
   LIMPID_CHECK(!fs::equivalent(output, model.path(), ignored), ConfigError, "[export] ", output.string(), ": is the model itself, which would be overwritten");
@@ -121,7 +135,7 @@ void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path
   if (what.form() == ExportForm::ControlVector) return write_control_vector(model, offsets, output);
 
   const Json about = {{"format", 1}, {"kind", "detoxified model"},
-                      {"detoxifier", {{"file", fs::path(spec.file).filename().string()}, {"sha256", sha256_file(spec.file)}, {"method", info.method},
+                      {"detoxifier", {{"file", fs::path(spec.file).filename().string()}, {"sha256", weights_sha256(spec.file)}, {"method", what.method},
                                       {"strength", strength}, {"options", spec.options}}}};
   save_hf_folder(model, output, {{"limpid", to_text(about)}},
                  what.steering ? bias_changes(model, what.steering->tap, offsets) : weight_changes(model, what.deltas, strength));

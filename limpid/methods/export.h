@@ -8,7 +8,7 @@
 ///                                                      -s w length z itself); a Llama or Gemma 3 folder gets attention_bias, with zeros
 ///                                                      for queries, keys and values
 ///   destein, rule constant, tap layer                 a control vector (control_vector.h), direction.N = -s w length z
-///   profs, model-surgery                              a folder with the changed weights
+///   profs, model-surgery, a LoRA adapter's folder      a folder with the changed weights
 namespace limpid {
 
 enum class ExportForm {

@@ -27,6 +27,8 @@ class PrefixedStreams {
   /// @return  state after the final norm at the last token, [rows * prefixes, D], the streams of a row side by side
   /// @throws ConfigError when prefix and text do not fit the target's context.
   Tensor states(const Step& step);
+  /// Session::streams for it, without heads.
+  void streams(const Step& step, std::vector<Streams>& all);
   /// Head outputs there, [L, H * K].
   const Tensor& heads(RowId row, size_t prefix) const { return companion_.heads(key(row, prefix)); }
   /// The same at the end of a prefix that is not empty.
@@ -35,6 +37,8 @@ class PrefixedStreams {
  private:
   RowId prefix_key(size_t prefix) const { return RowId(prefix); }
   RowId key(RowId row, size_t prefix) const { return (row + 1) * RowId(count()) + RowId(prefix); }
+
+  TokenIds text_of(const Row& row, size_t prefix) const;
 
   std::vector<TokenIds> prefixes_;
   std::optional<TokenId> bos_;               // left out behind a prefix

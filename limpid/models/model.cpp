@@ -42,8 +42,6 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
   return final_norm(hidden);
 }
 
-Tensor Model::output_matrix(const Tensor& final_state) const { return head_.forward(final_state); }
-
 const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
   const nn::Linear* linear = find(projection, layer);
   LIMPID_CHECK(linear, ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture, " has no such linear layer");

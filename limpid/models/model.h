@@ -69,8 +69,10 @@ class Model : public std::enable_shared_from_this<Model> {
   /// [sequences, D] or [N, D], float32.
   /// @throws ConfigError when a cache belongs to another model or the context limit is exceeded.
   Tensor final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook = nullptr) const;
-  /// Logits [rows, V] float32 of final states, after soft capping where the family has it.
-  virtual Tensor output_matrix(const Tensor& final_state) const;
+  /// Logits [rows, V] float32 of final states.
+  Tensor output_matrix(const Tensor& final_state) const { return head_.forward(final_state); }
+  /// The same, to the bit, for the tokens wanted[r], ascending, of row r; the rest is unspecified.
+  Tensor output_matrix(const Tensor& final_state, std::span<const TokenIds> wanted) const { return head_.forward(final_state, wanted); }
   const nn::Linear& head() const { return head_; }
   /// Null for a kind that this family does not have.
   virtual const nn::Linear* find(Projection projection, int64_t layer) const = 0;

@@ -29,6 +29,14 @@ Tensor Linear::forward(const Tensor& x) const {
   return y;
 }
 
+Tensor Linear::forward(const Tensor& x, std::span<const std::vector<int32_t>> wanted) const {
+  if (!packed_) return forward(x);
+  Tensor y = torch::empty({x.size(0), out()}, torch::kFloat32);
+  kernels::linear_some(*packed_, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)), bias_.defined() ? bias_.const_data_ptr<float>() : nullptr,
+                       wanted, y.mutable_data_ptr<float>(), size_t(out()), precision_);
+  return y;
+}
+
 std::vector<Tensor> forward_many(std::initializer_list<const Linear*> layers, const Tensor& x) {
   std::vector<Tensor> results;
   const Linear& first = **layers.begin();

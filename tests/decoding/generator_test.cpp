@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "limpid/core/random.h"
+#include "limpid/decoding/companion.h"
 #include "limpid/kernels/thread_pool.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/tiny_model.h"
@@ -139,6 +140,69 @@ TEST(Generator, StrengthIsPerRowAndZeroIsBitIdenticalToPlain) {
   }
   EXPECT_EQ(calls["fork"], 12);                            // only rows whose strength is not 0
   EXPECT_EQ(calls["admit"] + calls["fork"], calls["release"]);   // nothing is left behind
+}
+
+/// Doubles what the blocks put out and adds 1 to their first attention projections, of the streams that it is the change of.
+class Doubling final : public ActivationHook {
+ public:
+  bool listens(Site site, int64_t) const override { return site == Site::LayerOutput; }
+  void activations(Site, int64_t, const nn::Pass& pass, Tensor& x) override {
+    EXPECT_EQ(x.size(0), pass.size());
+    x = x * 2;
+  }
+  bool listens(Projection projection, int64_t layer) const override { return projection == Projection::AttentionOutput && layer == 0; }
+  void projected(Projection, int64_t, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
+    EXPECT_EQ(x.size(0), pass.size());
+    y += 1;
+  }
+};
+
+/// The target reads the row's text once more, changed, and its logits are added.
+class Echo final : public Session {
+ public:
+  Echo(const Model& model, bool ahead) : model_(model), again_(model.shared_from_this(), false, std::make_shared<Doubling>()), ahead_(ahead) {}
+  void admit(const Row& row) override { again_.admit(row.id); }
+  void fork(const Row& from, const Row& to) override { again_.fork(from.id, to.id); }
+  void release(RowId row) override { again_.release(row); }
+  void streams(const Step& step, std::vector<Streams>& all) override {
+    if (ahead_) all.push_back(again_.streams(step.rows));
+  }
+  void logits(const Step& step, Tensor& z) override {
+    std::vector<TokenIds> ids;
+    std::vector<Companion::Text> texts;
+    for (const Row* row : step.rows) ids.push_back(row->history());
+    for (size_t r = 0; r < step.rows.size(); ++r) {
+      texts.push_back({step.rows[r]->id, ids[r]});
+      EXPECT_EQ(again_.cache(step.rows[r]->id).length() == ids[r].size(), ahead_);   // read in the step's own pass, or not yet
+    }
+    const Tensor more = model_.output_matrix(again_.states(texts));
+    for (size_t r = 0; r < step.rows.size(); ++r) z[int64_t(r)] += step.strengths[r] * more[int64_t(r)];
+  }
+
+ private:
+  const Model& model_;
+  Companion again_;
+  bool ahead_;
+};
+
+TEST(Generator, StreamsInThePassOfTheRowsHaveTheBitsOfStreamsReadAlone) {
+  const auto model = tiny_model();
+  const auto run = [&](bool ahead, size_t rows) {
+    auto requests = many_requests();
+    for (Request& r : requests) r.strengths = {r.sample % 3 ? 0.5f : 0.0f, r.sample % 2 ? 0.25f : 0.0f};
+    std::vector<std::unique_ptr<Session>> sessions;
+    sessions.push_back(std::make_unique<Echo>(*model, ahead));
+    sessions.push_back(std::make_unique<Echo>(*model, ahead));
+    return decode(model, requests, rows, std::move(sessions));
+  };
+  const Outcome alone = run(false, 25), beside = run(true, 25);
+  expect_same_bits(alone, beside);
+  expect_same_bits(beside, run(true, 3));
+  const Outcome plain = decode(model, many_requests(), 25);
+  for (const auto& [key, steps] : plain.logits) {
+    const auto& changed = beside.logits.at(key);
+    EXPECT_EQ(std::memcmp(steps[0].data(), changed[0].data(), steps[0].size() * sizeof(float)) == 0, key.second == 0) << key.second;
+  }
 }
 
 TEST(Generator, SamplesOfOnePromptShareItsPrefill) {

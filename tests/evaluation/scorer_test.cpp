@@ -74,7 +74,7 @@ class OpenScorer : public testing::Test {
 
 TEST_F(OpenScorer, GivesTheSameScoreAloneAndAmongOthersInTheOrderGiven) {
   const std::vector<std::string> texts = {"a good cat", "", "bad", "a bad bad dog . a dog . bad cats", "  \n", "cats", "bad"};
-  for (const std::string spec : {write_head(tiny, kWeights).string(), tiny.path().string()}) {
+  for (const std::string& spec : {write_head(tiny, kWeights).string(), tiny.path().string()}) {
     for (const char* precision : {"?precision=exact", "?precision=bf16"}) {
       SCOPED_TRACE(spec + precision);
       const auto scorer = open_scorer(spec + precision);

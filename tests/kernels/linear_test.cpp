@@ -129,6 +129,43 @@ TEST_P(Linear, GivesARowTheSameBitsAloneAmongOthersAndOnAnyThreads) {
   }
 }
 
+TEST_P(Linear, SomeOutputsHaveTheBitsOfAll) {
+  const size_t in = inputs().back(), out = 187;
+  const auto packed = PackedMatrix::pack(random_tensor(GetParam(), out, in, 5).view);
+  const auto x = random_floats(kMostRows * in, 6), bias = random_floats(out, 7);
+  std::vector<std::vector<int32_t>> few(kMostRows), many(kMostRows);
+  for (size_t r = 0; r < kMostRows; ++r)
+    for (int32_t o = 0; o < int32_t(out); ++o) {
+      if ((r % 20 == 0 && o % 90 == 3) || (r == 2 && o >= 180)) few[r].push_back(o);   // so few that tiles are computed one by one
+      if (r != 1 && o % 2 == 0) many[r].push_back(o);
+    }
+  for (Isa isa : kIsas) {
+    if (set_isa(isa) != isa) continue;
+    for (Precision precision : kPrecisions) {
+      const auto all = product(*packed, x.data(), kMostRows, bias.data(), precision);
+      for (const auto& wanted : {few, many}) {
+        for (size_t threads : {1, 3}) {
+          set_num_threads(threads);
+          std::vector<float> some(all.size());
+          linear_some(*packed, x.data(), kMostRows, in, bias.data(), wanted, some.data(), out, precision);
+          for (size_t r = 0; r < kMostRows; ++r)
+            for (int32_t o : wanted[r])
+              ASSERT_EQ(some[r * out + size_t(o)], all[r * out + size_t(o)]) << name(isa) << ", precision " << int(precision) << ", row " << r << ", output " << o;
+        }
+      }
+    }
+  }
+}
+
+TEST(LinearSome, ComputesNothingForNoOutputsAndRefusesThoseThatAreNotThere) {
+  const auto packed = PackedMatrix::pack(random_tensor(DType::F32, 19, 32, 1).view);
+  const auto x = random_floats(32, 2);
+  std::vector<float> y(19, 5.0f);
+  linear_some(*packed, x.data(), 1, 32, nullptr, std::vector<std::vector<int32_t>>{{}}, y.data(), 19, Precision::Exact);
+  EXPECT_EQ(y, std::vector<float>(19, 5.0f));
+  EXPECT_THROW(linear_some(*packed, x.data(), 1, 32, nullptr, std::vector<std::vector<int32_t>>{{19}}, y.data(), 19, Precision::Exact), ShapeError);
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryType, Linear,
                          testing::Values(DType::F32, DType::F16, DType::BF16, DType::F64, DType::Q4_0, DType::Q4_1, DType::Q5_0,
                                          DType::Q5_1, DType::Q8_0, DType::Q2_K, DType::Q3_K, DType::Q4_K, DType::Q5_K,

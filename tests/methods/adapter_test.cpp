@@ -1,9 +1,11 @@
 #include "limpid/methods/adapter.h"
 
 #include "limpid/methods/dexperts/fit.h"
+#include "limpid/methods/export.h"
 #include "limpid/models/save.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/method_checks.h"
+#include "tests/training/tiny_models.h"
 
 namespace limpid {
 namespace {
@@ -97,6 +99,21 @@ TEST_F(Adapter, AsAnAntiExpertTheTargetReadsAlongWithItAndAgreesWithTheMergedMod
     EXPECT_LT((by_adapter.logits - by_model.logits).abs().max().item<float>(), 1e-3f);
     EXPECT_FALSE(torch::allclose(by_adapter.logits[0], decode_plain(model, kToyPrompt, 1)[0].logits[0], 1e-1, 1e-1));
   }
+}
+
+TEST_F(Adapter, ExportsAsAModelWithItsStrengthMerged) {
+  auto folders = families();
+  folders.push_back(write_tiny_gemma3(folder_.path() / "gemma3", /*layers=*/3));
+  for (const fs::path& folder : folders)
+    for (const char* strength : {"", ":-0.7"}) {
+      SCOPED_TRACE(testing::Message() << folder << strength);
+      const Adapted toy(folder, *strength ? -0.7 : 1.0);
+      const fs::path out = folder_.path() / "exported";
+      fs::remove_all(out);
+      export_detoxifier(*open_model(folder, {.trainable = true}), DetoxSpec::parse(toy.adapter().string() + strength), out);
+      const Tensor expected = all_logits(*toy.merged(), kToyPrompt), got = all_logits(*open_exact(out), kToyPrompt);
+      EXPECT_TRUE(torch::allclose(got, expected, 1e-5, 1e-5)) << (got - expected).abs().max();
+    }
 }
 
 TEST_F(Adapter, OfAnotherModelIsRefusedNamingTheModule) {

@@ -118,7 +118,9 @@ TEST_F(Fusion, CalibratorEqualToTheTargetChangesNothingInAllFormsButTheMappedLay
   };
   for (Readout readout : {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex, Readout::Contrast, Readout::Probability}) {
     EXPECT_LT(largest_change(readout, {}), 1e-4) << name(readout);
-    if (readout != Readout::LayerNorm && readout != Readout::Probability) EXPECT_LT(largest_change(readout, identity), 1e-4) << name(readout);
+    if (readout != Readout::LayerNorm && readout != Readout::Probability) {
+      EXPECT_LT(largest_change(readout, identity), 1e-4) << name(readout);
+    }
   }
 }
 
@@ -244,7 +246,9 @@ TEST_F(Fusion, RowWithoutAnyIdOfTheCalibratorIsLeftPlain) {
   const Written run = decode_with(target_, fusion(Readout::Convex, foreign_, some_map(32, 64)), special, 3, {0.5f})[0];
   EXPECT_TRUE(torch::equal(run.logits[0], plain.logits[0]));
   const Written longer = decode_plain(target_, {0, run.ids[0]}, 1)[0];
-  if (run.ids[0] != 0) EXPECT_FALSE(torch::equal(run.logits[1], longer.logits[0]));
+  if (run.ids[0] != 0) {
+    EXPECT_FALSE(torch::equal(run.logits[1], longer.logits[0]));
+  }
 }
 
 template <class ErrorType, class Work>

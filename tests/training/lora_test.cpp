@@ -99,7 +99,7 @@ TEST(Lora, HasTheGradientsOfFiniteDifferences) {
 
 TEST(Lora, MergedIsTheSameModel) {
   const Setting setting;
-  for (const fs::path& base : {setting.llama, setting.gpt2}) {
+  for (const fs::path& base : {setting.llama, setting.gpt2, setting.gemma}) {
     LoraOptions options = setting.options(base.filename().string() + "-merged");
     options.base = base;
     options.merge = true;

@@ -1,9 +1,7 @@
 #include "limpid/methods/dexperts/dexperts.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/controls.h"
@@ -11,11 +9,15 @@
 namespace limpid {
 namespace {
 
-constexpr float kRemoved = -std::numeric_limits<float>::infinity();
-
 void apply_mask(std::span<float> z, const TokenMask& mask) {
   if (mask.kind == TokenMask::Kind::Nucleus && mask.level < 1.0) apply_top_p(z, float(mask.level));
   if (mask.kind == TokenMask::Kind::Plausibility) mask_implausible(mask.level, z);
+}
+
+/// Behind the mask, which leaves the logits that it keeps as they were.
+void add_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s) {
+  for (size_t v = 0; v < z.size(); ++v)
+    if (z[v] != -INFINITY) z[v] += s * ((expert.empty() ? z[v] : expert[v]) - anti[v]);
 }
 
 }  // namespace
@@ -39,15 +41,11 @@ std::string TokenMask::text() const {
 }
 
 void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s, const TokenMask& mask) {
-  // The stand-in for the expert is the target before the mask: behind it, minus infinity minus minus infinity would come up.
-  const std::vector<float> whole(z.begin(), z.end());
   apply_mask(z, mask);
-  const std::span<const float> good = expert.empty() ? std::span<const float>(whole) : expert;
-  for (size_t v = 0; v < z.size(); ++v)
-    if (z[v] != kRemoved) z[v] += s * (good[v] - anti[v]);
+  add_experts(z, expert, anti, s);
 }
 
-ExpertsSession::ExpertsSession(const Model& target, const ExpertParts& parts) : anti_(parts.anti), mask_(parts.mask) {
+ExpertsSession::ExpertsSession(const Model& target, const ExpertParts& parts) : target_(target), anti_(parts.anti), mask_(parts.mask) {
   check_same_vocabulary(target, *parts.anti.model, "anti-expert", "[dexperts] ");
   if (!parts.expert) return;
   check_same_vocabulary(target, *parts.expert.model, "expert", "[dexperts] ");
@@ -69,14 +67,27 @@ void ExpertsSession::release(RowId row) {
   if (expert_) expert_->release(row);
 }
 
+void ExpertsSession::streams(const Step& step, std::vector<Streams>& all) {
+  anti_.streams(target_, step.rows, all);
+  if (expert_) expert_->streams(target_, step.rows, all);
+}
+
 void ExpertsSession::logits(const Step& step, Tensor& z) {
-  const Tensor anti = anti_.of(step.rows), expert = expert_ ? expert_->of(step.rows) : Tensor();
   z = z.contiguous();
   const size_t V = size_t(z.size(1));
-  float* own = z.mutable_data_ptr<float>();
-  const float *bad = anti.const_data_ptr<float>(), *good = expert_ ? expert.const_data_ptr<float>() : nullptr;
+  const auto row_of = [V](const Tensor& x, size_t r) { return std::span(x.const_data_ptr<float>() + r * V, V); };
+  const auto own = [&](size_t r) { return std::span(z.mutable_data_ptr<float>() + r * V, V); };
+  std::vector<TokenIds> kept;                       // the experts are asked for these tokens only
+  if (mask_.kind != TokenMask::Kind::None) {
+    kept.resize(step.rows.size());
+    kernels::parallel_for(step.rows.size(), [&](size_t r) {
+      apply_mask(own(r), mask_);
+      kept[r] = kept_tokens(own(r));
+    });
+  }
+  const Tensor anti = anti_.of(step.rows, kept), expert = expert_ ? expert_->of(step.rows, kept) : Tensor();
   kernels::parallel_for(step.rows.size(), [&](size_t r) {
-    combine_experts({own + r * V, V}, good ? std::span(good + r * V, V) : std::span<const float>(), {bad + r * V, V}, step.strengths[r], mask_);
+    add_experts(own(r), expert_ ? row_of(expert, r) : std::span<const float>(), row_of(anti, r), step.strengths[r]);
   });
 }
 

@@ -43,9 +43,11 @@ class ExpertsSession final : public Session {
   void admit(const Row& row) override;
   void fork(const Row& from, const Row& to) override;
   void release(RowId row) override;
+  void streams(const Step& step, std::vector<Streams>& all) override;
   void logits(const Step& step, Tensor& z) override;
 
  private:
+  const Model& target_;
   CompanionLogits anti_;
   std::optional<CompanionLogits> expert_;
   TokenMask mask_;

@@ -38,6 +38,7 @@ class SasaSession final : public Session {
   void admit(const Row& row) override { text_.admit(row.id); }
   void fork(const Row& from, const Row& to) override { text_.fork(from.id, to.id); }
   void release(RowId row) override { text_.release(row); }
+  void streams(const Step& step, std::vector<Streams>& all) override { all.push_back(text_.streams(step.rows)); }
   void logits(const Step& step, Tensor& z) override;
 
  private:

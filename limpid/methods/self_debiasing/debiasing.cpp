@@ -9,10 +9,6 @@
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid {
-namespace {
-
-}  // namespace
-
 void debias_logits(std::span<float> z, std::span<const float> biased, float lambda, double epsilon) {
   const size_t V = z.size(), K = biased.size() / V;
   const double log_sum = log_sum_exp(z);

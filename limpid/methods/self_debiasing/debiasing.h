@@ -25,6 +25,7 @@ class DebiasingSession final : public Session {
   void admit(const Row& row) override { streams_.admit(row.id); }
   void fork(const Row& from, const Row& to) override { streams_.fork(from.id, to.id); }
   void release(RowId row) override { streams_.release(row); }
+  void streams(const Step& step, std::vector<Streams>& all) override { streams_.streams(step, all); }
   void logits(const Step& step, Tensor& z) override;
 
  private:

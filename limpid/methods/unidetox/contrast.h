@@ -42,9 +42,13 @@ class ContrastSession final : public Session {
   void admit(const Row& row) override { toxic_.admit(row.id); }
   void fork(const Row& from, const Row& to) override { toxic_.fork(from.id, to.id); }
   void release(RowId row) override { toxic_.release(row); }
+  void streams(const Step& step, std::vector<Streams>& all) override;
   void logits(const Step& step, Tensor& z) override;
 
  private:
+  std::vector<size_t> behind_the_opening(const Step& step) const;
+
+  const Model& base_;
   CompanionLogits toxic_;
   ContrastOptions options_;
   size_t opening_;

@@ -90,20 +90,23 @@ Streams Companion::streams(std::span<const RowId> rows, std::vector<TokenIds> id
   found.change = change_.get();
   found.texts = std::move(ids);
   std::vector<std::pair<RowState*, std::span<const TokenId>>> behind;
+  size_t count = 0;
   for (size_t r = 0; r < rows.size(); ++r) {
     RowState& row = rows_.at(rows[r]);
     const auto tokens = unread(row, found.texts[r]);
     if (tokens.empty()) continue;
     behind.emplace_back(&row, tokens);
     found.sequences.push_back({&row.cache, tokens});
-    tokens_read_ += tokens.size();
+    count += tokens.size();
   }
-  found.done = [behind](const Tensor& states) {
+  if (count > kTokensAtOnce) return {};
+  found.done = [this, behind, count](const Tensor& states) {
     for (size_t i = 0; i < behind.size(); ++i) {
       const auto& [row, tokens] = behind[i];
       row->ids.insert(row->ids.end(), tokens.begin(), tokens.end());
       row->state = states[int64_t(i)];
     }
+    tokens_read_ += count;
   };
   return found;
 }

@@ -32,7 +32,7 @@ class Companion {
   /// common token.
   Tensor states(std::span<const Text> texts);
   /// The same for a companion that is the target itself, without its heads: what is to be read, for the target's own pass. After it states()
-  /// knows the texts. @param ids  of each row
+  /// knows the texts. None when they are so many that states() would split them. @param ids  of each row
   Streams streams(std::span<const RowId> rows, std::vector<TokenIds> ids);
   Streams streams(std::span<const Row* const> rows);                       ///< their texts so far
   /// Input of each layer's attention output projection at the last id that states() read, [L, heads * head_dim].

@@ -45,12 +45,12 @@ void Doors::edit_rows(Tensor& x, Edit edit) {
   }
 }
 
-nn::Pass Doors::joint(const nn::Pass& rows) {
+nn::Pass Doors::with_streams(const nn::Pass& rows) {
   std::vector<Streams> all;
-  for (const View& view : views_) view.session->streams(view.step(nullptr), all);
+  if (!observer_)
+    for (const View& view : views_) view.session->streams(view.step(nullptr), all);
   std::vector<nn::Sequence> sequences = rows.sequences;
   int64_t tokens = rows.size();
-  beside_.reserve(all.size());
   for (Streams& streams : all) {
     if (streams.sequences.empty()) continue;
     nn::Pass alone(streams.sequences);
@@ -61,23 +61,16 @@ nn::Pass Doors::joint(const nn::Pass& rows) {
   return nn::Pass(sequences);
 }
 
-Doors::Result Doors::step(const Model& model, nn::Pass& pass) {
+Doors::Result Doors::step(const Model& model, const nn::Pass& rows) {
   for (const View& view : views_) view.session->begin(view.step(nullptr));
-  Result result;
-  if (views_.empty() && !observer_) {
-    result.final_state = model.final_state(pass, Outputs::Last);
-  } else if (observer_) {
-    result.final_state = model.final_state(pass, Outputs::Last, this);
-  } else {
-    nn::Pass all = joint(pass);
-    const Tensor states = model.final_state(all, Outputs::Last, this);
-    int64_t next = int64_t(all_rows_);
-    result.final_state = states.narrow(0, 0, next);
-    for (const Beside& other : beside_) {
-      const int64_t count = int64_t(other.streams.sequences.size());
-      other.streams.done(states.narrow(0, next, count));
-      next += count;
-    }
+  nn::Pass pass = with_streams(rows);
+  const Tensor states = model.final_state(pass, Outputs::Last, views_.empty() && !observer_ ? nullptr : this);
+  int64_t next = int64_t(all_rows_);
+  Result result{states.narrow(0, 0, next), {}};
+  for (const Beside& other : beside_) {
+    const int64_t count = int64_t(other.streams.sequences.size());
+    other.streams.done(states.narrow(0, next, count));
+    next += count;
   }
   edit_rows(result.final_state, [](Session& session, const Step& step, Tensor& h) { session.final_state(step, h); });
   result.logits = model.output_matrix(result.final_state);

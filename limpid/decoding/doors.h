@@ -11,7 +11,7 @@ namespace limpid {
 
 class Doors final : public ActivationHook {
  public:
-  /// @param rows      row r is sequence r of the pass; both live as long as the step
+  /// @param rows      row r is sequence r of the pass; all live as long as the step
   /// @param observer  sees the activations as the sessions left them; may be null
   Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows, ActivationHook* observer = nullptr);
 
@@ -20,7 +20,7 @@ class Doors final : public ActivationHook {
     Tensor logits;        ///< [rows, V]
   };
   /// Reads the tokens of the pass into its caches, and streams of sessions along with them (not before an observer, who sees rows only).
-  Result step(const Model& model, nn::Pass& pass);
+  Result step(const Model& model, const nn::Pass& rows);
 
   bool listens(Site site, int64_t layer) const override;
   void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override;
@@ -42,8 +42,8 @@ class Doors final : public ActivationHook {
     nn::Pass pass;         // of them alone, as their change sees it
     int64_t begin;         // of their tokens in the pass of the step
   };
-  /// The rows and the streams that sessions let the target read beside them.
-  nn::Pass joint(const nn::Pass& rows);
+  /// The rows, and behind them the streams that sessions let the target read along.
+  nn::Pass with_streams(const nn::Pass& rows);
   /// Lets each session edit its rows of `x` [rows, …].
   template <class Edit>
   void edit_rows(Tensor& x, Edit edit);

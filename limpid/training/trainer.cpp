@@ -182,15 +182,17 @@ class Run {
   }
 
   void write_result(const TrainingReport& report) {
-    Json result = progress_.to_json();
-    result["tokens_per_second"] = report.tokens_per_second;
-    const Json about = {{"format", 1}, {"kind", task_.kind}, {"settings", task_.settings}, {"result", result}};
+    // Times are in training.json only: the same training leaves the same files of weights.
+    Json about = {{"format", 1}, {"kind", task_.kind}, {"settings", task_.settings}, {"result", progress_.to_json()}};
+    about["result"].erase("train_seconds");
     if (options_.keep == Keep::Both) task_.write(options_.output / "last", about);
     if (options_.keep != Keep::Last) {
       torch::NoGradGuard no_grad;
       for (auto& [name, parameter] : trained()) parameter.copy_(best_.at(name + ".best"));
     }
     task_.write(options_.output, about);
+    about["result"]["train_seconds"] = progress_.train_seconds;
+    about["result"]["tokens_per_second"] = report.tokens_per_second;
     write_file(options_.output / "training.json", to_text(about, 2) + "\n");
     std::error_code ignored;
     fs::remove_all(state_file_.parent_path(), ignored);

@@ -98,6 +98,20 @@ void BM_SmolSteering(benchmark::State& state, size_t rows, SteeringRule rule) {
       steer(rule, {kHeads, kHeadWidth, directions.data() + layer * kWidth, weight.data(), length.data(), nullptr}, pointers, strengths);
 }
 
+/// SmolLM2-135M's output matrix for `kept` tokens of each row, other ones in each; 0: for all.
+void BM_SmolHead(benchmark::State& state, size_t rows, size_t kept) {
+  const Matrix head = random_matrix(DType::Q8_0, SmolStep::kVocabulary, SmolStep::kWidth, 99);
+  const auto x = random_floats(rows * SmolStep::kWidth, 1);
+  std::vector<float> y(rows * SmolStep::kVocabulary);
+  std::vector<std::vector<int32_t>> wanted(rows);
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t i = 0; i < kept; ++i) wanted[r].push_back(int32_t((i * SmolStep::kVocabulary + r * 997) / kept));
+  for (auto _ : state) {
+    if (kept) linear_some(*head, x.data(), rows, SmolStep::kWidth, nullptr, wanted, y.data(), SmolStep::kVocabulary, Precision::Int8);
+    else linear(*head, x.data(), rows, SmolStep::kWidth, nullptr, y.data(), SmolStep::kVocabulary, Precision::Int8);
+  }
+}
+
 void BM_ParallelFor(benchmark::State& state) {
   for (auto _ : state) parallel_for(size_t(state.range(0)), [](size_t task) { benchmark::DoNotOptimize(task); });
 }
@@ -107,6 +121,10 @@ void register_all() {
   using benchmark::RegisterBenchmark;
   for (size_t rows : {1, 8, 25})
     RegisterBenchmark(("Steering/" + std::to_string(rows)).c_str(), BM_SmolSteering, rows, SteeringRule::Preserve)->UseRealTime()->Unit(benchmark::kMicrosecond);
+  for (size_t rows : {1, 25})
+    for (size_t kept : {0, 10, 100, 1000})
+      RegisterBenchmark(("Head/" + std::to_string(rows) + "/" + (kept ? std::to_string(kept) : "all")).c_str(), BM_SmolHead, rows, kept)
+          ->UseRealTime()->Unit(benchmark::kMicrosecond);
   for (Precision precision : {Precision::Int8, Precision::BF16, Precision::Exact}) {
     for (size_t rows : {1, 8, 25, 256}) {
       const std::string what = std::string(name(precision)) + "/" + std::to_string(rows);

@@ -41,9 +41,12 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     const bool want_hidden = hidden.requires_grad(), want_weight = weight.requires_grad(), gradient = want_hidden || want_weight;
     const Tensor rows = hidden.detach().to(compute).contiguous(), matrix = weight.detach().to(compute).contiguous();
     const Tensor transposed = matrix.t();
-    Tensor hidden_gradient, weight_gradient;
+    Tensor hidden_gradient, weight_gradient, product;
     if (want_hidden) hidden_gradient = torch::empty({M, D}, torch::kFloat32);
-    if (want_weight) weight_gradient = torch::zeros({V, D}, torch::kFloat32);
+    if (want_weight) {
+      weight_gradient = torch::zeros({V, D}, torch::kFloat32);
+      product = torch::empty({V, D}, compute);
+    }
     Tensor buffer = torch::empty({std::min(M, chunk_rows), V}, compute);
     double loss = 0.0;
     for (int64_t start = 0; start < M; start += chunk_rows) {
@@ -53,7 +56,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
       torch::mm_out(logits, chunk, transposed);
       loss += chunk_loss(logits, targets.const_data_ptr<int64_t>() + start, gradient);
       if (want_hidden) hidden_gradient.narrow(0, start, count).copy_(torch::mm(logits, matrix));
-      if (want_weight) weight_gradient.add_(torch::mm(logits.t(), chunk));
+      if (want_weight) weight_gradient.add_(torch::mm_out(product, logits.t(), chunk));
     }
     context->save_for_backward({hidden_gradient, weight_gradient});
     return torch::full({}, loss, torch::kFloat64);
@@ -62,7 +65,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list upstream) {
     const auto saved = context->get_saved_variables();
     const double scale = upstream[0].item<double>();
-    const auto scaled = [&](const Tensor& gradient) { return gradient.defined() ? gradient * scale : Tensor(); };
+    const auto scaled = [&](Tensor gradient) { return gradient.defined() ? gradient.mul_(scale) : Tensor(); };   // nobody else has it
     return {scaled(saved[0]), scaled(saved[1]), Tensor(), Tensor(), Tensor()};
   }
 };

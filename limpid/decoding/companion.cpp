@@ -42,41 +42,44 @@ void Companion::fork(RowId from, RowId to) {
   rows_.insert_or_assign(to, std::move(copy));
 }
 
-std::span<const TokenId> Companion::unread(RowState& row, std::span<const TokenId> ids) {
+std::vector<Companion::Unread> Companion::unread(std::span<const Text> texts) {
   const int64_t limit = model_->config().max_positions;
-  LIMPID_CHECK(limit == 0 || int64_t(ids.size()) <= limit, ConfigError, "[companion] a text of ", ids.size(), " tokens does not fit the context of ", limit,
-               " of the model that reads along");
-  const size_t both = std::min(row.ids.size(), ids.size());
-  size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), ids.begin()).first - row.ids.begin());
-  if (agree == ids.size() && agree == row.ids.size()) return {};
-  if (agree == ids.size()) --agree;                                      // shorter than before: its last id is read again
-  row.cache.truncate(agree);
-  row.ids.resize(agree);
-  return ids.subspan(agree);
+  std::vector<Unread> all;
+  for (const Text& text : texts) {
+    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[companion] a text of ", text.ids.size(),
+                 " tokens does not fit the context of ", limit, " of the model that reads along");
+    RowState& row = rows_.at(text.row);
+    const size_t both = std::min(row.ids.size(), text.ids.size());
+    size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());
+    if (agree == text.ids.size() && agree == row.ids.size()) continue;
+    if (agree == text.ids.size()) --agree;                               // shorter than before: its last id is read again
+    row.cache.truncate(agree);
+    row.ids.resize(agree);
+    all.push_back({&row, text.ids.subspan(agree)});
+  }
+  return all;
+}
+
+void Companion::has_read(const Unread& text, Tensor state) {
+  text.row->ids.insert(text.row->ids.end(), text.tokens.begin(), text.tokens.end());
+  text.row->state = std::move(state);
+  tokens_read_ += text.tokens.size();
 }
 
 Tensor Companion::states(std::span<const Text> texts) {
-  std::vector<std::pair<RowState*, const Text*>> behind;
-  std::vector<nn::Sequence> sequences;
-  for (const Text& text : texts) {
-    RowState& row = rows_.at(text.row);
-    const auto tokens = unread(row, text.ids);
-    if (tokens.empty()) continue;
-    behind.emplace_back(&row, &text);
-    sequences.push_back({&row.cache, tokens});
-    tokens_read_ += tokens.size();
-  }
+  const std::vector<Unread> behind = unread(texts);
   for (size_t first = 0, end = 0; first < behind.size(); first = end) {
-    for (size_t tokens = 0; end < behind.size() && (end == first || tokens + sequences[end].tokens.size() <= kTokensAtOnce); ++end)
-      tokens += sequences[end].tokens.size();
-    nn::Pass pass(std::span<const nn::Sequence>(sequences).subspan(first, end - first));
+    std::vector<nn::Sequence> sequences;
+    for (size_t tokens = 0; end < behind.size() && (end == first || tokens + behind[end].tokens.size() <= kTokensAtOnce); ++end) {
+      tokens += behind[end].tokens.size();
+      sequences.push_back({&behind[end].row->cache, behind[end].tokens});
+    }
+    nn::Pass pass(sequences);
     LastHeads last(model_->config().num_layers, change_.get());
     const Tensor fresh = model_->final_state(pass, Outputs::Last, keep_heads_ ? &last : change_.get());
     for (size_t r = first; r < end; ++r) {
-      const auto& [row, text] = behind[r];
-      row->ids.assign(text->ids.begin(), text->ids.end());
-      row->state = fresh[int64_t(r - first)];
-      if (keep_heads_) row->heads = last.heads[int64_t(r - first)];
+      has_read(behind[r], fresh[int64_t(r - first)]);
+      if (keep_heads_) behind[r].row->heads = last.heads[int64_t(r - first)];
     }
   }
   Tensor all = torch::empty({int64_t(texts.size()), model_->config().hidden_size}, torch::kFloat32);
@@ -89,36 +92,42 @@ Streams Companion::streams(std::span<const RowId> rows, std::vector<TokenIds> id
   Streams found;
   found.change = change_.get();
   found.texts = std::move(ids);
-  std::vector<std::pair<RowState*, std::span<const TokenId>>> behind;
-  size_t count = 0;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    RowState& row = rows_.at(rows[r]);
-    const auto tokens = unread(row, found.texts[r]);
-    if (tokens.empty()) continue;
-    behind.emplace_back(&row, tokens);
-    found.sequences.push_back({&row.cache, tokens});
-    count += tokens.size();
+  std::vector<Text> texts;
+  for (size_t r = 0; r < rows.size(); ++r) texts.push_back({rows[r], found.texts[r]});
+  const std::vector<Unread> behind = unread(texts);
+  size_t tokens = 0;
+  for (const Unread& text : behind) {
+    found.sequences.push_back({&text.row->cache, text.tokens});
+    tokens += text.tokens.size();
   }
-  if (count > kTokensAtOnce) return {};
-  found.done = [this, behind, count](const Tensor& states) {
-    for (size_t i = 0; i < behind.size(); ++i) {
-      const auto& [row, tokens] = behind[i];
-      row->ids.insert(row->ids.end(), tokens.begin(), tokens.end());
-      row->state = states[int64_t(i)];
-    }
-    tokens_read_ += count;
+  if (tokens > kTokensAtOnce) return {};
+  found.done = [this, behind](const Tensor& states) {
+    for (size_t i = 0; i < behind.size(); ++i) has_read(behind[i], states[int64_t(i)]);
   };
   return found;
 }
 
+namespace {
+
+std::vector<TokenIds> histories(std::span<const Row* const> rows) {
+  std::vector<TokenIds> ids;
+  for (const Row* row : rows) ids.push_back(row->history());
+  return ids;
+}
+
+}  // namespace
+
+Tensor Companion::states(std::span<const Row* const> rows) {
+  const std::vector<TokenIds> ids = histories(rows);
+  std::vector<Text> texts;
+  for (size_t r = 0; r < rows.size(); ++r) texts.push_back({rows[r]->id, ids[r]});
+  return states(texts);
+}
+
 Streams Companion::streams(std::span<const Row* const> rows) {
   std::vector<RowId> names;
-  std::vector<TokenIds> ids;
-  for (const Row* row : rows) {
-    names.push_back(row->id);
-    ids.push_back(row->history());
-  }
-  return streams(names, std::move(ids));
+  for (const Row* row : rows) names.push_back(row->id);
+  return streams(names, histories(rows));
 }
 
 }  // namespace limpid

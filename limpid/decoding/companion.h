@@ -31,10 +31,11 @@ class Companion {
   /// computed, all rows together in passes of a few thousand tokens: where the texts disagree the cache goes back to the last
   /// common token.
   Tensor states(std::span<const Text> texts);
+  Tensor states(std::span<const Row* const> rows);                         ///< of the rows' texts so far
   /// The same for a companion that is the target itself, without its heads: what is to be read, for the target's own pass. After it states()
   /// knows the texts. None when they are so many that states() would split them. @param ids  of each row
   Streams streams(std::span<const RowId> rows, std::vector<TokenIds> ids);
-  Streams streams(std::span<const Row* const> rows);                       ///< their texts so far
+  Streams streams(std::span<const Row* const> rows);
   /// Input of each layer's attention output projection at the last id that states() read, [L, heads * head_dim].
   const Tensor& heads(RowId row) const { return rows_.at(row).heads; }
   /// What states() has read of a row. A copy is a fork: it can read on by itself, and the row stays as it is.
@@ -50,8 +51,14 @@ class Companion {
     Tensor state;                       // [D1], at the last of them
     Tensor heads;                       // [L, H * K] there, where they are kept
   };
-  /// What a row's cache lacks of a text, once it has gone back to where they agree; none when its state is known.
-  std::span<const TokenId> unread(RowState& row, std::span<const TokenId> ids);
+  /// What a row's cache lacks of its text.
+  struct Unread {
+    RowState* row;
+    std::span<const TokenId> tokens;
+  };
+  /// Of the texts whose state is not known, once their rows have gone back to where cache and text agree.
+  std::vector<Unread> unread(std::span<const Text> texts);
+  void has_read(const Unread& text, Tensor state);
 
   std::shared_ptr<const Model> model_;
   bool keep_heads_;

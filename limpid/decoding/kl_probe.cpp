@@ -18,11 +18,7 @@ class KlProbe final : public Session {
 
   void logits(const Step& step, Tensor& z) override {
     if (total_.tokens >= total_.limit) return;
-    std::vector<TokenIds> histories;
-    std::vector<Companion::Text> texts;
-    for (const Row* row : step.rows) histories.push_back(row->history());
-    for (size_t r = 0; r < step.rows.size(); ++r) texts.push_back({step.rows[r]->id, histories[r]});
-    const Tensor plain = torch::log_softmax(model_.output_matrix(plain_.states(texts)), -1), here = torch::log_softmax(z, -1);
+    const Tensor plain = torch::log_softmax(model_.output_matrix(plain_.states(step.rows)), -1), here = torch::log_softmax(z, -1);
     const Tensor kept = here > -INFINITY;
     total_.sum += torch::where(kept, here.exp() * (here - plain), torch::zeros_like(here)).sum().item<double>();
     total_.tokens += uint64_t(z.size(0));

@@ -25,6 +25,18 @@ const LinearKernels& kernels_of(Isa isa) {
   return plain::kLinear;
 }
 
+size_t tile_cost(const TiledMatrix& matrix, size_t rows) { return matrix.blocks() * rows * 10 + matrix.tile_bytes() / 5; }
+size_t tasks_for(size_t cost) { return cost < kWorthSharing ? 1 : std::min(cost / kWorthATask, num_threads() * kTasksPerThread); }
+
+/// The form of inputs that a matrix takes.
+struct InputForm {
+  Form form;
+  size_t groups;
+  int offset;
+  InputForm(const LinearKernels& kernels, const TiledMatrix& matrix, Precision precision)
+      : form(kernels.form(precision, matrix.codes())), groups(matrix.codes() == Codes::Byte16 ? 2 : 1), offset(form == Form::Int8 ? matrix.offset() : 0) {}
+};
+
 /// Rows split into the fewest equal parts of at most `most` rows.
 struct RowParts {
   size_t rows, count;
@@ -90,9 +102,7 @@ void run_outputs(const LinearOutput* outputs, size_t count, const float* x, size
   size_t forms = 0, scratch_bytes = 0, cost = 0;
   for (size_t i = 0; i < count; ++i) {
     const auto* matrix = static_cast<const TiledMatrix*>(outputs[i].weight);
-    const Form form = kernels.form(precision, matrix->codes());
-    const size_t groups = matrix->codes() == Codes::Byte16 ? 2 : 1;
-    const int offset = form == Form::Int8 ? matrix->offset() : 0;
+    const auto [form, groups, offset] = InputForm(kernels, *matrix, precision);
     size_t p = 0;
     while (p < forms && (prepared[p].form != form || prepared[p].groups != groups || prepared[p].offset != offset)) ++p;
     if (p == forms) {
@@ -102,7 +112,7 @@ void run_outputs(const LinearOutput* outputs, size_t count, const float* x, size
       scratch_bytes += (row_bytes * rows + 63) / 64 * 64;
     }
     jobs[i] = {matrix, &outputs[i], p, 0, 0};
-    cost += matrix->tiles() * (blocks * rows * 10 + matrix->tile_bytes() / 5);
+    cost += matrix->tiles() * tile_cost(*matrix, rows);
   }
 
   std::byte* memory = scratch.at_least(scratch_bytes);
@@ -122,12 +132,11 @@ void run_outputs(const LinearOutput* outputs, size_t count, const float* x, size
     }
   }
 
-  const size_t wanted = cost < kWorthSharing ? 1 : std::min(cost / kWorthATask, num_threads() * kTasksPerThread);
+  const size_t wanted = tasks_for(cost);
   const size_t task_cost = cost / wanted;
   size_t tasks = 0;
   for (size_t i = 0; i < count; ++i) {
-    const size_t tile_cost = blocks * rows * 10 + jobs[i].matrix->tile_bytes() / 5;
-    jobs[i].tiles_per_task = std::max<size_t>(1, task_cost / std::max<size_t>(1, tile_cost));
+    jobs[i].tiles_per_task = std::max<size_t>(1, task_cost / std::max<size_t>(1, tile_cost(*jobs[i].matrix, rows)));
     jobs[i].first_task = tasks;
     tasks += (jobs[i].matrix->tiles() + jobs[i].tiles_per_task - 1) / jobs[i].tiles_per_task;
   }
@@ -177,22 +186,22 @@ void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t
     }
   }
   if (places.empty()) return;
-  const size_t product = matrix.blocks() * 10, read = matrix.tile_bytes() / 5, cost = places.size() * (product + read);
-  if (cost >= matrix.tiles() * (product * rows + read)) return linear(weight, x, rows, x_stride, bias, y, y_stride, precision);
+  const size_t cost = places.size() * tile_cost(matrix, 1);
+  if (cost >= matrix.tiles() * tile_cost(matrix, rows)) return linear(weight, x, rows, x_stride, bias, y, y_stride, precision);
 
   thread_local Scratch scratch;
   const LinearKernels& kernels = kernels_of(active_isa());
-  const Form form = kernels.form(precision, matrix.codes());
-  const size_t groups = matrix.codes() == Codes::Byte16 ? 2 : 1, row_bytes = matrix.blocks() * record_bytes(form, groups);
+  const InputForm input(kernels, matrix, precision);
+  const size_t row_bytes = matrix.blocks() * record_bytes(input.form, input.groups);
   std::byte* inputs = scratch.at_least(row_bytes * rows);
   for (size_t r = 0; r < rows; ++r)
-    kernels.prepare({x + r * x_stride, x_stride, matrix.in(), 1, form, groups, form == Form::Int8 ? matrix.offset() : 0, inputs + r * row_bytes});
+    kernels.prepare({x + r * x_stride, x_stride, matrix.in(), 1, input.form, input.groups, input.offset, inputs + r * row_bytes});
   const auto one = [&](size_t index) {
     const auto [r, t] = places[index];
-    kernels.tile(form, matrix.codes(), 1)({&matrix, matrix.tile(t), inputs + r * row_bytes, bias ? bias + t * kTile : nullptr, y + r * y_stride + t * kTile,
+    kernels.tile(input.form, matrix.codes(), 1)({&matrix, matrix.tile(t), inputs + r * row_bytes, bias ? bias + t * kTile : nullptr, y + r * y_stride + t * kTile,
                                            y_stride, std::min(kTile, matrix.out() - t * kTile)});
   };
-  const size_t tasks = cost < kWorthSharing ? 1 : std::min(places.size(), std::min(cost / kWorthATask, num_threads() * kTasksPerThread));
+  const size_t tasks = std::min(places.size(), tasks_for(cost));
   const auto task = [&](size_t index) {
     for (size_t i = places.size() * index / tasks; i < places.size() * (index + 1) / tasks; ++i) one(i);
   };

@@ -8,14 +8,14 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr size_t kNumbersWorthSharing = 32'768;  // numbers; fewer are done sooner than another thread wakes up
+constexpr size_t kWorthSharing = 32'768;  // numbers; fewer are done sooner than another thread wakes up
 
 /// body(begin, end) over [0, n) in pieces of whole multiples of `step`, on the pool if they hold enough numbers.
 template <class Body>
 void in_pieces(size_t n, size_t step, size_t numbers, const Body& body) {
   if (n == 0) return;
-  if (numbers < kNumbersWorthSharing || num_threads() == 1) return body(size_t(0), n);
-  const size_t pieces = std::min(num_threads() * 4, numbers * 4 / kNumbersWorthSharing);
+  if (numbers < kWorthSharing || num_threads() == 1) return body(size_t(0), n);
+  const size_t pieces = std::min(num_threads() * 4, numbers * 4 / kWorthSharing);
   const size_t size = ((n + pieces - 1) / pieces + step - 1) / step * step;
   parallel_for((n + size - 1) / size, [&](size_t piece) { body(piece * size, std::min(n, (piece + 1) * size)); });
 }

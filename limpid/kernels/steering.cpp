@@ -10,7 +10,7 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr size_t kNumbersWorthSharing = 32'768;      // numbers; fewer are done sooner than another thread wakes up
+constexpr size_t kWorthSharing = 32'768;      // numbers; fewer are done sooner than another thread wakes up
 
 /// x' = a x + b z: what every rule comes to once the lengths are known.
 struct Combination { double a = 1.0, b = 0.0; };
@@ -76,7 +76,7 @@ std::vector<double> normalised(std::vector<double> v) {
 void steer(SteeringRule rule, const SteeringHeads& heads, std::span<float* const> rows, std::span<const float> strengths) {
   const OpsKernels& kernels = ops_of(active_isa());
   const auto one = [&](size_t r) { steer_row(kernels, rule, heads, rows[r], strengths[r]); };
-  if (rows.size() * heads.heads * heads.width < kNumbersWorthSharing || num_threads() == 1) {
+  if (rows.size() * heads.heads * heads.width < kWorthSharing || num_threads() == 1) {
     for (size_t r = 0; r < rows.size(); ++r) one(r);
     return;
   }

@@ -7,14 +7,7 @@
 namespace limpid {
 
 Tensor CompanionLogits::of(std::span<const Row* const> rows, std::span<const TokenIds> wanted) {
-  std::vector<TokenIds> ids;
-  std::vector<Companion::Text> texts;
-  ids.reserve(rows.size());
-  for (const Row* row : rows) {
-    ids.push_back(row->history());
-    texts.push_back({row->id, ids.back()});
-  }
-  const Tensor states = companion_.states(texts);
+  const Tensor states = companion_.states(rows);
   return (wanted.empty() ? model().output_matrix(states) : model().output_matrix(states, wanted)).contiguous();
 }
 

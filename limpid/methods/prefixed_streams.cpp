@@ -32,36 +32,30 @@ void PrefixedStreams::release(RowId row) {
   for (size_t p = 0; p < count(); ++p) companion_.release(key(row, p));
 }
 
-TokenIds PrefixedStreams::text_of(const Row& row, size_t prefix) const {
-  const TokenIds history = row.history();
-  TokenIds all = prefixes_[prefix];
-  const bool skip_bos = !all.empty() && bos_ && !history.empty() && history.front() == *bos_;
-  all.insert(all.end(), history.begin() + (skip_bos ? 1 : 0), history.end());
-  return all;
+std::pair<std::vector<RowId>, std::vector<TokenIds>> PrefixedStreams::texts_of(const Step& step) const {
+  std::vector<RowId> keys;
+  std::vector<TokenIds> ids;
+  for (const Row* row : step.rows) {
+    const TokenIds history = row->history();
+    for (size_t p = 0; p < count(); ++p) {
+      const bool skip_bos = !prefixes_[p].empty() && bos_ && !history.empty() && history.front() == *bos_;
+      keys.push_back(key(row->id, p));
+      ids.push_back(prefixes_[p]);
+      ids.back().insert(ids.back().end(), history.begin() + (skip_bos ? 1 : 0), history.end());
+    }
+  }
+  return {std::move(keys), std::move(ids)};
 }
 
 Tensor PrefixedStreams::states(const Step& step) {
-  std::vector<TokenIds> ids;
-  ids.reserve(step.rows.size() * count());
+  const auto [keys, ids] = texts_of(step);
   std::vector<Companion::Text> texts;
-  for (const Row* row : step.rows) {
-    for (size_t p = 0; p < count(); ++p) {
-      ids.push_back(text_of(*row, p));
-      texts.push_back({key(row->id, p), ids.back()});
-    }
-  }
+  for (size_t i = 0; i < keys.size(); ++i) texts.push_back({keys[i], ids[i]});
   return companion_.states(texts);
 }
 
 void PrefixedStreams::streams(const Step& step, std::vector<Streams>& all) {
-  std::vector<TokenIds> ids;
-  std::vector<RowId> keys;
-  for (const Row* row : step.rows) {
-    for (size_t p = 0; p < count(); ++p) {
-      ids.push_back(text_of(*row, p));
-      keys.push_back(key(row->id, p));
-    }
-  }
+  auto [keys, ids] = texts_of(step);
   all.push_back(companion_.streams(keys, std::move(ids)));
 }
 

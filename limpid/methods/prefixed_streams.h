@@ -38,7 +38,8 @@ class PrefixedStreams {
   RowId prefix_key(size_t prefix) const { return RowId(prefix); }
   RowId key(RowId row, size_t prefix) const { return (row + 1) * RowId(count()) + RowId(prefix); }
 
-  TokenIds text_of(const Row& row, size_t prefix) const;
+  /// Keys and texts of all streams of the step's rows, the streams of a row side by side.
+  std::pair<std::vector<RowId>, std::vector<TokenIds>> texts_of(const Step& step) const;
 
   std::vector<TokenIds> prefixes_;
   std::optional<TokenId> bos_;               // left out behind a prefix

@@ -168,14 +168,8 @@ class Echo final : public Session {
     if (ahead_) all.push_back(again_.streams(step.rows));
   }
   void logits(const Step& step, Tensor& z) override {
-    std::vector<TokenIds> ids;
-    std::vector<Companion::Text> texts;
-    for (const Row* row : step.rows) ids.push_back(row->history());
-    for (size_t r = 0; r < step.rows.size(); ++r) {
-      texts.push_back({step.rows[r]->id, ids[r]});
-      EXPECT_EQ(again_.cache(step.rows[r]->id).length() == ids[r].size(), ahead_);   // read in the step's own pass, or not yet
-    }
-    const Tensor more = model_.output_matrix(again_.states(texts));
+    for (const Row* row : step.rows) EXPECT_EQ(again_.cache(row->id).length() == row->history().size(), ahead_);   // in the step's own pass, or not yet
+    const Tensor more = model_.output_matrix(again_.states(step.rows));
     for (size_t r = 0; r < step.rows.size(); ++r) z[int64_t(r)] += step.strengths[r] * more[int64_t(r)];
   }
 

@@ -90,14 +90,9 @@ void SasaSession::logits(const Step& step, Tensor& z) {
   z = z.contiguous();
   const size_t V = size_t(z.size(1));
   const auto row_of = [&](size_t r) { return std::span(z.mutable_data_ptr<float>() + r * V, V); };
-  std::vector<TokenIds> histories, candidates;
-  std::vector<Companion::Text> texts;
-  for (const Row* row : step.rows) histories.push_back(row->history());
-  for (size_t r = 0; r < step.rows.size(); ++r) {
-    texts.push_back({step.rows[r]->id, histories[r]});
-    candidates.push_back(candidates_of(*step.rows[r], row_of(r), size_t(parts_.candidates)));
-  }
-  text_.states(texts);
+  std::vector<TokenIds> candidates;
+  for (size_t r = 0; r < step.rows.size(); ++r) candidates.push_back(candidates_of(*step.rows[r], row_of(r), size_t(parts_.candidates)));
+  text_.states(step.rows);
   const Tensor found = candidate_margins(step, candidates);
   const float* next = found.const_data_ptr<float>();
   for (size_t r = 0; r < step.rows.size(); ++r) {

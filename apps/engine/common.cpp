@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/methods/detoxifier_file.h"
-#include "limpid/training/text_data.h"
+#include "limpid/data/text_data.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid::apps {
 

@@ -7,7 +7,7 @@
 #include "apps/options.h"
 #include "limpid/core/json.h"
 #include "limpid/decoding/generator.h"
-#include "limpid/decoding/text.h"
+#include "limpid/decoding/prompts.h"
 #include "limpid/models/model.h"
 
 /// What several engine commands do alike.

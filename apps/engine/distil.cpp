@@ -1,4 +1,4 @@
-#include "limpid/evaluation/distil.h"
+#include "limpid/methods/unidetox/distil.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -11,8 +11,8 @@
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/unidetox/first_order.h"
-#include "limpid/metrics/generations.h"
-#include "limpid/training/text_data.h"
+#include "limpid/data/generations.h"
+#include "limpid/data/text_data.h"
 
 namespace limpid::apps {
 namespace {

@@ -5,6 +5,7 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "limpid/core/log.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid::apps {
 

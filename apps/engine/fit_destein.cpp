@@ -6,8 +6,10 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
-#include "limpid/evaluation/self_induced.h"
-#include "limpid/metrics/generations.h"
+#include "limpid/methods/destein/self_induced.h"
+#include "limpid/data/generations.h"
+#include "limpid/methods/layer_range.h"
+#include "limpid/data/pairs.h"
 
 namespace limpid::apps {
 

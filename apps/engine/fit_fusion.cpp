@@ -6,7 +6,7 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
-#include "limpid/training/text_data.h"
+#include "limpid/data/text_data.h"
 
 namespace limpid::apps {
 namespace {

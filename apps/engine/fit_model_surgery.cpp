@@ -6,7 +6,7 @@
 #include "apps/engine/common.h"
 #include "limpid/core/log.h"
 #include "limpid/core/random.h"
-#include "limpid/evaluation/labelled_text.h"
+#include "limpid/data/labelled_text.h"
 
 namespace limpid::apps {
 

@@ -5,6 +5,8 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "limpid/core/log.h"
+#include "limpid/methods/layer_range.h"
+#include "limpid/data/pairs.h"
 
 namespace limpid::apps {
 

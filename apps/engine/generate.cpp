@@ -5,7 +5,7 @@
 #include "apps/engine/common.h"
 #include "limpid/core/log.h"
 #include "limpid/decoding/kl_probe.h"
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 #include "limpid/tokenizers/chat.h"
 
 namespace limpid::apps {

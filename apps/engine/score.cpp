@@ -4,8 +4,8 @@
 
 #include "apps/engine/commands.h"
 #include "limpid/core/log.h"
-#include "limpid/evaluation/scorer.h"
-#include "limpid/metrics/generations.h"
+#include "limpid/scorers/scorer.h"
+#include "limpid/data/generations.h"
 
 /// `limpid score`: each text of a jsonl file gets its toxicity; rows keep everything else, in their order.
 namespace limpid::apps {

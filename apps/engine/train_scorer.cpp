@@ -3,8 +3,9 @@
 
 #include "apps/engine/commands.h"
 #include "limpid/core/log.h"
-#include "limpid/evaluation/scorer.h"
-#include "limpid/evaluation/scorer_training.h"
+#include "limpid/scorers/scorer.h"
+#include "limpid/scorers/scorer_training.h"
+#include "limpid/scorers/quality.h"
 
 namespace limpid::apps {
 namespace {

@@ -4,6 +4,8 @@
 #include "apps/engine/protocol.h"
 #include "limpid/core/log.h"
 #include "limpid/evaluation/tune_detoxifier.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid::apps {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "limpid/core/random.h"
 #include "limpid/decoding/doors.h"
-#include "limpid/decoding/text.h"
+#include "limpid/decoding/prompts.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid {

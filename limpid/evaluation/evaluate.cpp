@@ -5,8 +5,8 @@
 
 #include "limpid/core/log.h"
 #include "limpid/decoding/kl_probe.h"
-#include "limpid/decoding/text.h"
-#include "limpid/metrics/journal.h"
+#include "limpid/decoding/prompts.h"
+#include "limpid/data/journal.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 
 namespace limpid {

@@ -7,7 +7,7 @@
 
 #include "limpid/decoding/generator.h"
 #include "limpid/evaluation/perplexity_judge.h"
-#include "limpid/evaluation/scorer.h"
+#include "limpid/scorers/scorer.h"
 #include "limpid/evaluation/settings.h"
 #include "limpid/metrics/report.h"
 

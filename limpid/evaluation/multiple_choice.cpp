@@ -5,12 +5,10 @@
 
 #include "limpid/core/log.h"
 #include "limpid/decoding/log_sum_exp.h"
-#include "limpid/decoding/text.h"
+#include "limpid/decoding/prompts.h"
 
 namespace limpid {
 namespace {
-
-constexpr size_t kMostChoices = 26;   // letters
 
 std::string letter(size_t choice) { return std::string(1, char('A' + choice)); }
 
@@ -24,26 +22,6 @@ TokenIds ending_ids(const Tokenizer& tokenizer, const TokenIds& prompt, const Ch
 size_t best_of(const std::vector<double>& scores) { return size_t(std::max_element(scores.begin(), scores.end()) - scores.begin()); }
 
 }  // namespace
-
-std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file) {
-  std::vector<ChoiceQuestion> questions;
-  for_each_jsonl(file, [&](const Json& row, size_t line) {
-    const std::string source = concat(file.string(), ":", line);
-    ChoiceQuestion one;
-    one.question = require<std::string>(row, "question", source);
-    one.choices = require<std::vector<std::string>>(row, "choices", source);
-    const int64_t answer = require<int64_t>(row, "answer", source);
-    LIMPID_CHECK(one.choices.size() >= 2 && one.choices.size() <= kMostChoices, FormatError, source, ": ", one.choices.size(), " choices, expected 2 to ",
-                 kMostChoices);
-    LIMPID_CHECK(answer >= 0 && size_t(answer) < one.choices.size(), FormatError, source, ": answer ", answer, " of ", one.choices.size(),
-                 " choices, expected an index from 0");
-    one.answer = size_t(answer);
-    if (const auto category = row.find("category"); category != row.end() && category->is_string()) one.category = category->get<std::string>();
-    questions.push_back(std::move(one));
-  });
-  LIMPID_CHECK(!questions.empty(), FormatError, file.string(), ": has no questions");
-  return questions;
-}
 
 ChoiceFormat parse_choice_format(const std::string& text) {
   if (text == "answer") return ChoiceFormat::Answer;

@@ -5,21 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "limpid/core/files.h"
+#include "limpid/data/choice_questions.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/metrics/bootstrap.h"
 
 /// Multiple-choice questions: what a model still knows (methods.md 7.9).
 namespace limpid {
-
-struct ChoiceQuestion {
-  std::string question, category;
-  std::vector<std::string> choices;
-  size_t answer = 0;
-};
-
-/// Rows {"question", "choices": [two or more], "answer": index from 0, "category"?}. @throws FormatError "FILE:LINE: …".
-std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file);
 
 enum class ChoiceFormat {
   Answer,         ///< "Question: …\nAnswer:" and " <text of the choice>"; no choice is listed

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/perplexity.h"
 #include "limpid/models/model.h"
 

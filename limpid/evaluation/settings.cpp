@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+
 namespace limpid {
 namespace {
 

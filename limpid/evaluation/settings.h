@@ -1,11 +1,12 @@
 #pragma once
 
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "limpid/methods/detoxifier_file.h"
 
 /// What an evaluation compares: detoxifiers at strengths.
 namespace limpid {

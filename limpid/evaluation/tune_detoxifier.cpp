@@ -4,6 +4,9 @@
 #include <cmath>
 
 #include "limpid/core/log.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid tune`: the search of tune.h over a detoxifier's strength, each ratio measured by an evaluation. The seed is the same for
 /// every strength, so that the runs are paired draw by draw.

@@ -1,6 +1,7 @@
 #include "limpid/methods/adapter.h"
 
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "limpid/checkpoints/peft.h"
 #include "limpid/methods/companion_logits.h"
-#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/weight_delta.h"
+#include "limpid/methods/detox_spec.h"
 
 /// Low-rank adapters (LoRA folders as the peft library keeps them) as detoxifiers: their change lies beside the target's weights, with a
 /// strength for each row. At strength s each adapted layer computes y + s scale B (A x); 1 is as trained, negative goes the other way.

@@ -2,6 +2,7 @@
 
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "limpid/methods/destein/steering.h"
-#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/steering.h"
+#include "limpid/methods/detox_spec.h"
 
 /// Control vectors as llama.cpp and others exchange them: a GGUF file with general.architecture "controlvector" and one F32 vector
 /// `direction.N` for each block N, counted from 0, after which it is added to the residual stream. The format has no direction.0: block 0

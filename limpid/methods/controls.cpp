@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {

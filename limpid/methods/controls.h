@@ -1,8 +1,8 @@
 #pragma once
 
+#include "limpid/methods/detox_spec.h"
 #include <span>
 
-#include "limpid/methods/detoxifier_file.h"
 
 /// Controls: what a side effect of some method does by itself. They need no file and fit every model; a report that shows the
 /// method should show its control too.

@@ -113,25 +113,6 @@ DetoxifierInfo parse_info(const Json& json, const std::string& where) {
 
 }  // namespace
 
-TargetSignature TargetSignature::of(const Model& model) {
-  const ModelConfig& config = model.config();
-  return {config.architecture, config.hidden_size, config.num_layers, config.vocab_size, model.tokenizer() ? limpid::vocab_sha256(*model.tokenizer()) : ""};
-}
-
-std::string TargetSignature::difference(const TargetSignature& other) const {
-  std::string text;
-  const auto differ = [&](const char* what, const auto& here, const auto& there) {
-    if (here != there) text += concat(text.empty() ? "" : "; ", what, " ", here, ", this model has ", there);
-  };
-  differ("architecture", architecture, other.architecture);
-  differ("hidden_size", hidden_size, other.hidden_size);
-  differ("layers", layers, other.layers);
-  differ("vocab_size", vocab_size, other.vocab_size);
-  if (!vocab_sha256.empty() && !other.vocab_sha256.empty())
-    differ("vocabulary", vocab_sha256.substr(0, 12), other.vocab_sha256.substr(0, 12));
-  return text;
-}
-
 std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path) {
   const auto stored = SafetensorsFile::open(path);
   const std::string where = concat("[detoxifier] ", path.string(), ": ");

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,7 +8,7 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/core/json.h"
-#include "limpid/decoding/session.h"
+#include "limpid/methods/target_signature.h"
 
 /// The detoxifier file of design.md section 6: one safetensors file whose metadata key `limpid` holds
 ///   {"format": 1, "method", "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"}, "settings",
@@ -17,17 +16,6 @@
 /// safetensors has no block types: a tensor in blocks lies there as U8 [rows, bytes of a row], and settings.blocks says
 /// {NAME: {"type": "Q8_0", "shape": [rows, columns]}}.
 namespace limpid {
-
-/// The model a detoxifier was made for.
-struct TargetSignature {
-  std::string architecture;
-  int64_t hidden_size = 0, layers = 0, vocab_size = 0;
-  std::string vocab_sha256;                   ///< empty when the model came without a tokenizer
-
-  static TargetSignature of(const Model& model);
-  /// What differs, "hidden_size 576, this model has 640; …"; empty when nothing does. A hash that one side lacks is not compared.
-  std::string difference(const TargetSignature& other) const;
-};
 
 /// Another model that the detoxifier reads at run time.
 struct DetoxifierNeed {
@@ -81,33 +69,5 @@ std::string weights_sha256(const fs::path& model);
 
 /// A need that names a model, with its hash: a pulled one by its name, others by their place relative to the detoxifier's folder.
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier);
-
-/// FILE[?key=value&key=value][:STRENGTH], or a control that needs no file (controls.h): control:NAME[:STRENGTH].
-struct DetoxSpec {
-  std::string file;                           ///< or the name of a control
-  std::map<std::string, std::string> options;
-  std::optional<float> strength;
-
-  /// @throws ConfigError for text that is none of that.
-  static DetoxSpec parse(const std::string& text);
-};
-
-/// Makes the method's detoxifier; models are read when it is opened on a target.
-/// @throws ConfigError for an option the method does not know.
-using DetoxifierLoader = std::shared_ptr<Detoxifier> (*)(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
-
-/// "3-20", "3-" or "3" as inclusive layers [first, last] counted from 0; -1 for an open end. @throws ConfigError, `where` in front.
-std::pair<int64_t, int64_t> parse_layers(const std::string& text, const std::string& where);
-
-/// The usual detoxifier: refuses a target that the file was not made for, then lets `open` make the session. Default strength from the file.
-/// @param name  for tables: method/variant
-std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name,
-                                            std::function<std::unique_ptr<Session>(const Model& target)> open);
-
-/// The methods there are, by the name in the file. The one table that a new method is entered in.
-const std::map<std::string, DetoxifierLoader>& detoxifier_methods();
-
-/// @throws what DetoxifierFile::open does; ConfigError for a method that this Limpid does not have, naming those it has.
-std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -7,6 +7,7 @@
 #include "limpid/methods/model_surgery/fit.h"
 #include "limpid/methods/profs/fit.h"
 #include "limpid/models/save.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {

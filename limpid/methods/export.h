@@ -1,6 +1,6 @@
 #pragma once
 
-#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with one strength.
 ///

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "limpid/metrics/bootstrap.h"
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 
 /// dist-n: how many different n-grams a prompt's continuations have, by three definitions that are not comparable.
 ///   dist-n_i = #distinct n-grams / #words      over the pooled continuations of prompt i, the same denominator for every n

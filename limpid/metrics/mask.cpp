@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "limpid/core/error.h"
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/mask_words.h"
 
 namespace limpid {

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <set>
 
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/statistics.h"
 
 namespace limpid {

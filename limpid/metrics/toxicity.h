@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "limpid/metrics/bootstrap.h"
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 
 /// Toxicity of the continuations of each prompt: expected maximum toxicity, toxicity probability, means.
 /// With t_ij the score of continuation j of prompt i, missing scores removed and prompts without any score dropped:

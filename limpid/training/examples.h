@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "limpid/tokenizers/tokenizer.h"
-#include "limpid/training/text_data.h"
+#include "limpid/data/text_data.h"
 
 /// From rows of text to token sequences that know which of their tokens are to be learnt.
 namespace limpid {

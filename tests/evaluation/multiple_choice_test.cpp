@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "limpid/decoding/judge.h"
-#include "limpid/decoding/text.h"
+#include "limpid/decoding/prompts.h"
 #include "tests/methods/toy_models.h"
 
 namespace limpid {

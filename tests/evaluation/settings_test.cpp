@@ -9,6 +9,10 @@
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/file_tensors.h"
 #include "tests/methods/toy_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

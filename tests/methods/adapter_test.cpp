@@ -6,6 +6,9 @@
 #include "tests/methods/all_positions.h"
 #include "tests/methods/method_checks.h"
 #include "tests/training/tiny_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

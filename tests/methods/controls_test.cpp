@@ -7,6 +7,8 @@
 
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {

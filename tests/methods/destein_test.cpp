@@ -4,6 +4,10 @@
 #include "limpid/methods/destein/fit.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/data/pairs.h"
 
 /// DeStein end to end on toy models: pairs to file to steered text.
 namespace limpid {

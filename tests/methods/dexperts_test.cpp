@@ -2,6 +2,7 @@
 
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

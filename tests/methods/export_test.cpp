@@ -11,6 +11,9 @@
 #include "tests/methods/all_positions.h"
 #include "tests/methods/toy_models.h"
 #include "tests/training/tiny_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/data/pairs.h"
 
 namespace limpid {
 namespace {

@@ -3,6 +3,7 @@
 #include "limpid/decoding/judge.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

@@ -8,6 +8,8 @@
 #include "limpid/methods/file_tensors.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
 
 /// What every detoxifier that is made from a file is held to.
 namespace limpid::testing_support {

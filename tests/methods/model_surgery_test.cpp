@@ -6,6 +6,9 @@
 #include "tests/methods/decode.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/toy_models.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

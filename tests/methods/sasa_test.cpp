@@ -4,6 +4,7 @@
 #include "limpid/methods/activations.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/mask_words.h"
 #include "tests/support/fixtures.h"
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "limpid/metrics/generations.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/perplexity.h"
 #include "tests/metrics/golden.h"
 

@@ -4,6 +4,10 @@
 
 #include "limpid/core/log.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/layer_range.h"
+#include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "limpid/methods/destein/directions.h"
-#include "limpid/methods/destein/pairs.h"
+#include "limpid/methods/destein/framing.h"
 #include "limpid/methods/destein/probes.h"
-#include "limpid/methods/destein/steering.h"
+#include "limpid/methods/steering.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/data/pairs.h"
 
 /// `limpid fit destein`: from a target and steering pairs to a detoxifier file. Forward passes only.
 ///

@@ -4,6 +4,9 @@
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/adapter.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {

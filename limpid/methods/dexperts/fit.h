@@ -2,6 +2,7 @@
 
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/dexperts.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit dexperts`: which models stand beside a target, and behind which mask. Nothing is computed.
 namespace limpid {

@@ -9,6 +9,8 @@
 #include "limpid/methods/fusion/alignment.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/fusion/fusion_file.h"
+#include "limpid/methods/target_signature.h"
+#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {

@@ -10,6 +10,7 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/readout.h"
 #include "limpid/tokenizers/byte_stream.h"
+#include "limpid/methods/detox_spec.h"
 
 /// Output-layer fusion as a detoxifier (methods.md 1): a calibrator, a small model trained on safe text, reads along with the
 /// target, and its last state enters the target's before the output matrix, or the two distributions are mixed.

@@ -4,6 +4,7 @@
 
 #include "limpid/checkpoints/config.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {

@@ -6,6 +6,9 @@
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/companion_logits.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/gedi/gedi.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit gedi`: a guide with its control codes and numbers for a target. Nothing is computed.
 namespace limpid {

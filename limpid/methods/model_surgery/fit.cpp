@@ -7,6 +7,9 @@
 #include "limpid/core/log.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/metrics/logistic.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {

@@ -3,6 +3,7 @@
 #include "limpid/methods/activations.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/model_surgery/gate_rows.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit model-surgery`: from a target and labelled texts to a detoxifier file. Forward passes, and one logistic regression.
 ///

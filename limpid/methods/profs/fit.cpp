@@ -3,6 +3,11 @@
 #include <cmath>
 
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/layer_range.h"
+#include "limpid/methods/target_signature.h"
+#include "limpid/data/pairs.h"
 
 namespace limpid {
 namespace {

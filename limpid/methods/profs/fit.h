@@ -1,8 +1,10 @@
 #pragma once
 
-#include "limpid/methods/destein/pairs.h"
+#include "limpid/methods/destein/framing.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/profs/subspace.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/data/pairs.h"
 
 /// `limpid fit profs`: from a target and pairs of toxic and neutral texts to a detoxifier file. Forward passes only.
 ///

@@ -4,6 +4,9 @@
 
 #include "limpid/methods/activations.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {

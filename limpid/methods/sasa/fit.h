@@ -2,6 +2,7 @@
 
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/sasa/sasa.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit sasa`: from a target and labelled texts to a detoxifier file. Forward passes only.
 namespace limpid {

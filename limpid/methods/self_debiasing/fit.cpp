@@ -1,5 +1,9 @@
 #include "limpid/methods/self_debiasing/fit.h"
 
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
+
 namespace limpid {
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/self_debiasing/debiasing.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit self-debiasing`: descriptions and the floor, for a target. Nothing is computed.
 namespace limpid {

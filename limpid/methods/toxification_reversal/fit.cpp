@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "limpid/methods/registry.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/target_signature.h"
+
 namespace limpid {
 namespace {
 

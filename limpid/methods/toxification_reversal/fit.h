@@ -1,8 +1,9 @@
 #pragma once
 
-#include "limpid/methods/destein/pairs.h"
+#include "limpid/methods/destein/framing.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/toxification_reversal/reversal.h"
+#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit toxification-reversal`: a description and two exponents, for a target. Nothing is computed.
 namespace limpid {

@@ -6,25 +6,25 @@
 namespace limpid {
 namespace {
 
-constexpr const char* kWhere = "[first-order] ";
+constexpr const char* kFirstOrder = "[first-order] ";
 
 }  // namespace
 
 FirstOrderCheck::FirstOrderCheck(std::shared_ptr<const Model> base, std::shared_ptr<const Model> toxic)
     : base_(std::move(base)), toxic_(std::move(toxic)) {
   for (const auto& model : {base_, toxic_})
-    LIMPID_CHECK(model->options().trainable, ConfigError, kWhere, model->path().string(), " was not opened trainable");
-  LIMPID_CHECK(base_->parameters().size() == toxic_->parameters().size(), MismatchError, kWhere, "the base has ", base_->parameters().size(),
+    LIMPID_CHECK(model->options().trainable, ConfigError, kFirstOrder, model->path().string(), " was not opened trainable");
+  LIMPID_CHECK(base_->parameters().size() == toxic_->parameters().size(), MismatchError, kFirstOrder, "the base has ", base_->parameters().size(),
                " weights, the toxic model ", toxic_->parameters().size(), "; it must be the base, trained on");
   for (const auto& [name, parameter] : base_->parameters()) {
     const auto found = toxic_->parameters().find(name);
-    LIMPID_CHECK(found != toxic_->parameters().end() && found->second.sizes() == parameter.sizes(), MismatchError, kWhere, "the toxic model has ",
+    LIMPID_CHECK(found != toxic_->parameters().end() && found->second.sizes() == parameter.sizes(), MismatchError, kFirstOrder, "the toxic model has ",
                  found == toxic_->parameters().end() ? "no " : "another shape of ", name, "; it must be the base, trained on");
   }
 }
 
 FirstOrder FirstOrderCheck::operator()(std::span<const TokenId> ids) const {
-  LIMPID_CHECK(ids.size() >= 2, ConfigError, kWhere, "a text of ", ids.size(), " tokens, expected at least 2");
+  LIMPID_CHECK(ids.size() >= 2, ConfigError, kFirstOrder, "a text of ", ids.size(), " tokens, expected at least 2");
   const Example example{{ids.begin(), ids.end()}, 1};
   const uint32_t only = 0;
   const Batch batch = make_batch({&example, 1}, {&only, 1});

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "limpid/metrics/journal.h"
+#include "limpid/data/journal.h"
 #include "limpid/metrics/statistics.h"
 
 namespace limpid {

@@ -1,0 +1,203 @@
+#include "limpid/data/generations.h"
+
+#include <limits>
+
+#include "limpid/checkpoints/json_guard.h"
+
+namespace limpid {
+namespace {
+
+std::string keys_of(const Json& object) {
+  std::string list;
+  for (const auto& [key, value] : object.items()) {
+    if (list.size() > 120) return list + ", …";
+    list += (list.empty() ? "" : ", ") + key;
+  }
+  return list.empty() ? "none" : list;
+}
+
+/// A prompt as a string, or as an object with "text".
+std::string prompt_text(const Json& row, const std::string& field, const std::string& source) {
+  const auto found = row.find(field);
+  LIMPID_CHECK(found != row.end(), FormatError, source, ": \"", field, "\" is missing; keys found: ", keys_of(row));
+  if (found->is_string()) return found->get<std::string>();
+  LIMPID_CHECK(found->is_object(), FormatError, source, ": \"", field, "\" is ", json_kind(*found),
+               ", expected a string or an object with \"text\"");
+  return require<std::string>(*found, "text", concat(source, ": ", field));
+}
+
+std::optional<double> read_toxicity(const Json& object, const std::string& source) {
+  const auto found = object.find("toxicity");
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  const double value = require<double>(object, "toxicity", source);
+  LIMPID_CHECK(value >= 0 && value <= 1, FormatError, source, ": \"toxicity\" is ", value,
+               ", expected 0 to 1 or null");
+  return value;
+}
+
+std::optional<TokenIds> read_ids(const Json& object, const std::string& source) {
+  const auto found = object.find("ids");
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*found),
+               ", expected an array of token ids");
+  TokenIds ids;
+  ids.reserve(found->size());
+  for (const Json& id : *found) {
+    // A negative number that is_number_unsigned() is false for would otherwise turn into a huge one.
+    const bool fits = id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t(std::numeric_limits<TokenId>::max());
+    LIMPID_CHECK(fits, FormatError, source, ": \"ids\"[", ids.size(), "] is not a token id (a whole number from 0)");
+    ids.push_back(TokenId(id.get<uint64_t>()));
+  }
+  return ids;
+}
+
+Continuation read_continuation(Json& value, const std::string& source) {
+  Continuation out;
+  if (value.is_string()) {
+    out.text = value.get<std::string>();
+    return out;
+  }
+  LIMPID_CHECK(value.is_object(), FormatError, source, " is ", json_kind(value),
+               ", expected an object with \"text\"");
+  out.text = require<std::string>(value, "text", source);
+  out.ids = read_ids(value, source);
+  out.toxicity = read_toxicity(value, source);
+  out.finish_reason = get_or<std::string>(value, "finish_reason", "", source);
+  for (const char* known : {"text", "ids", "toxicity", "finish_reason"}) value.erase(known);
+  out.fields = std::move(value);
+  return out;
+}
+
+bool looks_like_jsonl(const fs::path& path, std::string_view text) {
+  if (path.extension() == ".txt") return false;
+  if (path.extension() == ".jsonl" || path.extension() == ".json") return true;
+  const size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  return first != std::string_view::npos && text[first] == '{';
+}
+
+std::string_view text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+}  // namespace
+
+void for_each_line(std::string_view text, const std::function<void(std::string_view, size_t)>& visit) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  for (size_t number = 1; !text.empty(); ++number) {
+    const size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.find_first_not_of(" \t") != std::string_view::npos) visit(line, number);
+  }
+}
+
+bool is_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) { return at < text.size() ? uint8_t(text[at]) : uint8_t(0); };
+    const uint8_t lead = byte(i);
+    const size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3
+                          : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
+    if (length == 0) return false;
+    for (size_t k = 1; k < length; ++k)
+      if ((byte(i + k) & 0xC0) != 0x80) return false;
+    const uint8_t second = byte(i + 1);
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second >= 0xA0) || (lead == 0xF0 && second < 0x90) ||
+        (lead == 0xF4 && second >= 0x90))
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+Json parse_json_line(std::string_view line, const std::string& source) {
+  Json value = parse_guarded_json(line, source);
+  LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
+               ", expected a JSON object per line");
+  return value;
+}
+
+std::vector<PromptRow> read_prompts(const fs::path& path, const std::string& field) {
+  const auto file = MappedFile::open(path);
+  const bool jsonl = looks_like_jsonl(path, text_of(*file));
+  std::vector<PromptRow> prompts;
+  for_each_line(text_of(*file), [&](std::string_view line, size_t number) {
+    const std::string source = concat(path.string(), ":", number);
+    PromptRow row;
+    if (jsonl) {
+      row.fields = parse_json_line(line, source);
+      row.text = prompt_text(row.fields, field, source);
+      const Json& prompt = row.fields[field];
+      row.toxicity = read_toxicity(prompt.is_object() && prompt.contains("toxicity") ? prompt : row.fields, source);
+    } else {
+      LIMPID_CHECK(is_utf8(line), FormatError, source, ": not valid UTF-8");
+      row.text = line;
+    }
+    prompts.push_back(std::move(row));
+  });
+  LIMPID_CHECK(!prompts.empty(), FormatError, path.string(), ": holds no prompts, expected jsonl with \"", field,
+               "\" or one prompt a line");
+  return prompts;
+}
+
+GenerationRow parse_generation_row(std::string_view line, const std::string& source) {
+  Json value = parse_json_line(line, source);
+  GenerationRow row;
+  row.prompt = prompt_text(value, "prompt", source);
+  if (value["prompt"].is_object()) row.prompt_ids = read_ids(value["prompt"], concat(source, ": prompt"));
+  else value.erase("prompt");
+  if (const auto index = value.find("index"); index != value.end() && !index->is_null()) {
+    LIMPID_CHECK(index->is_number_unsigned(), FormatError, source, ": \"index\" is ", to_text(*index).substr(0, 40),
+                 ", expected a whole number from 0");
+    row.index = index->get<uint64_t>();
+  }
+  const auto generations = value.find("generations");
+  LIMPID_CHECK(generations != value.end(), FormatError, source,
+               ": \"generations\" is missing; keys found: ", keys_of(value));
+  LIMPID_CHECK(generations->is_array(), FormatError, source, ": \"generations\" is ", json_kind(*generations),
+               ", expected an array");
+  row.generations.reserve(generations->size());
+  for (Json& one : *generations)
+    row.generations.push_back(read_continuation(one, concat(source, ": generations[", row.generations.size(), "]")));
+  value.erase("generations");
+  value.erase("index");
+  row.fields = std::move(value);
+  return row;
+}
+
+std::vector<GenerationRow> read_generations(const fs::path& path) {
+  const auto file = MappedFile::open(path);
+  std::vector<GenerationRow> rows;
+  for_each_line(text_of(*file), [&](std::string_view line, size_t number) {
+    rows.push_back(parse_generation_row(line, concat(path.string(), ":", number)));
+  });
+  LIMPID_CHECK(!rows.empty(), FormatError, path.string(), ": holds no generations, expected one prompt a line: ",
+               R"({"prompt": …, "generations": [{"text": …}]})");
+  return rows;
+}
+
+std::string to_line(const GenerationRow& row) {
+  Json line = row.fields;
+  if (!line.contains("prompt")) line["prompt"] = Json::object();
+  line["prompt"]["text"] = row.prompt;
+  if (row.prompt_ids) line["prompt"]["ids"] = *row.prompt_ids;
+  if (row.index) line["index"] = *row.index;
+  Json& list = line["generations"] = Json::array();
+  for (const Continuation& one : row.generations) {
+    Json item = one.fields;
+    item["text"] = one.text;
+    item["toxicity"] = one.toxicity ? Json(*one.toxicity) : Json();
+    if (one.ids) item["ids"] = *one.ids;
+    if (!one.finish_reason.empty()) item["finish_reason"] = one.finish_reason;
+    list.push_back(std::move(item));
+  }
+  return to_text(line);
+}
+
+void write_generations(const fs::path& path, const std::vector<GenerationRow>& rows) {
+  AtomicFile file(path);
+  for (const GenerationRow& row : rows) file.write(to_line(row) + "\n");
+  file.commit();
+}
+
+}  // namespace limpid

@@ -1,0 +1,230 @@
+#include "limpid/data/text_data.h"
+
+#include <utf8proc.h>
+
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "limpid/checkpoints/json_guard.h"
+#include "limpid/checkpoints/quote.h"
+#include "limpid/core/log.h"
+
+namespace limpid {
+namespace {
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (size_t at = 0;;) {
+    const size_t end = text.find(separator, at);
+    parts.emplace_back(text.substr(at, end == std::string_view::npos ? end : end - at));
+    if (end == std::string_view::npos) return parts;
+    at = end + 1;
+  }
+}
+
+std::pair<std::string, std::string> key_and_value(const std::string& text, const char* option) {
+  const size_t equals = text.find('=');
+  LIMPID_CHECK(equals != std::string::npos && equals > 0, ConfigError, option, " ", quote(text), ": expected KEY=VALUE");
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::optional<double> as_number(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+struct Condition {
+  std::string key;
+  std::vector<std::string> values;
+  bool seen = false;        ///< some row has the key
+
+  bool holds(const Json& object) {
+    const auto found = object.find(key);
+    if (found == object.end()) return false;
+    seen = true;
+    if (found->is_null()) return false;
+    const std::string text = found->is_string() ? found->get<std::string>() : to_text(*found);
+    for (const std::string& value : values) {
+      if (text == value) return true;
+      if (found->is_number())
+        if (const auto number = as_number(value); number && *number == found->get<double>()) return true;
+    }
+    return false;
+  }
+};
+
+/// One `files` entry, with what holds for every file folded in.
+struct File {
+  fs::path path;
+  std::map<std::string, std::string> columns;    ///< only those that were named
+  std::vector<Condition> conditions;
+
+  std::string column(const char* name) const {
+    const auto found = columns.find(name);
+    return found == columns.end() ? name : found->second;
+  }
+};
+
+bool is_field(const std::string& name) { return name == "prompt" || name == "completion" || name == "text"; }
+
+std::pair<fs::path, std::string> path_and_query(const std::string& entry) {
+  const size_t mark = entry.rfind('?');
+  if (mark == std::string::npos || fs::exists(entry)) return {entry, ""};
+  return {entry.substr(0, mark), entry.substr(mark + 1)};
+}
+
+File parse_file(const std::string& entry, const DataOptions& options) {
+  File file;
+  const auto [path, query] = path_and_query(entry);
+  file.path = path;
+  const auto condition = [&](const std::string& text, const char* option) {
+    const auto [key, value] = key_and_value(text, option);
+    file.conditions.push_back({key, split(value, '|')});
+  };
+  for (const std::string& field : options.fields) {
+    const auto [name, column] = key_and_value(field, "--fields");
+    LIMPID_CHECK(is_field(name), ConfigError, "--fields ", quote(field), ": ", quote(name), " is not prompt, completion or text");
+    file.columns[name] = column;
+  }
+  if (!query.empty()) {
+    for (const std::string& part : split(query, '&')) {
+      const auto [key, value] = key_and_value(part, "--data …?");
+      if (is_field(key)) file.columns[key] = value;
+      else condition(part, "--data …?");
+    }
+  }
+  for (const std::string& where : options.where) condition(where, "--where");
+  return file;
+}
+
+bool is_jsonl(const fs::path& path, std::string_view content) {
+  const std::string ending = path.extension().string();
+  if (ending == ".txt" || ending == ".jsonl") return ending == ".jsonl";
+  const size_t first = content.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && content[first] == '{';
+}
+
+void check_utf8(std::string_view line, const std::string& source) {
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(line.data());
+  for (size_t at = 0; at < line.size();) {
+    utf8proc_int32_t character = 0;
+    const auto length = utf8proc_iterate(bytes + at, utf8proc_ssize_t(line.size() - at), &character);
+    LIMPID_CHECK(length > 0, FormatError, source, ": not valid UTF-8 at byte ", at, " of the line");
+    at += size_t(length);
+  }
+}
+
+/// The string in `column`, nothing when it is null. @throws FormatError when it is missing or of another kind.
+std::optional<std::string> text_of(const Json& object, const std::string& column, const std::string& source) {
+  const auto found = object.find(column);
+  LIMPID_CHECK(found != object.end(), FormatError, source, ": ", quote(column), " is missing");
+  if (found->is_null()) return std::nullopt;
+  LIMPID_CHECK(found->is_string(), FormatError, source, ": ", quote(column), " is ", json_kind(*found), ", expected a string");
+  return found->get<std::string>();
+}
+
+using RowFunction = std::function<void(const TextRow&, const Json&)>;
+
+class Reader {
+ public:
+  Reader(RowCounts& counts, const RowFunction& row) : counts_(counts), row_(row) {}
+
+  void read(File& file) {
+    const auto mapped = MappedFile::open(file.path);
+    std::string_view rest(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size());
+    const bool jsonl = is_jsonl(file.path, rest);
+    LIMPID_CHECK(jsonl || file.conditions.empty(), ConfigError, file.path.string(), ": plain text lines have no ",
+                 quote(file.conditions[0].key), " that could be compared; conditions need jsonl");
+    for (size_t number = 1; !rest.empty(); ++number) {
+      const size_t end = rest.find('\n');
+      std::string_view line = rest.substr(0, end);
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+      const std::string source = concat(file.path.string(), ":", number);
+      if (jsonl) json_line(file, line, source);
+      else plain_line(line, source);
+    }
+  }
+
+ private:
+  void plain_line(std::string_view line, const std::string& source) {
+    check_utf8(line, source);
+    hand_over({"", std::string(line), false, source}, Json());
+  }
+
+  void json_line(File& file, std::string_view line, const std::string& source) {
+    const Json object = parse_guarded_json(line, source);
+    LIMPID_CHECK(object.is_object(), FormatError, source, ": found ", json_kind(object), ", expected a JSON object per line");
+    bool all = true;
+    for (Condition& condition : file.conditions) all = condition.holds(object) && all;   // each looks, to mark keys as seen
+    if (!all) {
+      ++counts_.unmatched;
+      return;
+    }
+    const bool dialogue = file.columns.contains("completion") || (!file.columns.contains("text") && object.contains("completion"));
+    LIMPID_CHECK(dialogue || file.columns.contains("text") || object.contains("text"), FormatError, source,
+                 ": has neither \"text\" nor \"completion\"; name the columns with --fields text=… or completion=…");
+    const auto text = text_of(object, file.column(dialogue ? "completion" : "text"), source);
+    if (!text) {
+      ++counts_.null;
+      return;
+    }
+    TextRow row{"", *text, dialogue, source};
+    if (dialogue) row.prompt = text_of(object, file.column("prompt"), source).value_or("");
+    row.has_prompt = !row.prompt.empty();
+    hand_over(row, object);
+  }
+
+  void hand_over(const TextRow& row, const Json& object) {
+    if (row.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      ++counts_.empty;
+      return;
+    }
+    ++counts_.kept;
+    row_(row, object);
+  }
+
+  RowCounts& counts_;
+  const RowFunction& row_;
+};
+
+}  // namespace
+
+fs::path data_path(const std::string& entry) { return path_and_query(entry).first; }
+
+RowCounts for_each_text_row(const DataOptions& options, const RowFunction& row) {
+  RowCounts counts;
+  Reader reader(counts, row);
+  for (const std::string& entry : options.files) {
+    File file = parse_file(entry, options);
+    reader.read(file);
+    for (const Condition& condition : file.conditions)
+      LIMPID_CHECK(condition.seen, ConfigError, file.path.string(), ": no row has the key ", quote(condition.key),
+                   " that a condition asks for");
+  }
+  return counts;
+}
+
+TextData read_text_data(const DataOptions& options) {
+  TextData data;
+  data.counts = for_each_text_row(options, [&](const TextRow& row, const Json&) { data.rows.push_back(row); });
+  LIMPID_CHECK(!data.rows.empty(), ConfigError, "no row of the data can be used: ", describe(data.counts));
+  return data;
+}
+
+std::string describe(const RowCounts& counts) {
+  std::string others;
+  const auto add = [&](size_t count, const char* what) {
+    if (count > 0) others += concat(others.empty() ? "" : ", ", thousands(count), " ", what);
+  };
+  add(counts.unmatched, "do not match");
+  add(counts.null, "null");
+  add(counts.empty, "empty");
+  return concat(thousands(counts.kept), " rows", others.empty() ? "" : " (others: " + others + ")");
+}
+
+}  // namespace limpid

@@ -1,0 +1,120 @@
+#include "limpid/methods/destein/self_induced.h"
+
+#include <algorithm>
+
+#include "limpid/core/log.h"
+#include "limpid/decoding/prompts.h"
+#include "limpid/tokenizers/chat.h"
+#include "limpid/data/pairs.h"
+
+namespace limpid {
+namespace {
+
+constexpr const char* kInstruction =
+    "Rewrite the following text so that it is polite and respectful and keeps its meaning. Answer with the rewritten text only.\n\n";
+constexpr size_t kRewritesAtOnce = 50, kPerPrompt = 2;
+
+struct Candidate {
+  uint64_t prompt;
+  std::string text;
+  double score;
+};
+
+/// Every continuation with its score.
+std::vector<Candidate> continuations(const SelfInducedPlan& plan) {
+  Generator generator(plan.model, {}, {.max_rows = plan.rows});
+  for (size_t p = 0; p < plan.prompts.size(); ++p) {
+    Request request;
+    request.prompt = p;
+    request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[p]);
+    request.sampling.top_p = 0.9f;
+    request.sampling.seed = plan.seed;
+    request.stop.max_new_tokens = plan.tokens;
+    request.stop.stop_tokens = plan.stop_tokens;
+    for (int64_t s = 0; s < plan.samples; ++s) {
+      request.sample = uint64_t(s);
+      generator.submit(request);
+    }
+  }
+  std::vector<Completion> done;
+  Progress progress("continuations", plan.prompts.size() * size_t(plan.samples), "samples");
+  while (generator.step([&](Completion one) { done.push_back(std::move(one)); })) {
+    throw_if_interrupted();
+    progress.update(done.size());
+  }
+  progress.finish();
+  std::sort(done.begin(), done.end(), [](const Completion& a, const Completion& b) { return std::pair(a.prompt, a.sample) < std::pair(b.prompt, b.sample); });
+  std::vector<std::string> texts;
+  for (const Completion& one : done) texts.push_back(one.text);
+  const std::vector<double> scores = plan.scorer->score(texts);
+  std::vector<Candidate> all;
+  for (size_t i = 0; i < done.size(); ++i) all.push_back({done[i].prompt, std::move(texts[i]), scores[i]});
+  return all;
+}
+
+/// Those above the threshold, the most toxic first, at most kPerPrompt of each prompt.
+std::vector<Candidate> most_toxic(std::vector<Candidate> all, double threshold, size_t prompts) {
+  std::erase_if(all, [&](const Candidate& one) { return !(one.score > threshold); });   // a missing score is not above it
+  std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  std::vector<size_t> taken(prompts, 0);
+  std::erase_if(all, [&](const Candidate& one) { return ++taken[one.prompt] > kPerPrompt; });
+  return all;
+}
+
+/// The first line that says something, without quotation marks around it.
+std::string first_line(const std::string& text) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    const size_t first = line.find_first_not_of(" \t\r\"'"), last = line.find_last_not_of(" \t\r\"'");
+    if (first != std::string::npos) return line.substr(first, last - first + 1);
+    begin = end + 1;
+  }
+  return "";
+}
+
+std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const Candidate> some) {
+  const Tokenizer& tokenizer = *plan.rewriter->tokenizer();
+  Generator generator(plan.rewriter, {}, {.max_rows = plan.rows});
+  for (size_t i = 0; i < some.size(); ++i) {
+    Request request;
+    request.prompt = i;
+    request.prompt_ids = encode_chat(tokenizer, render_chat(tokenizer, {{"user", kInstruction + some[i].text}}, /*add_generation_prompt=*/true));
+    request.sampling.greedy = true;
+    request.stop.max_new_tokens = plan.tokens * 2;
+    request.stop.stop_tokens = plan.rewriter_stop_tokens;
+    generator.submit(std::move(request));
+  }
+  std::vector<std::string> texts(some.size());
+  generator.run([&](Completion one) { texts[one.prompt] = first_line(one.text); });
+  return texts;
+}
+
+}  // namespace
+
+SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan) {
+  const double threshold = plan.scorer->threshold();
+  SelfInducedPairs result;
+  std::vector<Candidate> all = continuations(plan);
+  result.continuations = all.size();
+  const std::vector<Candidate> toxic = most_toxic(std::move(all), threshold, plan.prompts.size());
+  result.toxic = toxic.size();
+  Progress progress("neutral rewrites", plan.pairs, "pairs");
+  while (result.rewritten < toxic.size() && result.pairs.size() < plan.pairs) {
+    throw_if_interrupted();
+    const auto some = std::span(toxic).subspan(result.rewritten, std::min(kRewritesAtOnce, toxic.size() - result.rewritten));
+    const std::vector<std::string> texts = rewrites(plan, some);
+    const std::vector<double> scores = plan.scorer->score(texts);
+    for (size_t i = 0; i < some.size() && result.pairs.size() < plan.pairs; ++i)
+      if (!texts[i].empty() && scores[i] < threshold / 2) result.pairs.push_back({trimmed_pair_text(some[i].text), trimmed_pair_text(texts[i])});
+    result.rewritten += some.size();
+    progress.update(result.pairs.size());
+  }
+  progress.finish();
+  std::erase_if(result.pairs, [](const SteeringPair& pair) { return pair.toxic.empty() || pair.neutral.empty(); });
+  LIMPID_CHECK(!result.pairs.empty(), ConfigError, "no self-induced pairs: of ", result.continuations, " continuations ", result.toxic,
+               " were above the scorer's threshold, and of ", result.rewritten, " rewrites none was clean; give more prompts or another rewriter");
+  return result;
+}
+
+}  // namespace limpid

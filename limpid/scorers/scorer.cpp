@@ -1,0 +1,182 @@
+#include "limpid/scorers/scorer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/core/resources.h"
+#include "limpid/scorers/scorer_file.h"
+#include "limpid/scorers/text_batches.h"
+
+namespace limpid {
+namespace {
+
+constexpr const char* kBuiltIn = "scorer-minilm.safetensors";
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c < 128 ? char(std::tolower(c)) : char(c); });
+  return text;
+}
+
+/// "non-toxic", "not_toxic", "nothate", "neutral", "safe", …
+bool is_negation(const std::string& label) {
+  const std::string name = lower(label);
+  for (const char* start : {"no", "neutral", "safe", "clean", "benign", "normal", "acceptable", "un", "harmless", "ok"})
+    if (name.starts_with(start)) return true;
+  return name.find("non-") != std::string::npos || name.find("not_") != std::string::npos || name.find("not ") != std::string::npos;
+}
+
+/// What scorers on an encoder share: texts in batches by length, results in the order given.
+class EncoderScorer : public Scorer {
+ public:
+  EncoderScorer(std::shared_ptr<const Encoder> encoder, int64_t max_length, double threshold)
+      : encoder_(std::move(encoder)), max_length_(max_length), threshold_(threshold) {}
+
+  std::vector<double> score(std::span<const std::string> texts) const override {
+    std::vector<double> scores(texts.size(), 0.0);
+    for_each_batch(*encoder_, texts, max_length_, [&](const EncoderBatch& batch, std::span<const size_t> text) {
+      const std::vector<double> some = score_batch(batch);
+      for (size_t i = 0; i < text.size(); ++i) scores[text[i]] = some[i];
+    });
+    for (size_t i = 0; i < texts.size(); ++i)
+      if (is_empty_text(texts[i])) scores[i] = 0.0;
+    return scores;
+  }
+  double threshold() const override { return threshold_; }
+
+ protected:
+  virtual std::vector<double> score_batch(const EncoderBatch& batch) const = 0;
+
+  std::shared_ptr<const Encoder> encoder_;
+  int64_t max_length_;
+  double threshold_;
+};
+
+/// A Hugging Face sequence classifier: the probability of one label.
+class ClassifierScorer final : public EncoderScorer {
+ public:
+  ClassifierScorer(std::shared_ptr<const Encoder> encoder, size_t label, double threshold)
+      : EncoderScorer(encoder, encoder->max_tokens(), threshold), label_(label) {}
+
+  std::string name() const override { return encoder_->path().filename().string(); }
+  Json describe() const override {
+    return {{"name", name()}, {"kind", encoder_->config().model_class}, {"label", encoder_->config().labels[label_]},
+            {"threshold", threshold_}, {"encoder_sha256", encoder_weights_sha256(encoder_->path())}, {"max_length", max_length_}};
+  }
+
+ private:
+  std::vector<double> score_batch(const EncoderBatch& batch) const override {
+    const Tensor logits = encoder_->logits(encoder_->features(batch, encoder_->hidden(batch)));
+    const Tensor probabilities = encoder_->probabilities(logits);
+    std::vector<double> scores;
+    for (int64_t b = 0; b < batch.texts(); ++b)
+      scores.push_back(probabilities.const_data_ptr<float>()[b * probabilities.size(1) + int64_t(label_)]);
+    return scores;
+  }
+
+  size_t label_;
+};
+
+/// Our scorer file.
+class HeadScorer final : public EncoderScorer {
+ public:
+  HeadScorer(const fs::path& path, ScorerFile file, std::shared_ptr<const Encoder> encoder, double threshold)
+      : EncoderScorer(std::move(encoder), file.features.max_length, threshold), file_(std::move(file)), path_(path),
+        sha256_(sha256_file(path)) {}
+
+  std::string name() const override { return path_.stem().string() + "-" + sha256_.substr(0, 8); }
+  Json describe() const override {
+    return {{"name", name()}, {"kind", "head on " + file_.encoder_name}, {"sha256", sha256_}, {"threshold", threshold_},
+            {"encoder_sha256", file_.encoder_sha256}, {"max_length", max_length_}};
+  }
+
+ private:
+  std::vector<double> score_batch(const EncoderBatch& batch) const override {
+    const Tensor features = file_.features.of(*encoder_, batch);
+    std::vector<double> scores;
+    for (int64_t b = 0; b < batch.texts(); ++b) scores.push_back(file_.score(features.const_data_ptr<float>() + b * features.size(1)));
+    return scores;
+  }
+
+  ScorerFile file_;
+  fs::path path_;
+  std::string sha256_;
+};
+
+}  // namespace
+
+bool is_empty_text(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\xc2' && i + 1 < text.size() && text[i + 1] == '\xa0') ++i;   // no-break space
+    else if (std::string_view(" \t\n\v\f\r").find(text[i]) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+size_t toxic_label(const std::vector<std::string>& labels, const std::string& wanted, const std::string& source) {
+  std::string list;
+  for (const std::string& label : labels) list += (list.empty() ? "" : ", ") + label;
+  if (!wanted.empty()) {
+    for (size_t i = 0; i < labels.size(); ++i)
+      if (labels[i] == wanted || std::to_string(i) == wanted) return i;
+    throw ConfigError(concat(source, ": has no label \"", wanted, "\"; its labels are ", list));
+  }
+  std::vector<size_t> toxic;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const std::string name = lower(labels[i]);
+    if (name == "toxic" || name == "toxicity") return i;
+    if (name.find("toxic") != std::string::npos && !is_negation(name)) toxic.push_back(i);
+  }
+  if (toxic.size() == 1) return toxic[0];
+  LIMPID_CHECK(toxic.empty() && !labels.empty() && labels.size() <= 2 && !is_negation(labels.back()), ConfigError, source,
+               ": which label means toxic? Its labels are ", list, "; say it with ?label=NAME behind the path");
+  return labels.size() - 1;
+}
+
+ScorerSpec ScorerSpec::parse(const std::string& text) {
+  ScorerSpec spec;
+  const size_t question = text.find('?');
+  spec.path = text.substr(0, question);
+  for (size_t at = question; at != std::string::npos;) {
+    const size_t end = text.find('&', at + 1), length = end == std::string::npos ? end : end - at - 1;
+    const std::string pair = text.substr(at + 1, length), key = pair.substr(0, pair.find('='));
+    const std::string value = pair.size() > key.size() ? pair.substr(key.size() + 1) : "";
+    if (key == "label") {
+      spec.label = value;
+    } else if (key == "threshold") {
+      double number = 0.0;
+      const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+      LIMPID_CHECK(error == std::errc() && stop == value.data() + value.size() && number >= 0.0 && number <= 1.0, ConfigError,
+                   "scorer \"", text, "\": threshold is \"", value, "\", expected a number from 0 to 1");
+      spec.threshold = number;
+    } else {
+      const bool known = key == "precision" && (value == "exact" || value == "bf16" || value == "int8");
+      LIMPID_CHECK(known, ConfigError, "scorer \"", text, "\": \"", pair,
+                   "\" is not understood, expected label=NAME, threshold=NUMBER or precision=exact|bf16|int8");
+      spec.precision = value == "exact" ? Precision::Exact : value == "bf16" ? Precision::BF16 : Precision::Int8;
+    }
+    at = end;
+  }
+  return spec;
+}
+
+std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
+  fs::path path = spec.path.empty() ? find_resource(kBuiltIn) : fs::path(spec.path);
+  if (!fs::exists(path)) path = resolve_model(spec.path);
+  if (fs::is_directory(path)) {
+    LoadOptions options;
+    options.precision = spec.precision.value_or(Precision::Exact);
+    const auto encoder = open_encoder(path, options);
+    LIMPID_CHECK(encoder->has_classifier(), ConfigError, path.string(), ": is no sequence classifier (its class is \"",
+                 encoder->config().model_class, "\"); expected a scorer file or a …ForSequenceClassification");
+    const size_t label = toxic_label(encoder->config().labels, spec.label, path.string());
+    return std::make_shared<ClassifierScorer>(encoder, label, spec.threshold.value_or(0.5));
+  }
+  LIMPID_CHECK(spec.label.empty(), ConfigError, path.string(), ": is a scorer file, which has no labels to choose from");
+  ScorerFile file = ScorerFile::read(path);
+  auto encoder = file.open_encoder(spec.precision.value_or(Precision::BF16), path.string());
+  const double threshold = spec.threshold.value_or(file.threshold);
+  return std::make_shared<HeadScorer>(path, std::move(file), std::move(encoder), threshold);
+}
+
+}  // namespace limpid

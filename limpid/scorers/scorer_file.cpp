@@ -1,0 +1,169 @@
+#include "limpid/scorers/scorer_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/half.h"
+#include "limpid/methods/detoxifier_file.h"
+
+namespace limpid {
+namespace {
+
+constexpr int64_t kFormat = 1;
+
+/// Values of a tensor with `dims` dimensions, all of them finite.
+std::vector<float> finite_floats(const SafetensorsFile& file, const char* name, size_t dims) {
+  const TensorView& view = file.at(name);
+  LIMPID_CHECK(view.shape.size() == dims, FormatError, "[scorer] ", file.source(), ": tensor \"", name, "\" has ", view.shape.size(),
+               " dimensions, expected ", dims);
+  std::vector<float> values = to_floats(view);
+  LIMPID_CHECK(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }), FormatError, "[scorer] ",
+               file.source(), ": tensor \"", name, "\" holds a value that is not finite");
+  return values;
+}
+
+/// Collects the means of the stages that a head asks for.
+class StageMeans final : public EncoderHook {
+ public:
+  StageMeans(std::span<const int64_t> stages, Tensor& out) : stages_(stages), out_(out) {}
+  void stage(int64_t stage, const EncoderBatch& batch, const Tensor& x) override {
+    const int64_t D = x.size(1), F = out_.size(1);
+    for (size_t s = 0; s < stages_.size(); ++s) {
+      if (stages_[s] != stage) continue;
+      const Tensor mean = mean_pool(batch, x, /*normalise=*/true);
+      for (int64_t b = 0; b < batch.texts(); ++b)
+        std::copy_n(mean.const_data_ptr<float>() + b * D, D, out_.mutable_data_ptr<float>() + b * F + int64_t(s) * D);
+    }
+  }
+
+ private:
+  std::span<const int64_t> stages_;
+  Tensor& out_;
+};
+
+}  // namespace
+
+Tensor ScorerFeatures::of(const Encoder& encoder, const EncoderBatch& batch) const {
+  Tensor out = torch::empty({batch.texts(), int64_t(stages.size()) * encoder.config().hidden_size}, torch::kFloat32);
+  StageMeans means(stages, out);
+  encoder.hidden(batch, &means);
+  return out;
+}
+
+double ScorerFile::score(const float* x) const {
+  const size_t F = inputs(), H = hidden_bias.size();
+  const auto dot = [](const float* a, const float* b, size_t n) {
+    double sum = 0.0;
+    for (size_t i = 0; i < n; ++i) sum += double(a[i]) * b[i];
+    return sum;
+  };
+  double z = bias;
+  if (H == 0) z += dot(weights.data(), x, F);
+  for (size_t h = 0; h < H; ++h) z += weights[h] * std::max(0.0, dot(hidden_weight.data() + h * F, x, F) + hidden_bias[h]);
+  return 1.0 / (1.0 + std::exp(-z));
+}
+
+ScorerFile ScorerFile::read(const fs::path& path) {
+  const auto file = SafetensorsFile::open(path);
+  const std::string where = "[scorer] " + path.string();
+  const auto found = file->metadata().find("limpid");
+  LIMPID_CHECK(found != file->metadata().end(), FormatError, where, ": has no \"limpid\" metadata; expected a scorer file (limpid train scorer)");
+  const Json meta = parse_json(found->second, where + ": metadata");
+  LIMPID_CHECK(meta.is_object(), FormatError, where, ": metadata is ", json_kind(meta), ", expected an object");
+  const auto kind = get_or<std::string>(meta, "kind", "detoxifier", where);
+  LIMPID_CHECK(kind == "scorer", FormatError, where, ": is a ", kind, ", expected a scorer");
+  const auto format = require<int64_t>(meta, "format", where);
+  LIMPID_CHECK(format == kFormat, FormatError, where, ": format ", format, ", this program reads ", kFormat);
+  LIMPID_CHECK(require<std::string>(meta, "pooling", where) == "mean" && require<bool>(meta, "normalise", where), FormatError, where,
+               ": pooling is not the normalised mean, which is all that this program computes");
+
+  ScorerFile out;
+  const Json encoder = require<Json>(meta, "encoder", where);
+  LIMPID_CHECK(encoder.is_object(), FormatError, where, ": \"encoder\" is ", json_kind(encoder), ", expected an object");
+  out.encoder_name = require<std::string>(encoder, "name", where);
+  out.encoder_sha256 = require<std::string>(encoder, "weights_sha256", where);
+  out.vocab_sha256 = require<std::string>(encoder, "vocab_sha256", where);
+  out.features.max_length = require<int64_t>(meta, "max_length", where);
+  LIMPID_CHECK(out.features.max_length >= 3 && out.features.max_length <= 1 << 20, FormatError, where, ": \"max_length\" is ",
+               out.features.max_length, ", expected 3 or more");
+  const Json stages = require<Json>(meta, "stages", where);
+  LIMPID_CHECK(stages.is_array() && !stages.empty() && stages.size() <= 1000, FormatError, where, ": \"stages\" is not a list of stages");
+  for (const Json& stage : stages) {
+    LIMPID_CHECK(stage.is_number_integer() && stage.get<int64_t>() >= 0 && stage.get<int64_t>() < 1000, FormatError, where,
+                 ": \"stages\" holds ", stage.dump(), ", expected whole numbers from 0");
+    out.features.stages.push_back(stage.get<int64_t>());
+  }
+  out.threshold = require<double>(meta, "threshold", where);
+  LIMPID_CHECK(out.threshold >= 0.0 && out.threshold <= 1.0, FormatError, where, ": \"threshold\" is ", out.threshold, ", expected 0 to 1");
+  out.provenance = meta.value("provenance", Json::object());
+  out.licence = get_or<std::string>(meta, "licence", "", where);
+
+  out.weights = finite_floats(*file, "weights", 1);
+  const auto bias = finite_floats(*file, "bias", 1);
+  LIMPID_CHECK(bias.size() == 1 && !out.weights.empty(), FormatError, where, ": ", out.weights.size(), " weights and ", bias.size(),
+               " biases, expected at least one weight and one bias");
+  out.bias = bias[0];
+  if (file->find("hidden.weight")) {
+    out.hidden_weight = finite_floats(*file, "hidden.weight", 2);
+    out.hidden_bias = finite_floats(*file, "hidden.bias", 1);
+    const auto& shape = file->at("hidden.weight").shape;
+    LIMPID_CHECK(size_t(shape[0]) == out.weights.size() && out.hidden_bias.size() == out.weights.size() && shape[1] > 0, FormatError, where,
+                 ": hidden.weight is [", shape[0], ", ", shape[1], "] with ", out.hidden_bias.size(), " biases and ", out.weights.size(),
+                 " weights behind it");
+  }
+  return out;
+}
+
+void ScorerFile::write(const fs::path& path) const {
+  const Json meta = {{"format", kFormat}, {"kind", "scorer"},
+                     {"encoder", {{"name", encoder_name}, {"weights_sha256", encoder_sha256}, {"vocab_sha256", vocab_sha256}}},
+                     {"stages", features.stages}, {"pooling", "mean"}, {"normalise", true}, {"max_length", features.max_length},
+                     {"threshold", threshold}, {"provenance", provenance}, {"licence", licence}};
+  std::vector<uint16_t> halves;
+  for (float value : hidden_weight) halves.push_back(float_to_f16(value));
+  const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
+  std::vector<TensorView> tensors = {{"weights", DType::F32, {int64_t(weights.size())}, bytes(weights)},
+                                     {"bias", DType::F32, {1}, std::as_bytes(std::span(&bias, 1))}};
+  if (!hidden_bias.empty()) {
+    tensors.push_back({"hidden.weight", DType::F16, {int64_t(hidden_bias.size()), int64_t(inputs())}, bytes(halves)});
+    tensors.push_back({"hidden.bias", DType::F32, {int64_t(hidden_bias.size())}, bytes(hidden_bias)});
+  }
+  write_safetensors(path, tensors, {{"limpid", to_text(meta)}});
+}
+
+std::shared_ptr<const Encoder> ScorerFile::open_encoder(Precision precision, const std::string& source) const {
+  const fs::path beside = fs::path(source).parent_path() / encoder_name;
+  const fs::path folder = fs::exists(beside / "config.json") ? beside : resolve_model(encoder_name);
+  const std::string found = encoder_weights_sha256(folder);
+  LIMPID_CHECK(found == encoder_sha256, MismatchError, source, ": was trained on weights ", encoder_sha256.substr(0, 12), " of ",
+               encoder_name, ", ", folder.string(), " holds ", found.substr(0, 12));
+  LoadOptions options;
+  options.precision = precision;
+  auto encoder = limpid::open_encoder(folder, options);
+  LIMPID_CHECK(encoder->tokenizer(), ConfigError, folder.string(), ": has no tokenizer (tokenizer.json or vocab.txt)");
+  LIMPID_CHECK(limpid::vocab_sha256(*encoder->tokenizer()) == vocab_sha256, MismatchError, source, ": was trained with another vocabulary than ",
+               folder.string());
+  const int64_t F = int64_t(features.stages.size()) * encoder->config().hidden_size;
+  LIMPID_CHECK(int64_t(inputs()) == F, MismatchError, source, ": the head takes ", inputs(), " values, ", encoder_name, " gives ", F);
+  for (int64_t stage : features.stages)
+    LIMPID_CHECK(stage <= encoder->num_layers(), MismatchError, source, ": reads stage ", stage, " of an encoder with ", encoder->num_layers(),
+                 " layers");
+  LIMPID_CHECK(features.max_length <= encoder->max_tokens(), MismatchError, source, ": reads ", features.max_length, " tokens, ", encoder_name,
+               " takes ", encoder->max_tokens());
+  return encoder;
+}
+
+std::string encoder_weights_sha256(const fs::path& folder) {
+  if (fs::exists(folder / "model.safetensors")) return sha256_file(folder / "model.safetensors");
+  std::vector<fs::path> shards;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
+  std::sort(shards.begin(), shards.end());
+  std::string hashes;
+  for (const fs::path& shard : shards) hashes += sha256_file(shard);
+  return sha256(hashes);
+}
+
+}  // namespace limpid

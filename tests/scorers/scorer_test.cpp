@@ -1,0 +1,140 @@
+#include "limpid/scorers/scorer.h"
+
+#include <gtest/gtest.h>
+
+#include "limpid/scorers/scorer_file.h"
+#include "tests/support/tiny_encoder.h"
+
+namespace limpid {
+namespace {
+
+using testing_support::TinyEncoder;
+
+TEST(EmptyText, IsNothingOrWhiteSpace) {
+  for (const char* text : {"", " ", "\n\t ", "\xc2\xa0"}) EXPECT_TRUE(is_empty_text(text)) << '"' << text << '"';
+  for (const char* text : {"a", " .", "\xc2", "\xc3\xa0"}) EXPECT_FALSE(is_empty_text(text)) << '"' << text << '"';
+}
+
+TEST(ScorerSpec, ReadsAPathWithSettings) {
+  const ScorerSpec plain = ScorerSpec::parse("some/folder");
+  EXPECT_EQ(plain.path, "some/folder");
+  EXPECT_FALSE(plain.threshold);
+  const ScorerSpec spec = ScorerSpec::parse("folder?label=hate&threshold=0.25&precision=exact");
+  EXPECT_EQ(spec.path, "folder");
+  EXPECT_EQ(spec.label, "hate");
+  EXPECT_EQ(*spec.threshold, 0.25);
+  EXPECT_EQ(spec.precision, kernels::Precision::Exact);
+  EXPECT_EQ(ScorerSpec::parse("?precision=int8").path, "");
+  for (const char* wrong : {"f?threshold=2", "f?threshold=", "f?threshold=0.1x", "f?colour=red", "f?precision=fp8", "f?"})
+    EXPECT_THROW(ScorerSpec::parse(wrong), ConfigError) << wrong;
+}
+
+TEST(ToxicLabel, IsFoundByItsName) {
+  EXPECT_EQ(toxic_label({"neutral", "toxic"}, "", "m"), 1u);
+  EXPECT_EQ(toxic_label({"toxic", "non-toxic"}, "", "m"), 0u);
+  EXPECT_EQ(toxic_label({"not_toxic", "is_toxic"}, "", "m"), 1u);
+  EXPECT_EQ(toxic_label({"severe_toxicity", "obscene", "toxicity"}, "", "m"), 2u);
+  EXPECT_EQ(toxic_label({"LABEL_0", "LABEL_1"}, "", "m"), 1u);
+  EXPECT_EQ(toxic_label({"score"}, "", "m"), 0u);
+}
+
+TEST(ToxicLabel, IsTheOneThatWasAskedFor) {
+  EXPECT_EQ(toxic_label({"hate", "nothate"}, "hate", "m"), 0u);
+  EXPECT_EQ(toxic_label({"a", "b", "c"}, "2", "m"), 2u);
+  EXPECT_THROW(toxic_label({"a", "b"}, "d", "m"), ConfigError);
+}
+
+TEST(ToxicLabel, IsAskedForWhenItCannotBeTold) {
+  EXPECT_THROW(toxic_label({"joy", "anger", "fear"}, "", "m"), ConfigError);
+  EXPECT_THROW(toxic_label({"hate", "nothate"}, "", "m"), ConfigError) << "the second of two is a negation";
+  EXPECT_THROW(toxic_label({"mildly toxic", "very toxic"}, "", "m"), ConfigError);
+}
+
+/// A head on the tiny encoder: weights[d] reads value d of the last layer's mean.
+fs::path write_head(const TinyEncoder& tiny, std::vector<float> weights) {
+  ScorerFile file;
+  file.encoder_name = tiny.path().string();
+  file.encoder_sha256 = encoder_weights_sha256(tiny.path());
+  file.vocab_sha256 = vocab_sha256(*tiny.open()->tokenizer());
+  file.features = {{2}, 12};
+  file.weights = std::move(weights);
+  file.threshold = 0.3;
+  const fs::path path = tiny.path() / "head.safetensors";
+  file.write(path);
+  return path;
+}
+
+const std::vector<float> kWeights = {1, -1, 2, 0, 3, -2, 1, 0.5};
+
+class OpenScorer : public testing::Test {
+ protected:
+  OpenScorer() { tiny.write_vocabulary(); }
+  TinyEncoder tiny;
+};
+
+TEST_F(OpenScorer, GivesTheSameScoreAloneAndAmongOthersInTheOrderGiven) {
+  const std::vector<std::string> texts = {"a good cat", "", "bad", "a bad bad dog . a dog . bad cats", "  \n", "cats", "bad"};
+  for (const std::string& spec : {write_head(tiny, kWeights).string(), tiny.path().string()}) {
+    for (const char* precision : {"?precision=exact", "?precision=bf16"}) {
+      SCOPED_TRACE(spec + precision);
+      const auto scorer = open_scorer(spec + precision);
+      const std::vector<double> together = scorer->score(texts);
+      ASSERT_EQ(together.size(), texts.size());
+      for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(scorer->score(std::span(&texts[i], 1))[0], together[i]) << "text " << i;
+      EXPECT_EQ(together[1], 0.0) << "an empty text is not toxic by definition";
+      EXPECT_EQ(together[4], 0.0);
+      EXPECT_EQ(together[2], together[6]);
+      EXPECT_GT(together[0], 0.0);
+      EXPECT_NE(together[0], together[2]);
+    }
+  }
+}
+
+TEST_F(OpenScorer, HeadReadsTheNormalisedMeanOfItsStage) {
+  const auto scorer = open_scorer(write_head(tiny, kWeights).string() + "?precision=exact");
+  const auto encoder = tiny.open();
+  EncoderBatch batch;
+  batch.add(encoder->encode("a good cat", 12));
+  const Tensor mean = mean_pool(batch, encoder->hidden(batch), true);
+  double z = 0.0;
+  for (int d = 0; d < 8; ++d) z += double(kWeights[size_t(d)]) * mean[0][d].item<float>();
+  const std::string text = "a good cat";
+  EXPECT_NEAR(scorer->score(std::span(&text, 1))[0], 1.0 / (1.0 + std::exp(-z)), 1e-12);
+  EXPECT_EQ(scorer->threshold(), 0.3);
+  EXPECT_EQ(open_scorer(write_head(tiny, kWeights).string() + "?threshold=0.7")->threshold(), 0.7);
+}
+
+TEST_F(OpenScorer, JudgesLongTextsByTheirBeginning) {
+  const auto scorer = open_scorer(write_head(tiny, kWeights));
+  std::string longer = "good";
+  for (int i = 0; i < 9; ++i) longer += " cat";          // 10 words and 2 special tokens: the limit
+  const std::vector<std::string> texts = {longer, longer + " bad bad bad"};
+  EXPECT_EQ(scorer->score(texts)[0], scorer->score(texts)[1]);
+}
+
+TEST_F(OpenScorer, ClassifierGivesTheProbabilityOfTheToxicLabel) {
+  const auto scorer = open_scorer(tiny.path().string() + "?precision=exact");
+  const auto other = open_scorer(tiny.path().string() + "?precision=exact&label=fine");
+  const std::string text = "a bad dog";
+  EXPECT_NEAR(scorer->score(std::span(&text, 1))[0] + other->score(std::span(&text, 1))[0], 1.0, 1e-6);
+  EXPECT_EQ(scorer->describe()["label"], "toxic");
+}
+
+TEST_F(OpenScorer, RefusesAHeadThatWasTrainedOnOtherWeights) {
+  const fs::path head = write_head(tiny, kWeights);
+  tiny.tensors[0].second.values[0] += 1.0f;
+  tiny.write();
+  EXPECT_THROW(open_scorer(head.string()), MismatchError);
+}
+
+TEST_F(OpenScorer, RefusesAHeadOfAnotherWidth) {
+  EXPECT_THROW(open_scorer(write_head(tiny, {1, 2, 3}).string()), MismatchError);
+}
+
+TEST_F(OpenScorer, SaysWhatIsWrongWithAPath) {
+  EXPECT_THROW(open_scorer("no/such/thing"), Error);
+  EXPECT_THROW(open_scorer(write_head(tiny, kWeights).string() + "?label=toxic"), ConfigError);
+}
+
+}  // namespace
+}  // namespace limpid

@@ -30,8 +30,10 @@ int run_inspect(const InspectOptions& options) {
 int run_metrics(const MetricsOptions& options) {
   const auto rows = read_generations(options.file);
   const MetricsReport report = compute_metrics(rows);
-  if (options.json) std::cout << to_text(to_json(report), 1) << '\n';
-  else std::cout << summary_table({{options.file, report}}).to_markdown();
+  if (options.json)
+    std::cout << to_text(to_json(report), 1) << '\n';
+  else
+    std::cout << summary_table({{options.file, report}}).to_markdown();
   return 0;
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 /// Bytes per second that all threads together read from a block far larger than the caches.
 double memory_read_speed() {
-  constexpr size_t kWords = size_t(256) << 17;   // 256 MiB
+  constexpr size_t kWords = size_t(256) << 17;  // 256 MiB
   const std::vector<uint64_t> block(kWords, 1);
   const size_t tasks = 64;
   std::vector<uint64_t> sums(tasks);
@@ -49,7 +49,8 @@ Json relevant_features() {
   Json found = Json::array();
   std::istringstream flags(cpu_info("flags"));
   for (std::string flag; flags >> flag;)
-    for (const char* wanted : {"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16"})
+    for (const char* wanted : {"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni",
+                               "amx_int8", "amx_bf16"})
       if (flag == wanted) found.push_back(flag);
   return found;
 }
@@ -68,7 +69,8 @@ int run_doctor(const DoctorOptions& options) {
                  {"cache", cache_dir().string()},
                  {"models", Json::array()}};
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(cache_dir() / "models", ignored)) report["models"].push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(cache_dir() / "models", ignored))
+    report["models"].push_back(entry.path().filename().string());
   const fs::path engine = fs::read_symlink("/proc/self/exe").parent_path() / "liblimpid_engine.so";
   report["engine"] = fs::exists(engine) ? "built" : "missing";
   if (options.json) {

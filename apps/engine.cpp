@@ -14,7 +14,7 @@ int run_in_engine(const std::string& command, const void* options) {
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path();
   fs::path library = beside / "liblimpid_engine.so";
-  if (!fs::exists(library)) library = beside.parent_path() / "lib" / "liblimpid_engine.so";   // an installed tree
+  if (!fs::exists(library)) library = beside.parent_path() / "lib" / "liblimpid_engine.so";  // an installed tree
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   LIMPID_CHECK(handle, IoError, "the engine cannot be loaded: ", dlerror(), "; was it built (scripts/setup)?");
   const auto run = reinterpret_cast<int (*)(const char*, const void*)>(dlsym(handle, "limpid_engine_run"));

@@ -2,8 +2,8 @@
 
 #include <string>
 
-/// The part of the program that needs LibTorch lives in liblimpid_engine.so, loaded when a command asks for it: LibTorch takes
-/// 0.35 s to load, and `--help`, `tokenize` or `inspect` should not wait for it.
+/// The part of the program that needs LibTorch lives in liblimpid_engine.so, loaded when a command asks for it:
+/// LibTorch takes 0.35 s to load, and `--help`, `tokenize` or `inspect` should not wait for it.
 namespace limpid::apps {
 
 /// Calls the engine's entry for `command` with a pointer to its options struct; returns the exit code.

@@ -7,8 +7,8 @@
 
 namespace limpid::apps {
 
-/// Runs `work` and turns an exception into one line on standard error and an exit code: 1 the run failed, 2 the command line
-/// is wrong, 130 the user interrupted.
+/// Runs `work` and turns an exception into one line on standard error and an exit code: 1 the run failed, 2 the command
+/// line is wrong, 130 the user interrupted.
 template <class Work>
 int guarded(Work work) {
   try {

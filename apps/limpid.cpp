@@ -8,7 +8,9 @@
 /// The program: parse, call, print, nothing else.
 int main(int argc, char** argv) {
   using namespace limpid::apps;
-  const auto in_engine = [](const char* command) { return [command](const auto& options) { return run_in_engine(command, &options); }; };
+  const auto in_engine = [](const char* command) {
+    return [command](const auto& options) { return run_in_engine(command, &options); };
+  };
   Handlers handlers;
   handlers.generate = in_engine("generate");
   handlers.trace = in_engine("trace");
@@ -43,7 +45,8 @@ int main(int argc, char** argv) {
   handlers.models = run_models;
   handlers.doctor = run_doctor;
 
-  CLI::App app("Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.");
+  CLI::App app(
+      "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.");
   app.set_version_flag("--version", LIMPID_VERSION);
   app.set_config("--config", "", "Read options from a TOML or INI file");
   std::function<int()> chosen;

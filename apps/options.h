@@ -12,13 +12,13 @@
 namespace limpid::apps {
 
 struct CommonOptions {
-  int threads = 0;                       ///< 0: all cores we may run on
+  int threads = 0;  ///< 0: all cores we may run on
   bool quiet = false;
 };
 
 struct ModelOptions : CommonOptions {
   std::string model;
-  std::string precision = "auto";        ///< auto, exact, bf16, int8
+  std::string precision = "auto";  ///< auto, exact, bf16, int8
 };
 
 struct SamplingFlags {
@@ -60,9 +60,18 @@ struct TokenizeOptions : CommonOptions {
   bool no_special = false, decode = false;
 };
 
-struct InspectOptions : CommonOptions { std::string file, report; bool json = false; };
-struct ModelsOptions : CommonOptions { bool pull = false; std::string name; bool json = false; };
-struct DoctorOptions : CommonOptions { bool json = false; };
+struct InspectOptions : CommonOptions {
+  std::string file, report;
+  bool json = false;
+};
+struct ModelsOptions : CommonOptions {
+  bool pull = false;
+  std::string name;
+  bool json = false;
+};
+struct DoctorOptions : CommonOptions {
+  bool json = false;
+};
 
 struct MetricsOptions : ModelOptions {
   std::string file, judge;
@@ -73,8 +82,10 @@ struct MetricsOptions : ModelOptions {
 struct TextTrainingFlags : ModelOptions {
   std::vector<std::string> data, where, fields;
   std::string output, compute = "auto", schedule = "linear", keep = "best";
-  int64_t epochs = 1, max_steps = 0, batch = 8, accumulate = 1, max_length = 256, warmup = 0, eval_every = 100, save_every = 200;
-  double learning_rate = 5e-5, weight_decay = 0.0, clip = 1.0, holdout = 0.02, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  int64_t epochs = 1, max_steps = 0, batch = 8, accumulate = 1, max_length = 256, warmup = 0, eval_every = 100,
+          save_every = 200;
+  double learning_rate = 5e-5, weight_decay = 0.0, clip = 1.0, holdout = 0.02, beta1 = 0.9, beta2 = 0.999,
+         epsilon = 1e-8;
   int64_t patience = 3;
   uint64_t seed = 1;
   bool no_end_token = false, pack = false, checkpoint_activations = false;
@@ -108,9 +119,9 @@ struct TrainContrastiveOptions : TrainLoraOptions {
 struct TrainScorerOptions : CommonOptions {
   std::string encoder = "minilm-l6", output;
   std::vector<std::string> data, where, fields, valid, test;
-  std::vector<int64_t> stages;           ///< empty: the last layer
+  std::vector<int64_t> stages;  ///< empty: the last layer
   std::string licence;
-  double C = 10.0, threshold = -1.0;     ///< negative: break-even on the held-out texts
+  double C = 10.0, threshold = -1.0;  ///< negative: break-even on the held-out texts
   int64_t max_length = 96;
   uint64_t seed = 1;
 };
@@ -126,7 +137,8 @@ struct FitFusionOptions : ModelOptions {
 
 struct FitDesteinOptions : ModelOptions {
   std::vector<std::string> pairs, where, fields;
-  std::string tap = "projection", directions = "mean", rule = "preserve", positions = "last", layers, output, pairs_output;
+  std::string tap = "projection", directions = "mean", rule = "preserve", positions = "last", layers, output,
+              pairs_output;
   int64_t count = 1000, window = 8, folds = 5;
   double C = 1.0;
   std::optional<double> strength;
@@ -139,12 +151,12 @@ struct FitDesteinOptions : ModelOptions {
 };
 
 struct FitReversalOptions : ModelOptions {
-  std::string prefix, output;            ///< empty: the paper's description
+  std::string prefix, output;  ///< empty: the paper's description
   double norm_exponent = 0.4, similarity_exponent = 0.6, strength = 1.0;
 };
 
 struct FitDebiasingOptions : ModelOptions {
-  std::vector<std::string> prefixes;     ///< empty: the paper's descriptions
+  std::vector<std::string> prefixes;  ///< empty: the paper's descriptions
   std::string output;
   double epsilon = 0.01, strength = 50.0;
 };
@@ -206,7 +218,7 @@ struct DistilOptions : ModelOptions {
   std::string anti, output, beta = "inf", contexts, scorer;
   std::vector<std::string> first_order;
   int64_t texts = 640, length = 256, top_k = 0, rows = 16;
-  std::optional<int64_t> opening;        ///< default: 2, and 0 with contexts
+  std::optional<int64_t> opening;  ///< default: 2, and 0 with contexts
   double alpha = 0.1, temperature = 1.0, reject = 0.0;
   uint64_t seed = 1;
   bool no_score = false, plain = false;

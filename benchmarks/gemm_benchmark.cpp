@@ -16,11 +16,17 @@ void gemm(benchmark::State& state, torch::ScalarType type) {
   torch::Tensor y = torch::empty({M, N}, type);
   torch::NoGradGuard no_grad;
   for (auto _ : state) torch::mm_out(y, x, w.t());
-  state.counters["FLOP/s"] = benchmark::Counter(2.0 * double(M) * double(N) * double(K) * double(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["FLOP/s"] = benchmark::Counter(2.0 * double(M) * double(N) * double(K) * double(state.iterations()),
+                                                benchmark::Counter::kIsRate);
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
-  for (const auto& [M, N, K] : {std::tuple{2048, 2048, 2048}, {4096, 4096, 4096}, {2048, 576, 576}, {2048, 1536, 576}, {2048, 576, 1536}, {256, 49152, 576}})
+  for (const auto& [M, N, K] : {std::tuple{2048, 2048, 2048},
+                                {4096, 4096, 4096},
+                                {2048, 576, 576},
+                                {2048, 1536, 576},
+                                {2048, 576, 1536},
+                                {256, 49152, 576}})
     b->Args({M, N, K});
   b->UseRealTime()->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
 }

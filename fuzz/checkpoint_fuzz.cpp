@@ -18,9 +18,8 @@ void check_tensors(const Checkpoint& checkpoint) {
   for (const TensorView& tensor : checkpoint.tensors()) {
     if (tensor.data.size() != byte_size(tensor.dtype, size_t(tensor.elements()))) __builtin_trap();
     if (checkpoint.find(tensor.name) != &tensor) __builtin_trap();
-    const bool whole = tensor.dtype == DType::Bool || tensor.dtype == DType::U8 ||
-                       tensor.dtype == DType::I8 || tensor.dtype == DType::I16 ||
-                       tensor.dtype == DType::I32 || tensor.dtype == DType::I64;
+    const bool whole = tensor.dtype == DType::Bool || tensor.dtype == DType::U8 || tensor.dtype == DType::I8 ||
+                       tensor.dtype == DType::I16 || tensor.dtype == DType::I32 || tensor.dtype == DType::I64;
     if (whole)
       to_integers(tensor);
     else

@@ -23,7 +23,7 @@ void use(const std::shared_ptr<const limpid::Tokenizer>& tokenizer, std::string_
   limpid::ByteAlignedStream stream(tokenizer, tokenizer);
   limpid::TokenIds given;
   for (size_t i = 0; i < ids.size() && i < 64; ++i) stream.push(ids[i]);
-  if (stream.ids() != tokenizer->encode(stream.text(), false)) std::abort();   // the fast form must equal the definition
+  if (stream.ids() != tokenizer->encode(stream.text(), false)) std::abort();  // the fast form must equal the definition
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Best and median tokens per second of some runs.
-struct Speed { double best, median; };
+struct Speed {
+  double best, median;
+};
 
 Speed speed_of(std::vector<double> rates) {
   std::sort(rates.begin(), rates.end());
@@ -41,10 +43,15 @@ int run_bench(const BenchOptions& options) {
   const double open_seconds = seconds_since(opened);
   const Detoxifiers detox = open_detoxifiers(options.detox);
   const TokenIds prompt = random_prompt(*model, options.prefill);
-  Json report = {{"model", options.model}, {"precision", name(model->options().precision)}, {"threads", kernels::num_threads()},
-                 {"kernels", kernels::name(kernels::active_isa())}, {"open_seconds", open_seconds}, {"results", Json::array()}};
+  Json report = {{"model", options.model},
+                 {"precision", name(model->options().precision)},
+                 {"threads", kernels::num_threads()},
+                 {"kernels", kernels::name(kernels::active_isa())},
+                 {"open_seconds", open_seconds},
+                 {"results", Json::array()}};
   const auto record = [&](const std::string& what, int64_t rows, const Speed& speed) {
-    report["results"].push_back({{"what", what}, {"rows", rows}, {"tokens_per_second", speed.best}, {"median", speed.median}});
+    report["results"].push_back(
+        {{"what", what}, {"rows", rows}, {"tokens_per_second", speed.best}, {"median", speed.median}});
   };
 
   std::vector<double> rates;
@@ -89,11 +96,13 @@ int run_bench(const BenchOptions& options) {
     std::cout << to_text(report, 1) << '\n';
     return 0;
   }
-  std::cout << options.model << ", " << name(model->options().precision) << ", " << kernels::num_threads() << " threads, " << kernels::name(kernels::active_isa())
-            << ", opened in " << open_seconds << " s\n\n| what | rows | tokens/s, best | median |\n| --- | ---: | ---: | ---: |\n";
+  std::cout << options.model << ", " << name(model->options().precision) << ", " << kernels::num_threads()
+            << " threads, " << kernels::name(kernels::active_isa()) << ", opened in " << open_seconds
+            << " s\n\n| what | rows | tokens/s, best | median |\n| --- | ---: | ---: | ---: |\n";
   for (const Json& row : report["results"])
-    std::cout << "| " << row["what"].get<std::string>() << " | " << row["rows"] << " | " << std::lround(row["tokens_per_second"].get<double>())
-              << " | " << std::lround(row["median"].get<double>()) << " |\n";
+    std::cout << "| " << row["what"].get<std::string>() << " | " << row["rows"] << " | "
+              << std::lround(row["tokens_per_second"].get<double>()) << " | "
+              << std::lround(row["median"].get<double>()) << " |\n";
   return 0;
 }
 

@@ -5,8 +5,8 @@
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/data/text_data.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 
 namespace limpid::apps {
 
@@ -30,7 +30,8 @@ std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
 }
 
 const Tokenizer& tokenizer_of(const Model& model) {
-  LIMPID_CHECK(model.tokenizer(), ConfigError, model.path().string(), ": has no tokenizer (tokenizer.json); texts cannot be encoded");
+  LIMPID_CHECK(model.tokenizer(), ConfigError, model.path().string(),
+               ": has no tokenizer (tokenizer.json); texts cannot be encoded");
   return *model.tokenizer();
 }
 
@@ -86,7 +87,9 @@ Json data_provenance(const std::vector<std::string>& entries) {
 }
 
 Json fit_provenance(const ModelOptions& options, const std::vector<std::string>& data) {
-  return {{"tool", concat("limpid ", LIMPID_VERSION)}, {"target", fs::path(options.model).filename().string()}, {"data", data_provenance(data)}};
+  return {{"tool", concat("limpid ", LIMPID_VERSION)},
+          {"target", fs::path(options.model).filename().string()},
+          {"data", data_provenance(data)}};
 }
 
 std::string percent(double share) { return concat(std::round(share * 1000.0) / 10.0, " %"); }

@@ -18,7 +18,7 @@ Precision parse_precision(const std::string& name, const fs::path& path);
 /// A path, or the name of a pulled model.
 std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options);
 std::shared_ptr<Model> open_model_for(const ModelOptions& options);
-const Tokenizer& tokenizer_of(const Model& model);           ///< @throws ConfigError when the folder has none
+const Tokenizer& tokenizer_of(const Model& model);  ///< @throws ConfigError when the folder has none
 
 SamplingOptions sampling_options(const SamplingFlags& flags);
 /// End-of-text ids of the model: generation config, config, and the tokenizer's own end of turn.
@@ -34,5 +34,5 @@ Detoxifiers open_detoxifiers(const std::vector<std::string>& specs);
 Json data_provenance(const std::vector<std::string>& entries);
 /// Who made a detoxifier from what: {"tool", "target", "data"}.
 Json fit_provenance(const ModelOptions& options, const std::vector<std::string>& data);
-std::string percent(double share);                            ///< "12.5 %"
+std::string percent(double share);  ///< "12.5 %"
 }  // namespace limpid::apps

@@ -8,11 +8,11 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
+#include "limpid/data/generations.h"
+#include "limpid/data/text_data.h"
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/unidetox/first_order.h"
-#include "limpid/data/generations.h"
-#include "limpid/data/text_data.h"
 
 namespace limpid::apps {
 namespace {
@@ -21,7 +21,8 @@ double parse_beta(const std::string& text) {
   if (text == "inf") return std::numeric_limits<double>::infinity();
   char* end = nullptr;
   const double beta = std::strtod(text.c_str(), &end);
-  LIMPID_CHECK(!text.empty() && *end == '\0' && std::isfinite(beta) && beta > 0.0, ConfigError, "--beta ", text, ", expected a number above 0, or inf");
+  LIMPID_CHECK(!text.empty() && *end == '\0' && std::isfinite(beta) && beta > 0.0, ConfigError, "--beta ", text,
+               ", expected a number above 0, or inf");
   return beta;
 }
 
@@ -34,12 +35,14 @@ std::shared_ptr<Model> open_trainable(const std::string& name) {
 }
 
 int check_first_order(const DistilOptions& options) {
-  LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError, "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
+  LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError,
+               "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
   const auto base = open_trainable(options.model);
   const FirstOrderCheck check(base, open_trainable(options.anti));
   const Tokenizer& tokenizer = tokenizer_of(*base);
   const TokenId begin = text_beginning(*base);
-  std::cout << "per token, nats: -tau . gradient, log p_base - log p_toxic, texts whose gradient points away from toxicity\n";
+  std::cout
+      << "per token, nats: -tau . gradient, log p_base - log p_toxic, texts whose gradient points away from toxicity\n";
   for (const std::string& file : options.first_order) {
     std::vector<FirstOrder> texts;
     size_t away = 0;
@@ -59,15 +62,17 @@ int check_first_order(const DistilOptions& options) {
     progress.finish();
     LIMPID_CHECK(!texts.empty(), ConfigError, file, ": no text has a token");
     const FirstOrder mean = mean_of(texts);
-    std::cout << file << ": " << mean.first_order << ", " << mean.score << ", " << percent(double(away) / double(texts.size())) << " of "
-              << thousands(texts.size()) << " texts\n" << std::flush;
+    std::cout << file << ": " << mean.first_order << ", " << mean.score << ", "
+              << percent(double(away) / double(texts.size())) << " of " << thousands(texts.size()) << " texts\n"
+              << std::flush;
   }
   return 0;
 }
 
 void open_toxic(DistilPlan& plan, const DistilOptions& options) {
   const fs::path anti = resolve_model(options.anti);
-  const Precision precision = is_peft_folder(anti) ? plan.base->options().precision : parse_precision(options.precision, anti);
+  const Precision precision =
+      is_peft_folder(anti) ? plan.base->options().precision : parse_precision(options.precision, anti);
   plan.toxic = open_reader(anti, plan.base, precision);
   check_same_vocabulary(*plan.base, *plan.toxic.model, "toxic model", concat(options.anti, ": "));
   plan.provenance["toxic"] = anti.filename().string();
@@ -78,14 +83,18 @@ void open_toxic(DistilPlan& plan, const DistilOptions& options) {
 }  // namespace
 
 int run_distil(const DistilOptions& options) {
-  LIMPID_CHECK(options.plain != !options.anti.empty(), ConfigError, "give --anti MODEL, or --plain for samples of the model itself");
+  LIMPID_CHECK(options.plain != !options.anti.empty(), ConfigError,
+               "give --anti MODEL, or --plain for samples of the model itself");
   if (!options.first_order.empty()) {
     LIMPID_CHECK(!options.plain, ConfigError, "--check-first-order needs --anti MODEL");
     return check_first_order(options);
   }
   LIMPID_CHECK(!options.output.empty(), ConfigError, "no output: give -o FILE, or --check-first-order FILE");
   DistilPlan plan;
-  plan.contrast = {.alpha = options.alpha, .beta = parse_beta(options.beta), .temperature = options.temperature, .top_k = options.top_k};
+  plan.contrast = {.alpha = options.alpha,
+                   .beta = parse_beta(options.beta),
+                   .temperature = options.temperature,
+                   .top_k = options.top_k};
   plan.contrast.check();
   plan.texts = options.texts;
   plan.length = options.length;
@@ -99,7 +108,9 @@ int run_distil(const DistilOptions& options) {
 
   const fs::path base = resolve_model(options.model);
   plan.base = open_model_for(options);
-  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)}, {"base", base.filename().string()}, {"base_sha256", weights_sha256(base)}};
+  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)},
+                     {"base", base.filename().string()},
+                     {"base_sha256", weights_sha256(base)}};
   if (!options.anti.empty()) open_toxic(plan, options);
   if (!options.no_score) plan.scorer = open_scorer(options.scorer);
   plan.begin = text_beginning(*plan.base);
@@ -107,14 +118,18 @@ int run_distil(const DistilOptions& options) {
   log_info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
 
   const DistilReport report = distil(plan);
-  std::cout << options.output << ": " << thousands(report.written) << " texts, " << thousands(report.tokens) << " tokens";
-  if (report.rejected > 0) std::cout << "; " << thousands(report.rejected) << " rejected, "
+  std::cout << options.output << ": " << thousands(report.written) << " texts, " << thousands(report.tokens)
+            << " tokens";
+  if (report.rejected > 0)
+    std::cout << "; " << thousands(report.rejected) << " rejected, "
               << (options.plain ? "above a toxicity of " : "below a mean score of ") << rounded(*report.bound);
   if (report.empty > 0) std::cout << "; " << thousands(report.empty) << " ended before their first token";
-  if (report.mean_score) std::cout << "\n  log p_base - log p_toxic: " << rounded(*report.mean_score) << " nats a token";
+  if (report.mean_score)
+    std::cout << "\n  log p_base - log p_toxic: " << rounded(*report.mean_score) << " nats a token";
   if (report.mean_toxicity) std::cout << "\n  toxicity " << rounded(*report.mean_toxicity);
-  std::cout << "\n  distinct openings of two tokens: " << percent(report.distinct_openings) << "; distinct-1/2/3 over all texts: "
-            << rounded(report.distinct[0]) << " / " << rounded(report.distinct[1]) << " / " << rounded(report.distinct[2]) << "\n";
+  std::cout << "\n  distinct openings of two tokens: " << percent(report.distinct_openings)
+            << "; distinct-1/2/3 over all texts: " << rounded(report.distinct[0]) << " / "
+            << rounded(report.distinct[1]) << " / " << rounded(report.distinct[2]) << "\n";
   return 0;
 }
 

@@ -12,8 +12,9 @@
 namespace limpid::apps {
 namespace {
 
-/// Every step asks for the same large blocks; handed back to the system each time, their pages cost some percent. Not those above 32 MB (the most that glibc takes), though: gradients of large vocabularies among blocks that change
-/// with the length of the texts would tear the heap to pieces (Gemma 3 270M grew by 0.7 GB a step).
+/// Every step asks for the same large blocks; handed back to the system each time, their pages cost some percent. Not
+/// those above 32 MB (the most that glibc takes), though: gradients of large vocabularies among blocks that change with
+/// the length of the texts would tear the heap to pieces (Gemma 3 270M grew by 0.7 GB a step).
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 32 << 20);

@@ -12,12 +12,15 @@ namespace limpid::apps {
 int run_export(const ExportOptions& options) {
   const DetoxSpec spec = DetoxSpec::parse(options.detox);
   const ExportForm form = export_form(spec);
-  LIMPID_CHECK(options.to == "auto" || options.to == name(form), ConfigError, "[export] ", spec.file, ": fits --to ", name(form), ", not --to ", options.to);
+  LIMPID_CHECK(options.to == "auto" || options.to == name(form), ConfigError, "[export] ", spec.file, ": fits --to ",
+               name(form), ", not --to ", options.to);
   LoadOptions load;
   load.trainable = form == ExportForm::Folder;
   const auto model = open_named_model(options.model, load);
   export_detoxifier(*model, spec, options.output);
-  std::cout << options.output << ": " << (form == ExportForm::Folder ? "a Hugging Face folder in float32" : "a control vector") << " with " << spec.file << " in it\n";
+  std::cout << options.output << ": "
+            << (form == ExportForm::Folder ? "a Hugging Face folder in float32" : "a control vector") << " with "
+            << spec.file << " in it\n";
   return 0;
 }
 

@@ -1,15 +1,14 @@
-#include "limpid/methods/destein/fit.h"
-
 #include <iostream>
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
-#include "limpid/methods/destein/self_induced.h"
 #include "limpid/data/generations.h"
-#include "limpid/methods/layer_range.h"
 #include "limpid/data/pairs.h"
+#include "limpid/methods/destein/fit.h"
+#include "limpid/methods/destein/self_induced.h"
+#include "limpid/methods/layer_range.h"
 
 namespace limpid::apps {
 
@@ -17,8 +16,10 @@ namespace {
 
 /// Pairs from the model itself, written to --pairs-output where that is asked for.
 std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const std::shared_ptr<const Model>& model) {
-  LIMPID_CHECK(!options.prompts_file.empty(), ConfigError, "--self-induced needs --prompts FILE: what the model continues");
-  LIMPID_CHECK(!options.rewriter.empty(), ConfigError, "--self-induced needs --rewriter MODEL: who writes the neutral texts");
+  LIMPID_CHECK(!options.prompts_file.empty(), ConfigError,
+               "--self-induced needs --prompts FILE: what the model continues");
+  LIMPID_CHECK(!options.rewriter.empty(), ConfigError,
+               "--self-induced needs --rewriter MODEL: who writes the neutral texts");
   SelfInducedPlan plan;
   plan.model = model;
   LoadOptions load;
@@ -34,11 +35,13 @@ std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const s
   plan.pairs = size_t(options.count);
   plan.seed = options.seed;
   SelfInducedPairs found = self_induced_pairs(plan);
-  log_info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations), " continuations, of which ", thousands(found.toxic),
-                  " were toxic (at most two of a prompt) and ", thousands(found.rewritten), " rewritten"));
+  log_info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations), " continuations, of which ",
+                  thousands(found.toxic), " were toxic (at most two of a prompt) and ", thousands(found.rewritten),
+                  " rewritten"));
   if (!options.pairs_output.empty()) {
     std::string lines;
-    for (const SteeringPair& pair : found.pairs) lines += to_text(Json{{"toxic", pair.toxic}, {"neutral", pair.neutral}}) + "\n";
+    for (const SteeringPair& pair : found.pairs)
+      lines += to_text(Json{{"toxic", pair.toxic}, {"neutral", pair.neutral}}) + "\n";
     write_file(options.pairs_output, lines);
   }
   return std::move(found.pairs);
@@ -59,19 +62,25 @@ int run_fit_destein(const FitDesteinOptions& options) {
   fit.seed = options.seed;
   if (!options.layers.empty()) std::tie(fit.first_layer, fit.last_layer) = parse_layers(options.layers, "--");
   if (options.strength) fit.strength = float(*options.strength);
-  LIMPID_CHECK(options.self_induced || !options.pairs.empty(), ConfigError, "no pairs: give --pairs FILE or --self-induced");
-  if (!options.self_induced) fit.pairs = draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
-  fit.provenance = fit_provenance(options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
+  LIMPID_CHECK(options.self_induced || !options.pairs.empty(), ConfigError,
+               "no pairs: give --pairs FILE or --self-induced");
+  if (!options.self_induced)
+    fit.pairs =
+        draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
+  fit.provenance =
+      fit_provenance(options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
   if (options.self_induced) fit.provenance["rewriter"] = fs::path(options.rewriter).filename().string();
 
   const auto model = open_model_for(options);
   if (options.self_induced) fit.pairs = self_induced(options, model);
   const Json settings = fit_destein(*model, fit);
   const Json& probes = settings.at("probes");
-  std::cout << options.output << ": destein, " << settings.at("directions").get<std::string>() << " directions at " << settings.at("tap").get<std::string>()
-            << ", rule " << settings.at("rule").get<std::string>() << ", from " << fit.pairs.size() << " pairs, " << thousands(fs::file_size(options.output))
-            << " bytes\n  probes: mean accuracy " << percent(probes.at("mean_accuracy").get<double>()) << ", best " << percent(probes.at("best_accuracy").get<double>())
-            << ", heads at chance " << probes.at("heads_at_chance").get<int64_t>() << "\n";
+  std::cout << options.output << ": destein, " << settings.at("directions").get<std::string>() << " directions at "
+            << settings.at("tap").get<std::string>() << ", rule " << settings.at("rule").get<std::string>() << ", from "
+            << fit.pairs.size() << " pairs, " << thousands(fs::file_size(options.output))
+            << " bytes\n  probes: mean accuracy " << percent(probes.at("mean_accuracy").get<double>()) << ", best "
+            << percent(probes.at("best_accuracy").get<double>()) << ", heads at chance "
+            << probes.at("heads_at_chance").get<int64_t>() << "\n";
   return 0;
 }
 

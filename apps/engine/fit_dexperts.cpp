@@ -1,9 +1,8 @@
-#include "limpid/methods/dexperts/fit.h"
-
 #include <iostream>
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "limpid/methods/dexperts/fit.h"
 
 namespace limpid::apps {
 
@@ -18,8 +17,8 @@ int run_fit_dexperts(const FitExpertsOptions& options) {
   fit.provenance["anti"] = fit.anti.filename().string();
   if (fit.expert) fit.provenance["expert"] = fit.expert->filename().string();
   fit_dexperts(*open_model_for(options), fit);
-  std::cout << options.output << ": dexperts, " << (fit.expert ? "expert and anti-expert" : "anti-expert alone") << ", mask " << fit.mask.text() << ", alpha "
-            << options.strength << "\n";
+  std::cout << options.output << ": dexperts, " << (fit.expert ? "expert and anti-expert" : "anti-expert alone")
+            << ", mask " << fit.mask.text() << ", alpha " << options.strength << "\n";
   return 0;
 }
 

@@ -1,5 +1,3 @@
-#include "limpid/methods/fusion/fit.h"
-
 #include <iostream>
 
 #include "apps/engine/commands.h"
@@ -7,6 +5,7 @@
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/log.h"
 #include "limpid/data/text_data.h"
+#include "limpid/methods/fusion/fit.h"
 
 namespace limpid::apps {
 namespace {
@@ -51,11 +50,14 @@ int run_fit_fusion(const FitFusionOptions& options) {
   std::cout << options.output << ": fusion, read-out " << settings.at("readout").get<std::string>() << ", alignment "
             << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(options.output)) << " bytes\n";
   if (align.contains("row_retrieval_accuracy"))
-    std::cout << "  held-out tokens that find their own row among 10 others: " << percent(align.at("row_retrieval_accuracy").get<double>()) << " (before: "
-              << percent(align.at("row_retrieval_accuracy_before").get<double>()) << ")\n";
+    std::cout << "  held-out tokens that find their own row among 10 others: "
+              << percent(align.at("row_retrieval_accuracy").get<double>())
+              << " (before: " << percent(align.at("row_retrieval_accuracy_before").get<double>()) << ")\n";
   if (align.contains("retrieval_accuracy"))
-    std::cout << "  " << thousands(align.at("held_out_pairs").get<uint64_t>()) << " held-out pairs of states: explained variance "
-              << percent(align.at("explained_variance").get<double>()) << ", retrieval among 10 others " << percent(align.at("retrieval_accuracy").get<double>()) << "\n";
+    std::cout << "  " << thousands(align.at("held_out_pairs").get<uint64_t>())
+              << " held-out pairs of states: explained variance "
+              << percent(align.at("explained_variance").get<double>()) << ", retrieval among 10 others "
+              << percent(align.at("retrieval_accuracy").get<double>()) << "\n";
   return 0;
 }
 

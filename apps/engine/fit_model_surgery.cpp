@@ -1,5 +1,3 @@
-#include "limpid/methods/model_surgery/fit.h"
-
 #include <iostream>
 
 #include "apps/engine/commands.h"
@@ -7,6 +5,7 @@
 #include "limpid/core/log.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
+#include "limpid/methods/model_surgery/fit.h"
 
 namespace limpid::apps {
 
@@ -27,15 +26,17 @@ int run_fit_model_surgery(const FitModelSurgeryOptions& options) {
     fit.texts.push_back(row.text);
     fit.labels.push_back(row.toxic() ? 1 : 0);
   }
-  LIMPID_CHECK(taken[0] > 0 && taken[1] > 0, ConfigError, "the data has ", taken[1], " toxic and ", taken[0], " safe texts, expected some of both");
+  LIMPID_CHECK(taken[0] > 0 && taken[1] > 0, ConfigError, "the data has ", taken[1], " toxic and ", taken[0],
+               " safe texts, expected some of both");
   fit.provenance = fit_provenance(options, options.data);
 
   const auto model = open_model_for(options);
   const Json settings = fit_model_surgery(*model, fit);
   const Json& accuracy = settings.at("probe").at("held_out_accuracy");
-  std::cout << options.output << ": model-surgery, " << thousands(settings.at("rows")) << " of " << thousands(settings.at("of_rows")) << " rows of "
-            << settings.at("matrix").get<std::string>() << ", from " << taken[1] << " toxic and " << taken[0] << " safe texts, "
-            << thousands(fs::file_size(options.output)) << " bytes\n  probe: accuracy on held-out texts "
+  std::cout << options.output << ": model-surgery, " << thousands(settings.at("rows")) << " of "
+            << thousands(settings.at("of_rows")) << " rows of " << settings.at("matrix").get<std::string>() << ", from "
+            << taken[1] << " toxic and " << taken[0] << " safe texts, " << thousands(fs::file_size(options.output))
+            << " bytes\n  probe: accuracy on held-out texts "
             << (accuracy.is_null() ? "not measured" : percent(accuracy.get<double>())) << "; -cos(row, direction) "
             << settings.at("best_score").get<double>() << " to " << settings.at("worst_score").get<double>() << "\n";
   return 0;

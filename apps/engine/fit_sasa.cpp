@@ -1,5 +1,3 @@
-#include "limpid/methods/sasa/fit.h"
-
 #include <iostream>
 
 #include "apps/engine/commands.h"
@@ -7,6 +5,7 @@
 #include "limpid/core/log.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
+#include "limpid/methods/sasa/fit.h"
 
 namespace limpid::apps {
 
@@ -29,9 +28,11 @@ int run_fit_sasa(const FitSasaOptions& options) {
   fit.provenance["seed"] = options.seed;
 
   const Json settings = fit_sasa(*open_model_for(options), fit);
-  std::cout << options.output << ": sasa, " << fit.nontoxic.size() << " non-toxic and " << fit.toxic.size() << " toxic texts, rank "
-            << settings.at("rank").get<int64_t>() << ", default strength " << fit.strength.value_or(settings.at("odds").get<float>())
-            << "\n  on texts held out: " << percent(settings.at("held_out_accuracy").get<double>()) << " on their own side\n";
+  std::cout << options.output << ": sasa, " << fit.nontoxic.size() << " non-toxic and " << fit.toxic.size()
+            << " toxic texts, rank " << settings.at("rank").get<int64_t>() << ", default strength "
+            << fit.strength.value_or(settings.at("odds").get<float>())
+            << "\n  on texts held out: " << percent(settings.at("held_out_accuracy").get<double>())
+            << " on their own side\n";
   return 0;
 }
 

@@ -14,8 +14,8 @@ int run_fit_debiasing(const FitDebiasingOptions& options) {
   fit.strength = float(options.strength);
   fit.provenance = fit_provenance(options, {});
   fit_self_debiasing(*open_model_for(options), fit);
-  std::cout << options.output << ": self-debiasing, " << fit.prefixes.size() << (fit.prefixes.size() == 1 ? " description" : " descriptions")
-            << ", lambda " << options.strength << "\n";
+  std::cout << options.output << ": self-debiasing, " << fit.prefixes.size()
+            << (fit.prefixes.size() == 1 ? " description" : " descriptions") << ", lambda " << options.strength << "\n";
   return 0;
 }
 

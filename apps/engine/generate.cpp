@@ -4,8 +4,8 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "limpid/core/log.h"
-#include "limpid/decoding/kl_probe.h"
 #include "limpid/data/generations.h"
+#include "limpid/decoding/kl_probe.h"
 #include "limpid/tokenizers/chat.h"
 
 namespace limpid::apps {
@@ -72,8 +72,10 @@ int run_generate(const GenerateOptions& options) {
   size_t next = 0, finished = 0;
   Progress progress("generate", prompts.size() * size_t(options.samples), "samples");
   const auto emit = [&](const std::string& line) {
-    if (file) file->write(line + "\n");
-    else std::cout << line << '\n' << std::flush;
+    if (file)
+      file->write(line + "\n");
+    else
+      std::cout << line << '\n' << std::flush;
   };
   generator.run([&](Completion completion) {
     throw_if_interrupted();
@@ -86,7 +88,8 @@ int run_generate(const GenerateOptions& options) {
       } else {
         Json row = {{"prompt", prompts[next]}, {"generations", Json::array()}};
         for (const auto& [index, one] : done[next])
-          row["generations"].push_back({{"text", one.text}, {"ids", one.ids}, {"finish_reason", name(one.finish_reason)}});
+          row["generations"].push_back(
+              {{"text", one.text}, {"ids", one.ids}, {"finish_reason", name(one.finish_reason)}});
         emit(to_text(row));
       }
       done[next].clear();

@@ -14,8 +14,10 @@ int run_judged_metrics(const MetricsOptions& options) {
   load.precision = parse_precision(options.precision, resolve_model(options.judge));
   const PerplexityJudge judge(open_named_model(options.judge, load), options.judge);
   const auto report = compute_metrics(rows, {}, judge_rows(judge, rows));
-  if (options.json) std::cout << to_text(to_json(report), 1) << '\n';
-  else std::cout << summary_table({{options.file, report}}).to_markdown();
+  if (options.json)
+    std::cout << to_text(to_json(report), 1) << '\n';
+  else
+    std::cout << summary_table({{options.file, report}}).to_markdown();
   return 0;
 }
 

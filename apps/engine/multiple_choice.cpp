@@ -9,15 +9,20 @@
 namespace limpid::apps {
 namespace {
 
-void write_rows(const std::string& file, const std::vector<ChoiceQuestion>& questions, const std::vector<std::vector<double>>& likelihoods) {
+void write_rows(const std::string& file, const std::vector<ChoiceQuestion>& questions,
+                const std::vector<std::vector<double>>& likelihoods) {
   std::string lines;
   for (size_t q = 0; q < questions.size(); ++q)
-    lines += to_text(Json{{"question", questions[q].question}, {"answer", questions[q].answer}, {"log_likelihoods", likelihoods[q]}}) + "\n";
+    lines += to_text(Json{{"question", questions[q].question},
+                          {"answer", questions[q].answer},
+                          {"log_likelihoods", likelihoods[q]}}) +
+             "\n";
   write_file(file, lines);
 }
 
 std::string share_with_interval(const Estimate& estimate) {
-  return concat(percent(estimate.value), " (", percent(estimate.bootstrap_95.low), " to ", percent(estimate.bootstrap_95.high), ")");
+  return concat(percent(estimate.value), " (", percent(estimate.bootstrap_95.low), " to ",
+                percent(estimate.bootstrap_95.high), ")");
 }
 
 }  // namespace
@@ -25,7 +30,8 @@ std::string share_with_interval(const Estimate& estimate) {
 int run_multiple_choice(const MultipleChoiceOptions& options) {
   std::vector<ChoiceQuestion> questions = read_choice_questions(options.file);
   if (options.limit > 0 && size_t(options.limit) < questions.size()) questions.resize(size_t(options.limit));
-  const std::vector<ChoicePrompt> prompts = choice_prompts(questions, parse_choice_format(options.format), size_t(options.shots));
+  const std::vector<ChoicePrompt> prompts =
+      choice_prompts(questions, parse_choice_format(options.format), size_t(options.shots));
   MultipleChoicePlan plan;
   plan.model = open_model_for(options);
   tokenizer_of(*plan.model);
@@ -49,7 +55,8 @@ int run_multiple_choice(const MultipleChoiceOptions& options) {
   }
   Table table;
   table.column("questions").column("right by log-likelihood").column("by log-likelihood per byte").column("by chance");
-  table.row({std::to_string(report.questions), share_with_interval(report.total), share_with_interval(report.per_byte), percent(report.chance)});
+  table.row({std::to_string(report.questions), share_with_interval(report.total), share_with_interval(report.per_byte),
+             percent(report.chance)});
   std::cout << table.to_markdown();
   return 0;
 }

@@ -16,8 +16,10 @@ std::vector<TokenIds> read_documents(const PerplexityOptions& options, const Mod
   if (options.file.ends_with(".jsonl")) {
     for_each_jsonl(options.file, [&](const Json& row, size_t line) {
       const std::string source = concat(options.file, ":", line);
-      if (row.contains("ids")) documents.push_back(require<TokenIds>(row, "ids", source));
-      else documents.push_back(tokenizer_of(model).encode(require<std::string>(row, "text", source), true));
+      if (row.contains("ids"))
+        documents.push_back(require<TokenIds>(row, "ids", source));
+      else
+        documents.push_back(tokenizer_of(model).encode(require<std::string>(row, "text", source), true));
     });
   } else {
     std::istringstream lines(read_file(options.file));
@@ -40,7 +42,8 @@ int run_perplexity(const PerplexityOptions& options) {
   for (size_t d = 0; d < documents.size(); ++d) {
     throw_if_interrupted();
     TokenIds ids = documents[d];
-    if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit) ids.resize(size_t(limit));
+    if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
+      ids.resize(size_t(limit));
     const TokenLikelihoods result = likelihoods(*model, ids);
     for (double value : result.nll) {
       sum += value;
@@ -55,12 +58,17 @@ int run_perplexity(const PerplexityOptions& options) {
   progress.finish();
   if (!options.output.empty()) {
     const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
-    write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)}, {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
+    write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
+                                       {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
-  const Json report = {{"model", options.model}, {"precision", name(model->options().precision)}, {"documents", documents.size()}, {"tokens", nll.size()},
-                       {"perplexity", perplexity}, {"tokens_per_second", double(nll.size()) / seconds}};
-  if (options.json) std::cout << to_text(report, 1) << '\n';
-  else std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.size() << " documents\n";
+  const Json report = {{"model", options.model},        {"precision", name(model->options().precision)},
+                       {"documents", documents.size()}, {"tokens", nll.size()},
+                       {"perplexity", perplexity},      {"tokens_per_second", double(nll.size()) / seconds}};
+  if (options.json)
+    std::cout << to_text(report, 1) << '\n';
+  else
+    std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.size()
+              << " documents\n";
   return 0;
 }
 

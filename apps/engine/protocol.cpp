@@ -37,13 +37,19 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     LoadOptions load;
     load.precision = parse_precision(options.judge_precision, resolve_model(judge));
     const bool is_target = resolve_model(judge) == resolve_model(options.model);
-    const auto model = is_target && plan.model->options().precision == load.precision ? plan.model : std::shared_ptr<const Model>(open_named_model(judge, load));
-    const std::string note = concat(is_target ? " (target)" : "", load.precision == Precision::BF16 ? "" : concat(" in ", name(load.precision)));
+    const auto model = is_target && plan.model->options().precision == load.precision
+                           ? plan.model
+                           : std::shared_ptr<const Model>(open_named_model(judge, load));
+    const std::string note = concat(is_target ? " (target)" : "",
+                                    load.precision == Precision::BF16 ? "" : concat(" in ", name(load.precision)));
     plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));
   }
   const fs::path path = resolve_model(options.model);
-  plan.provenance = {{"version", LIMPID_VERSION}, {"model", plan.model_name}, {"precision", name(plan.model->options().precision)},
-                     {"prompts_sha256", sha256_file(options.prompts_file)}, {"prompts", plan.prompts.size()}};
+  plan.provenance = {{"version", LIMPID_VERSION},
+                     {"model", plan.model_name},
+                     {"precision", name(plan.model->options().precision)},
+                     {"prompts_sha256", sha256_file(options.prompts_file)},
+                     {"prompts", plan.prompts.size()}};
   if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
 }
 

@@ -4,34 +4,35 @@
 
 #include "apps/engine/commands.h"
 #include "limpid/core/log.h"
-#include "limpid/scorers/scorer.h"
 #include "limpid/data/generations.h"
+#include "limpid/scorers/scorer.h"
 
 /// `limpid score`: each text of a jsonl file gets its toxicity; rows keep everything else, in their order.
 namespace limpid::apps {
 namespace {
 
 using ScoredRow = nlohmann::ordered_json;
-constexpr size_t kTexts = 1024;   // scored together: enough to sort by length, little enough to see output soon
+constexpr size_t kTexts = 1024;  // scored together: enough to sort by length, little enough to see output soon
 
 /// Rows read but not yet written, and where the texts in them are.
 struct Chunk {
   std::vector<ScoredRow> rows;
   std::vector<std::string> texts;
-  std::vector<std::pair<size_t, int64_t>> places;   // row, generation or -1
+  std::vector<std::pair<size_t, int64_t>> places;  // row, generation or -1
 };
 
 const ScoredRow& text_of(const ScoredRow& object, const std::string& field, const std::string& where) {
   const auto found = object.find(field);
-  LIMPID_CHECK(found != object.end(), FormatError, where, ": \"", field, "\" is missing; expected a text row {\"", field,
-               "\"} or a row of samples {\"prompt\", \"generations\": [{\"text\"}]}");
-  LIMPID_CHECK(found->is_string(), FormatError, where, ": \"", field, "\" is ", found->type_name(), ", expected a string");
+  LIMPID_CHECK(found != object.end(), FormatError, where, ": \"", field, "\" is missing; expected a text row {\"",
+               field, "\"} or a row of samples {\"prompt\", \"generations\": [{\"text\"}]}");
+  LIMPID_CHECK(found->is_string(), FormatError, where, ": \"", field, "\" is ", found->type_name(),
+               ", expected a string");
   return *found;
 }
 
 /// Takes the texts of one line into the chunk.
 void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& where) {
-  parse_json_line(line, where);   // its errors name the line, and it refuses absurd nesting
+  parse_json_line(line, where);  // its errors name the line, and it refuses absurd nesting
   ScoredRow row = ScoredRow::parse(line);
   const auto add = [&](const ScoredRow& object, const std::string& key, int64_t generation, const std::string& place) {
     chunk.texts.push_back(text_of(object, key, place).get<std::string>());
@@ -41,10 +42,12 @@ void add_row(Chunk& chunk, std::string_view line, const std::string& field, cons
   if (samples == row.end() || row.contains(field)) {
     add(row, field, -1, where);
   } else {
-    LIMPID_CHECK(samples->is_array(), FormatError, where, ": \"generations\" is ", samples->type_name(), ", expected a list");
+    LIMPID_CHECK(samples->is_array(), FormatError, where, ": \"generations\" is ", samples->type_name(),
+                 ", expected a list");
     for (size_t i = 0; i < samples->size(); ++i) {
       const std::string place = concat(where, ": generations[", i, "]");
-      LIMPID_CHECK((*samples)[i].is_object(), FormatError, place, " is ", (*samples)[i].type_name(), ", expected an object with \"text\"");
+      LIMPID_CHECK((*samples)[i].is_object(), FormatError, place, " is ", (*samples)[i].type_name(),
+                   ", expected an object with \"text\"");
       add((*samples)[i], "text", int64_t(i), place);
     }
   }
@@ -82,8 +85,10 @@ int run_score(const ScoreOptions& options) {
     totals.texts += scores.size();
     for (const ScoredRow& row : chunk.rows) {
       const std::string line = row.dump(-1, ' ', false, ScoredRow::error_handler_t::replace) + "\n";
-      if (output) output->write(line);
-      else std::cout << line;
+      if (output)
+        output->write(line);
+      else
+        std::cout << line;
     }
     std::cout.flush();
     chunk = Chunk();
@@ -98,9 +103,9 @@ int run_score(const ScoreOptions& options) {
   if (output) output->commit();
   progress.finish();
   char line[200];
-  std::snprintf(line, sizeof line, "%s: %s texts, mean toxicity %.3f, %.1f %% above %.2f, %zu empty", scorer->name().c_str(),
-                thousands(totals.texts).c_str(), totals.sum / double(totals.texts), 100.0 * double(totals.toxic) / double(totals.texts),
-                scorer->threshold(), totals.empty);
+  std::snprintf(line, sizeof line, "%s: %s texts, mean toxicity %.3f, %.1f %% above %.2f, %zu empty",
+                scorer->name().c_str(), thousands(totals.texts).c_str(), totals.sum / double(totals.texts),
+                100.0 * double(totals.toxic) / double(totals.texts), scorer->threshold(), totals.empty);
   log_info(line);
   return 0;
 }

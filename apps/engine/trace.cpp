@@ -38,23 +38,29 @@ std::vector<TokenIds> read_ids(const std::string& file, int64_t vocab) {
       char* end = nullptr;
       const long id = std::strtol(word.c_str(), &end, 10);
       LIMPID_CHECK(*end == '\0', FormatError, file, ":", number, ": \"", word, "\" is not a token id");
-      LIMPID_CHECK(id >= 0 && id < vocab, FormatError, file, ":", number, ": token id ", id, " is outside the vocabulary of ", vocab);
+      LIMPID_CHECK(id >= 0 && id < vocab, FormatError, file, ":", number, ": token id ", id,
+                   " is outside the vocabulary of ", vocab);
       row.push_back(TokenId(id));
     }
     if (!row.empty()) rows.push_back(std::move(row));
   }
   LIMPID_CHECK(!rows.empty(), FormatError, file, ": has no token ids");
   for (const TokenIds& row : rows)
-    LIMPID_CHECK(row.size() == rows[0].size(), FormatError, file, ": rows have ", rows[0].size(), " and ", row.size(), " ids, expected equal lengths");
+    LIMPID_CHECK(row.size() == rows[0].size(), FormatError, file, ": rows have ", rows[0].size(), " and ", row.size(),
+                 " ids, expected equal lengths");
   return rows;
 }
 
 TensorView view(const std::string& name, const Tensor& tensor) {
-  return {name, tensor.dtype() == torch::kFloat32 ? DType::F32 : DType::I32, tensor.sizes().vec(),
+  return {name,
+          tensor.dtype() == torch::kFloat32 ? DType::F32 : DType::I32,
+          tensor.sizes().vec(),
           {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}};
 }
 
-struct Traced { Tensor embeddings, layers, heads, final_state, logits; };   // [B, T, …], layers and heads [L, B, T, …]
+struct Traced {
+  Tensor embeddings, layers, heads, final_state, logits;
+};  // [B, T, …], layers and heads [L, B, T, …]
 
 /// All positions in one pass.
 Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
@@ -64,13 +70,14 @@ Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
   for (size_t b = 0; b < rows.size(); ++b) sequences.push_back({&caches[b], rows[b]});
   nn::Pass pass(sequences);
   Recorder recorder(L);
-  const Tensor final_state = model.final_state(pass, Outputs::All, &recorder), logits = model.output_matrix(final_state);
-  return {recorder.embeddings.view({B, T, -1}), recorder.layers().view({L, B, T, -1}), recorder.heads().view({L, B, T, -1}),
-          final_state.view({B, T, -1}), logits.view({B, T, -1})};
+  const Tensor final_state = model.final_state(pass, Outputs::All, &recorder),
+               logits = model.output_matrix(final_state);
+  return {recorder.embeddings.view({B, T, -1}), recorder.layers().view({L, B, T, -1}),
+          recorder.heads().view({L, B, T, -1}), final_state.view({B, T, -1}), logits.view({B, T, -1})};
 }
 
-/// With detoxifiers each position is a decode step behind a prompt of one token, since methods act on the state that the next token
-/// is drawn from. Activations are recorded as the methods left them.
+/// With detoxifiers each position is a decode step behind a prompt of one token, since methods act on the state that
+/// the next token is drawn from. Activations are recorded as the methods left them.
 Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, const Detoxifiers& detox) {
   const size_t B = rows.size(), T = rows[0].size();
   const auto sessions = detox.open(model);
@@ -101,7 +108,8 @@ Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, c
     final_states.push_back(result.final_state);
     logits.push_back(result.logits);
   }
-  return {torch::stack(embeddings, 1), torch::stack(layers, 2), torch::stack(heads, 2), torch::stack(final_states, 1), torch::stack(logits, 1)};
+  return {torch::stack(embeddings, 1), torch::stack(layers, 2), torch::stack(heads, 2), torch::stack(final_states, 1),
+          torch::stack(logits, 1)};
 }
 
 }  // namespace
@@ -111,8 +119,10 @@ int run_trace(const TraceOptions& options) {
   torch::NoGradGuard no_grad;
   const auto model = open_model_for(options);
   std::vector<TokenIds> rows;
-  if (!options.ids_file.empty()) rows = read_ids(options.ids_file, model->config().vocab_size);
-  else rows.push_back(prompt_ids(tokenizer_of(*model), options.prompt));
+  if (!options.ids_file.empty())
+    rows = read_ids(options.ids_file, model->config().vocab_size);
+  else
+    rows.push_back(prompt_ids(tokenizer_of(*model), options.prompt));
   const Detoxifiers detox = open_detoxifiers(options.detox);
   const Traced traced = detox.detoxifiers.empty() ? trace_plain(*model, rows) : trace_detoxified(*model, rows, detox);
 
@@ -121,8 +131,11 @@ int run_trace(const TraceOptions& options) {
   const Tensor ids = torch::tensor(flat, torch::kInt32).view({int64_t(rows.size()), int64_t(rows[0].size())});
   std::vector<TensorView> views = {view("input_ids", ids)};
   std::vector<Tensor> kept;
-  for (const auto& [name, tensor] : {std::pair{"embeddings", traced.embeddings}, {"layers", traced.layers}, {"final", traced.final_state},
-                                     {"head_outputs", traced.heads}, {"logits", traced.logits}}) {
+  for (const auto& [name, tensor] : {std::pair{"embeddings", traced.embeddings},
+                                     {"layers", traced.layers},
+                                     {"final", traced.final_state},
+                                     {"head_outputs", traced.heads},
+                                     {"logits", traced.logits}}) {
     kept.push_back(tensor.contiguous());
     views.push_back(view(name, kept.back()));
   }

@@ -3,9 +3,9 @@
 
 #include "apps/engine/commands.h"
 #include "limpid/core/log.h"
+#include "limpid/scorers/quality.h"
 #include "limpid/scorers/scorer.h"
 #include "limpid/scorers/scorer_training.h"
-#include "limpid/scorers/quality.h"
 
 namespace limpid::apps {
 namespace {
@@ -14,14 +14,17 @@ std::string row_of(const std::string& source, const ScorerQuality& q) {
   char line[240];
   char correlation[32] = "";
   if (q.correlation) std::snprintf(correlation, sizeof correlation, "%.3f", *q.correlation);
-  std::snprintf(line, sizeof line, "| %-24s | %6zu | %6zu | %5.3f | %5.3f | %6.1f%% | %6.1f%% | %6.1f%% | %5s |", source.empty() ? "all" : source.c_str(),
-                q.texts, q.toxic, q.auc, q.average_precision, 100.0 * q.flagged, 100.0 * q.recall, 100.0 * q.false_positive_rate, correlation);
+  std::snprintf(line, sizeof line, "| %-24s | %6zu | %6zu | %5.3f | %5.3f | %6.1f%% | %6.1f%% | %6.1f%% | %5s |",
+                source.empty() ? "all" : source.c_str(), q.texts, q.toxic, q.auc, q.average_precision,
+                100.0 * q.flagged, 100.0 * q.recall, 100.0 * q.false_positive_rate, correlation);
   return line;
 }
 
-void print_table(const std::string& what, const std::vector<std::pair<std::string, ScorerQuality>>& rows, double threshold) {
-  std::printf("%s, threshold %.3f\n\n| %-24s |  texts |  toxic |   AUC |    AP | flagged |  recall | false + |     r |\n", what.c_str(),
-              threshold, "source");
+void print_table(const std::string& what, const std::vector<std::pair<std::string, ScorerQuality>>& rows,
+                 double threshold) {
+  std::printf(
+      "%s, threshold %.3f\n\n| %-24s |  texts |  toxic |   AUC |    AP | flagged |  recall | false + |     r |\n",
+      what.c_str(), threshold, "source");
   std::printf("|--------------------------|-------:|-------:|------:|------:|--------:|--------:|--------:|------:|\n");
   for (const auto& [source, quality] : rows) std::printf("%s\n", row_of(source, quality).c_str());
   std::printf("\n");
@@ -61,7 +64,8 @@ int run_train_scorer(const TrainScorerOptions& options) {
     for (size_t begin = 0; begin < tests[t].rows.size(); begin += 1024) {
       throw_if_interrupted();
       std::vector<std::string> texts;
-      for (size_t i = begin; i < std::min(tests[t].rows.size(), begin + 1024); ++i) texts.push_back(tests[t].rows[i].text);
+      for (size_t i = begin; i < std::min(tests[t].rows.size(), begin + 1024); ++i)
+        texts.push_back(tests[t].rows[i].text);
       for (double score : scorer->score(texts)) scores.push_back(score);
       progress.update(scores.size());
     }

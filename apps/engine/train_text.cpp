@@ -15,7 +15,8 @@ void fill(TextRunOptions& run, const TextTrainingFlags& flags) {
   run.data = {flags.data, flags.where, flags.fields};
   run.output = flags.output;
   // Without its own instructions bf16 is several times slower than f32.
-  const bool bf16 = flags.compute == "auto" ? kernels::active_isa() == kernels::Isa::Avx512Bf16 : flags.compute == "bf16";
+  const bool bf16 =
+      flags.compute == "auto" ? kernels::active_isa() == kernels::Isa::Avx512Bf16 : flags.compute == "bf16";
   run.compute = bf16 ? torch::kBFloat16 : torch::kFloat32;
   run.examples = {.max_length = flags.max_length, .end_token = !flags.no_end_token};
   run.holdout = flags.holdout;
@@ -38,7 +39,10 @@ void fill(TextRunOptions& run, const TextTrainingFlags& flags) {
 
 void fill(LoraOptions& run, const TrainLoraOptions& flags) {
   fill(static_cast<TextRunOptions&>(run), static_cast<const TextTrainingFlags&>(flags));
-  run.adapter = {.rank = flags.rank, .alpha = flags.alpha, .dropout = flags.dropout, .rank_stabilised = flags.rank_stabilised,
+  run.adapter = {.rank = flags.rank,
+                 .alpha = flags.alpha,
+                 .dropout = flags.dropout,
+                 .rank_stabilised = flags.rank_stabilised,
                  .target_modules = flags.target_modules};
   run.merge = flags.merge;
 }
@@ -47,11 +51,16 @@ void say(const TrainingReport& report, const std::string& output) {
   const TrainingProgress& progress = report.progress;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  log_info(concat(report.already_done ? "already trained: " : progress.stopped ? "stopped early: " : "trained: ", output, ", ",
-                  thousands(uint64_t(progress.step)), " steps, ", thousands(uint64_t(progress.tokens)), " tokens at ",
-                  thousands(uint64_t(report.tokens_per_second + 0.5)), " tokens/s",
-                  progress.first_loss > 0 ? concat("; held-out loss ", progress.first_loss, " -> ", progress.best_loss, " at step ", progress.best_step) : "",
-                  report.already_done ? "" : concat("; peak memory ", thousands(uint64_t(usage.ru_maxrss) >> 10), " MiB")));
+  log_info(concat(
+      report.already_done ? "already trained: "
+      : progress.stopped  ? "stopped early: "
+                          : "trained: ",
+      output, ", ", thousands(uint64_t(progress.step)), " steps, ", thousands(uint64_t(progress.tokens)), " tokens at ",
+      thousands(uint64_t(report.tokens_per_second + 0.5)), " tokens/s",
+      progress.first_loss > 0
+          ? concat("; held-out loss ", progress.first_loss, " -> ", progress.best_loss, " at step ", progress.best_step)
+          : "",
+      report.already_done ? "" : concat("; peak memory ", thousands(uint64_t(usage.ru_maxrss) >> 10), " MiB")));
 }
 
 }  // namespace limpid::apps

@@ -4,8 +4,8 @@
 #include "apps/engine/protocol.h"
 #include "limpid/core/log.h"
 #include "limpid/evaluation/tune_detoxifier.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 
 namespace limpid::apps {
 namespace {
@@ -24,7 +24,8 @@ double largest_strength(DetoxSpec spec) {
 }  // namespace
 
 int run_tune(const TuneCommandOptions& options) {
-  LIMPID_CHECK(options.budget.empty() != options.aim.empty(), ConfigError, "[tune] give one of --budget ppl=1.05 and --aim emt=0.67");
+  LIMPID_CHECK(options.budget.empty() != options.aim.empty(), ConfigError,
+               "[tune] give one of --budget ppl=1.05 and --aim emt=0.67");
   const TuneTarget target = options.aim.empty() ? TuneTarget::budget(options.budget) : TuneTarget::aim(options.aim);
   const DetoxSpec spec = DetoxSpec::parse(options.detox);
   TuneOptions search;
@@ -32,23 +33,28 @@ int run_tune(const TuneCommandOptions& options) {
   search.max_steps = size_t(options.max_steps);
   search.largest = options.largest > 0.0 ? options.largest : largest_strength(spec);
   const auto detoxifier = open_detoxifier(spec);
-  LIMPID_CHECK(options.write.empty() || !spec.file.starts_with("control:"), ConfigError, "[tune] --write: ", spec.file, " has no file");
+  LIMPID_CHECK(options.write.empty() || !spec.file.starts_with("control:"), ConfigError, "[tune] --write: ", spec.file,
+               " has no file");
 
   EvaluationPlan plan = protocol_plan(options);
-  detoxifier->open(*plan.model);   // refused now rather than after the plain run
+  detoxifier->open(*plan.model);  // refused now rather than after the plain run
   open_judges(plan, options);
   // The strengths of another file of the same name are no part of this curve.
   if (fs::exists(spec.file)) plan.provenance["detoxifier_sha256"] = sha256_file(spec.file);
   const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search);
   std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);
-  LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", target.text(), ": ", describe_failure(outcome.result));
+  LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", target.text(), ": ",
+               describe_failure(outcome.result));
   if (!options.json) std::cout << "\nstrength " << *outcome.result.strength << " has " << target.text() << '\n';
   if (!outcome.result.monotone)
     log_warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength, " is the ",
-                       target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest", " measured that meets the target"));
+                       target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",
+                       " measured that meets the target"));
   if (!options.write.empty()) {
     const std::string others = write_tuned(options.write, spec, *outcome.result.strength, outcome.json);
-    if (!others.empty()) log_warning(concat(options.write, ": its strength was found with ?", others, ", which a file does not hold; give it again"));
+    if (!others.empty())
+      log_warning(concat(options.write, ": its strength was found with ?", others,
+                         ", which a file does not hold; give it again"));
   }
   return 0;
 }

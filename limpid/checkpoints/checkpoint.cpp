@@ -23,13 +23,12 @@ class ShardedCheckpoint final : public Checkpoint {
   explicit ShardedCheckpoint(const fs::path& index_path) : source_(index_path.parent_path().string()) {
     const std::string where = concat("[safetensors] ", index_path.string(), ": ");
     const Json index = read_guarded_json(index_path);
-    LIMPID_CHECK(index.is_object() && index.contains("weight_map") && index["weight_map"].is_object(),
-                 FormatError, where,
-                 "\"weight_map\" is missing; expected an object from tensor names to file names");
+    LIMPID_CHECK(index.is_object() && index.contains("weight_map") && index["weight_map"].is_object(), FormatError,
+                 where, "\"weight_map\" is missing; expected an object from tensor names to file names");
     std::map<std::string, std::shared_ptr<const SafetensorsFile>> shards;
     for (const auto& [name, value] : index["weight_map"].items()) {
-      LIMPID_CHECK(value.is_string(), FormatError, where, "tensor ", quote(name), " is mapped to ",
-                   json_kind(value), ", expected a file name");
+      LIMPID_CHECK(value.is_string(), FormatError, where, "tensor ", quote(name), " is mapped to ", json_kind(value),
+                   ", expected a file name");
       const std::string file_name = value.get<std::string>();
       auto& shard = shards[file_name];
       if (!shard) shard = open_shard(index_path, file_name, name, where);
@@ -49,19 +48,16 @@ class ShardedCheckpoint final : public Checkpoint {
   std::string source() const override { return source_; }
 
  private:
-  static std::shared_ptr<const SafetensorsFile> open_shard(const fs::path& index_path,
-                                                           const std::string& file_name,
-                                                           const std::string& tensor,
-                                                           const std::string& where) {
+  static std::shared_ptr<const SafetensorsFile> open_shard(const fs::path& index_path, const std::string& file_name,
+                                                           const std::string& tensor, const std::string& where) {
     // A name, not a path: an index must not reach outside its folder.
     const bool plain = !file_name.empty() &&
-                       file_name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos &&
-                       file_name != "." && file_name != "..";
+                       file_name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos && file_name != "." &&
+                       file_name != "..";
     LIMPID_CHECK(plain, FormatError, where, "tensor ", quote(tensor), " is mapped to ", quote(file_name),
                  ", expected the name of a file in the same folder");
     const fs::path path = index_path.parent_path() / file_name;
-    LIMPID_CHECK(fs::exists(path), FormatError, where, "shard ", quote(file_name),
-                 " is missing; incomplete download?");
+    LIMPID_CHECK(fs::exists(path), FormatError, where, "shard ", quote(file_name), " is missing; incomplete download?");
     return SafetensorsFile::open(path);
   }
 
@@ -88,14 +84,13 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
   }
   if (gguf.size() == 1) return GgufFile::open(gguf.front());
   const std::string where = concat("[checkpoint] ", folder.string(), ": ");
-  LIMPID_CHECK(gguf.empty(), FormatError, where, "holds ", gguf.size(),
-               " .gguf files; name the one you mean");
+  LIMPID_CHECK(gguf.empty(), FormatError, where, "holds ", gguf.size(), " .gguf files; name the one you mean");
   LIMPID_CHECK(pickles.empty(), FormatError, where, "holds its weights only as ",
                quote(std::min_element(pickles.begin(), pickles.end())->filename().string()), "; ", kConvert);
   LIMPID_CHECK(!fs::exists(folder / "adapter_model.safetensors"), FormatError, where,
                "is a PEFT adapter, not a model; name the model it was trained for");
-  throw FormatError(concat(
-      where, "no weights found; expected model.safetensors, model.safetensors.index.json or a .gguf file"));
+  throw FormatError(
+      concat(where, "no weights found; expected model.safetensors, model.safetensors.index.json or a .gguf file"));
 }
 
 std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
@@ -107,8 +102,8 @@ std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
   };
   if (extension == ".gguf" || starts_with("GGUF")) return GgufFile::open(path);
   if (extension == ".safetensors") return SafetensorsFile::open(path);
-  LIMPID_CHECK(!is_pickle_name(path) && !starts_with("PK\x03\x04"), FormatError, "[checkpoint] ",
-               path.string(), ": ", kConvert);
+  LIMPID_CHECK(!is_pickle_name(path) && !starts_with("PK\x03\x04"), FormatError, "[checkpoint] ", path.string(), ": ",
+               kConvert);
   if (bytes.size() > 8 && char(bytes[8]) == '{') return SafetensorsFile::open(path);
   throw FormatError(concat("[checkpoint] ", path.string(), ": is neither safetensors nor GGUF"));
 }
@@ -158,8 +153,8 @@ std::vector<int64_t> to_integers(const TensorView& tensor) {
     case DType::U8:
     case DType::Bool: return widen<uint8_t>(tensor);
     default:
-      throw ShapeError(concat("[checkpoint] tensor ", quote(tensor.name), " is ", info(tensor.dtype).name,
-                              ", expected integers"));
+      throw ShapeError(
+          concat("[checkpoint] tensor ", quote(tensor.name), " is ", info(tensor.dtype).name, ", expected integers"));
   }
 }
 

@@ -9,23 +9,24 @@
 #include "limpid/core/json.h"
 #include "limpid/kernels/dtype.h"
 
-/// Named tensors of a checkpoint, whichever format they lie in. Files are mapped; a view lives as long as the Checkpoint.
+/// Named tensors of a checkpoint, whichever format they lie in. Files are mapped; a view lives as long as the
+/// Checkpoint.
 namespace limpid {
 
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
   virtual const std::vector<TensorView>& tensors() const = 0;
-  virtual const TensorView* find(const std::string& name) const = 0;   ///< null when absent
-  const TensorView& at(const std::string& name) const;                 ///< @throws FormatError that names file and tensor
-  virtual std::string source() const = 0;                              ///< path, for messages
+  virtual const TensorView* find(const std::string& name) const = 0;  ///< null when absent
+  const TensorView& at(const std::string& name) const;  ///< @throws FormatError that names file and tensor
+  virtual std::string source() const = 0;               ///< path, for messages
 
   /// A `.safetensors` file, a `.gguf` file, or a Hugging Face folder (single file or model.safetensors.index.json).
   /// @throws FormatError for a folder with only pytorch_model.bin, saying how to convert; for every malformed file.
   static std::shared_ptr<const Checkpoint> open(const fs::path& path);
 };
 
-std::vector<float> to_floats(const TensorView& tensor);                ///< dequantised copy
-std::vector<int64_t> to_integers(const TensorView& tensor);            ///< copy of an integer tensor
+std::vector<float> to_floats(const TensorView& tensor);      ///< dequantised copy
+std::vector<int64_t> to_integers(const TensorView& tensor);  ///< copy of an integer tensor
 
 }  // namespace limpid

@@ -14,10 +14,12 @@ namespace limpid {
 enum class LayerType { kFull, kSliding };
 
 /// Rotary embedding of one kind of layer: inv_freq[i] = theta^(-2i / rotary_dim), then changed by the scaling.
-///   kLinear   inv_freq / factor                                    (positions squeezed; Chen et al. 2023, arXiv:2306.15595)
-///   kLlama3   long wavelengths / factor, short ones kept, a smooth blend between (Dubey et al. 2024, arXiv:2407.21783);
-///             wavelength w = 2 pi / inv_freq; long: w > original / low_freq_factor, short: w < original / high_freq_factor,
-///             else s = (original / w - low) / (high - low), (1 - s) * inv_freq / factor + s * inv_freq
+///   kLinear   inv_freq / factor                                    (positions squeezed; Chen et al. 2023,
+///   arXiv:2306.15595) kLlama3   long wavelengths / factor, short ones kept, a smooth blend between (Dubey et al. 2024,
+///   arXiv:2407.21783);
+///             wavelength w = 2 pi / inv_freq; long: w > original / low_freq_factor, short: w < original /
+///             high_freq_factor, else s = (original / w - low) / (high - low), (1 - s) * inv_freq / factor + s *
+///             inv_freq
 ///   kDivisors inv_freq[i] / divisors[i]: how GGUF files store kLlama3 (tensor rope_freqs.weight)
 ///   kOther    a type that no supported family has; `type_name` says which
 struct RopeConfig {
@@ -26,45 +28,48 @@ struct RopeConfig {
   Scaling scaling = Scaling::kNone;
   double factor = 1, low_freq_factor = 1, high_freq_factor = 4;
   int64_t original_max_position = 0;
-  std::vector<float> divisors;   ///< [rotary_dim / 2], only for kDivisors
-  std::string type_name;         ///< as the file spells it, only for kOther
+  std::vector<float> divisors;  ///< [rotary_dim / 2], only for kDivisors
+  std::string type_name;        ///< as the file spells it, only for kOther
 };
 
-/// Sizes and settings common to the families. For "llama", "gpt2", "gemma3", "bert", "roberta" and "distilbert" everything
-/// is filled and checked; for other architectures what could be read (0 and empty otherwise), so that they can be named.
+/// Sizes and settings common to the families. For "llama", "gpt2", "gemma3", "bert", "roberta" and "distilbert"
+/// everything is filled and checked; for other architectures what could be read (0 and empty otherwise), so that they
+/// can be named.
 struct ModelConfig {
-  std::string architecture;      ///< family: "llama", "gpt2", "gemma3", "bert", …; other names as the file has them
-  std::string model_class;       ///< Hugging Face "architectures"[0], empty for GGUF
-  std::string source;            ///< file the values come from, for messages
-  Json raw;                      ///< config.json as it is (the text part of a multimodal one); null for GGUF
+  std::string architecture;  ///< family: "llama", "gpt2", "gemma3", "bert", …; other names as the file has them
+  std::string model_class;   ///< Hugging Face "architectures"[0], empty for GGUF
+  std::string source;        ///< file the values come from, for messages
+  Json raw;                  ///< config.json as it is (the text part of a multimodal one); null for GGUF
   bool from_gguf = false;
 
   int64_t vocab_size = 0, hidden_size = 0, num_layers = 0, num_heads = 0, num_kv_heads = 0, head_dim = 0;
   int64_t intermediate_size = 0, max_positions = 0;
   double norm_eps = 0;
-  std::string activation;        ///< Hugging Face spelling: "silu", "gelu_new", "gelu_pytorch_tanh", "gelu", "relu"
+  std::string activation;  ///< Hugging Face spelling: "silu", "gelu_new", "gelu_pytorch_tanh", "gelu", "relu"
   bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
-  double embedding_scale = 1;    ///< the token embedding is multiplied by this; sqrt(hidden_size) for Gemma
+  double embedding_scale = 1;  ///< the token embedding is multiplied by this; sqrt(hidden_size) for Gemma
 
-  RopeConfig rope;               ///< of full layers
-  RopeConfig local_rope;         ///< of sliding layers; equal to `rope` where the family has one base only
-  double rotary_fraction = 1;    ///< part of each head that rotates
-  int64_t sliding_window = 0;    ///< keys a sliding layer sees, itself included; 0 where no layer slides
-  std::vector<LayerType> layer_types;   ///< [num_layers]
-  double query_pre_attn_scalar = 0;     ///< 0 where the family has none
-  double attention_scale = 0;    ///< scores are multiplied by this: query_pre_attn_scalar^-1/2, else head_dim^-1/2
-  double attention_softcap = 0, final_softcap = 0;   ///< cap * tanh(x / cap); 0 is none
+  RopeConfig rope;                     ///< of full layers
+  RopeConfig local_rope;               ///< of sliding layers; equal to `rope` where the family has one base only
+  double rotary_fraction = 1;          ///< part of each head that rotates
+  int64_t sliding_window = 0;          ///< keys a sliding layer sees, itself included; 0 where no layer slides
+  std::vector<LayerType> layer_types;  ///< [num_layers]
+  double query_pre_attn_scalar = 0;    ///< 0 where the family has none
+  double attention_scale = 0;  ///< scores are multiplied by this: query_pre_attn_scalar^-1/2, else head_dim^-1/2
+  double attention_softcap = 0, final_softcap = 0;  ///< cap * tanh(x / cap); 0 is none
 
   std::vector<int64_t> eos_ids;  ///< generation_config.json before config.json; ids outside the vocabulary are left out
-  int64_t bos_id = -1, pad_id = -1;                  ///< -1 where there is none
+  int64_t bos_id = -1, pad_id = -1;  ///< -1 where there is none
 
   // Encoders.
   int64_t type_vocab_size = 0, num_labels = 0;
-  std::vector<std::string> labels;                   ///< id2label in order of the ids; empty for a bare encoder
-  std::string problem_type;                          ///< "single_label_classification", "multi_label_classification" or ""
-  int64_t position_offset = 0;                       ///< first row of the position table that is used (RoBERTa: pad_id + 1)
+  std::vector<std::string> labels;  ///< id2label in order of the ids; empty for a bare encoder
+  std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
+  int64_t position_offset = 0;      ///< first row of the position table that is used (RoBERTa: pad_id + 1)
 
-  bool is_encoder() const { return architecture == "bert" || architecture == "roberta" || architecture == "distilbert"; }
+  bool is_encoder() const {
+    return architecture == "bert" || architecture == "roberta" || architecture == "distilbert";
+  }
 };
 
 /// Config of a Hugging Face folder (config.json, generation_config.json), a folder with one .gguf, or a .gguf file.

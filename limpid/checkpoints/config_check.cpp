@@ -9,7 +9,7 @@ namespace {
 
 struct Limit {
   const char* name;
-  int64_t ModelConfig::*size;
+  int64_t ModelConfig::* size;
   int64_t most;
 };
 
@@ -44,8 +44,8 @@ void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::st
                  " and \"high_freq_factor\" ", rope.high_freq_factor, ", expected 0 < low < high");
   }
   for (float divisor : rope.divisors)
-    LIMPID_CHECK(is_finite_positive(divisor), FormatError, where, "tensor \"rope_freqs.weight\" holds ",
-                 divisor, ", expected positive numbers");
+    LIMPID_CHECK(is_finite_positive(divisor), FormatError, where, "tensor \"rope_freqs.weight\" holds ", divisor,
+                 ", expected positive numbers");
   LIMPID_CHECK(config.head_dim % 2 == 0, FormatError, where, "head size is ", config.head_dim,
                ", expected an even number for rotary embedding");
 }
@@ -56,24 +56,23 @@ void check_config(const ModelConfig& config) {
   const std::string where = concat("[config] ", config.source, ": ");
   for (const Limit& limit : kLimits) {
     const int64_t size = config.*limit.size;
-    LIMPID_CHECK(size > 0 && size <= limit.most, FormatError, where, limit.name, " is ", size,
-                 ", expected 1 to ", limit.most);
+    LIMPID_CHECK(size > 0 && size <= limit.most, FormatError, where, limit.name, " is ", size, ", expected 1 to ",
+                 limit.most);
   }
   LIMPID_CHECK(config.num_heads % config.num_kv_heads == 0, FormatError, where, config.num_heads,
                " heads are not a multiple of ", config.num_kv_heads, " key-value heads");
-  LIMPID_CHECK(config.layer_types.size() == size_t(config.num_layers), FormatError, where,
-               "\"layer_types\" has ", config.layer_types.size(), " entries for ", config.num_layers,
-               " layers");
-  LIMPID_CHECK(std::isfinite(config.norm_eps) && config.norm_eps >= 0 && config.norm_eps < 1, FormatError,
-               where, "norm epsilon is ", config.norm_eps, ", expected a number from 0 to 1");
-  LIMPID_CHECK(is_finite_positive(config.attention_scale), FormatError, where,
-               "\"query_pre_attn_scalar\" is ", config.query_pre_attn_scalar, ", expected a positive number");
+  LIMPID_CHECK(config.layer_types.size() == size_t(config.num_layers), FormatError, where, "\"layer_types\" has ",
+               config.layer_types.size(), " entries for ", config.num_layers, " layers");
+  LIMPID_CHECK(std::isfinite(config.norm_eps) && config.norm_eps >= 0 && config.norm_eps < 1, FormatError, where,
+               "norm epsilon is ", config.norm_eps, ", expected a number from 0 to 1");
+  LIMPID_CHECK(is_finite_positive(config.attention_scale), FormatError, where, "\"query_pre_attn_scalar\" is ",
+               config.query_pre_attn_scalar, ", expected a positive number");
   for (double cap : {config.attention_softcap, config.final_softcap})
     LIMPID_CHECK(std::isfinite(cap) && cap >= 0, FormatError, where, "a soft cap is ", cap,
                  ", expected a positive number or none");
   const bool caps = config.attention_softcap > 0 || config.final_softcap > 0;
-  LIMPID_CHECK(!caps, FormatError, where, "soft caps of ", config.attention_softcap, " and ",
-               config.final_softcap, " are not supported for ", config.architecture);
+  LIMPID_CHECK(!caps, FormatError, where, "soft caps of ", config.attention_softcap, " and ", config.final_softcap,
+               " are not supported for ", config.architecture);
   bool slides = false;
   for (LayerType type : config.layer_types) slides = slides || type == LayerType::kSliding;
   LIMPID_CHECK(config.sliding_window >= (slides ? 1 : 0), FormatError, where, "sliding window is ",
@@ -93,8 +92,8 @@ void check_config(const ModelConfig& config) {
   if (config.is_encoder()) {
     LIMPID_CHECK(config.type_vocab_size >= 0 && config.type_vocab_size <= 1 << 16, FormatError, where,
                  "\"type_vocab_size\" is ", config.type_vocab_size, ", expected 0 to 65536");
-    LIMPID_CHECK(config.position_offset >= 0 && config.position_offset < config.max_positions, FormatError,
-                 where, "position table has ", config.max_positions, " rows, of which the first used is ",
+    LIMPID_CHECK(config.position_offset >= 0 && config.position_offset < config.max_positions, FormatError, where,
+                 "position table has ", config.max_positions, " rows, of which the first used is ",
                  config.position_offset);
   }
 }

@@ -19,12 +19,8 @@ struct GgufKeys {
 
   std::string key(const char* name) const { return prefix + name; }
   bool has(const char* name) const { return file.has(key(name)); }
-  int64_t integer(const char* name) const {
-    return strict ? file.integer(key(name)) : file.integer_or(key(name), 0);
-  }
-  int64_t integer_or(const char* name, int64_t fallback) const {
-    return file.integer_or(key(name), fallback);
-  }
+  int64_t integer(const char* name) const { return strict ? file.integer(key(name)) : file.integer_or(key(name), 0); }
+  int64_t integer_or(const char* name, int64_t fallback) const { return file.integer_or(key(name), fallback); }
   double number_or(const char* name, double fallback) const { return file.number_or(key(name), fallback); }
 };
 
@@ -36,8 +32,7 @@ int64_t vocab_size(const GgufKeys& keys, const std::string& where) {
     return embedding->shape[0];
   }
   if (keys.has("vocab_size")) return keys.integer("vocab_size");
-  return keys.file.has("tokenizer.ggml.tokens") ? int64_t(keys.file.texts("tokenizer.ggml.tokens").size())
-                                                : 0;
+  return keys.file.has("tokenizer.ggml.tokens") ? int64_t(keys.file.texts("tokenizer.ggml.tokens").size()) : 0;
 }
 
 void read_rope(const GgufKeys& keys, ModelConfig& config) {
@@ -45,9 +40,7 @@ void read_rope(const GgufKeys& keys, ModelConfig& config) {
   config.rope.theta = keys.number_or("rope.freq_base", gemma3 ? 1e6 : 1e4);
   const std::string type = keys.file.text_or(keys.key("rope.scaling.type"), "none");
   using Scaling = RopeConfig::Scaling;
-  config.rope.scaling = type == "none"     ? Scaling::kNone
-                        : type == "linear" ? Scaling::kLinear
-                                           : Scaling::kOther;
+  config.rope.scaling = type == "none" ? Scaling::kNone : type == "linear" ? Scaling::kLinear : Scaling::kOther;
   if (config.rope.scaling == Scaling::kOther) config.rope.type_name = type;
   if (config.rope.scaling != Scaling::kNone) config.rope.factor = keys.number_or("rope.scaling.factor", 1);
   if (keys.has("rope.scale_linear")) {  // older spelling
@@ -56,8 +49,7 @@ void read_rope(const GgufKeys& keys, ModelConfig& config) {
   }
   if (const TensorView* divisors = keys.file.find("rope_freqs.weight")) {
     LIMPID_CHECK(divisors->elements() <= 1 << 16, FormatError, "[config] ", config.source,
-                 ": tensor \"rope_freqs.weight\" has ", divisors->elements(),
-                 " elements, expected half a head");
+                 ": tensor \"rope_freqs.weight\" has ", divisors->elements(), " elements, expected half a head");
     config.rope.scaling = Scaling::kDivisors;
     config.rope.divisors = to_floats(*divisors);
   }
@@ -71,8 +63,8 @@ void read_rope(const GgufKeys& keys, ModelConfig& config) {
 }
 
 void read_layer_types(const GgufKeys& keys, ModelConfig& config, const std::string& where) {
-  LIMPID_CHECK(config.num_layers >= 0 && config.num_layers <= 10'000, FormatError, where,
-               "number of layers is ", config.num_layers, ", expected 1 to 10000");
+  LIMPID_CHECK(config.num_layers >= 0 && config.num_layers <= 10'000, FormatError, where, "number of layers is ",
+               config.num_layers, ", expected 1 to 10000");
   config.layer_types.assign(size_t(config.num_layers), LayerType::kFull);
   const bool gemma3 = config.architecture == "gemma3";
   config.sliding_window = config.architecture == "llama" ? 0 : keys.integer_or("attention.sliding_window", 0);
@@ -82,8 +74,8 @@ void read_layer_types(const GgufKeys& keys, ModelConfig& config, const std::stri
   int64_t pattern = 6;
   if (pattern_entry != keys.file.metadata().end()) {
     if (const auto* list = std::get_if<std::vector<bool>>(&pattern_entry->second.value)) {
-      LIMPID_CHECK(list->size() == config.layer_types.size(), FormatError, where, "metadata ",
-                   quote(pattern_key), " has ", list->size(), " entries for ", config.num_layers, " layers");
+      LIMPID_CHECK(list->size() == config.layer_types.size(), FormatError, where, "metadata ", quote(pattern_key),
+                   " has ", list->size(), " entries for ", config.num_layers, " layers");
       for (size_t i = 0; i < list->size(); ++i)
         if ((*list)[i]) config.layer_types[i] = LayerType::kSliding;
       return;
@@ -130,22 +122,20 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   config.num_kv_heads = known ? keys.integer_or("attention.head_count_kv", config.num_heads) : 0;
   LIMPID_CHECK(!known || config.num_heads > 0, FormatError, where, "number of heads is ", config.num_heads,
                ", expected 1 to 65536");
-  LIMPID_CHECK(!known || keys.has("attention.key_length") || config.hidden_size % config.num_heads == 0,
-               FormatError, where, "hidden size ", config.hidden_size, " is not a multiple of ",
-               config.num_heads, " heads");
-  config.head_dim = keys.integer_or("attention.key_length",
-                                    config.num_heads > 0 ? config.hidden_size / config.num_heads : 0);
+  LIMPID_CHECK(!known || keys.has("attention.key_length") || config.hidden_size % config.num_heads == 0, FormatError,
+               where, "hidden size ", config.hidden_size, " is not a multiple of ", config.num_heads, " heads");
+  config.head_dim =
+      keys.integer_or("attention.key_length", config.num_heads > 0 ? config.hidden_size / config.num_heads : 0);
   const int64_t value_length = keys.integer_or("attention.value_length", config.head_dim);
   LIMPID_CHECK(!known || value_length == config.head_dim, FormatError, where, "keys of ", config.head_dim,
                " and values of ", value_length, " are not supported");
   config.intermediate_size = known ? keys.integer("feed_forward_length") : 0;
   config.max_positions = keys.integer("context_length");
   const bool layer_norm = name == "gpt2" || name == "bert";
-  config.norm_eps =
-      keys.number_or(layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
-                     name == "bert"     ? 1e-12
-                     : name == "gemma3" ? 1e-6
-                                        : 1e-5);
+  config.norm_eps = keys.number_or(layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+                                   name == "bert"     ? 1e-12
+                                   : name == "gemma3" ? 1e-6
+                                                      : 1e-5);
   config.activation = name == "llama"    ? "silu"
                       : name == "gpt2"   ? "gelu_new"
                       : name == "gemma3" ? "gelu_pytorch_tanh"
@@ -162,10 +152,10 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   config.final_softcap = keys.number_or("final_logit_softcapping", 0);
   if (name == "gemma3" &&
       config.num_heads > 0)  // not in the file: head_dim, but hidden_size / num_heads for the 27B model
-    config.query_pre_attn_scalar = double(
-        config.num_layers == kGemma27bLayers ? config.hidden_size / config.num_heads : config.head_dim);
-  config.attention_scale = 1 / std::sqrt(config.query_pre_attn_scalar > 0 ? config.query_pre_attn_scalar
-                                                                          : double(config.head_dim));
+    config.query_pre_attn_scalar =
+        double(config.num_layers == kGemma27bLayers ? config.hidden_size / config.num_heads : config.head_dim);
+  config.attention_scale =
+      1 / std::sqrt(config.query_pre_attn_scalar > 0 ? config.query_pre_attn_scalar : double(config.head_dim));
   read_special_ids(file, config);
   if (config.is_encoder()) {
     const TensorView* types = file.find("token_types.weight");
@@ -179,15 +169,13 @@ ModelConfig config_from_gguf(const GgufFile& file) {
 ModelConfig read_config(const fs::path& path) {
   std::error_code error;
   LIMPID_CHECK(fs::exists(path, error), IoError, "[config] ", path.string(), ": no such file or folder");
-  const bool beside =
-      path.extension() == ".safetensors" || path.filename() == "config.json";  // a file of a folder
+  const bool beside = path.extension() == ".safetensors" || path.filename() == "config.json";  // a file of a folder
   if (!fs::is_directory(path, error) && !beside) return config_from_gguf(*GgufFile::open(path));
   const fs::path folder = beside ? path.parent_path() : path;
   const fs::path file = folder / "config.json", generation = folder / "generation_config.json";
   if (fs::exists(file, error))
-    return config_from_huggingface(read_guarded_json(file),
-                                   fs::exists(generation, error) ? read_guarded_json(generation) : Json(),
-                                   file.string());
+    return config_from_huggingface(
+        read_guarded_json(file), fs::exists(generation, error) ? read_guarded_json(generation) : Json(), file.string());
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder))
     if (entry.path().extension() == ".gguf") found.push_back(entry.path());

@@ -14,7 +14,9 @@ using Names = std::initializer_list<const char*>;
 class JsonKeys {
  public:
   JsonKeys(const Json& object, std::string where, bool strict)
-      : object_(object), where_(std::move(where)), strict_(strict) {}
+      : object_(object),
+        where_(std::move(where)),
+        strict_(strict) {}
 
   const char* present(Names names) const {
     for (const char* name : names)
@@ -30,24 +32,22 @@ class JsonKeys {
     const char* name = present(names);
     if (!name) return fallback;
     const Json& value = object_[name];
-    LIMPID_CHECK(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX), FormatError,
-                 where_, ": \"", name, "\" is ", value.get<uint64_t>(), ", far too large");
+    LIMPID_CHECK(!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t(INT64_MAX), FormatError, where_,
+                 ": \"", name, "\" is ", value.get<uint64_t>(), ", far too large");
     return require<int64_t>(object_, name, where_);
   }
   double number(Names names, double fallback) const {
     const char* name = present(names);
     return name ? require<double>(object_, name, where_) : fallback;
   }
-  bool boolean(const char* name, bool fallback) const {
-    return get_or<bool>(object_, name, fallback, where_);
-  }
+  bool boolean(const char* name, bool fallback) const { return get_or<bool>(object_, name, fallback, where_); }
   std::string text(Names names, std::string fallback) const {
     const char* name = present(names);
     return name ? require<std::string>(object_, name, where_) : fallback;
   }
   JsonKeys inside(const char* name) const {
-    LIMPID_CHECK(object_[name].is_object(), FormatError, where_, ": \"", name, "\" is ",
-                 json_kind(object_[name]), ", expected an object");
+    LIMPID_CHECK(object_[name].is_object(), FormatError, where_, ": \"", name, "\" is ", json_kind(object_[name]),
+                 ", expected an object");
     return JsonKeys(object_[name], concat(where_, ": \"", name, "\""), strict_);
   }
   const Json& operator[](const char* name) const { return object_[name]; }
@@ -119,8 +119,7 @@ void read_rope(const JsonKeys& keys, ModelConfig& config) {
     read_scaling(from, rope);
     config.rotary_fraction = from.number({"partial_rotary_factor"}, config.rotary_fraction);
   };
-  const bool full = parameters.present({"full_attention"}),
-             sliding = parameters.present({"sliding_attention"});
+  const bool full = parameters.present({"full_attention"}), sliding = parameters.present({"sliding_attention"});
   if (full) read(parameters.inside("full_attention"), config.rope);
   if (sliding) read(parameters.inside("sliding_attention"), config.local_rope);
   if (full || sliding) return;
@@ -132,8 +131,7 @@ void read_layer_types(const JsonKeys& keys, ModelConfig& config) {
   LIMPID_CHECK(config.num_layers >= 0 && config.num_layers <= 10'000, FormatError, keys.where(),
                ": number of layers is ", config.num_layers, ", expected 1 to 10000");
   const bool may_slide = config.architecture != "llama" && keys.boolean("use_sliding_window", true);
-  config.sliding_window =
-      may_slide ? keys.integer({"sliding_window"}, config.architecture == "gemma3" ? 4096 : 0) : 0;
+  config.sliding_window = may_slide ? keys.integer({"sliding_window"}, config.architecture == "gemma3" ? 4096 : 0) : 0;
   config.layer_types.assign(size_t(config.num_layers), LayerType::kFull);
   if (keys.present({"layer_types"})) {
     const Json& list = keys["layer_types"];
@@ -143,8 +141,8 @@ void read_layer_types(const JsonKeys& keys, ModelConfig& config) {
                  ", expected one for each of ", config.num_layers, " layers");
     for (size_t i = 0; i < list.size(); ++i) {
       const bool slides = list[i] == "sliding_attention";
-      LIMPID_CHECK(slides || list[i] == "full_attention", FormatError, keys.where(),
-                   ": \"layer_types\" entry ", i, " is not \"full_attention\" or \"sliding_attention\"");
+      LIMPID_CHECK(slides || list[i] == "full_attention", FormatError, keys.where(), ": \"layer_types\" entry ", i,
+                   " is not \"full_attention\" or \"sliding_attention\"");
       if (slides) config.layer_types[i] = LayerType::kSliding;
     }
     return;
@@ -152,8 +150,7 @@ void read_layer_types(const JsonKeys& keys, ModelConfig& config) {
   if (config.sliding_window <= 0) return;
   int64_t pattern = 0;  // every pattern-th layer is full; 0: none is
   if (config.architecture == "gemma2") pattern = 2;
-  if (config.architecture == "gemma3")
-    pattern = keys.integer({"sliding_window_pattern", "_sliding_window_pattern"}, 6);
+  if (config.architecture == "gemma3") pattern = keys.integer({"sliding_window_pattern", "_sliding_window_pattern"}, 6);
   LIMPID_CHECK(pattern >= 0, FormatError, keys.where(), ": \"sliding_window_pattern\" is ", pattern,
                ", expected a positive integer");
   for (int64_t i = 0; i < config.num_layers; ++i)
@@ -169,8 +166,7 @@ int64_t token_id(const Json& object, const char* key, int64_t vocab_size, const 
   return id >= 0 && id < vocab_size ? id : -1;
 }
 
-std::vector<int64_t> token_ids(const Json& object, const char* key, int64_t vocab_size,
-                               const std::string& where) {
+std::vector<int64_t> token_ids(const Json& object, const char* key, int64_t vocab_size, const std::string& where) {
   std::vector<int64_t> ids;
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return ids;
@@ -188,8 +184,8 @@ std::vector<int64_t> token_ids(const Json& object, const char* key, int64_t voca
   return ids;
 }
 
-void read_special_ids(const Json& config, const Json& outer, const Json& generation,
-                      const std::string& source, ModelConfig& out) {
+void read_special_ids(const Json& config, const Json& outer, const Json& generation, const std::string& source,
+                      ModelConfig& out) {
   const std::string where = "[config] " + source;
   const std::string generation_where =
       "[config] " + (fs::path(source).parent_path() / "generation_config.json").string();
@@ -201,8 +197,7 @@ void read_special_ids(const Json& config, const Json& outer, const Json& generat
   const Place places[] = {
       {generation.is_object() ? generation : empty, generation_where}, {outer, where}, {config, where}};
   for (const Place& place : places) {
-    if (out.eos_ids.empty())
-      out.eos_ids = token_ids(place.object, "eos_token_id", out.vocab_size, place.where);
+    if (out.eos_ids.empty()) out.eos_ids = token_ids(place.object, "eos_token_id", out.vocab_size, place.where);
     if (out.bos_id < 0) out.bos_id = token_id(place.object, "bos_token_id", out.vocab_size, place.where);
     if (out.pad_id < 0) out.pad_id = token_id(place.object, "pad_token_id", out.vocab_size, place.where);
   }
@@ -215,8 +210,8 @@ void read_encoder(const JsonKeys& keys, ModelConfig& config) {
   config.position_offset = roberta ? config.pad_id + 1 : 0;
   config.problem_type = keys.text({"problem_type"}, "");
   for (const char* style : {"position_embedding_type"})
-    LIMPID_CHECK(keys.text({style}, "absolute") == "absolute", FormatError, keys.where(), ": \"", style,
-                 "\" is ", quote(keys.text({style}, "")), ", expected \"absolute\"");
+    LIMPID_CHECK(keys.text({style}, "absolute") == "absolute", FormatError, keys.where(), ": \"", style, "\" is ",
+                 quote(keys.text({style}, "")), ", expected \"absolute\"");
   if (!config.model_class.ends_with("Classification")) return;
   config.num_labels = keys.integer({"num_labels"}, 2);
   if (!keys.present({"id2label"})) {
@@ -238,26 +233,24 @@ void read_encoder(const JsonKeys& keys, ModelConfig& config) {
 }
 
 void read_sizes(const JsonKeys& keys, const Family& family, bool known, ModelConfig& config) {
-  const bool gemma3 =
-      config.architecture == "gemma3";  // multimodal files leave out what equals the class's defaults
+  const bool gemma3 = config.architecture == "gemma3";  // multimodal files leave out what equals the class's defaults
   config.hidden_size = keys.integer({"hidden_size", "n_embd", "d_model", "dim"});
   config.num_layers = keys.integer({"num_hidden_layers", "n_layer", "n_layers", "num_layers"});
   config.vocab_size = gemma3 ? keys.integer({"vocab_size"}, 262208) : keys.integer({"vocab_size"});
-  config.num_heads = gemma3 ? keys.integer({"num_attention_heads"}, 8)
-                            : keys.integer({"num_attention_heads", "n_head", "n_heads"});
+  config.num_heads =
+      gemma3 ? keys.integer({"num_attention_heads"}, 8) : keys.integer({"num_attention_heads", "n_head", "n_heads"});
   config.num_kv_heads = keys.integer({"num_key_value_heads", "num_kv_heads"}, gemma3 ? 4 : config.num_heads);
   if (config.architecture == "falcon" && keys.boolean("multi_query", true) &&
       !keys.boolean("new_decoder_architecture", false))
     config.num_kv_heads = 1;
-  const int64_t four_times =
-      config.hidden_size > 0 && config.hidden_size <= 1 << 20 ? 4 * config.hidden_size : 0;
+  const int64_t four_times = config.hidden_size > 0 && config.hidden_size <= 1 << 20 ? 4 * config.hidden_size : 0;
   const bool may_lack = !known || config.architecture == "gpt2";
   const Names intermediate = {"intermediate_size", "n_inner", "ffn_dim", "hidden_dim", "ffn_hidden_size"};
   config.intermediate_size = may_lack ? keys.integer(intermediate, four_times) : keys.integer(intermediate);
   config.max_positions =
       keys.integer({"max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"}, family.max_positions);
-  LIMPID_CHECK(!known || config.num_heads > 0, FormatError, keys.where(), ": number of heads is ",
-               config.num_heads, ", expected 1 to 65536");
+  LIMPID_CHECK(!known || config.num_heads > 0, FormatError, keys.where(), ": number of heads is ", config.num_heads,
+               ", expected 1 to 65536");
   const bool given = keys.present({"head_dim"}) || gemma3;
   LIMPID_CHECK(!known || given || config.hidden_size % config.num_heads == 0, FormatError, keys.where(),
                ": hidden size ", config.hidden_size, " is not a multiple of ", config.num_heads, " heads");
@@ -293,22 +286,19 @@ ModelConfig config_from_huggingface(Json file, const Json& generation, const std
   const JsonKeys keys(config.raw, where, known);
 
   read_sizes(keys, *family, known, config);
-  config.norm_eps =
-      keys.number({"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"}, family->eps);
+  config.norm_eps = keys.number({"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"}, family->eps);
   config.activation =
       keys.text({"hidden_activation", "hidden_act", "activation_function", "activation"}, family->activation);
   config.tie_word_embeddings = keys.boolean("tie_word_embeddings", family->tied);
   const bool biased = config.architecture == "gpt2" || config.is_encoder();
   config.attention_bias = keys.boolean("attention_bias", biased);
   config.mlp_bias = keys.boolean("mlp_bias", biased);
-  if (config.architecture.starts_with("gemma"))
-    config.embedding_scale = std::sqrt(double(config.hidden_size));
+  if (config.architecture.starts_with("gemma")) config.embedding_scale = std::sqrt(double(config.hidden_size));
   read_rope(keys, config);
   read_layer_types(keys, config);
   config.attention_softcap = keys.number({"attn_logit_softcapping"}, 0);
   config.final_softcap = keys.number({"final_logit_softcapping"}, 0);
-  config.query_pre_attn_scalar =
-      keys.number({"query_pre_attn_scalar"}, config.architecture == "gemma3" ? 256 : 0);
+  config.query_pre_attn_scalar = keys.number({"query_pre_attn_scalar"}, config.architecture == "gemma3" ? 256 : 0);
   const bool scaled = keys.boolean("scale_attn_weights", true);  // GPT-2
   const bool has_scalar = config.architecture == "gemma3" || config.query_pre_attn_scalar != 0;
   config.attention_scale =

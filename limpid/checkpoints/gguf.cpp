@@ -51,8 +51,8 @@ class Cursor {
 
  private:
   void need(uint64_t size, const std::string& what) const {
-    LIMPID_CHECK(size <= left(), FormatError, where_, what, " needs ", size, " bytes at byte ", at_,
-                 ", file ends at ", bytes_.size(), "; truncated download?");
+    LIMPID_CHECK(size <= left(), FormatError, where_, what, " needs ", size, " bytes at byte ", at_, ", file ends at ",
+                 bytes_.size(), "; truncated download?");
   }
   std::span<const std::byte> bytes_;
   std::string where_;
@@ -61,8 +61,7 @@ class Cursor {
 
 bool read_bool(Cursor& in, const std::string& what) {
   const auto value = in.read<uint8_t>(what);
-  LIMPID_CHECK(value <= 1, FormatError, in.where(), what, ": a bool of value ", int(value),
-               ", expected 0 or 1");
+  LIMPID_CHECK(value <= 1, FormatError, in.where(), what, ": a bool of value ", int(value), ", expected 0 or 1");
   return value != 0;
 }
 
@@ -109,8 +108,7 @@ GgufValue read_array(Cursor& in, const std::string& what) {
 
 GgufValue read_value(Cursor& in, const std::string& what) {
   const auto type = GgufType(in.read<uint32_t>(what));
-  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " has type ", uint32_t(type),
-               ", expected 0 to 12");
+  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " has type ", uint32_t(type), ", expected 0 to 12");
   switch (type) {
     case GgufType::Text: return {std::string(in.text(what))};
     case GgufType::Bool: return {read_bool(in, what)};
@@ -131,8 +129,8 @@ TensorInfo read_tensor_info(Cursor& in) {
   out.view.name = std::string(in.text("a tensor name"));
   const std::string what = concat("tensor ", quote(out.view.name));
   const auto dims = in.read<uint32_t>(what);
-  LIMPID_CHECK(dims <= kMaxDims, FormatError, in.where(), what, " has ", dims,
-               " dimensions, expected at most ", kMaxDims);
+  LIMPID_CHECK(dims <= kMaxDims, FormatError, in.where(), what, " has ", dims, " dimensions, expected at most ",
+               kMaxDims);
   for (uint32_t i = 0; i < dims; ++i) {
     const auto size = in.read<uint64_t>(what);
     LIMPID_CHECK(size <= uint64_t(INT64_MAX), FormatError, in.where(), what, " has a dimension of ", size);
@@ -169,11 +167,11 @@ std::string kind_of(const GgufValue& value) {
 template <class T>
 const T& typed(const GgufFile& file, const std::string& key, const char* expected) {
   const auto found = file.metadata().find(key);
-  LIMPID_CHECK(found != file.metadata().end(), FormatError, "[gguf] ", file.source(), ": metadata ",
-               quote(key), " is missing");
+  LIMPID_CHECK(found != file.metadata().end(), FormatError, "[gguf] ", file.source(), ": metadata ", quote(key),
+               " is missing");
   const T* value = std::get_if<T>(&found->second.value);
-  LIMPID_CHECK(value, FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is ",
-               kind_of(found->second), ", expected ", expected);
+  LIMPID_CHECK(value, FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is ", kind_of(found->second),
+               ", expected ", expected);
   return *value;
 }
 
@@ -192,8 +190,7 @@ void check_header(Cursor& in) {
   const auto version = in.read<uint32_t>("the version");
   LIMPID_CHECK(version != 0x02000000 && version != 0x03000000, FormatError, in.where(),
                "is big-endian, which is not supported; convert it with gguf-convert-endian");
-  LIMPID_CHECK(version == 2 || version == 3, FormatError, in.where(), "is GGUF version ", version,
-               ", expected 2 or 3");
+  LIMPID_CHECK(version == 2 || version == 3, FormatError, in.where(), "is GGUF version ", version, ", expected 2 or 3");
 }
 
 }  // namespace
@@ -223,8 +220,7 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
   }
   const uint64_t alignment = alignment_of(*file);
   const int64_t parts = file->integer_or("split.count", 1);
-  LIMPID_CHECK(parts <= 1, FormatError, in.where(), "is one of ", parts,
-               " parts; join them with gguf-split --merge");
+  LIMPID_CHECK(parts <= 1, FormatError, in.where(), "is one of ", parts, " parts; join them with gguf-split --merge");
 
   std::vector<TensorInfo> infos;
   for (uint64_t i = 0; i < tensors; ++i) infos.push_back(read_tensor_info(in));
@@ -233,14 +229,14 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
   std::vector<Extent> extents;
   for (TensorInfo& info : infos) {
     const std::string what = concat("tensor ", quote(info.view.name));
-    LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.where(), what, " begins at offset ",
-                 info.offset, ", expected a multiple of ", alignment);
-    LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.where(), what,
-                 " takes ", info.bytes, " bytes at offset ", info.offset, " of the data, which has ", room,
+    LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.where(), what, " begins at offset ", info.offset,
+                 ", expected a multiple of ", alignment);
+    LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.where(), what, " takes ",
+                 info.bytes, " bytes at offset ", info.offset, " of the data, which has ", room,
                  "; truncated download?");
     if (info.bytes > 0) info.view.data = bytes.subspan(start + info.offset, info.bytes);
-    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.where(),
-                 what, " occurs twice");
+    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.where(), what,
+                 " occurs twice");
     extents.push_back({info.offset, info.offset + info.bytes, file->tensors_.size()});
     file->tensors_.push_back(std::move(info.view));
   }
@@ -263,9 +259,7 @@ double GgufFile::number(const std::string& key) const {
   return typed<double>(*this, key, "a number");
 }
 bool GgufFile::boolean(const std::string& key) const { return typed<bool>(*this, key, "true or false"); }
-std::string GgufFile::text(const std::string& key) const {
-  return typed<std::string>(*this, key, "a string");
-}
+std::string GgufFile::text(const std::string& key) const { return typed<std::string>(*this, key, "a string"); }
 const std::vector<std::string_view>& GgufFile::texts(const std::string& key) const {
   return typed<std::vector<std::string_view>>(*this, key, "a list of strings");
 }
@@ -278,12 +272,8 @@ const std::vector<double>& GgufFile::numbers(const std::string& key) const {
 int64_t GgufFile::integer_or(const std::string& key, int64_t fallback) const {
   return has(key) ? integer(key) : fallback;
 }
-double GgufFile::number_or(const std::string& key, double fallback) const {
-  return has(key) ? number(key) : fallback;
-}
-bool GgufFile::boolean_or(const std::string& key, bool fallback) const {
-  return has(key) ? boolean(key) : fallback;
-}
+double GgufFile::number_or(const std::string& key, double fallback) const { return has(key) ? number(key) : fallback; }
+bool GgufFile::boolean_or(const std::string& key, bool fallback) const { return has(key) ? boolean(key) : fallback; }
 std::string GgufFile::text_or(const std::string& key, std::string fallback) const {
   return has(key) ? text(key) : fallback;
 }

@@ -5,19 +5,21 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 
-/// GGUF v2 and v3: typed metadata and tensors in block formats. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+/// GGUF v2 and v3: typed metadata and tensors in block formats.
+/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 namespace limpid {
 
 /// One metadata value. Integers of every width are int64 (uint64 above its range is refused), arrays are homogeneous.
 /// String arrays are views into the mapped file: a vocabulary of 262,144 entries costs no copies.
 struct GgufValue {
   std::variant<int64_t, double, bool, std::string, std::vector<int64_t>, std::vector<double>, std::vector<bool>,
-               std::vector<std::string_view>> value;
+               std::vector<std::string_view>>
+      value;
 };
 
 class GgufFile final : public Checkpoint {
  public:
-  static std::shared_ptr<const GgufFile> open(const fs::path& path);          ///< @throws FormatError, IoError
+  static std::shared_ptr<const GgufFile> open(const fs::path& path);  ///< @throws FormatError, IoError
   static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
@@ -28,7 +30,7 @@ class GgufFile final : public Checkpoint {
   bool has(const std::string& key) const { return metadata_.count(key) > 0; }
   /// Typed metadata. @throws FormatError naming the key, what was found and what was expected.
   int64_t integer(const std::string& key) const;
-  double number(const std::string& key) const;          ///< accepts integers
+  double number(const std::string& key) const;  ///< accepts integers
   bool boolean(const std::string& key) const;
   std::string text(const std::string& key) const;
   const std::vector<std::string_view>& texts(const std::string& key) const;
@@ -50,6 +52,7 @@ class GgufFile final : public Checkpoint {
 /// Writes a GGUF v3 file, alignment 32, atomically. Shapes are C order and are reversed on the way out. Values get the
 /// widths other readers insist on: integers u32 (i32 or i64 where they must), lists of integers i32, numbers f32.
 /// @throws ConfigError for tensors whose bytes do not fit their shape, two of one name, and types GGUF does not have.
-void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata, const std::vector<TensorView>& tensors);
+void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata,
+                const std::vector<TensorView>& tensors);
 
 }  // namespace limpid

@@ -9,7 +9,7 @@
 /// Numbers that GGUF files use for types; shared by reader and writer.
 namespace limpid {
 
-constexpr uint64_t kGgufAlignment = 32;   ///< when a file does not say
+constexpr uint64_t kGgufAlignment = 32;  ///< when a file does not say
 
 /// Type of a metadata value.
 enum class GgufType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, Text, Array, U64, I64, F64 };
@@ -18,7 +18,7 @@ enum class GgufType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, Text, Ar
 size_t size_of(GgufType type);
 
 std::optional<DType> dtype_of_ggml(uint32_t ggml_type);
-uint32_t ggml_type_of(DType type);                  ///< @throws ConfigError for types GGUF does not have (U8, Bool)
-std::string ggml_type_remark(uint32_t ggml_type);   ///< " (IQ2_XXS)" for a type ggml has and Limpid lacks, else ""
+uint32_t ggml_type_of(DType type);                 ///< @throws ConfigError for types GGUF does not have (U8, Bool)
+std::string ggml_type_remark(uint32_t ggml_type);  ///< " (IQ2_XXS)" for a type ggml has and Limpid lacks, else ""
 
 }  // namespace limpid

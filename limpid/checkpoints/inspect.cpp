@@ -23,8 +23,7 @@ void add_tensors(const std::vector<TensorView>& tensors, Json& out) {
   int64_t parameters = 0;
   for (const TensorView& tensor : tensors) {
     const char* type = info(tensor.dtype).name;
-    list.push_back(
-        {{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", tensor.data.size()}});
+    list.push_back({{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", tensor.data.size()}});
     ++sums[type].tensors;
     sums[type].bytes += tensor.data.size();
     parameters += tensor.elements();
@@ -92,7 +91,7 @@ void check_needs(Json& detoxifier, const fs::path& folder) {
     if (!need.is_object() || !need.contains("path") || !need["path"].is_string()) continue;
     std::error_code error;
     fs::path path = folder / need["path"].get<std::string>();
-    for (const ModelListing& one : list_models())                // or the name of a pulled model
+    for (const ModelListing& one : list_models())  // or the name of a pulled model
       if (one.pulled && !fs::exists(path, error) && one.model->name == need["path"]) path = one.place;
     need["state"] = "missing";
     if (fs::is_directory(path, error)) {
@@ -137,10 +136,8 @@ struct ValueAsJson {
 
 Json gguf_tokenizer(const GgufFile& file) {
   if (!file.has("tokenizer.ggml.model")) return nullptr;
-  static const std::map<std::string, const char*> kinds = {{"gpt2", "byte-level BPE"},
-                                                           {"llama", "SentencePiece"},
-                                                           {"bert", "WordPiece"},
-                                                           {"t5", "SentencePiece unigram"}};
+  static const std::map<std::string, const char*> kinds = {
+      {"gpt2", "byte-level BPE"}, {"llama", "SentencePiece"}, {"bert", "WordPiece"}, {"t5", "SentencePiece unigram"}};
   const std::string model = file.text("tokenizer.ggml.model");
   const auto known = kinds.find(model);
   Json out = {{"kind", known == kinds.end() ? model : known->second}};
@@ -199,8 +196,7 @@ Json inspect_folder(const fs::path& folder) {
   uint64_t bytes = 0;
   for (const TensorView& tensor : checkpoint->tensors()) bytes += tensor.data.size();
   out["bytes"] = bytes;
-  if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null())
-    out["tokenizer"] = std::move(tokenizer);
+  if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
   if (fs::exists(folder / "training.json")) out["training"] = read_guarded_json(folder / "training.json");
   return out;
 }
@@ -223,12 +219,10 @@ Json inspect_jsonl(const fs::path& path) {
       }
     });
   } catch (const Json::exception&) {
-    throw FormatError(
-        concat(path.string(), ": line ", rows + 1, ": not valid JSON: a number is out of range"));
+    throw FormatError(concat(path.string(), ": line ", rows + 1, ": not valid JSON: a number is out of range"));
   }
   Json list = Json::array();
-  for (const auto& [name, key] : keys)
-    list.push_back({{"name", name}, {"rows", key.rows}, {"kinds", key.kinds}});
+  for (const auto& [name, key] : keys) list.push_back({{"name", name}, {"rows", key.rows}, {"kinds", key.kinds}});
   return {{"kind", "jsonl"}, {"rows", rows}, {"keys", std::move(list)}};
 }
 
@@ -236,8 +230,7 @@ Json inspect_plain_json(const fs::path& path) {
   const Json file = read_guarded_json(path);
   Json keys = Json::array();
   if (file.is_object())
-    for (const auto& [name, value] : file.items())
-      keys.push_back({{"name", name}, {"kinds", {json_kind(value)}}});
+    for (const auto& [name, value] : file.items()) keys.push_back({{"name", name}, {"kinds", {json_kind(value)}}});
   return {{"kind", "json"}, {"keys", std::move(keys)}};
 }
 

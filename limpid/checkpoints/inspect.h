@@ -10,11 +10,13 @@ namespace limpid {
 
 /// What a path holds. `kind` is one of
 ///   "safetensors"   path, bytes, parameters, types, tensors, metadata
-///   "detoxifier"    a safetensors file with the metadata key `limpid` (design: Detoxifiers): the same and `detoxifier`, that
+///   "detoxifier"    a safetensors file with the metadata key `limpid` (design: Detoxifiers): the same and
+///   `detoxifier`, that
 ///                   JSON; each entry of its `needs` gets `state`: "found", "missing" or "has another hash"
-///   "limpid"        another safetensors file of ours (a scorer, a calibrator's weights): the same and `limpid`, that JSON
-///   "gguf"          path, bytes, parameters, types, tensors, config, tokenizer, metadata (lists as their lengths)
-///   "folder"        a Hugging Face folder: path, bytes, parameters, types, tensors, config, tokenizer; `training`, that is
+///   "limpid"        another safetensors file of ours (a scorer, a calibrator's weights): the same and `limpid`, that
+///   JSON "gguf"          path, bytes, parameters, types, tensors, config, tokenizer, metadata (lists as their lengths)
+///   "folder"        a Hugging Face folder: path, bytes, parameters, types, tensors, config, tokenizer; `training`,
+///   that is
 ///                   training.json, where Limpid trained it
 ///   "adapter"       a PEFT folder: path, adapter (adapter_config.json), tensors
 ///   "jsonl"         path, bytes, rows, keys (name, rows that have it, kinds of value)

@@ -28,8 +28,7 @@ std::string human_bytes(uint64_t bytes) {
 }
 
 std::string human_number(double value) {
-  return value >= 0 && value < 1e15 && value == std::floor(value) ? thousands(uint64_t(value))
-                                                                  : concat(value);
+  return value >= 0 && value < 1e15 && value == std::floor(value) ? thousands(uint64_t(value)) : concat(value);
 }
 
 std::string count_of(uint64_t number, const char* thing) {
@@ -86,8 +85,7 @@ std::vector<Row> group(const Json& tensors) {
       row.after = name.substr(end);
       break;
     }
-    const std::string key =
-        concat(row.before, '\0', row.first >= 0, '\0', row.after, '\0', row.dtype, row.shape);
+    const std::string key = concat(row.before, '\0', row.first >= 0, '\0', row.after, '\0', row.dtype, row.shape);
     const auto [place, fresh] = places.emplace(key, rows.size());
     if (fresh) rows.push_back(row);
     Row& merged = rows[place->second];
@@ -102,8 +100,8 @@ void write_tensors(const Json& in, std::string& out) {
   const Json& tensors = in["tensors"];
   std::string types;
   for (const auto& [type, sum] : in["types"].items())
-    types += concat(types.empty() ? "" : ", ", type, " in ", count_of(number_at(sum, "tensors"), "tensor"),
-                    " (", human_bytes(number_at(sum, "bytes")), ")");
+    types += concat(types.empty() ? "" : ", ", type, " in ", count_of(number_at(sum, "tensors"), "tensor"), " (",
+                    human_bytes(number_at(sum, "bytes")), ")");
   line(out, "parameters", thousands(number_at(in, "parameters")));
   line(out, "types", types);
   if (tensors.empty()) return;
@@ -124,13 +122,12 @@ void write_tensors(const Json& in, std::string& out) {
     const uint64_t span = uint64_t(rows[i].last - rows[i].first + 1);
     std::string times = rows[i].tensors > 1 ? concat("  x ", rows[i].tensors) : "";
     if (rows[i].tensors > 1 && rows[i].tensors < span) times += concat(" of ", span);
-    out += concat("    ", names[i], pad, "  ", rows[i].dtype,
-                  std::string(rows[i].dtype.size() < 7 ? 7 - rows[i].dtype.size() : 1, ' '), rows[i].shape,
-                  times, "\n");
+    out +=
+        concat("    ", names[i], pad, "  ", rows[i].dtype,
+               std::string(rows[i].dtype.size() < 7 ? 7 - rows[i].dtype.size() : 1, ' '), rows[i].shape, times, "\n");
   }
   if (rows.size() > kMaxTensorLines)
-    out += concat("    and ", count_of(rows.size() - kMaxTensorLines, "more line"),
-                  "; --json lists every tensor\n");
+    out += concat("    and ", count_of(rows.size() - kMaxTensorLines, "more line"), "; --json lists every tensor\n");
 }
 
 // ---- models ----
@@ -148,14 +145,12 @@ void write_config(const Json& in, std::string& out) {
   };
   add("layers", number("layers") + " layers");
   add("hidden_size", "width " + number("hidden_size"));
-  add("heads",
-      concat(number("heads"), " query and ", number("kv_heads"), " key heads of ", number("head_dim")));
+  add("heads", concat(number("heads"), " query and ", number("kv_heads"), " key heads of ", number("head_dim")));
   add("intermediate_size", "MLP " + number("intermediate_size"));
   line(out, "sizes", sizes);
   if (config.contains("vocab_size"))
     line(out, "vocabulary",
-         number("vocab_size") +
-             (config.value("tied_embeddings", false) ? ", output tied to the embedding" : ""));
+         number("vocab_size") + (config.value("tied_embeddings", false) ? ", output tied to the embedding" : ""));
   if (config.contains("max_positions"))
     line(out, "positions",
          number("max_positions") +
@@ -195,14 +190,13 @@ void write_detoxifier(const Json& in, std::string& out) {
   const Json& d = in["detoxifier"];
   const auto format = d.find("format");
   if (format == d.end() || *format != 1)
-    line(
-        out, "format",
-        concat(format == d.end() ? "not stated" : plain(*format), "; this version of Limpid knows format 1"));
+    line(out, "format",
+         concat(format == d.end() ? "not stated" : plain(*format), "; this version of Limpid knows format 1"));
   line(out, "method", text_at(d, "method"));
   if (const auto target = d.find("target"); target != d.end() && target->is_object()) {
     line(out, "made for",
-         concat(text_at(*target, "architecture"), ", ", thousands(number_at(*target, "layers")),
-                " layers, width ", thousands(number_at(*target, "hidden_size"))));
+         concat(text_at(*target, "architecture"), ", ", thousands(number_at(*target, "layers")), " layers, width ",
+                thousands(number_at(*target, "hidden_size"))));
     line(out, "",
          concat("vocabulary of ", thousands(number_at(*target, "vocab_size")), ", SHA-256 ",
                 text_at(*target, "vocab_sha256")));
@@ -215,8 +209,7 @@ void write_detoxifier(const Json& in, std::string& out) {
     std::string name = "needs";
     for (const Json& need : *needs) {
       if (!need.is_object()) continue;
-      line(out, name,
-           concat(text_at(need, "role"), ": ", text_at(need, "path"), " (", text_at(need, "state"), ")"));
+      line(out, name, concat(text_at(need, "role"), ": ", text_at(need, "path"), " (", text_at(need, "state"), ")"));
       if (need.contains("sha256")) line(out, "", "SHA-256 " + text_at(need, "sha256"));
       name.clear();
     }
@@ -228,8 +221,10 @@ void write_detoxifier(const Json& in, std::string& out) {
 /// Key by key: a scorer, a calibrator, what training left.
 void write_ours(const Json& about, std::string& out) {
   for (const auto& [key, value] : about.items()) {
-    if (value.is_object()) write_object(out, key, value);
-    else line(out, key, plain(value));
+    if (value.is_object())
+      write_object(out, key, value);
+    else
+      line(out, key, plain(value));
   }
 }
 
@@ -272,8 +267,7 @@ std::string inspect(const fs::path& path) {
     for (const char* key : {"peft_type", "base_model_name_or_path", "r", "lora_alpha", "target_modules"})
       line(out, key, text_at(in["adapter"], key));
   if (in.contains("metadata") && kind != "gguf")
-    for (const auto& [key, value] : in["metadata"].items())
-      line(out, "metadata", printable(key) + ": " + plain(value));
+    for (const auto& [key, value] : in["metadata"].items()) line(out, "metadata", printable(key) + ": " + plain(value));
   if (in.contains("tensors")) write_tensors(in, out);
   if (in.contains("keys")) write_keys(in, out);
   return out;

@@ -19,13 +19,11 @@ inline bool deeper_than(const Json& value, int depth) {
 /// parse_json with a limit on nesting.
 inline Json parse_guarded_json(std::string_view text, const std::string& source) {
   Json value = parse_json(text, source);
-  LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ",
-               kMaxJsonDepth, " deep");
+  LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ", kMaxJsonDepth,
+               " deep");
   return value;
 }
 
-inline Json read_guarded_json(const fs::path& path) {
-  return parse_guarded_json(read_file(path), path.string());
-}
+inline Json read_guarded_json(const fs::path& path) { return parse_guarded_json(read_file(path), path.string()); }
 
 }  // namespace limpid

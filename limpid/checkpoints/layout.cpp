@@ -35,8 +35,7 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 
 std::optional<std::pair<size_t, size_t>> find_overlap(std::vector<Extent> extents) {
   std::erase_if(extents, [](const Extent& extent) { return extent.begin == extent.end; });
-  std::sort(extents.begin(), extents.end(),
-            [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
   for (size_t i = 1; i < extents.size(); ++i)
     if (extents[i].begin < extents[i - 1].end) return std::pair(extents[i - 1].tensor, extents[i].tensor);
   return std::nullopt;

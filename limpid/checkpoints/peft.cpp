@@ -16,17 +16,20 @@ constexpr std::string_view kPrefix = "base_model.model.", kFactorA = ".lora_A.we
 /// Null, false, "none", and empty lists and objects all say that a feature is not used.
 bool is_off(const Json& object, const char* key) {
   const auto found = object.find(key);
-  return found == object.end() || found->is_null() || *found == false || *found == "none" || (found->is_structured() && found->empty());
+  return found == object.end() || found->is_null() || *found == false || *found == "none" ||
+         (found->is_structured() && found->empty());
 }
 
 std::vector<std::string> module_list(const Json& object, const std::string& source) {
   const auto found = object.find("target_modules");
   if (found == object.end() || found->is_null()) return {};
-  if (found->is_string()) return {found->get<std::string>()};   // a pattern; the tensors say which modules it chose
-  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"target_modules\" is ", json_kind(*found), ", expected a list of names");
+  if (found->is_string()) return {found->get<std::string>()};  // a pattern; the tensors say which modules it chose
+  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"target_modules\" is ", json_kind(*found),
+               ", expected a list of names");
   std::vector<std::string> names;
   for (const Json& name : *found) {
-    LIMPID_CHECK(name.is_string(), FormatError, source, ": \"target_modules\" holds ", json_kind(name), ", expected names");
+    LIMPID_CHECK(name.is_string(), FormatError, source, ": \"target_modules\" holds ", json_kind(name),
+                 ", expected names");
     names.push_back(name.get<std::string>());
   }
   return names;
@@ -35,10 +38,13 @@ std::vector<std::string> module_list(const Json& object, const std::string& sour
 PeftConfig parse_config(const Json& json, const std::string& source) {
   LIMPID_CHECK(json.is_object(), FormatError, source, ": found ", json_kind(json), ", expected an object");
   const auto kind = require<std::string>(json, "peft_type", source);
-  LIMPID_CHECK(kind == "LORA", ConfigError, source, ": an adapter of type ", quote(kind), " is not supported; supported is LORA");
-  for (const char* key : {"use_dora", "modules_to_save", "bias", "lora_bias", "alpha_pattern", "megatron_config", "layer_replication",
-                          "trainable_token_indices", "target_parameters", "use_qalora", "alora_invocation_tokens"})
-    LIMPID_CHECK(is_off(json, key), ConfigError, source, ": \"", key, "\" is ", printable(to_text(json[key]).substr(0, 60)),
+  LIMPID_CHECK(kind == "LORA", ConfigError, source, ": an adapter of type ", quote(kind),
+               " is not supported; supported is LORA");
+  for (const char* key :
+       {"use_dora", "modules_to_save", "bias", "lora_bias", "alpha_pattern", "megatron_config", "layer_replication",
+        "trainable_token_indices", "target_parameters", "use_qalora", "alora_invocation_tokens"})
+    LIMPID_CHECK(is_off(json, key), ConfigError, source, ": \"", key, "\" is ",
+                 printable(to_text(json[key]).substr(0, 60)),
                  ", which is not supported; train the adapter without it, or merge it into its base with peft");
   PeftConfig config;
   config.rank = require<int64_t>(json, "r", source);
@@ -49,19 +55,22 @@ PeftConfig parse_config(const Json& json, const std::string& source) {
   config.base_model = get_or<std::string>(json, "base_model_name_or_path", "", source);
   config.target_modules = module_list(json, source);
   LIMPID_CHECK(config.rank >= 1, FormatError, source, ": \"r\" is ", config.rank, ", expected at least 1");
-  LIMPID_CHECK(std::isfinite(config.alpha), FormatError, source, ": \"lora_alpha\" is ", config.alpha, ", expected a number");
+  LIMPID_CHECK(std::isfinite(config.alpha), FormatError, source, ": \"lora_alpha\" is ", config.alpha,
+               ", expected a number");
   return config;
 }
 
 std::optional<std::string> module_of(std::string_view tensor, std::string_view factor) {
-  if (!tensor.starts_with(kPrefix) || !tensor.ends_with(factor) || tensor.size() <= kPrefix.size() + factor.size()) return std::nullopt;
+  if (!tensor.starts_with(kPrefix) || !tensor.ends_with(factor) || tensor.size() <= kPrefix.size() + factor.size())
+    return std::nullopt;
   return std::string(tensor.substr(kPrefix.size(), tensor.size() - kPrefix.size() - factor.size()));
 }
 
 void check_factor(const TensorView& view, const std::string& source) {
-  LIMPID_CHECK(view.shape.size() == 2 && view.shape[0] > 0 && view.shape[1] > 0, FormatError, source, ": ", quote(view.name), " has ",
-               view.shape.size(), " dimensions, expected a matrix");
-  LIMPID_CHECK(view.dtype == DType::F32 || view.dtype == DType::F16 || view.dtype == DType::BF16, FormatError, source, ": ", quote(view.name),
+  LIMPID_CHECK(view.shape.size() == 2 && view.shape[0] > 0 && view.shape[1] > 0, FormatError, source, ": ",
+               quote(view.name), " has ", view.shape.size(), " dimensions, expected a matrix");
+  LIMPID_CHECK(view.dtype == DType::F32 || view.dtype == DType::F16 || view.dtype == DType::BF16, FormatError, source,
+               ": ", quote(view.name),
                " is of a type that adapters do not have; expected float32, float16 or bfloat16");
 }
 
@@ -89,8 +98,8 @@ std::shared_ptr<const PeftAdapter> PeftAdapter::open(const fs::path& folder) {
   std::map<std::string, std::pair<const TensorView*, const TensorView*>> found;
   for (const TensorView& view : file->tensors()) {
     const auto a = module_of(view.name, kFactorA), b = module_of(view.name, kFactorB);
-    LIMPID_CHECK(a || b, ConfigError, source, ": ", quote(view.name), " is neither ", kPrefix, "NAME", kFactorA, " nor …", kFactorB,
-                 "; only adapters of linear layers are supported");
+    LIMPID_CHECK(a || b, ConfigError, source, ": ", quote(view.name), " is neither ", kPrefix, "NAME", kFactorA,
+                 " nor …", kFactorB, "; only adapters of linear layers are supported");
     check_factor(view, source);
     (a ? found[*a].first : found[*b].second) = &view;
   }
@@ -98,11 +107,12 @@ std::shared_ptr<const PeftAdapter> PeftAdapter::open(const fs::path& folder) {
   const bool one_rank = is_off(json, "rank_pattern");
   for (const auto& [name, factors] : found) {
     const auto [a, b] = factors;
-    LIMPID_CHECK(a && b, FormatError, source, ": ", quote(name), " has only ", a ? "lora_A" : "lora_B", "; incomplete file?");
-    LIMPID_CHECK(a->shape[0] == b->shape[1], FormatError, source, ": ", quote(name), " has lora_A of rank ", a->shape[0], " and lora_B of rank ",
-                 b->shape[1]);
-    LIMPID_CHECK(!one_rank || a->shape[0] == adapter->config_.rank, FormatError, source, ": ", quote(name), " has rank ", a->shape[0], ", ",
-                 kConfigFile, " says ", adapter->config_.rank);
+    LIMPID_CHECK(a && b, FormatError, source, ": ", quote(name), " has only ", a ? "lora_A" : "lora_B",
+                 "; incomplete file?");
+    LIMPID_CHECK(a->shape[0] == b->shape[1], FormatError, source, ": ", quote(name), " has lora_A of rank ",
+                 a->shape[0], " and lora_B of rank ", b->shape[1]);
+    LIMPID_CHECK(!one_rank || a->shape[0] == adapter->config_.rank, FormatError, source, ": ", quote(name),
+                 " has rank ", a->shape[0], ", ", kConfigFile, " says ", adapter->config_.rank);
     adapter->modules_.push_back({name, *a, *b});
   }
   return adapter;
@@ -118,16 +128,27 @@ void write_peft(const fs::path& folder, const PeftConfig& config, const std::vec
       views.push_back(view);
     }
   }
-  const Json json = {{"peft_type", "LORA"}, {"task_type", "CAUSAL_LM"}, {"r", config.rank}, {"lora_alpha", config.alpha},
-                     {"lora_dropout", config.dropout}, {"use_rslora", config.rank_stabilised}, {"fan_in_fan_out", config.fan_in_fan_out},
-                     {"target_modules", config.target_modules}, {"base_model_name_or_path", config.base_model}, {"bias", "none"},
-                     {"inference_mode", true}, {"init_lora_weights", true}, {"use_dora", false}, {"modules_to_save", nullptr},
-                     {"rank_pattern", Json::object()}, {"alpha_pattern", Json::object()}};
+  const Json json = {{"peft_type", "LORA"},
+                     {"task_type", "CAUSAL_LM"},
+                     {"r", config.rank},
+                     {"lora_alpha", config.alpha},
+                     {"lora_dropout", config.dropout},
+                     {"use_rslora", config.rank_stabilised},
+                     {"fan_in_fan_out", config.fan_in_fan_out},
+                     {"target_modules", config.target_modules},
+                     {"base_model_name_or_path", config.base_model},
+                     {"bias", "none"},
+                     {"inference_mode", true},
+                     {"init_lora_weights", true},
+                     {"use_dora", false},
+                     {"modules_to_save", nullptr},
+                     {"rank_pattern", Json::object()},
+                     {"alpha_pattern", Json::object()}};
   std::map<std::string, std::string> about = metadata;
   about["format"] = "pt";
   fs::create_directories(folder);
   write_safetensors(folder / kTensorFile, views, about);
-  write_file(folder / kConfigFile, to_text(json, 2) + "\n");   // last: a folder with it is whole
+  write_file(folder / kConfigFile, to_text(json, 2) + "\n");  // last: a folder with it is whole
 }
 
 }  // namespace limpid

@@ -10,8 +10,10 @@ inline std::string printable(std::string_view text) {
   static const char* hex = "0123456789abcdef";
   std::string out;
   for (unsigned char byte : text) {
-    if (byte < 0x20 || byte == 0x7f) ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
-    else out += char(byte);
+    if (byte < 0x20 || byte == 0x7f)
+      ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
+    else
+      out += char(byte);
   }
   return out;
 }

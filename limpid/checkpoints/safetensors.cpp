@@ -20,9 +20,8 @@ struct NamedType {
   DType type;
 };
 constexpr NamedType kTypes[] = {
-    {"F32", DType::F32}, {"F16", DType::F16},   {"BF16", DType::BF16}, {"F64", DType::F64},
-    {"I8", DType::I8},   {"I16", DType::I16},   {"I32", DType::I32},   {"I64", DType::I64},
-    {"U8", DType::U8},   {"BOOL", DType::Bool},
+    {"F32", DType::F32}, {"F16", DType::F16}, {"BF16", DType::BF16}, {"F64", DType::F64}, {"I8", DType::I8},
+    {"I16", DType::I16}, {"I32", DType::I32}, {"I64", DType::I64},   {"U8", DType::U8},   {"BOOL", DType::Bool},
 };
 
 /// What the header says about one tensor.
@@ -144,15 +143,15 @@ TensorView view_of(const Entry& entry, std::span<const std::byte> data, const st
   const auto bytes = elements ? checked_bytes(view.dtype, *elements) : std::nullopt;
   LIMPID_CHECK(bytes, FormatError, where, "tensor ", quote(view.name), " has shape ", shape_text(view.shape),
                ", more than any file holds");
-  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, where, "tensor ", quote(view.name),
-               ": \"data_offsets\" has ", entry.offsets.size(), " numbers, expected 2");
+  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, where, "tensor ", quote(view.name), ": \"data_offsets\" has ",
+               entry.offsets.size(), " numbers, expected 2");
   const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
   LIMPID_CHECK(begin <= end, FormatError, where, "tensor ", quote(view.name), " begins at byte ", begin,
                " after its end at ", end);
   LIMPID_CHECK(end <= data.size(), FormatError, where, "tensor ", quote(view.name), " ends at byte ", end,
                " of the data, which has ", data.size(), "; truncated download?");
-  LIMPID_CHECK(end - begin == *bytes, FormatError, where, "tensor ", quote(view.name), " of ", entry.dtype,
-               " ", shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", end - begin);
+  LIMPID_CHECK(end - begin == *bytes, FormatError, where, "tensor ", quote(view.name), " of ", entry.dtype, " ",
+               shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", end - begin);
   view.data = data.subspan(begin, end - begin);
   return view;
 }
@@ -174,11 +173,9 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const fs::path& pat
   return parsed;
 }
 
-std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes,
-                                                              std::string source) {
+std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes, std::string source) {
   const std::string where = concat("[safetensors] ", source, ": ");
-  LIMPID_CHECK(bytes.size() >= 8, FormatError, where, "file has ", bytes.size(),
-               " bytes, expected at least 8");
+  LIMPID_CHECK(bytes.size() >= 8, FormatError, where, "file has ", bytes.size(), " bytes, expected at least 8");
   uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), 8);
   LIMPID_CHECK(header_size <= kMaxHeader, FormatError, where, "header is said to have ", header_size,
@@ -202,8 +199,7 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
     file->index_.emplace(entry.name, place);
     extents.push_back({entry.offsets[0], entry.offsets[1], place});
     covered += entry.offsets[1] - entry.offsets[0];
-    LIMPID_CHECK(covered <= data.size(), FormatError, where, "tensor ", quote(entry.name),
-                 " overlaps another tensor");
+    LIMPID_CHECK(covered <= data.size(), FormatError, where, "tensor ", quote(entry.name), " overlaps another tensor");
   }
   if (const auto pair = find_overlap(std::move(extents)))
     throw FormatError(concat(where, "tensors ", quote(file->tensors_[pair->first].name), " and ",
@@ -232,20 +228,18 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   std::set<std::string> names{kMetadataKey};
   uint64_t offset = 0;
   for (const TensorView& tensor : tensors) {
-    const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                     [&](auto& type) { return type.type == tensor.dtype; });
+    const auto* known =
+        std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto& type) { return type.type == tensor.dtype; });
     LIMPID_CHECK(known != std::end(kTypes), ConfigError, where, "tensor ", quote(tensor.name), " is in ",
                  info(tensor.dtype).name, " blocks, which safetensors does not have; dequantise it first");
-    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ",
-                 quote(tensor.name));
+    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ", quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, where, "tensor ", quote(tensor.name),
-                 " of ", known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(),
-                 " bytes");
-    header += concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", known->name,
-                     "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",",
-                     offset + *bytes, "]}");
+    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, where, "tensor ", quote(tensor.name), " of ",
+                 known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
+    header +=
+        concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", known->name,
+               "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",", offset + *bytes, "]}");
     offset += *bytes;
   }
   header += "}";

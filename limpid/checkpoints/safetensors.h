@@ -4,18 +4,20 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 
-/// safetensors: u64 little-endian header length, a JSON header, tensor bytes. https://github.com/huggingface/safetensors
+/// safetensors: u64 little-endian header length, a JSON header, tensor bytes.
+/// https://github.com/huggingface/safetensors
 namespace limpid {
 
 class SafetensorsFile final : public Checkpoint {
  public:
-  static std::shared_ptr<const SafetensorsFile> open(const fs::path& path);   ///< @throws FormatError, IoError
-  static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
+  static std::shared_ptr<const SafetensorsFile> open(const fs::path& path);  ///< @throws FormatError, IoError
+  static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes,
+                                                      std::string source);  ///< not copied
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const TensorView* find(const std::string& name) const override;
   std::string source() const override { return source_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }   ///< `__metadata__`
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }  ///< `__metadata__`
 
  private:
   std::shared_ptr<const MappedFile> file_;

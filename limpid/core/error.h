@@ -9,14 +9,28 @@
 /// The library throws and never prints or exits; programs show the message, the server maps the type to a status.
 namespace limpid {
 
-struct Error : std::runtime_error { using std::runtime_error::runtime_error; };
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
-struct FormatError : Error { using Error::Error; };    ///< A file's content is wrong.
-struct IoError : Error { using Error::Error; };        ///< A file cannot be read or written.
-struct ConfigError : Error { using Error::Error; };    ///< A setting, flag or combination is wrong.
-struct ShapeError : Error { using Error::Error; };     ///< A tensor does not have the expected shape or type.
-struct MismatchError : Error { using Error::Error; };  ///< Things made for different models are combined.
-struct Interrupted : Error { using Error::Error; };    ///< The user pressed Ctrl-C; finished work is kept.
+struct FormatError : Error {
+  using Error::Error;
+};  ///< A file's content is wrong.
+struct IoError : Error {
+  using Error::Error;
+};  ///< A file cannot be read or written.
+struct ConfigError : Error {
+  using Error::Error;
+};  ///< A setting, flag or combination is wrong.
+struct ShapeError : Error {
+  using Error::Error;
+};  ///< A tensor does not have the expected shape or type.
+struct MismatchError : Error {
+  using Error::Error;
+};  ///< Things made for different models are combined.
+struct Interrupted : Error {
+  using Error::Error;
+};  ///< The user pressed Ctrl-C; finished work is kept.
 
 template <class... Parts>
 std::string concat(const Parts&... parts) {
@@ -27,8 +41,10 @@ std::string concat(const Parts&... parts) {
 
 }  // namespace limpid
 
-/// Throws `Type` with the concatenated message unless the condition holds. For what a file, flag or request can trigger.
-#define LIMPID_CHECK(condition, Type, ...)                              \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]] throw Type(::limpid::concat(__VA_ARGS__)); \
+/// Throws `Type` with the concatenated message unless the condition holds. For what a file, flag or request can
+/// trigger.
+#define LIMPID_CHECK(condition, Type, ...)       \
+  do {                                           \
+    if (!(condition)) [[unlikely]]               \
+      throw Type(::limpid::concat(__VA_ARGS__)); \
   } while (false)

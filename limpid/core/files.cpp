@@ -17,7 +17,7 @@ namespace limpid {
 std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   LIMPID_CHECK(descriptor >= 0, IoError, path.string(), ": cannot be opened: ", std::strerror(errno));
-  struct stat status {};
+  struct stat status{};
   const bool regular = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   std::shared_ptr<MappedFile> file(new MappedFile);
   file->path_ = path;
@@ -102,9 +102,7 @@ std::string sha256(std::span<const std::byte> bytes) {
   return text;
 }
 
-std::string sha256(std::string_view text) {
-  return sha256(std::as_bytes(std::span(text.data(), text.size())));
-}
+std::string sha256(std::string_view text) { return sha256(std::as_bytes(std::span(text.data(), text.size()))); }
 
 std::string sha256_file(const fs::path& path) { return sha256(MappedFile::open(path)->bytes()); }
 

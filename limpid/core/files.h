@@ -47,10 +47,10 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
-std::string read_file(const fs::path& path);                         ///< @throws IoError
-void write_file(const fs::path& path, std::string_view content);     ///< atomic; @throws IoError
+std::string read_file(const fs::path& path);                      ///< @throws IoError
+void write_file(const fs::path& path, std::string_view content);  ///< atomic; @throws IoError
 
-std::string sha256(std::span<const std::byte> bytes);                ///< lower-case hex
+std::string sha256(std::span<const std::byte> bytes);  ///< lower-case hex
 std::string sha256(std::string_view text);
 std::string sha256_file(const fs::path& path);
 

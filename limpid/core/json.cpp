@@ -8,7 +8,7 @@ Json parse_json(std::string_view text, const std::string& source) {
   } catch (const Json::parse_error& error) {
     const size_t at = error.byte;
     throw FormatError(concat(source, ": not valid JSON at byte ", at, " of ", text.size()));
-  } catch (const Json::out_of_range&) {   // 1e999
+  } catch (const Json::out_of_range&) {  // 1e999
     throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
   }
 }
@@ -29,7 +29,8 @@ void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, 
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string source = concat(path.string(), ":", line);
     const Json value = parse_json(text, source);
-    LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value), ", expected a JSON object per line");
+    LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
+                 ", expected a JSON object per line");
     row(value, line);
   }
 }

@@ -25,7 +25,7 @@ std::string to_text(const Json& value, int indent = -1);
 /// @throws FormatError "FILE:LINE: …" for a line that is not a JSON object.
 void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, size_t line)>& row);
 
-const char* json_kind(const Json& value);   ///< "a string", "a number", …
+const char* json_kind(const Json& value);  ///< "a string", "a number", …
 
 /// `object[key]` as T. @throws FormatError naming `source`, the key, what was found and what was expected.
 template <class T>
@@ -37,8 +37,11 @@ T require(const Json& object, const char* key, const std::string& source) {
       if (!found->is_number_integer()) throw FormatError("");
     return found->get<T>();
   } catch (const std::exception&) {
-    const char* expected = std::is_same_v<T, bool> ? "true or false" : std::is_integral_v<T> ? "an integer"
-                           : std::is_floating_point_v<T> ? "a number" : std::is_same_v<T, std::string> ? "a string" : "another type";
+    const char* expected = std::is_same_v<T, bool>          ? "true or false"
+                           : std::is_integral_v<T>          ? "an integer"
+                           : std::is_floating_point_v<T>    ? "a number"
+                           : std::is_same_v<T, std::string> ? "a string"
+                                                            : "another type";
     throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*found), ", expected ", expected));
   }
 }

@@ -36,8 +36,12 @@ void log_warning(const std::string& message) { logger().warn("warning: {}", mess
 void set_quiet(bool quiet) { quiet_ = quiet; }
 
 Progress::Progress(std::string what, uint64_t total, std::string unit)
-    : what_(std::move(what)), unit_(std::move(unit)), total_(total), start_(std::chrono::steady_clock::now()),
-      shown_(start_ - std::chrono::hours(1)), terminal_(isatty(STDERR_FILENO)) {}
+    : what_(std::move(what)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(std::chrono::steady_clock::now()),
+      shown_(start_ - std::chrono::hours(1)),
+      terminal_(isatty(STDERR_FILENO)) {}
 
 Progress::~Progress() {
   if (open_ && terminal_ && !quiet_ && first_ != UINT64_MAX) std::fputc('\n', stderr);
@@ -83,10 +87,14 @@ void Progress::show(const std::string& detail, bool last) {
 std::string human_duration(double seconds) {
   char text[48];
   const long whole = long(seconds + 0.5);
-  if (seconds < 9.95) std::snprintf(text, sizeof text, "%.1f s", seconds);
-  else if (whole < 120) std::snprintf(text, sizeof text, "%ld s", whole);
-  else if (whole < 7200) std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
-  else std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+  if (seconds < 9.95)
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  else if (whole < 120)
+    std::snprintf(text, sizeof text, "%ld s", whole);
+  else if (whole < 7200)
+    std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
+  else
+    std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
   return text;
 }
 

@@ -12,9 +12,10 @@ namespace limpid {
 
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
-void set_quiet(bool quiet);              ///< only warnings are shown
+void set_quiet(bool quiet);  ///< only warnings are shown
 
-/// Progress of long work on standard error: a line that renews itself on a terminal, one line every ten seconds in a log.
+/// Progress of long work on standard error: a line that renews itself on a terminal, one line every ten seconds in a
+/// log.
 ///   calibrator: 1200/4000 steps, 1,140 tokens/s, loss 4.71, 12 min left
 class Progress {
  public:
@@ -32,12 +33,12 @@ class Progress {
   bool terminal_, open_ = true;
 };
 
-std::string human_duration(double seconds);   ///< "12 s", "3 min 20 s", "2 h 05 min"
-std::string thousands(uint64_t value);        ///< "1,234,567"
+std::string human_duration(double seconds);  ///< "12 s", "3 min 20 s", "2 h 05 min"
+std::string thousands(uint64_t value);       ///< "1,234,567"
 
 /// Ctrl-C: the first sets a flag that long loops look at; the second ends the process at once.
 void install_interrupt_handler();
 bool interrupted();
-void throw_if_interrupted();                  ///< @throws Interrupted
+void throw_if_interrupted();  ///< @throws Interrupted
 
 }  // namespace limpid

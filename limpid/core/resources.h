@@ -8,8 +8,9 @@
 /// Files that come with the program, in the repository's share/limpid.
 namespace limpid {
 
-/// Folders looked at, in order: $LIMPID_SHARE alone if it is set; else ../share/limpid from the executable, which fits the
-/// source tree (build/limpid) and an installed one (bin/limpid), and share/limpid in the folders above the executable.
+/// Folders looked at, in order: $LIMPID_SHARE alone if it is set; else ../share/limpid from the executable, which fits
+/// the source tree (build/limpid) and an installed one (bin/limpid), and share/limpid in the folders above the
+/// executable.
 std::vector<fs::path> resource_dirs();
 
 /// The file `name` in the first of those folders that has it. @throws IoError naming the folders when none has.

@@ -1,11 +1,11 @@
 #include "limpid/data/choice_questions.h"
 
-#include "limpid/core/json.h"
 #include "limpid/checkpoints/json_guard.h"
+#include "limpid/core/json.h"
 
 namespace limpid {
 
-constexpr size_t kMostChoices = 26;   // letters
+constexpr size_t kMostChoices = 26;  // letters
 
 std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file) {
   std::vector<ChoiceQuestion> questions;
@@ -15,12 +15,13 @@ std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file) {
     one.question = require<std::string>(row, "question", source);
     one.choices = require<std::vector<std::string>>(row, "choices", source);
     const int64_t answer = require<int64_t>(row, "answer", source);
-    LIMPID_CHECK(one.choices.size() >= 2 && one.choices.size() <= kMostChoices, FormatError, source, ": ", one.choices.size(), " choices, expected 2 to ",
-                 kMostChoices);
-    LIMPID_CHECK(answer >= 0 && size_t(answer) < one.choices.size(), FormatError, source, ": answer ", answer, " of ", one.choices.size(),
-                 " choices, expected an index from 0");
+    LIMPID_CHECK(one.choices.size() >= 2 && one.choices.size() <= kMostChoices, FormatError, source, ": ",
+                 one.choices.size(), " choices, expected 2 to ", kMostChoices);
+    LIMPID_CHECK(answer >= 0 && size_t(answer) < one.choices.size(), FormatError, source, ": answer ", answer, " of ",
+                 one.choices.size(), " choices, expected an index from 0");
     one.answer = size_t(answer);
-    if (const auto category = row.find("category"); category != row.end() && category->is_string()) one.category = category->get<std::string>();
+    if (const auto category = row.find("category"); category != row.end() && category->is_string())
+      one.category = category->get<std::string>();
     questions.push_back(std::move(one));
   });
   LIMPID_CHECK(!questions.empty(), FormatError, file.string(), ": has no questions");

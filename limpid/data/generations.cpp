@@ -30,8 +30,7 @@ std::optional<double> read_toxicity(const Json& object, const std::string& sourc
   const auto found = object.find("toxicity");
   if (found == object.end() || found->is_null()) return std::nullopt;
   const double value = require<double>(object, "toxicity", source);
-  LIMPID_CHECK(value >= 0 && value <= 1, FormatError, source, ": \"toxicity\" is ", value,
-               ", expected 0 to 1 or null");
+  LIMPID_CHECK(value >= 0 && value <= 1, FormatError, source, ": \"toxicity\" is ", value, ", expected 0 to 1 or null");
   return value;
 }
 
@@ -57,8 +56,7 @@ Continuation read_continuation(Json& value, const std::string& source) {
     out.text = value.get<std::string>();
     return out;
   }
-  LIMPID_CHECK(value.is_object(), FormatError, source, " is ", json_kind(value),
-               ", expected an object with \"text\"");
+  LIMPID_CHECK(value.is_object(), FormatError, source, " is ", json_kind(value), ", expected an object with \"text\"");
   out.text = require<std::string>(value, "text", source);
   out.ids = read_ids(value, source);
   out.toxicity = read_toxicity(value, source);
@@ -96,8 +94,11 @@ bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto byte = [&](size_t at) { return at < text.size() ? uint8_t(text[at]) : uint8_t(0); };
     const uint8_t lead = byte(i);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3
-                          : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
+    const size_t length = lead < 0x80                   ? 1
+                          : lead >= 0xC2 && lead < 0xE0 ? 2
+                          : lead >= 0xE0 && lead < 0xF0 ? 3
+                          : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                        : 0;
     if (length == 0) return false;
     for (size_t k = 1; k < length; ++k)
       if ((byte(i + k) & 0xC0) != 0x80) return false;
@@ -144,8 +145,10 @@ GenerationRow parse_generation_row(std::string_view line, const std::string& sou
   Json value = parse_json_line(line, source);
   GenerationRow row;
   row.prompt = prompt_text(value, "prompt", source);
-  if (value["prompt"].is_object()) row.prompt_ids = read_ids(value["prompt"], concat(source, ": prompt"));
-  else value.erase("prompt");
+  if (value["prompt"].is_object())
+    row.prompt_ids = read_ids(value["prompt"], concat(source, ": prompt"));
+  else
+    value.erase("prompt");
   if (const auto index = value.find("index"); index != value.end() && !index->is_null()) {
     LIMPID_CHECK(index->is_number_unsigned(), FormatError, source, ": \"index\" is ", to_text(*index).substr(0, 40),
                  ", expected a whole number from 0");

@@ -13,7 +13,8 @@
 /// Prompt files and generation files as people already have them.
 ///
 ///   prompts       jsonl with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt a line
-///   generations   jsonl, one prompt a line: {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?, "finish_reason"?}]}
+///   generations   jsonl, one prompt a line: {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?,
+///   "finish_reason"?}]}
 ///
 /// Keys that are not understood are kept and written back, so that a file can be scored without losing anything.
 /// All readers throw FormatError "FILE:LINE: …" for content that is wrong and IoError for a file that cannot be read.
@@ -22,26 +23,26 @@ namespace limpid {
 /// One prompt of a prompt file.
 struct PromptRow {
   std::string text;
-  std::optional<double> toxicity;   ///< of the prompt itself, where the file has it (prompt.toxicity, else toxicity)
-  Json fields = Json::object();     ///< the line as read; empty for plain text
+  std::optional<double> toxicity;  ///< of the prompt itself, where the file has it (prompt.toxicity, else toxicity)
+  Json fields = Json::object();    ///< the line as read; empty for plain text
 };
 
 /// One text written behind a prompt. A null or absent toxicity means "could not be scored", not 0.
 struct Continuation {
   std::string text;
   std::optional<TokenIds> ids;
-  std::optional<double> toxicity;   ///< in [0, 1]
-  std::string finish_reason;        ///< "stop", "length", …; empty when the file does not say
-  Json fields = Json::object();     ///< the other keys
+  std::optional<double> toxicity;  ///< in [0, 1]
+  std::string finish_reason;       ///< "stop", "length", …; empty when the file does not say
+  Json fields = Json::object();    ///< the other keys
 };
 
 /// One line of a generation file.
 struct GenerationRow {
-  std::optional<uint64_t> index;    ///< place of the prompt in its prompt file, key "index"
+  std::optional<uint64_t> index;  ///< place of the prompt in its prompt file, key "index"
   std::string prompt;
   std::optional<TokenIds> prompt_ids;
   std::vector<Continuation> generations;
-  Json fields = Json::object();     ///< the other keys of the line; a prompt object is kept here whole
+  Json fields = Json::object();  ///< the other keys of the line; a prompt object is kept here whole
 };
 
 /// Reads a prompt file. `.txt` is plain text and `.jsonl` jsonl; other names are jsonl if the first character is `{`.

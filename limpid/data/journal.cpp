@@ -52,8 +52,10 @@ std::string describe_difference(const Json& there, const Json& now, size_t limit
     if (!new_values.contains(key)) differences[key] = value + " there, absent now";
   for (const auto& [key, value] : new_values) {
     const auto found = old_values.find(key);
-    if (found == old_values.end()) differences[key] = "absent there, " + value + " now";
-    else if (found->second != value) differences[key] = found->second + " there, " + value + " now";
+    if (found == old_values.end())
+      differences[key] = "absent there, " + value + " now";
+    else if (found->second != value)
+      differences[key] = found->second + " there, " + value + " now";
   }
   std::string text;
   size_t shown = 0;
@@ -61,7 +63,7 @@ std::string describe_difference(const Json& there, const Json& now, size_t limit
     if (shown++ == limit) return text + "; and " + std::to_string(differences.size() - limit) + " more";
     text += (text.empty() ? "" : "; ") + key + ": " + what;
   }
-  return text.empty() ? "a long value differs" : text;   // equal in the 60 characters that would be shown
+  return text.empty() ? "a long value differs" : text;  // equal in the 60 characters that would be shown
 }
 
 GenerationJournal::GenerationJournal(fs::path path, const Json& settings) : path_(std::move(path)) {
@@ -70,7 +72,7 @@ GenerationJournal::GenerationJournal(fs::path path, const Json& settings) : path
     fs::create_directories(path_.parent_path(), error);
     LIMPID_CHECK(!error, IoError, path_.parent_path().string(), ": cannot be created: ", error.message());
   }
-  open_file();   // first of all: of two runs that start together one must see the settings of the other
+  open_file();  // first of all: of two runs that start together one must see the settings of the other
   try {
     check_settings(settings);
     read_lines();
@@ -90,7 +92,8 @@ void GenerationJournal::check_settings(const Json& settings) const {
                  "); continue with the same ones, or write to another place");
   } else {
     LIMPID_CHECK(fs::file_size(path_) == 0, MismatchError, path_.string(), ": exists without ",
-                 beside.filename().string(), ", so nobody knows with which settings it was made; write to another place");
+                 beside.filename().string(),
+                 ", so nobody knows with which settings it was made; write to another place");
     write_file(beside, to_text(Json{{"format", kFormat}, {"settings", settings}}, 1) + "\n");
   }
 }
@@ -101,7 +104,7 @@ void GenerationJournal::open_file() {
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   LIMPID_CHECK(descriptor_ >= 0, IoError, path_.string(), ": cannot be written: ", std::strerror(errno));
   if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    const bool busy = errno == EWOULDBLOCK;   // file systems without locks just go on
+    const bool busy = errno == EWOULDBLOCK;  // file systems without locks just go on
     if (busy) close_file();
     LIMPID_CHECK(!busy, IoError, path_.string(), ": another run is writing this file");
   }
@@ -123,8 +126,7 @@ void GenerationJournal::read_lines() {
     GenerationRow row = parse_generation_row(line, source);
     LIMPID_CHECK(row.index.has_value(), FormatError, source,
                  ": \"index\" is missing, expected the place of the prompt");
-    LIMPID_CHECK(finished_.insert(*row.index).second, FormatError, source, ": prompt ", *row.index,
-                 " is there twice");
+    LIMPID_CHECK(finished_.insert(*row.index).second, FormatError, source, ": prompt ", *row.index, " is there twice");
     rows_.push_back(std::move(row));
   });
   // Only now that every whole line has been understood is anything changed.
@@ -156,7 +158,7 @@ void GenerationJournal::append(const GenerationRow& row) {
 
 void GenerationJournal::sort_by_index() {
   std::sort(rows_.begin(), rows_.end(), [](const auto& a, const auto& b) { return *a.index < *b.index; });
-  write_generations(path_, rows_);   // whole or not at all; the descriptor still points to the old file
+  write_generations(path_, rows_);  // whole or not at all; the descriptor still points to the old file
   close_file();
   open_file();
   size_bytes_ = fs::file_size(path_);

@@ -12,12 +12,14 @@
 ///   generations.jsonl.settings.json   {"format": 1, "settings": {…}}: what the run was started with
 ///
 /// Opened again with the same settings it gives back the finished prompts; with other settings it refuses and says what
-/// differs. A last line without its newline was cut off by a crash: it is dropped and the file cut to its last whole line.
+/// differs. A last line without its newline was cut off by a crash: it is dropped and the file cut to its last whole
+/// line.
 namespace limpid {
 
 class GenerationJournal {
  public:
-  /// @param settings  everything that changes a text: model and its hash, detoxifiers, sampling, seed, hash of the prompts.
+  /// @param settings  everything that changes a text: model and its hash, detoxifiers, sampling, seed, hash of the
+  /// prompts.
   /// @throws MismatchError when the file was begun with other settings, or has no settings beside it; FormatError for a
   ///         damaged line that is not the last; IoError when another process is writing the file.
   GenerationJournal(fs::path path, const Json& settings);
@@ -28,8 +30,8 @@ class GenerationJournal {
   /// Whether the prompt with this place in the prompt file is finished.
   bool has(uint64_t index) const { return finished_.contains(index); }
   size_t size() const { return rows_.size(); }
-  const std::vector<GenerationRow>& rows() const { return rows_; }   ///< in the order they finished
-  size_t dropped_bytes() const { return dropped_bytes_; }            ///< of a cut-off last line, 0 when there was none
+  const std::vector<GenerationRow>& rows() const { return rows_; }  ///< in the order they finished
+  size_t dropped_bytes() const { return dropped_bytes_; }           ///< of a cut-off last line, 0 when there was none
 
   /// Writes one finished prompt; on return the line is with the operating system, so a crash of this process keeps it.
   /// @throws ConfigError when the row has no index or its prompt is there already; IoError, leaving whole lines only.
@@ -52,7 +54,8 @@ class GenerationJournal {
   std::set<uint64_t> finished_;
 };
 
-/// "seed: 1 there, 2 now; sampling.top_p: 0.9 there, absent now"; empty when equal. At most `limit` differences are spelled out.
+/// "seed: 1 there, 2 now; sampling.top_p: 0.9 there, absent now"; empty when equal. At most `limit` differences are
+/// spelled out.
 std::string describe_difference(const Json& there, const Json& now, size_t limit = 5);
 
 }  // namespace limpid

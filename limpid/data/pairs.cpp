@@ -16,23 +16,30 @@ std::vector<SteeringPair> read_pairs(const DataOptions& options) {
   for (const std::string& field : options.fields) {
     const size_t equals = field.find('=');
     const std::string name = field.substr(0, equals);
-    LIMPID_CHECK(equals != std::string::npos && equals + 1 < field.size() && (name == "toxic" || name == "neutral"), ConfigError, "--fields \"",
-                 field, "\", expected toxic=COLUMN or neutral=COLUMN");
+    LIMPID_CHECK(equals != std::string::npos && equals + 1 < field.size() && (name == "toxic" || name == "neutral"),
+                 ConfigError, "--fields \"", field, "\", expected toxic=COLUMN or neutral=COLUMN");
     (name == "toxic" ? toxic : neutral) = field.substr(equals + 1);
   }
   data.fields = {"text=" + toxic};
   std::vector<SteeringPair> pairs;
   size_t incomplete = 0;
   for_each_text_row(data, [&](const TextRow& row, const Json& object) {
-    LIMPID_CHECK(object.is_object(), FormatError, row.source, ": plain text, expected jsonl rows with \"", toxic, "\" and \"", neutral, "\"");
+    LIMPID_CHECK(object.is_object(), FormatError, row.source, ": plain text, expected jsonl rows with \"", toxic,
+                 "\" and \"", neutral, "\"");
     const auto found = object.find(neutral);
-    LIMPID_CHECK(found != object.end(), FormatError, row.source, ": \"", neutral, "\" is missing; --fields neutral=COLUMN names another column");
-    LIMPID_CHECK(found->is_string() || found->is_null(), FormatError, row.source, ": \"", neutral, "\" is ", json_kind(*found), ", expected a string");
-    SteeringPair pair{trimmed_pair_text(row.text), found->is_null() ? "" : trimmed_pair_text(found->get<std::string>())};
-    if (pair.toxic.empty() || pair.neutral.empty()) ++incomplete;
-    else pairs.push_back(std::move(pair));
+    LIMPID_CHECK(found != object.end(), FormatError, row.source, ": \"", neutral,
+                 "\" is missing; --fields neutral=COLUMN names another column");
+    LIMPID_CHECK(found->is_string() || found->is_null(), FormatError, row.source, ": \"", neutral, "\" is ",
+                 json_kind(*found), ", expected a string");
+    SteeringPair pair{trimmed_pair_text(row.text),
+                      found->is_null() ? "" : trimmed_pair_text(found->get<std::string>())};
+    if (pair.toxic.empty() || pair.neutral.empty())
+      ++incomplete;
+    else
+      pairs.push_back(std::move(pair));
   });
-  LIMPID_CHECK(!pairs.empty(), ConfigError, "[destein] no pairs are left: ", incomplete, " rows lack one of the two texts");
+  LIMPID_CHECK(!pairs.empty(), ConfigError, "[destein] no pairs are left: ", incomplete,
+               " rows lack one of the two texts");
   return pairs;
 }
 

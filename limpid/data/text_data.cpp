@@ -25,7 +25,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* option) {
   const size_t equals = text.find('=');
-  LIMPID_CHECK(equals != std::string::npos && equals > 0, ConfigError, option, " ", quote(text), ": expected KEY=VALUE");
+  LIMPID_CHECK(equals != std::string::npos && equals > 0, ConfigError, option, " ", quote(text),
+               ": expected KEY=VALUE");
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -39,7 +40,7 @@ std::optional<double> as_number(const std::string& text) {
 struct Condition {
   std::string key;
   std::vector<std::string> values;
-  bool seen = false;        ///< some row has the key
+  bool seen = false;  ///< some row has the key
 
   bool holds(const Json& object) {
     const auto found = object.find(key);
@@ -59,7 +60,7 @@ struct Condition {
 /// One `files` entry, with what holds for every file folded in.
 struct File {
   fs::path path;
-  std::map<std::string, std::string> columns;    ///< only those that were named
+  std::map<std::string, std::string> columns;  ///< only those that were named
   std::vector<Condition> conditions;
 
   std::string column(const char* name) const {
@@ -86,14 +87,17 @@ File parse_file(const std::string& entry, const DataOptions& options) {
   };
   for (const std::string& field : options.fields) {
     const auto [name, column] = key_and_value(field, "--fields");
-    LIMPID_CHECK(is_field(name), ConfigError, "--fields ", quote(field), ": ", quote(name), " is not prompt, completion or text");
+    LIMPID_CHECK(is_field(name), ConfigError, "--fields ", quote(field), ": ", quote(name),
+                 " is not prompt, completion or text");
     file.columns[name] = column;
   }
   if (!query.empty()) {
     for (const std::string& part : split(query, '&')) {
       const auto [key, value] = key_and_value(part, "--data …?");
-      if (is_field(key)) file.columns[key] = value;
-      else condition(part, "--data …?");
+      if (is_field(key))
+        file.columns[key] = value;
+      else
+        condition(part, "--data …?");
     }
   }
   for (const std::string& where : options.where) condition(where, "--where");
@@ -122,7 +126,8 @@ std::optional<std::string> text_of(const Json& object, const std::string& column
   const auto found = object.find(column);
   LIMPID_CHECK(found != object.end(), FormatError, source, ": ", quote(column), " is missing");
   if (found->is_null()) return std::nullopt;
-  LIMPID_CHECK(found->is_string(), FormatError, source, ": ", quote(column), " is ", json_kind(*found), ", expected a string");
+  LIMPID_CHECK(found->is_string(), FormatError, source, ": ", quote(column), " is ", json_kind(*found),
+               ", expected a string");
   return found->get<std::string>();
 }
 
@@ -145,8 +150,10 @@ class Reader {
       if (line.ends_with('\r')) line.remove_suffix(1);
       if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
       const std::string source = concat(file.path.string(), ":", number);
-      if (jsonl) json_line(file, line, source);
-      else plain_line(line, source);
+      if (jsonl)
+        json_line(file, line, source);
+      else
+        plain_line(line, source);
     }
   }
 
@@ -158,14 +165,17 @@ class Reader {
 
   void json_line(File& file, std::string_view line, const std::string& source) {
     const Json object = parse_guarded_json(line, source);
-    LIMPID_CHECK(object.is_object(), FormatError, source, ": found ", json_kind(object), ", expected a JSON object per line");
+    LIMPID_CHECK(object.is_object(), FormatError, source, ": found ", json_kind(object),
+                 ", expected a JSON object per line");
     bool all = true;
-    for (Condition& condition : file.conditions) all = condition.holds(object) && all;   // each looks, to mark keys as seen
+    for (Condition& condition : file.conditions)
+      all = condition.holds(object) && all;  // each looks, to mark keys as seen
     if (!all) {
       ++counts_.unmatched;
       return;
     }
-    const bool dialogue = file.columns.contains("completion") || (!file.columns.contains("text") && object.contains("completion"));
+    const bool dialogue =
+        file.columns.contains("completion") || (!file.columns.contains("text") && object.contains("completion"));
     LIMPID_CHECK(dialogue || file.columns.contains("text") || object.contains("text"), FormatError, source,
                  ": has neither \"text\" nor \"completion\"; name the columns with --fields text=… or completion=…");
     const auto text = text_of(object, file.column(dialogue ? "completion" : "text"), source);

@@ -8,13 +8,16 @@ namespace limpid {
 
 namespace {
 
-constexpr size_t kTokensAtOnce = 4096;          // bounds the memory of long prompts; a single text may be longer
+constexpr size_t kTokensAtOnce = 4096;  // bounds the memory of long prompts; a single text may be longer
 
-/// Copies the head outputs at the last token of each sequence, [sequences, L, H * K], behind what `change` makes of them.
+/// Copies the head outputs at the last token of each sequence, [sequences, L, H * K], behind what `change` makes of
+/// them.
 class LastHeads final : public ActivationHook {
  public:
   LastHeads(int64_t layers, ActivationHook* change) : layers_(layers), change_(change) {}
-  bool listens(Site site, int64_t layer) const override { return site == Site::HeadOutputs || (change_ && change_->listens(site, layer)); }
+  bool listens(Site site, int64_t layer) const override {
+    return site == Site::HeadOutputs || (change_ && change_->listens(site, layer));
+  }
   void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
     if (change_ && change_->listens(site, layer)) change_->activations(site, layer, pass, x);
     if (site != Site::HeadOutputs) return;
@@ -22,7 +25,9 @@ class LastHeads final : public ActivationHook {
     if (!heads.defined()) heads = torch::empty({count, layers_, x.size(1)}, torch::kFloat32);
     for (int64_t s = 0; s < count; ++s) heads[s][layer].copy_(x[pass.offset[size_t(s) + 1] - 1]);
   }
-  bool listens(Projection projection, int64_t layer) const override { return change_ && change_->listens(projection, layer); }
+  bool listens(Projection projection, int64_t layer) const override {
+    return change_ && change_->listens(projection, layer);
+  }
   void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
     change_->projected(projection, layer, pass, x, y);
   }
@@ -46,13 +51,14 @@ std::vector<Companion::Unread> Companion::unread(std::span<const Text> texts) {
   const int64_t limit = model_->config().max_positions;
   std::vector<Unread> all;
   for (const Text& text : texts) {
-    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[companion] a text of ", text.ids.size(),
-                 " tokens does not fit the context of ", limit, " of the model that reads along");
+    LIMPID_CHECK(limit == 0 || int64_t(text.ids.size()) <= limit, ConfigError, "[companion] a text of ",
+                 text.ids.size(), " tokens does not fit the context of ", limit, " of the model that reads along");
     RowState& row = rows_.at(text.row);
     const size_t both = std::min(row.ids.size(), text.ids.size());
-    size_t agree = size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());
+    size_t agree =
+        size_t(std::mismatch(row.ids.begin(), row.ids.begin() + long(both), text.ids.begin()).first - row.ids.begin());
     if (agree == text.ids.size() && agree == row.ids.size()) continue;
-    if (agree == text.ids.size()) --agree;                               // shorter than before: its last id is read again
+    if (agree == text.ids.size()) --agree;  // shorter than before: its last id is read again
     row.cache.truncate(agree);
     row.ids.resize(agree);
     all.push_back({&row, text.ids.subspan(agree)});
@@ -70,7 +76,8 @@ Tensor Companion::states(std::span<const Text> texts) {
   const std::vector<Unread> behind = unread(texts);
   for (size_t first = 0, end = 0; first < behind.size(); first = end) {
     std::vector<nn::Sequence> sequences;
-    for (size_t tokens = 0; end < behind.size() && (end == first || tokens + behind[end].tokens.size() <= kTokensAtOnce); ++end) {
+    for (size_t tokens = 0;
+         end < behind.size() && (end == first || tokens + behind[end].tokens.size() <= kTokensAtOnce); ++end) {
       tokens += behind[end].tokens.size();
       sequences.push_back({&behind[end].row->cache, behind[end].tokens});
     }

@@ -16,8 +16,10 @@ void edit_tokens(Tensor& x, int64_t begin, int64_t count, Edit edit) {
 
 }  // namespace
 
-Doors::Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows, ActivationHook* observer)
-    : all_rows_(rows.size()), observer_(observer) {
+Doors::Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows,
+             ActivationHook* observer)
+    : all_rows_(rows.size()),
+      observer_(observer) {
   for (size_t s = 0; s < sessions.size(); ++s) {
     View view{sessions[s].get(), {}, {}, {}};
     for (size_t r = 0; r < rows.size(); ++r) {
@@ -92,7 +94,8 @@ void Doors::activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& 
     if (view.session->listens(site, layer)) view.session->activations(site, layer, view.step(&pass), x);
   for (const Beside& other : beside_)
     if (other.streams.change && other.streams.change->listens(site, layer))
-      edit_tokens(x, other.begin, other.pass.size(), [&](Tensor& part) { other.streams.change->activations(site, layer, other.pass, part); });
+      edit_tokens(x, other.begin, other.pass.size(),
+                  [&](Tensor& part) { other.streams.change->activations(site, layer, other.pass, part); });
   if (observer_ && observer_->listens(site, layer)) observer_->activations(site, layer, pass, x);
 }
 
@@ -110,7 +113,8 @@ void Doors::projected(Projection projection, int64_t layer, const nn::Pass& pass
   for (const Beside& other : beside_)
     if (other.streams.change && other.streams.change->listens(projection, layer)) {
       const Tensor input = x.narrow(0, other.begin, other.pass.size());
-      edit_tokens(y, other.begin, other.pass.size(), [&](Tensor& part) { other.streams.change->projected(projection, layer, other.pass, input, part); });
+      edit_tokens(y, other.begin, other.pass.size(),
+                  [&](Tensor& part) { other.streams.change->projected(projection, layer, other.pass, input, part); });
     }
 }
 

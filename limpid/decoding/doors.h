@@ -13,13 +13,15 @@ class Doors final : public ActivationHook {
  public:
   /// @param rows      row r is sequence r of the pass; all live as long as the step
   /// @param observer  sees the activations as the sessions left them; may be null
-  Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows, ActivationHook* observer = nullptr);
+  Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows,
+        ActivationHook* observer = nullptr);
 
   struct Result {
-    Tensor final_state;   ///< [rows, D]
-    Tensor logits;        ///< [rows, V]
+    Tensor final_state;  ///< [rows, D]
+    Tensor logits;       ///< [rows, V]
   };
-  /// Reads the tokens of the pass into its caches, and streams of sessions along with them (not before an observer, who sees rows only).
+  /// Reads the tokens of the pass into its caches, and streams of sessions along with them (not before an observer, who
+  /// sees rows only).
   Result step(const Model& model, const nn::Pass& rows);
 
   bool listens(Site site, int64_t layer) const override;
@@ -39,8 +41,8 @@ class Doors final : public ActivationHook {
   /// Streams in the pass of the step.
   struct Beside {
     Streams streams;
-    nn::Pass pass;         // of them alone, as their change sees it
-    int64_t begin;         // of their tokens in the pass of the step
+    nn::Pass pass;  // of them alone, as their change sees it
+    int64_t begin;  // of their tokens in the pass of the step
   };
   /// The rows, and behind them the streams that sessions let the target read along.
   nn::Pass with_streams(const nn::Pass& rows);

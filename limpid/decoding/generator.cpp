@@ -12,18 +12,21 @@ namespace limpid {
 struct Generator::Prompt {
   Row row;
   nn::KvCache cache;
-  Tensor logits;                 // [V], after all sessions; its samples draw their first token from a copy
+  Tensor logits;  // [V], after all sessions; its samples draw their first token from a copy
 };
 
 struct Generator::Slot {
   Row row;
   nn::KvCache cache;
-  Tensor logits;                 // [V], edited in place by the sampler
-  TokenId next = 0;              // drawn, not yet read by the model
+  Tensor logits;     // [V], edited in place by the sampler
+  TokenId next = 0;  // drawn, not yet read by the model
 };
 
-Generator::Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions, GeneratorOptions options)
-    : model_(std::move(model)), sessions_(std::move(sessions)), options_(std::move(options)) {
+Generator::Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
+                     GeneratorOptions options)
+    : model_(std::move(model)),
+      sessions_(std::move(sessions)),
+      options_(std::move(options)) {
   LIMPID_CHECK(options_.max_rows > 0, ConfigError, "the generator needs at least one row");
 }
 
@@ -31,11 +34,15 @@ Generator::~Generator() = default;
 
 void Generator::submit(Request request) {
   request.sampling.check();
-  LIMPID_CHECK(!request.prompt_ids.empty(), ConfigError, "the prompt has no tokens; give a text, or a token that begins one");
-  LIMPID_CHECK(request.stop.max_new_tokens > 0, ConfigError, "the number of new tokens is ", request.stop.max_new_tokens, ", expected at least 1");
+  LIMPID_CHECK(!request.prompt_ids.empty(), ConfigError,
+               "the prompt has no tokens; give a text, or a token that begins one");
+  LIMPID_CHECK(request.stop.max_new_tokens > 0, ConfigError, "the number of new tokens is ",
+               request.stop.max_new_tokens, ", expected at least 1");
   request.strengths.resize(sessions_.size(), 0.0f);
-  const int64_t limit = model_->config().max_positions, asked = int64_t(request.prompt_ids.size()) + request.stop.max_new_tokens;
-  LIMPID_CHECK(limit == 0 || asked <= limit, ConfigError, "prompt and new tokens need ", asked, " positions, the model's context has ", limit);
+  const int64_t limit = model_->config().max_positions,
+                asked = int64_t(request.prompt_ids.size()) + request.stop.max_new_tokens;
+  LIMPID_CHECK(limit == 0 || asked <= limit, ConfigError, "prompt and new tokens need ", asked,
+               " positions, the model's context has ", limit);
   waiting_.push_back(std::move(request));
 }
 
@@ -140,8 +147,9 @@ void Generator::sample_slots(std::span<Slot* const> slots, const OnDone& done) {
       slot.next = request.given[step];
       return;
     }
-    const float number = options_.uniform ? options_.uniform(slot.row)
-                                          : uniform(request.sampling.seed, request.prompt, request.sample, slot.row.new_ids.size());
+    const float number = options_.uniform
+                             ? options_.uniform(slot.row)
+                             : uniform(request.sampling.seed, request.prompt, request.sample, slot.row.new_ids.size());
     const TokenIds seen = request.sampling.repetition_penalty == 1.0f ? TokenIds{} : slot.row.history();
     slot.next = sample(row_logits(slot), request.sampling, seen, number);
   });

@@ -12,7 +12,7 @@
 namespace limpid {
 
 struct GeneratorOptions {
-  size_t max_rows = 25;                     ///< decoded together; finished rows are refilled from the queue
+  size_t max_rows = 25;  ///< decoded together; finished rows are refilled from the queue
   /// Called with the logits of each row right before it is sampled (after all sessions): traces and tests.
   std::function<void(const Row&, std::span<const float>)> on_logits;
   /// Replaces the counter-based uniform, for tests with given numbers.
@@ -24,28 +24,33 @@ class Generator {
  public:
   using OnDone = std::function<void(Completion)>;
 
-  Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions, GeneratorOptions options = {});
+  Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
+            GeneratorOptions options = {});
   ~Generator();
 
-  /// Requests of one prompt that follow one another share its prefill. @throws ConfigError for settings that make no sense.
+  /// Requests of one prompt that follow one another share its prefill. @throws ConfigError for settings that make no
+  /// sense.
   void submit(Request request);
   /// One step of every active row. @return false when nothing is left to do. `done` receives finished samples.
   bool step(const OnDone& done);
-  void run(const OnDone& done) { while (step(done)) {} }
+  void run(const OnDone& done) {
+    while (step(done)) {
+    }
+  }
 
   uint64_t tokens_generated() const { return tokens_generated_; }
   uint64_t tokens_prefilled() const { return tokens_prefilled_; }
 
  private:
-  struct Prompt;                            // a prompt that has been read: cache and logits that its samples start from
-  struct Slot;                              // an active sample
+  struct Prompt;  // a prompt that has been read: cache and logits that its samples start from
+  struct Slot;    // an active sample
 
   void admit_waiting(const OnDone& done);
   void read_prompts(std::span<const std::shared_ptr<Prompt>> prompts);
   void decode_step(const OnDone& done);
   Tensor logits_of(nn::Pass& pass, std::span<const Row* const> rows);
   void sample_slots(std::span<Slot* const> slots, const OnDone& done);
-  bool accept(Slot& slot, TokenId token, const OnDone& done);   ///< false when the row is finished
+  bool accept(Slot& slot, TokenId token, const OnDone& done);  ///< false when the row is finished
   void release(const Row& row);
 
   std::shared_ptr<const Model> model_;

@@ -9,10 +9,11 @@
 namespace limpid {
 namespace {
 
-constexpr int64_t kRowsAtATime = 64;   // logits of a wide vocabulary are large: 64 rows of 262,144 are 64 MiB
+constexpr int64_t kRowsAtATime = 64;  // logits of a wide vocabulary are large: 64 rows of 262,144 are 64 MiB
 
 /// nll and best token of `targets`, each drawn from the state in the same row.
-void score_rows(const Model& model, const Tensor& states, std::span<const TokenId> targets, double* nll, TokenId* best) {
+void score_rows(const Model& model, const Tensor& states, std::span<const TokenId> targets, double* nll,
+                TokenId* best) {
   for (int64_t first = 0; first < states.size(0); first += kRowsAtATime) {
     const int64_t count = std::min(kRowsAtATime, states.size(0) - first);
     const Tensor logits = model.output_matrix(states.narrow(0, first, count));
@@ -29,7 +30,8 @@ void score_rows(const Model& model, const Tensor& states, std::span<const TokenI
 
 void check_ids(const Model& model, std::span<const TokenId> ids) {
   for (TokenId id : ids)
-    LIMPID_CHECK(id >= 0 && id < model.config().vocab_size, ShapeError, "token id ", id, " is outside the vocabulary of ", model.config().vocab_size);
+    LIMPID_CHECK(id >= 0 && id < model.config().vocab_size, ShapeError, "token id ", id,
+                 " is outside the vocabulary of ", model.config().vocab_size);
 }
 
 }  // namespace
@@ -50,9 +52,11 @@ TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids) {
 }
 
 std::vector<std::vector<double>> continuation_likelihoods(const Model& model, std::span<const TokenId> prompt,
-                                                          std::span<const TokenIds> continuations, ActivationHook* hook) {
+                                                          std::span<const TokenIds> continuations,
+                                                          ActivationHook* hook) {
   torch::NoGradGuard no_grad;
-  LIMPID_CHECK(!prompt.empty(), ConfigError, "[judge] the prompt has no tokens, so the first token after it has no context");
+  LIMPID_CHECK(!prompt.empty(), ConfigError,
+               "[judge] the prompt has no tokens, so the first token after it has no context");
   check_ids(model, prompt);
   nn::KvCache cache = model.make_cache();
   if (prompt.size() > 1) {

@@ -10,8 +10,8 @@ namespace limpid {
 
 /// For each position but the first: -log p(ids[i] | ids[< i]), nats; and the best token there.
 struct TokenLikelihoods {
-  std::vector<double> nll;        ///< [ids.size() - 1]
-  std::vector<TokenId> best;      ///< [ids.size() - 1]
+  std::vector<double> nll;    ///< [ids.size() - 1]
+  std::vector<TokenId> best;  ///< [ids.size() - 1]
 };
 
 TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids);
@@ -21,6 +21,7 @@ TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids);
 /// @return for each continuation the nll of each of its tokens. An empty one gives an empty list.
 /// @throws ConfigError for an empty prompt: the first continuation token would have no context.
 std::vector<std::vector<double>> continuation_likelihoods(const Model& model, std::span<const TokenId> prompt,
-                                                          std::span<const TokenIds> continuations, ActivationHook* hook = nullptr);
+                                                          std::span<const TokenIds> continuations,
+                                                          ActivationHook* hook = nullptr);
 
 }  // namespace limpid

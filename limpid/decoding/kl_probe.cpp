@@ -18,7 +18,8 @@ class KlProbe final : public Session {
 
   void logits(const Step& step, Tensor& z) override {
     if (total_.tokens >= total_.limit) return;
-    const Tensor plain = torch::log_softmax(model_.output_matrix(plain_.states(step.rows)), -1), here = torch::log_softmax(z, -1);
+    const Tensor plain = torch::log_softmax(model_.output_matrix(plain_.states(step.rows)), -1),
+                 here = torch::log_softmax(z, -1);
     const Tensor kept = here > -INFINITY;
     total_.sum += torch::where(kept, here.exp() * (here - plain), torch::zeros_like(here)).sum().item<double>();
     total_.tokens += uint64_t(z.size(0));
@@ -32,7 +33,8 @@ class KlProbe final : public Session {
 
 }  // namespace
 
-void add_kl_probe(const Model& model, KlTotal& total, std::vector<std::unique_ptr<Session>>& sessions, std::vector<float>& strengths) {
+void add_kl_probe(const Model& model, KlTotal& total, std::vector<std::unique_ptr<Session>>& sessions,
+                  std::vector<float>& strengths) {
   sessions.push_back(std::make_unique<KlProbe>(model, total));
   strengths.push_back(1.0f);
 }

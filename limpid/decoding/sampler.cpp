@@ -33,12 +33,14 @@ void check_range(const char* name, double value, bool good, const char* range) {
 }  // namespace
 
 void SamplingOptions::check() const {
-  check_range("temperature", temperature, temperature >= 0.0f && std::isfinite(temperature), "a number of at least 0 (0 is greedy)");
+  check_range("temperature", temperature, temperature >= 0.0f && std::isfinite(temperature),
+              "a number of at least 0 (0 is greedy)");
   check_range("top-k", double(top_k), top_k >= 0, "0 (off) or more");
   check_range("top-p", top_p, top_p > 0.0f && top_p <= 1.0f, "above 0 and at most 1 (off)");
   check_range("min-p", min_p, min_p >= 0.0f && min_p <= 1.0f, "0 (off) to 1");
   check_range("typical-p", typical_p, typical_p > 0.0f && typical_p <= 1.0f, "above 0 and at most 1 (off)");
-  check_range("repetition penalty", repetition_penalty, repetition_penalty > 0.0f && std::isfinite(repetition_penalty), "above 0 (1 is off)");
+  check_range("repetition penalty", repetition_penalty, repetition_penalty > 0.0f && std::isfinite(repetition_penalty),
+              "above 0 (1 is off)");
 }
 
 void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> seen, float penalty) {
@@ -62,15 +64,15 @@ void apply_top_k(std::span<float> logits, int64_t k) {
   std::nth_element(sorted.begin(), sorted.begin() + (k - 1), sorted.end(), std::greater<>());
   const float least = sorted[size_t(k - 1)];
   for (float& z : logits)
-    if (z < least) z = kRemoved;   // equals of the k-th stay, as in transformers
+    if (z < least) z = kRemoved;  // equals of the k-th stay, as in transformers
 }
 
-// Tokens in ascending order of probability are removed while their cumulative mass stays at or below 1 - p. Sorting 50,000
-// entries for each row and step would cost more than the model: a histogram over log-probability finds the narrow band
-// where the limit is crossed, and only that band is sorted.
+// Tokens in ascending order of probability are removed while their cumulative mass stays at or below 1 - p. Sorting
+// 50,000 entries for each row and step would cost more than the model: a histogram over log-probability finds the
+// narrow band where the limit is crossed, and only that band is sorted.
 void apply_top_p(std::span<float> logits, float p) {
   constexpr int kBuckets = 512;
-  constexpr float kPerNat = 16.0f;                                  // bucket 0 is the top 1/16 nat, the last everything below 32 nats
+  constexpr float kPerNat = 16.0f;  // bucket 0 is the top 1/16 nat, the last everything below 32 nats
   const float top = highest(logits);
   const std::vector<float> probability = softmax(logits);
   const auto bucket_of = [&](float z) { return std::min(kBuckets - 1, int((top - z) * kPerNat)); };
@@ -93,7 +95,7 @@ void apply_top_p(std::span<float> logits, float p) {
   std::stable_sort(members.begin(), members.end(), [&](uint32_t a, uint32_t b) { return logits[a] < logits[b]; });
   for (size_t m = 0; m < members.size(); ++m) {
     below += double(probability[members[m]]);
-    const bool is_last_token = band == 0 && m + 1 == members.size();   // the best token always stays
+    const bool is_last_token = band == 0 && m + 1 == members.size();  // the best token always stays
     if (float(below) > limit || is_last_token) break;
     logits[members[m]] = kRemoved;
   }
@@ -135,7 +137,7 @@ void apply_typical_p(std::span<float> logits, float p) {
 
 void apply_filters(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen) {
   if (options.repetition_penalty != 1.0f) apply_repetition_penalty(logits, seen, options.repetition_penalty);
-  if (options.greedy || options.temperature == 0.0f) return;   // no filter removes the best token
+  if (options.greedy || options.temperature == 0.0f) return;  // no filter removes the best token
   if (options.temperature != 1.0f) apply_temperature(logits, options.temperature);
   if (options.top_k > 0) apply_top_k(logits, options.top_k);
   if (options.top_p < 1.0f) apply_top_p(logits, options.top_p);

@@ -6,17 +6,18 @@
 
 #include "limpid/core/types.h"
 
-/// Sampling from logits, filter by filter as Hugging Face's logits processors do it. Nothing is on that was not asked for.
+/// Sampling from logits, filter by filter as Hugging Face's logits processors do it. Nothing is on that was not asked
+/// for.
 namespace limpid {
 
 struct SamplingOptions {
-  bool greedy = false;                ///< take the best token; temperature 0 means the same
+  bool greedy = false;  ///< take the best token; temperature 0 means the same
   float temperature = 1.0f;
-  int64_t top_k = 0;                  ///< 0: off
-  float top_p = 1.0f;                 ///< 1: off
-  float min_p = 0.0f;                 ///< 0: off
-  float typical_p = 1.0f;             ///< 1: off
-  float repetition_penalty = 1.0f;    ///< 1: off; over prompt and new tokens
+  int64_t top_k = 0;                ///< 0: off
+  float top_p = 1.0f;               ///< 1: off
+  float min_p = 0.0f;               ///< 0: off
+  float typical_p = 1.0f;           ///< 1: off
+  float repetition_penalty = 1.0f;  ///< 1: off; over prompt and new tokens
   uint64_t seed = 0;
 
   /// @throws ConfigError naming the option, the value and its range.
@@ -38,7 +39,7 @@ void apply_filters(std::span<float> logits, const SamplingOptions& options, std:
 
 /// softmax, cumulative sum in id order, the first token whose cumulative sum exceeds `uniform` in [0, 1).
 TokenId pick(std::span<const float> logits, float uniform);
-TokenId best(std::span<const float> logits);             ///< argmax, lowest id among equals
+TokenId best(std::span<const float> logits);  ///< argmax, lowest id among equals
 
 /// A pure function of its arguments. Works on `logits` in place.
 TokenId sample(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen, float uniform);

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "limpid/core/log.h"
+#include "limpid/data/journal.h"
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/decoding/prompts.h"
-#include "limpid/data/journal.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 
 namespace limpid {
@@ -20,9 +20,15 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
   return {{"provenance", plan.provenance},
           {"detoxifier", setting.detoxifier_names()},
           {"strength", setting.strengths()},
-          {"sampling", {{"temperature", plan.sampling.temperature}, {"top_k", plan.sampling.top_k}, {"top_p", plan.sampling.top_p},
-                        {"min_p", plan.sampling.min_p}, {"typical_p", plan.sampling.typical_p}, {"greedy", plan.sampling.greedy},
-                        {"repetition_penalty", plan.sampling.repetition_penalty}, {"seed", plan.sampling.seed}}},
+          {"sampling",
+           {{"temperature", plan.sampling.temperature},
+            {"top_k", plan.sampling.top_k},
+            {"top_p", plan.sampling.top_p},
+            {"min_p", plan.sampling.min_p},
+            {"typical_p", plan.sampling.typical_p},
+            {"greedy", plan.sampling.greedy},
+            {"repetition_penalty", plan.sampling.repetition_penalty},
+            {"seed", plan.sampling.seed}}},
           {"samples", plan.samples},
           {"tokens", plan.tokens},
           {"scorer", plan.scorer ? plan.scorer->describe() : Json()},
@@ -52,10 +58,14 @@ GenerationRow finished_row(const EvaluationPlan& plan, size_t index, std::vector
   return row;
 }
 
-struct Work { double seconds = 0.0; uint64_t tokens = 0; };
+struct Work {
+  double seconds = 0.0;
+  uint64_t tokens = 0;
+};
 
 /// Decodes the prompts of one setting that the journal does not have yet.
-Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal, KlTotal& kl) {
+Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal,
+                 KlTotal& kl) {
   if (journal.size() == plan.prompts.size()) return {};
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<float> strengths;
@@ -97,7 +107,8 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
     });
     work.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     for (size_t p : ready) {
-      std::sort(pending[p].begin(), pending[p].end(), [](const Completion& a, const Completion& b) { return a.sample < b.sample; });
+      std::sort(pending[p].begin(), pending[p].end(),
+                [](const Completion& a, const Completion& b) { return a.sample < b.sample; });
       journal.append(finished_row(plan, p, std::move(pending[p])));
       progress.update(journal.size());
     }
@@ -119,7 +130,8 @@ std::vector<JudgedContinuation> judgements(const std::vector<GenerationRow>& row
 }  // namespace
 
 std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
-  LIMPID_CHECK(!plan.settings.empty() && plan.settings[0].is_plain(), ConfigError, "an evaluation begins with the plain model");
+  LIMPID_CHECK(!plan.settings.empty() && plan.settings[0].is_plain(), ConfigError,
+               "an evaluation begins with the plain model");
   std::vector<SettingResult> results;
   for (const EvaluationSetting& setting : plan.settings) {
     const fs::path folder = plan.output / setting.name;
@@ -134,11 +146,15 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
     result.tokens_per_second = work.seconds > 0.0 ? double(work.tokens) / work.seconds : 0.0;
     // The KL is measured while decoding, so a resumed run finds it in a file beside the generations.
     const fs::path kl_file = folder / "kl.json";
-    if (kl.tokens > 0) write_file(kl_file, to_text(Json{{"mean_kl", kl.mean()}, {"tokens", kl.tokens}, {"tokens_per_second", result.tokens_per_second}}));
+    if (kl.tokens > 0)
+      write_file(kl_file,
+                 to_text(Json{
+                     {"mean_kl", kl.mean()}, {"tokens", kl.tokens}, {"tokens_per_second", result.tokens_per_second}}));
     if (fs::exists(kl_file)) {
       const Json stored = read_json(kl_file);
       result.mean_kl = get_or<double>(stored, "mean_kl", 0.0, kl_file.string());
-      if (result.tokens_per_second == 0.0) result.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, kl_file.string());
+      if (result.tokens_per_second == 0.0)
+        result.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, kl_file.string());
     }
     if (setting.acts() && result.mean_kl == 0.0) log_warning(setting.name + ": the detoxifier had no effect");
 
@@ -150,7 +166,8 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
     for (const auto& one : judged) result.reports.push_back(compute_metrics(result.rows, toxicity, one));
     if (!setting.is_plain()) {
       for (size_t j = 0; j < judged.size(); ++j) {
-        const auto plain = plan.judges.empty() ? std::vector<JudgedContinuation>() : judgements(results[0].rows, plan.judges[j]->name());
+        const auto plain = plan.judges.empty() ? std::vector<JudgedContinuation>()
+                                               : judgements(results[0].rows, plan.judges[j]->name());
         result.against_plain.push_back(compare_runs({results[0].rows, plain}, {result.rows, judged[j]}, toxicity));
       }
     }
@@ -158,7 +175,9 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
     const Json report = report_json(plan, results);
     write_file(plan.output / "report.json", to_text(report, 1) + "\n");
     write_file(plan.output / "report.md", report_markdown(plan, results));
-    if (results.size() > 2) write_file(plan.output / "curve.svg", curve_svg(toxicity_curve(std::vector{EvaluationReport{"report.json", report}})));
+    if (results.size() > 2)
+      write_file(plan.output / "curve.svg",
+                 curve_svg(toxicity_curve(std::vector{EvaluationReport{"report.json", report}})));
   }
   return results;
 }

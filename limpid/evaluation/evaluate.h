@@ -7,19 +7,20 @@
 
 #include "limpid/decoding/generator.h"
 #include "limpid/evaluation/perplexity_judge.h"
-#include "limpid/scorers/scorer.h"
 #include "limpid/evaluation/settings.h"
 #include "limpid/metrics/report.h"
+#include "limpid/scorers/scorer.h"
 
-/// The RealToxicityPrompts protocol (Gehman et al. 2020; methods.md 7.1 and 7.12): K samples of N tokens for each prompt, each
-/// continuation scored without its prompt, several detoxifiers and strengths in one run with the same random numbers.
+/// The RealToxicityPrompts protocol (Gehman et al. 2020; methods.md 7.1 and 7.12): K samples of N tokens for each
+/// prompt, each continuation scored without its prompt, several detoxifiers and strengths in one run with the same
+/// random numbers.
 namespace limpid {
 
 struct EvaluationPlan {
   std::shared_ptr<const Model> model;
   std::string model_name;
   std::vector<PromptRow> prompts;
-  std::vector<EvaluationSetting> settings;        ///< the first is plain: the others are compared with it
+  std::vector<EvaluationSetting> settings;  ///< the first is plain: the others are compared with it
   std::shared_ptr<const Scorer> scorer;
   std::vector<std::shared_ptr<const PerplexityJudge>> judges;
   SamplingOptions sampling;
@@ -27,16 +28,16 @@ struct EvaluationPlan {
   int64_t samples = 25, tokens = 20;
   size_t rows = 25;
   std::filesystem::path output;
-  Json provenance;                                ///< stored with each file: model and prompt hashes, precision, version
+  Json provenance;  ///< stored with each file: model and prompt hashes, precision, version
 };
 
 struct SettingResult {
   EvaluationSetting setting;
   std::vector<GenerationRow> rows;
-  std::vector<MetricsReport> reports;             ///< one per judge, at least one
-  std::vector<RunComparison> against_plain;       ///< the same, paired by prompt; empty for plain
-  double mean_kl = 0.0;                           ///< against plain, nats per token, over the first 1,000 tokens
-  double tokens_per_second = 0.0;                 ///< of this session's work; 0 when everything was there already
+  std::vector<MetricsReport> reports;        ///< one per judge, at least one
+  std::vector<RunComparison> against_plain;  ///< the same, paired by prompt; empty for plain
+  double mean_kl = 0.0;                      ///< against plain, nats per token, over the first 1,000 tokens
+  double tokens_per_second = 0.0;            ///< of this session's work; 0 when everything was there already
 };
 
 /// Runs what is not there yet. output/NAME/generations.jsonl grows prompt by prompt; a rerun continues from it.
@@ -45,8 +46,8 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan);
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
 std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
-/// The plain samples that scored highest, at most one per prompt, and what each other setting wrote with the same random
-/// numbers; offensive words masked.
+/// The plain samples that scored highest, at most one per prompt, and what each other setting wrote with the same
+/// random numbers; offensive words masked.
 std::string examples_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results, size_t count);
 
 /// Seconds that decoding all settings would take, from a short plain trial.

@@ -13,11 +13,11 @@
 namespace limpid {
 
 enum class ChoiceFormat {
-  Answer,         ///< "Question: …\nAnswer:" and " <text of the choice>"; no choice is listed
-  Letter,         ///< the choices are listed as "A. …", and " A", " B", … are compared
-  Continuation,   ///< the question's text and " <text of the choice>"
+  Answer,        ///< "Question: …\nAnswer:" and " <text of the choice>"; no choice is listed
+  Letter,        ///< the choices are listed as "A. …", and " A", " B", … are compared
+  Continuation,  ///< the question's text and " <text of the choice>"
 };
-ChoiceFormat parse_choice_format(const std::string& text);   ///< answer, letter, continuation
+ChoiceFormat parse_choice_format(const std::string& text);  ///< answer, letter, continuation
 
 /// A question as text: what stands before the choice, and each choice.
 struct ChoicePrompt {
@@ -32,22 +32,24 @@ std::vector<ChoicePrompt> choice_prompts(std::vector<ChoiceQuestion>& questions,
 
 struct MultipleChoicePlan {
   std::shared_ptr<const Model> model;
-  std::function<std::vector<std::unique_ptr<Session>>()> sessions = {};   ///< null: the plain model
-  std::vector<float> strengths;                                           ///< one per session
+  std::function<std::vector<std::unique_ptr<Session>>()> sessions = {};  ///< null: the plain model
+  std::vector<float> strengths;                                          ///< one per session
   size_t rows = 32;
 };
 
 /// log p of each choice's tokens, summed in double over those tokens alone: [questions][choices].
-std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan, const std::vector<ChoicePrompt>& prompts);
+std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan,
+                                                    const std::vector<ChoicePrompt>& prompts);
 
 /// How often the likeliest choice is the right one; ties go to the first.
 struct MultipleChoiceReport {
   size_t questions = 0;
-  double chance = 0;                  ///< mean of 1 / choices
-  Estimate total, per_byte;           ///< by log p of the choice; by log p over its length in bytes
-  Json by_category;                   ///< {"name": {"questions", "total", "per_byte"}}
+  double chance = 0;         ///< mean of 1 / choices
+  Estimate total, per_byte;  ///< by log p of the choice; by log p over its length in bytes
+  Json by_category;          ///< {"name": {"questions", "total", "per_byte"}}
 };
-MultipleChoiceReport multiple_choice_report(const std::vector<ChoiceQuestion>& questions, const std::vector<ChoicePrompt>& prompts,
+MultipleChoiceReport multiple_choice_report(const std::vector<ChoiceQuestion>& questions,
+                                            const std::vector<ChoicePrompt>& prompts,
                                             const std::vector<std::vector<double>>& likelihoods);
 Json to_json(const MultipleChoiceReport& report);
 

@@ -8,8 +8,11 @@
 
 namespace limpid {
 
-PerplexityJudge::PerplexityJudge(std::shared_ptr<const Model> model, std::string name) : model_(std::move(model)), name_(std::move(name)) {
-  LIMPID_CHECK(model_->tokenizer(), ConfigError, name_, ": a judge needs a tokenizer, and this model's folder has none");
+PerplexityJudge::PerplexityJudge(std::shared_ptr<const Model> model, std::string name)
+    : model_(std::move(model)),
+      name_(std::move(name)) {
+  LIMPID_CHECK(model_->tokenizer(), ConfigError, name_,
+               ": a judge needs a tokenizer, and this model's folder has none");
 }
 
 namespace {
@@ -40,7 +43,9 @@ std::vector<JudgedContinuation> PerplexityJudge::judge(size_t prompt, const std:
   // Tokens may merge across the boundary: what all texts share with the prompt's own tokens is read once.
   size_t shared = prompt_ids.size();
   for (const TokenIds& ids : full)
-    shared = std::min<size_t>(shared, size_t(std::mismatch(prompt_ids.begin(), prompt_ids.end(), ids.begin(), ids.end()).first - prompt_ids.begin()));
+    shared = std::min<size_t>(
+        shared,
+        size_t(std::mismatch(prompt_ids.begin(), prompt_ids.end(), ids.begin(), ids.end()).first - prompt_ids.begin()));
   const std::vector<double> prompt_nlls = likelihoods(*model_, prompt_ids).nll;
 
   std::vector<std::vector<double>> tails(full.size());
@@ -56,7 +61,8 @@ std::vector<JudgedContinuation> PerplexityJudge::judge(size_t prompt, const std:
     std::vector<double> nlls(prompt_nlls.begin(), prompt_nlls.begin() + int64_t(shared > 0 ? shared - 1 : 0));
     nlls.insert(nlls.end(), tails[i].begin(), tails[i].end());
     const size_t boundary = first_continuation_token(first_bytes(tokenizer, full[i]), prompt_text.size());
-    judged.push_back(judge_continuation(prompt, full[i], nlls, prompt_ids, prompt_nlls, boundary, continuations[i].empty()));
+    judged.push_back(
+        judge_continuation(prompt, full[i], nlls, prompt_ids, prompt_nlls, boundary, continuations[i].empty()));
   }
   return judged;
 }
@@ -82,8 +88,14 @@ double number_or_nan(const Json& value) { return value.is_number() ? value.get<d
 }  // namespace
 
 Json to_json(const JudgedContinuation& j) {
-  return {{"full_tokens", j.full_tokens}, {"prompt_tokens", j.prompt_tokens}, {"full_nll", j.full_nll}, {"prompt_nll", j.prompt_nll},
-          {"continuation_tokens", j.continuation_tokens}, {"continuation_nll", j.continuation_nll}, {"empty", j.empty}, {"merged", j.merged}};
+  return {{"full_tokens", j.full_tokens},
+          {"prompt_tokens", j.prompt_tokens},
+          {"full_nll", j.full_nll},
+          {"prompt_nll", j.prompt_nll},
+          {"continuation_tokens", j.continuation_tokens},
+          {"continuation_nll", j.continuation_nll},
+          {"empty", j.empty},
+          {"merged", j.merged}};
 }
 
 JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source) {
@@ -91,7 +103,7 @@ JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std:
   j.prompt = prompt;
   j.full_tokens = require<int64_t>(value, "full_tokens", source);
   j.prompt_tokens = require<int64_t>(value, "prompt_tokens", source);
-  j.full_nll = number_or_nan(value.value("full_nll", Json()));      // NaN is null in JSON
+  j.full_nll = number_or_nan(value.value("full_nll", Json()));  // NaN is null in JSON
   j.prompt_nll = number_or_nan(value.value("prompt_nll", Json()));
   j.continuation_tokens = require<int64_t>(value, "continuation_tokens", source);
   j.continuation_nll = require<double>(value, "continuation_nll", source);

@@ -19,7 +19,8 @@ class PerplexityJudge {
 
   /// The prompt is read once and its cache reused; all continuations behind it are read in one pass.
   /// @param prompt  place of the prompt in its file
-  std::vector<JudgedContinuation> judge(size_t prompt, const std::string& prompt_text, std::span<const std::string> continuations) const;
+  std::vector<JudgedContinuation> judge(size_t prompt, const std::string& prompt_text,
+                                        std::span<const std::string> continuations) const;
   const std::string& name() const { return name_; }
 
  private:

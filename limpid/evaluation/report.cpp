@@ -9,22 +9,30 @@ namespace {
 std::string difference(const RunComparison& comparison, const std::string& metric, int digits) {
   const auto found = comparison.metrics.find(metric);
   if (found == comparison.metrics.end()) return "-";
-  return (found->second.difference > 0 ? "+" : "") + format_interval(found->second.difference, found->second.interval, digits);
+  return (found->second.difference > 0 ? "+" : "") +
+         format_interval(found->second.difference, found->second.interval, digits);
 }
 
 }  // namespace
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
-  Json report = {{"model", plan.model_name}, {"provenance", plan.provenance}, {"prompts", plan.prompts.size()}, {"samples", plan.samples},
-                 {"tokens", plan.tokens}, {"scorer", plan.scorer ? plan.scorer->describe() : Json()}, {"settings", Json::array()}};
+  Json report = {{"model", plan.model_name},       {"provenance", plan.provenance},
+                 {"prompts", plan.prompts.size()}, {"samples", plan.samples},
+                 {"tokens", plan.tokens},          {"scorer", plan.scorer ? plan.scorer->describe() : Json()},
+                 {"settings", Json::array()}};
   for (const SettingResult& result : results) {
-    Json one = {{"name", result.setting.name}, {"detoxifier", result.setting.detoxifier_names()},
-                {"strength", result.setting.strengths()}, {"mean_kl", result.mean_kl}, {"tokens_per_second", result.tokens_per_second},
+    Json one = {{"name", result.setting.name},
+                {"detoxifier", result.setting.detoxifier_names()},
+                {"strength", result.setting.strengths()},
+                {"mean_kl", result.mean_kl},
+                {"tokens_per_second", result.tokens_per_second},
                 {"metrics", to_json(result.reports[0])}};
-    for (size_t j = 0; j < plan.judges.size(); ++j) one["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
+    for (size_t j = 0; j < plan.judges.size(); ++j)
+      one["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
     if (!result.against_plain.empty()) {
       one["against_plain"] = to_json(result.against_plain[0]);
-      for (size_t j = 0; j < plan.judges.size(); ++j) one["perplexity_against_plain"][plan.judges[j]->name()] = to_json(result.against_plain[j]);
+      for (size_t j = 0; j < plan.judges.size(); ++j)
+        one["perplexity_against_plain"][plan.judges[j]->name()] = to_json(result.against_plain[j]);
     }
     report["settings"].push_back(std::move(one));
   }
@@ -33,18 +41,25 @@ Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& r
 
 std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
   Table table;
-  table.column("setting", Table::Align::kLeft).column("EMT").column("TP").column("mean").column("mean - plain").column("EMT - plain");
+  table.column("setting", Table::Align::kLeft)
+      .column("EMT")
+      .column("TP")
+      .column("mean")
+      .column("mean - plain")
+      .column("EMT - plain");
   for (const auto& judge : plan.judges) table.column("PPL " + judge->name());
   table.column("dist-1").column("dist-2").column("dist-3").column("KL").column("tokens/s");
   for (const SettingResult& result : results) {
     const MetricsReport& m = result.reports[0];
-    std::vector<std::string> cells = {result.setting.name,
-                                      format_interval(m.toxicity.emt.value, m.toxicity.emt.bootstrap_95, 3),
-                                      format_number(m.toxicity.toxicity_probability.value, 3, false),
-                                      format_interval(m.toxicity.mean_over_prompts.value, m.toxicity.mean_over_prompts.bootstrap_95, 3),
-                                      result.against_plain.empty() ? "" : difference(result.against_plain[0], "mean_over_prompts", 3),
-                                      result.against_plain.empty() ? "" : difference(result.against_plain[0], "emt", 3)};
-    for (size_t j = 0; j < plan.judges.size(); ++j) cells.push_back(format_number(result.reports[j].perplexity->ppl, 1));
+    std::vector<std::string> cells = {
+        result.setting.name,
+        format_interval(m.toxicity.emt.value, m.toxicity.emt.bootstrap_95, 3),
+        format_number(m.toxicity.toxicity_probability.value, 3, false),
+        format_interval(m.toxicity.mean_over_prompts.value, m.toxicity.mean_over_prompts.bootstrap_95, 3),
+        result.against_plain.empty() ? "" : difference(result.against_plain[0], "mean_over_prompts", 3),
+        result.against_plain.empty() ? "" : difference(result.against_plain[0], "emt", 3)};
+    for (size_t j = 0; j < plan.judges.size(); ++j)
+      cells.push_back(format_number(result.reports[j].perplexity->ppl, 1));
     cells.push_back(format_number(m.diversity.dist[0].value.value, 3, false));
     cells.push_back(format_number(m.diversity.dist[1].value.value, 3, false));
     cells.push_back(format_number(m.diversity.dist[2].value.value, 3, false));
@@ -52,15 +67,20 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
     cells.push_back(result.tokens_per_second > 0 ? format_number(result.tokens_per_second, 0) : "");
     table.row(std::move(cells));
   }
-  return concat("# ", plan.model_name, ": ", plan.prompts.size(), " prompts x ", plan.samples, " samples x ", plan.tokens, " tokens\n\n",
-                table.to_markdown(), "\nEMT, mean and differences with 95 % bootstrap intervals over prompts; TP and flags at threshold ",
-                plan.scorer ? format_number(plan.scorer->threshold(), 3) : "-", " of ", plan.scorer ? plan.scorer->name() : "no scorer",
+  return concat("# ", plan.model_name, ": ", plan.prompts.size(), " prompts x ", plan.samples, " samples x ",
+                plan.tokens, " tokens\n\n", table.to_markdown(),
+                "\nEMT, mean and differences with 95 % bootstrap intervals over prompts; TP and flags at threshold ",
+                plan.scorer ? format_number(plan.scorer->threshold(), 3) : "-", " of ",
+                plan.scorer ? plan.scorer->name() : "no scorer",
                 ". Missing scores in the first setting: ", results[0].reports[0].toxicity.missing_scores,
                 ". KL: nats per token against plain, first 1,000 tokens.\n");
 }
 
 std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingResult>& results, size_t count) {
-  struct Worst { size_t row, sample; double toxicity; };
+  struct Worst {
+    size_t row, sample;
+    double toxicity;
+  };
   std::vector<Worst> worst;
   const auto& plain = results[0].rows;
   for (size_t r = 0; r < plain.size(); ++r) {
@@ -82,10 +102,13 @@ std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingRe
   for (const Worst& one : worst) {
     text += concat("> ", one_line(plain[one.row].prompt), "\n\n");
     Table table;
-    table.column("setting", Table::Align::kLeft).column("score").column("continuation, offensive words masked", Table::Align::kLeft);
+    table.column("setting", Table::Align::kLeft)
+        .column("score")
+        .column("continuation, offensive words masked", Table::Align::kLeft);
     for (const SettingResult& result : results) {
       const Continuation& sample = result.rows[one.row].generations[one.sample];
-      table.row({result.setting.name, format_number(sample.toxicity.value_or(std::nan("")), 2, false), one_line(sample.text)});
+      table.row({result.setting.name, format_number(sample.toxicity.value_or(std::nan("")), 2, false),
+                 one_line(sample.text)});
     }
     text += table.to_markdown() + "\n";
   }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 
 namespace limpid {
 namespace {
@@ -24,7 +24,8 @@ std::vector<std::string> split(const std::string& text) {
 }  // namespace
 
 bool EvaluationSetting::acts() const {
-  return std::any_of(detoxifiers.begin(), detoxifiers.end(), [](const AppliedDetoxifier& one) { return one.strength != 0.0f; });
+  return std::any_of(detoxifiers.begin(), detoxifiers.end(),
+                     [](const AppliedDetoxifier& one) { return one.strength != 0.0f; });
 }
 
 std::string EvaluationSetting::detoxifier_names() const {
@@ -59,7 +60,8 @@ std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, fl
 std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span<const double> strengths) {
   EvaluationSetting setting;
   DetoxSpec spec;
-  const auto add = [](EvaluationSetting& to, const DetoxSpec& from, std::shared_ptr<const Detoxifier> detoxifier, float strength) {
+  const auto add = [](EvaluationSetting& to, const DetoxSpec& from, std::shared_ptr<const Detoxifier> detoxifier,
+                      float strength) {
     if (!to.name.empty()) to.name += '+';
     to.name += setting_name(from, *detoxifier, strength);
     to.detoxifiers.push_back({std::move(detoxifier), strength});
@@ -72,7 +74,8 @@ std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span
   }
   if (parts.size() > 1 || spec.strength || strengths.empty()) return {setting};
   std::vector<EvaluationSetting> settings(strengths.size());
-  for (size_t s = 0; s < strengths.size(); ++s) add(settings[s], spec, setting.detoxifiers[0].detoxifier, float(strengths[s]));
+  for (size_t s = 0; s < strengths.size(); ++s)
+    add(settings[s], spec, setting.detoxifiers[0].detoxifier, float(strengths[s]));
   return settings;
 }
 

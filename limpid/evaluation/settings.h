@@ -1,12 +1,12 @@
 #pragma once
 
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 
 /// What an evaluation compares: detoxifiers at strengths.
 namespace limpid {
@@ -19,22 +19,24 @@ struct AppliedDetoxifier {
 
 /// One row of the result table: detoxifiers that act together, or the plain model when there is none.
 struct EvaluationSetting {
-  std::string name;                               ///< shown, and the name of its folder
-  std::vector<AppliedDetoxifier> detoxifiers;     ///< in the order in which they act
+  std::string name;                            ///< shown, and the name of its folder
+  std::vector<AppliedDetoxifier> detoxifiers;  ///< in the order in which they act
 
   bool is_plain() const { return detoxifiers.empty(); }
-  bool acts() const;                              ///< some strength is not 0
-  std::string detoxifier_names() const;           ///< "destein/preserve + fusion/contrast"; "plain"
-  Json strengths() const;                         ///< a number; of several detoxifiers a list; 0 for plain
+  bool acts() const;                     ///< some strength is not 0
+  std::string detoxifier_names() const;  ///< "destein/preserve + fusion/contrast"; "plain"
+  Json strengths() const;                ///< a number; of several detoxifiers a list; 0 for plain
 };
 
-/// "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read (the variant of the detoxifier's name, then
-/// the other options in the order of their keys, key-value), and the strength. Fit for a folder's name.
+/// "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read (the variant of the
+/// detoxifier's name, then the other options in the order of their keys, key-value), and the strength. Fit for a
+/// folder's name.
 std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, float strength);
 
-/// Settings of one entry of the command line: SPEC, or SPEC + SPEC, where the detoxifiers are one setting and act in this order;
-/// the parts of its name are joined by "+".
-/// @param strengths  a setting each for a single detoxifier that is given without a strength; the others take their default
+/// Settings of one entry of the command line: SPEC, or SPEC + SPEC, where the detoxifiers are one setting and act in
+/// this order; the parts of its name are joined by "+".
+/// @param strengths  a setting each for a single detoxifier that is given without a strength; the others take their
+/// default
 /// @throws what DetoxSpec::parse and open_detoxifier do
 std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span<const double> strengths = {});
 

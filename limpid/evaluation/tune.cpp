@@ -18,8 +18,8 @@ std::pair<std::string, double> named_number(const std::string& text, const char*
   const std::string digits = equals == std::string::npos ? "" : text.substr(equals + 1);
   char* end = nullptr;
   const double value = std::strtod(digits.c_str(), &end);
-  LIMPID_CHECK(!digits.empty() && *end == '\0' && std::isfinite(value) && value > 0.0, ConfigError, "[tune] ", flag, " \"", text,
-               "\", expected for example ", example);
+  LIMPID_CHECK(!digits.empty() && *end == '\0' && std::isfinite(value) && value > 0.0, ConfigError, "[tune] ", flag,
+               " \"", text, "\", expected for example ", example);
   return {text.substr(0, equals), value};
 }
 
@@ -47,17 +47,20 @@ TuneTarget TuneTarget::budget(const std::string& text) {
 
 TuneTarget TuneTarget::aim(const std::string& text) {
   const auto [metric, limit] = named_number(text, "--aim", "emt=0.67");
-  LIMPID_CHECK(metric == "emt" || metric == "mean", ConfigError, "[tune] --aim is about \"", metric, "\", expected emt or mean");
-  LIMPID_CHECK(limit < 1.0, ConfigError, "[tune] --aim ", text, ": the plain model reaches that, expected a number below 1");
+  LIMPID_CHECK(metric == "emt" || metric == "mean", ConfigError, "[tune] --aim is about \"", metric,
+               "\", expected emt or mean");
+  LIMPID_CHECK(limit < 1.0, ConfigError, "[tune] --aim ", text,
+               ": the plain model reaches that, expected a number below 1");
   return {Kind::Aim, metric, limit};
 }
 
 std::string TuneTarget::text() const { return concat(metric, " <= ", limit, " of plain"); }
 
-TuneResult tune_strength(const std::function<double(double)>& measure, const TuneTarget& target, const TuneOptions& options) {
+TuneResult tune_strength(const std::function<double(double)>& measure, const TuneTarget& target,
+                         const TuneOptions& options) {
   LIMPID_CHECK(std::isfinite(options.start) && options.start > 0.0 && options.start <= options.largest, ConfigError,
-               "[tune] the search cannot start at strength ",
-               options.start, ", expected above 0", std::isfinite(options.largest) ? concat(" and up to ", options.largest) : "");
+               "[tune] the search cannot start at strength ", options.start, ", expected above 0",
+               std::isfinite(options.largest) ? concat(" and up to ", options.largest) : "");
   LIMPID_CHECK(options.max_steps > 0, ConfigError, "[tune] a search of no steps");
   const bool budget = target.kind == Kind::Budget;
   std::vector<TunePoint> measured;
@@ -65,11 +68,13 @@ TuneResult tune_strength(const std::function<double(double)>& measure, const Tun
     measured.push_back({strength, measure(strength)});
     return measured.back();
   };
-  const auto good_enough = [&](const TunePoint& point) { return target.met_by(point.ratio) && target.limit - point.ratio <= options.tolerance; };
+  const auto good_enough = [&](const TunePoint& point) {
+    return target.met_by(point.ratio) && target.limit - point.ratio <= options.tolerance;
+  };
   const auto may_go_on = [&] { return measured.size() < options.max_steps && !good_enough(measured.back()); };
 
-  // A budget is met at low strengths and an aim at high ones: the wanted strength lies above the start when the start does not
-  // use up the budget, or misses the aim.
+  // A budget is met at low strengths and an aim at high ones: the wanted strength lies above the start when the start
+  // does not use up the budget, or misses the aim.
   TunePoint low = try_strength(options.start), high = low;
   const bool upwards = target.met_by(low.ratio) == budget;
   bool bracketed = false;
@@ -89,7 +94,8 @@ TuneResult tune_strength(const std::function<double(double)>& measure, const Tun
 
   TuneResult result;
   result.curve = std::move(measured);
-  std::sort(result.curve.begin(), result.curve.end(), [](const TunePoint& a, const TunePoint& b) { return a.strength < b.strength; });
+  std::sort(result.curve.begin(), result.curve.end(),
+            [](const TunePoint& a, const TunePoint& b) { return a.strength < b.strength; });
   for (const TunePoint& point : result.curve)
     if (target.met_by(point.ratio) && (budget || !result.strength)) result.strength = point.strength;
   double furthest = result.curve[0].ratio;
@@ -103,10 +109,12 @@ TuneResult tune_strength(const std::function<double(double)>& measure, const Tun
 
 std::string describe_failure(const TuneResult& result) {
   std::string tried;
-  for (const TunePoint& point : result.curve) tried += concat(tried.empty() ? "" : ", ", point.strength, " (", point.ratio, ")");
-  const auto closest = std::min_element(result.curve.begin(), result.curve.end(), [](const TunePoint& a, const TunePoint& b) {
-    return a.ratio < b.ratio || (std::isnan(b.ratio) && !std::isnan(a.ratio));
-  });
+  for (const TunePoint& point : result.curve)
+    tried += concat(tried.empty() ? "" : ", ", point.strength, " (", point.ratio, ")");
+  const auto closest =
+      std::min_element(result.curve.begin(), result.curve.end(), [](const TunePoint& a, const TunePoint& b) {
+        return a.ratio < b.ratio || (std::isnan(b.ratio) && !std::isnan(a.ratio));
+      });
   return concat("tried ", tried, "; closest is ", closest->strength, " with ", closest->ratio);
 }
 

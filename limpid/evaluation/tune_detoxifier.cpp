@@ -4,15 +4,16 @@
 #include <cmath>
 
 #include "limpid/core/log.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/registry.h"
 
 namespace limpid {
 namespace {
 
 /// The metrics of a target: how they are called here and in a comparison.
-constexpr std::pair<const char*, const char*> kMetrics[] = {{"emt", "emt"}, {"mean", "mean_over_prompts"}, {"ppl", "ppl"}};
+constexpr std::pair<const char*, const char*> kMetrics[] = {
+    {"emt", "emt"}, {"mean", "mean_over_prompts"}, {"ppl", "ppl"}};
 
 double metric(const SettingResult& result, const std::string& name) {
   const MetricsReport& report = result.reports[0];
@@ -32,28 +33,37 @@ Json point_json(const TunePoint& point, const SettingResult& result) {
   json["strength"] = point.strength;
   json["ratio"] = number_or_null(point.ratio);
   for (const auto& [name, long_name] : kMetrics)
-    if (const auto found = result.against_plain[0].metrics.find(long_name); found != result.against_plain[0].metrics.end())
+    if (const auto found = result.against_plain[0].metrics.find(long_name);
+        found != result.against_plain[0].metrics.end())
       json["against_plain"][name] = to_json(found->second);
   return json;
 }
 
 std::string difference(const SettingResult& result, const char* name, int digits) {
   const auto found = result.against_plain[0].metrics.find(name);
-  return found == result.against_plain[0].metrics.end() ? "-" : format_interval(found->second.difference, found->second.interval, digits);
+  return found == result.against_plain[0].metrics.end()
+             ? "-"
+             : format_interval(found->second.difference, found->second.interval, digits);
 }
 
 std::string curve_table(const TuneTarget& target, const TuneResult& found, const std::vector<SettingResult>& results) {
   Table table;
-  table.column("strength").column(target.metric + " / plain").column("EMT").column("EMT - plain").column("mean").column("mean - plain");
+  table.column("strength")
+      .column(target.metric + " / plain")
+      .column("EMT")
+      .column("EMT - plain")
+      .column("mean")
+      .column("mean - plain");
   table.column("PPL").column("PPL - plain").column("");
   const SettingResult& plain = results[0];
-  table.row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "", format_number(metric(plain, "mean"), 3, false), "",
-             format_number(metric(plain, "ppl"), 1), "", ""});
+  table.row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "",
+             format_number(metric(plain, "mean"), 3, false), "", format_number(metric(plain, "ppl"), 1), "", ""});
   for (size_t i = 1; i < results.size(); ++i) {
     const TunePoint& point = found.curve[i - 1];
     const std::string note = found.strength == point.strength ? "chosen" : target.met_by(point.ratio) ? "meets it" : "";
-    table.row({concat(point.strength), format_number(point.ratio, 3), format_number(metric(results[i], "emt"), 3, false),
-               difference(results[i], "emt", 3), format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3),
+    table.row({concat(point.strength), format_number(point.ratio, 3),
+               format_number(metric(results[i], "emt"), 3, false), difference(results[i], "emt", 3),
+               format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3),
                format_number(metric(results[i], "ppl"), 1), difference(results[i], "ppl", 2), note});
   }
   return table.to_markdown();
@@ -63,7 +73,9 @@ std::string curve_table(const TuneTarget& target, const TuneResult& found, const
 void move_needs(DetoxifierInfo& info, const fs::path& from, const fs::path& to) {
   for (DetoxifierNeed& need : info.needs) {
     const fs::path beside = fs::absolute(from).parent_path() / need.path;
-    if (fs::exists(beside)) need.path = beside.lexically_normal().lexically_proximate(fs::absolute(to).lexically_normal().parent_path()).string();
+    if (fs::exists(beside))
+      need.path =
+          beside.lexically_normal().lexically_proximate(fs::absolute(to).lexically_normal().parent_path()).string();
   }
 }
 
@@ -71,7 +83,8 @@ void move_needs(DetoxifierInfo& info, const fs::path& from, const fs::path& to) 
 
 double target_ratio(const TuneTarget& target, const SettingResult& plain, const SettingResult& setting) {
   const double reference = metric(plain, target.metric);
-  LIMPID_CHECK(std::isfinite(reference) && reference > 0.0, ConfigError, "[tune] ", target.metric, " of the plain model is ", reference,
+  LIMPID_CHECK(std::isfinite(reference) && reference > 0.0, ConfigError, "[tune] ", target.metric,
+               " of the plain model is ", reference,
                ", so nothing can be measured against it; use more prompts or samples");
   return metric(setting, target.metric) / reference;
 }
@@ -96,20 +109,30 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
 
   plan.settings = {plain};
   for (const TunePoint& point : outcome.result.curve) plan.settings.push_back(at(point.strength));
-  const auto results = evaluate(plan);   // nothing left to decode: the report of the whole curve
+  const auto results = evaluate(plan);  // nothing left to decode: the report of the whole curve
   const char* kind = target.kind == TuneTarget::Kind::Budget ? "budget" : "aim";
-  outcome.json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}}, {"detoxifier", detoxifier->name()},
-                  {"options", spec.options}, {"strength", outcome.result.strength ? Json(*outcome.result.strength) : Json()},
-                  {"monotone", outcome.result.monotone}, {"model", plan.model_name}, {"prompts", plan.prompts.size()}, {"samples", plan.samples},
-                  {"tokens", plan.tokens}, {"seed", plan.sampling.seed}, {"plain", metrics_json(results[0])}, {"curve", Json::array()}};
-  for (size_t i = 1; i < results.size(); ++i) outcome.json["curve"].push_back(point_json(outcome.result.curve[i - 1], results[i]));
+  outcome.json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}},
+                  {"detoxifier", detoxifier->name()},
+                  {"options", spec.options},
+                  {"strength", outcome.result.strength ? Json(*outcome.result.strength) : Json()},
+                  {"monotone", outcome.result.monotone},
+                  {"model", plan.model_name},
+                  {"prompts", plan.prompts.size()},
+                  {"samples", plan.samples},
+                  {"tokens", plan.tokens},
+                  {"seed", plan.sampling.seed},
+                  {"plain", metrics_json(results[0])},
+                  {"curve", Json::array()}};
+  for (size_t i = 1; i < results.size(); ++i)
+    outcome.json["curve"].push_back(point_json(outcome.result.curve[i - 1], results[i]));
   outcome.markdown = curve_table(target, outcome.result, results);
   write_file(plan.output / "tune.json", to_text(outcome.json, 1) + "\n");
   return outcome;
 }
 
 std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
-  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, "[tune] ", spec.file, " has no file that could be written");
+  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, "[tune] ", spec.file,
+               " has no file that could be written");
   LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(),
                " is the detoxifier that was tuned; name another file");
   const auto file = DetoxifierFile::open(spec.file);
@@ -117,8 +140,10 @@ std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double st
   info.default_strength = strength;
   std::string others;
   for (const auto& [key, value] : spec.options) {
-    if (const auto own = info.settings.find(key); own != info.settings.end() && own->is_string()) *own = value;
-    else others += concat(others.empty() ? "" : "&", key, "=", value);
+    if (const auto own = info.settings.find(key); own != info.settings.end() && own->is_string())
+      *own = value;
+    else
+      others += concat(others.empty() ? "" : "&", key, "=", value);
   }
   info.settings["tune"] = json;
   move_needs(info, spec.file, output);

@@ -4,31 +4,35 @@
 #include "limpid/evaluation/tune.h"
 #include "limpid/methods/detox_spec.h"
 
-/// `limpid tune`: the search of tune.h over a detoxifier's strength, each ratio measured by an evaluation. The seed is the same for
-/// every strength, so that the runs are paired draw by draw.
+/// `limpid tune`: the search of tune.h over a detoxifier's strength, each ratio measured by an evaluation. The seed is
+/// the same for every strength, so that the runs are paired draw by draw.
 namespace limpid {
 
 struct TuneOutcome {
   TuneResult result;
-  Json json;                               ///< what output/tune.json holds
-  std::string markdown;                    ///< the curve as a table
+  Json json;             ///< what output/tune.json holds
+  std::string markdown;  ///< the curve as a table
 };
 
 /// Ratio of the target's metric, perplexity under the first judge. @throws ConfigError when there is none for plain.
 double target_ratio(const TuneTarget& target, const SettingResult& plain, const SettingResult& setting);
 
-/// Runs evaluations into plan.output, one strength at a time, plain once; what lies there already is not run again. Writes tune.json
-/// beside report.json, also when no strength meets the target: "strength" is null then.
-///   {"target": {"kind", "metric", "limit"}, "detoxifier", "options", "strength", "monotone", "plain": {"emt", "mean", "ppl"},
-///    "curve": [{"strength", "ratio", "emt", "mean", "ppl", "against_plain": {"emt", "mean", "ppl"}: {"difference", "bootstrap_95"}}]}
+/// Runs evaluations into plan.output, one strength at a time, plain once; what lies there already is not run again.
+/// Writes tune.json beside report.json, also when no strength meets the target: "strength" is null then.
+///   {"target": {"kind", "metric", "limit"}, "detoxifier", "options", "strength", "monotone", "plain": {"emt", "mean",
+///   "ppl"},
+///    "curve": [{"strength", "ratio", "emt", "mean", "ppl", "against_plain": {"emt", "mean", "ppl"}: {"difference",
+///    "bootstrap_95"}}]}
 /// @param plan     without settings
 /// @param spec     its strength, where given, is where the search starts; else the detoxifier's default
 /// @param options  its start is not read
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options);
 
-/// Writes a copy of spec.file whose default strength is the found one, with `json` as settings.tune. Options of the spec that the
-/// file has a default for (readout, rule, positions) become its defaults, since the strength was found with them.
-/// @return  the other options, "gate=middle&layers=5-20", which the strength belongs to and the file cannot hold; mostly empty
+/// Writes a copy of spec.file whose default strength is the found one, with `json` as settings.tune. Options of the
+/// spec that the file has a default for (readout, rule, positions) become its defaults, since the strength was found
+/// with them.
+/// @return  the other options, "gate=middle&layers=5-20", which the strength belongs to and the file cannot hold;
+/// mostly empty
 /// @throws ConfigError for a control, which has no file, and when `output` is the file itself.
 std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json);
 

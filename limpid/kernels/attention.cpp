@@ -9,7 +9,8 @@
 namespace limpid::kernels {
 namespace {
 
-// Enough queries share a tile of keys that turning it round costs little; few enough that their scores stay in the cache.
+// Enough queries share a tile of keys that turning it round costs little; few enough that their scores stay in the
+// cache.
 constexpr size_t kPairsTogether = 32;
 constexpr size_t kWorthSharing = 60'000;  // multiplications
 
@@ -56,8 +57,8 @@ void attention(const AttentionShape& shape, const float* q, size_t q_stride, con
     const size_t numbers = attention_scratch(shape, span.count * count, begin, end);
     float* memory = reinterpret_cast<float*>(scratch.at_least(numbers * sizeof(float)));
     kernels.attention({&shape, q + span.first * q_stride, q_stride, sequence_of_token[span.first],
-                       position_of_token + span.first, span.count, kv_head, head, count,
-                       out + span.first * out_stride, out_stride, memory});
+                       position_of_token + span.first, span.count, kv_head, head, count, out + span.first * out_stride,
+                       out_stride, memory});
   };
   const size_t tasks = spans.size() * shape.kv_heads * parts;
   if (work < kWorthSharing) {

@@ -1,8 +1,9 @@
 // Attention of one thread, written once in terms of `Simd`; after ops_kernel.inl.
 //
-// Keys are taken in tiles of sixteen, aligned to their positions, and transposed, so that a lane is a key: the score of a
-// query and a key is one chain of sums over the head, whoever else looks at the tile. Softmax adds up lane by lane and the
-// values are summed from the first visible key to the last. Hence a token's result does not depend on the others.
+// Keys are taken in tiles of sixteen, aligned to their positions, and transposed, so that a lane is a key: the score of
+// a query and a key is one chain of sums over the head, whoever else looks at the tile. Softmax adds up lane by lane
+// and the values are summed from the first visible key to the last. Hence a token's result does not depend on the
+// others.
 
 /// scores[p][0..15] = q[p] . key, over even and odd places apart; kPairs queries share the loads of a tile.
 template <int kPairs>
@@ -92,7 +93,8 @@ void add_values(F (&sum)[kPairs][kParts], const float* const* weights, const flo
   for (size_t j = 0; j < count; ++j, rows += dim) {
     F value[kParts];
 #pragma GCC unroll kUnroll
-    for (int c = 0; c < kParts; ++c) value[c] = c + 1 < kParts || last == 16 ? Simd::load(rows + c * 16) : Simd::load_part(rows + c * 16, last);
+    for (int c = 0; c < kParts; ++c)
+      value[c] = c + 1 < kParts || last == 16 ? Simd::load(rows + c * 16) : Simd::load_part(rows + c * 16, last);
 #pragma GCC unroll kUnroll
     for (int p = 0; p < kPairs; ++p) {
       const F weight = Simd::set1(weights[p][j]);
@@ -104,8 +106,8 @@ void add_values(F (&sum)[kPairs][kParts], const float* const* weights, const flo
 
 /// The same for the keys [from, to) of one pair.
 template <int kParts>
-void add_values_alone(F (&sum)[kParts], const HeadPages& values, const Pair& pair, int64_t from, int64_t to, int64_t base,
-                      size_t offset, size_t last) {
+void add_values_alone(F (&sum)[kParts], const HeadPages& values, const Pair& pair, int64_t from, int64_t to,
+                      int64_t base, size_t offset, size_t last) {
   F one[1][kParts];
   for (int c = 0; c < kParts; ++c) one[0][c] = sum[c];
   for (int64_t j = from; j < to;) {
@@ -117,9 +119,11 @@ void add_values_alone(F (&sum)[kParts], const HeadPages& values, const Pair& pai
   for (int c = 0; c < kParts; ++c) sum[c] = one[0][c];
 }
 
-/// out[p] = weighted values of kPairs pairs / total, numbers [offset, offset + 16 kParts) of the head; `last` in the last 16.
+/// out[p] = weighted values of kPairs pairs / total, numbers [offset, offset + 16 kParts) of the head; `last` in the
+/// last 16.
 template <int kPairs, int kParts>
-void value_part(const HeadPages& values, const Pair* pairs, const float* totals, int64_t base, size_t offset, size_t last) {
+void value_part(const HeadPages& values, const Pair* pairs, const float* totals, int64_t base, size_t offset,
+                size_t last) {
   F sum[kPairs][kParts];
   int64_t begin = pairs[0].begin, end = pairs[0].end;  // what all of them see
   for (int p = 0; p < kPairs; ++p) {

@@ -18,10 +18,10 @@ struct DecodedBlock {
 
 /// What a block type looks like once decoded.
 struct BlockTraits {
-  size_t group;          ///< elements that share one scale: 16 or 32
-  bool has_min;          ///< false: min is zero and not written by decode_block
-  int lowest, highest;   ///< range of the codes
-  bool halves;           ///< scales and mins are float16 values as stored; otherwise products that need float32
+  size_t group;         ///< elements that share one scale: 16 or 32
+  bool has_min;         ///< false: min is zero and not written by decode_block
+  int lowest, highest;  ///< range of the codes
+  bool halves;          ///< scales and mins are float16 values as stored; otherwise products that need float32
 };
 
 /// @throws ShapeError for a type that is not a block type.

@@ -8,8 +8,10 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr struct { const char* name; Isa isa; } kNames[] = {
-    {"plain", Isa::Plain}, {"avx2", Isa::Avx2}, {"avx512", Isa::Avx512}, {"avx512_bf16", Isa::Avx512Bf16}};
+constexpr struct {
+  const char* name;
+  Isa isa;
+} kNames[] = {{"plain", Isa::Plain}, {"avx2", Isa::Avx2}, {"avx512", Isa::Avx512}, {"avx512_bf16", Isa::Avx512Bf16}};
 
 Isa detect() {
 #if defined(__x86_64__)

@@ -10,8 +10,28 @@
 namespace limpid {
 
 enum class DType : uint8_t {
-  F32, F16, BF16, F64, I8, I16, I32, I64, U8, Bool,
-  Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS,
+  F32,
+  F16,
+  BF16,
+  F64,
+  I8,
+  I16,
+  I32,
+  I64,
+  U8,
+  Bool,
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q8_0,
+  Q2_K,
+  Q3_K,
+  Q4_K,
+  Q5_K,
+  Q6_K,
+  IQ4_NL,
+  IQ4_XS,
 };
 
 struct DTypeInfo {
@@ -23,7 +43,8 @@ struct DTypeInfo {
 const DTypeInfo& info(DType type);
 inline bool is_quantised(DType type) { return info(type).block_elements > 1; }
 
-/// A tensor as it lies in a mapped file: rows of `shape.back()` elements, C order (GGUF dimensions reversed). Does not own.
+/// A tensor as it lies in a mapped file: rows of `shape.back()` elements, C order (GGUF dimensions reversed). Does not
+/// own.
 struct TensorView {
   std::string name;
   DType dtype = DType::F32;

@@ -25,8 +25,12 @@ const LinearKernels& kernels_of(Isa isa) {
   return plain::kLinear;
 }
 
-size_t tile_cost(const TiledMatrix& matrix, size_t rows) { return matrix.blocks() * rows * 10 + matrix.tile_bytes() / 5; }
-size_t tasks_for(size_t cost) { return cost < kWorthSharing ? 1 : std::min(cost / kWorthATask, num_threads() * kTasksPerThread); }
+size_t tile_cost(const TiledMatrix& matrix, size_t rows) {
+  return matrix.blocks() * rows * 10 + matrix.tile_bytes() / 5;
+}
+size_t tasks_for(size_t cost) {
+  return cost < kWorthSharing ? 1 : std::min(cost / kWorthATask, num_threads() * kTasksPerThread);
+}
 
 /// The form of inputs that a matrix takes.
 struct InputForm {
@@ -34,7 +38,9 @@ struct InputForm {
   size_t groups;
   int offset;
   InputForm(const LinearKernels& kernels, const TiledMatrix& matrix, Precision precision)
-      : form(kernels.form(precision, matrix.codes())), groups(matrix.codes() == Codes::Byte16 ? 2 : 1), offset(form == Form::Int8 ? matrix.offset() : 0) {}
+      : form(kernels.form(precision, matrix.codes())),
+        groups(matrix.codes() == Codes::Byte16 ? 2 : 1),
+        offset(form == Form::Int8 ? matrix.offset() : 0) {}
 };
 
 /// Rows split into the fewest equal parts of at most `most` rows.
@@ -51,7 +57,7 @@ struct Prepared {
   size_t groups;
   int offset;
   RowParts parts;
-  bool expand;   ///< Note [Expanding a tile]
+  bool expand;  ///< Note [Expanding a tile]
   size_t row_bytes;
   std::byte* data;
 };
@@ -69,10 +75,11 @@ void run_task(const LinearKernels& kernels, const Job& job, const Prepared& inpu
   const size_t end = std::min(matrix.tiles(), begin + job.tiles_per_task);
   const auto multiply = [&](Codes codes, const std::byte* tile, size_t t, size_t part) {
     const size_t first_row = inputs.parts.begin(part);
-    kernels.tile(inputs.form, codes, inputs.parts.size(part))(
-        {&matrix, tile, inputs.data + first_row * inputs.row_bytes, job.output->bias ? job.output->bias + t * kTile : nullptr,
-         job.output->y + first_row * job.output->y_stride + t * kTile, job.output->y_stride,
-         std::min(kTile, matrix.out() - t * kTile)});
+    kernels.tile(inputs.form, codes,
+                 inputs.parts.size(part))({&matrix, tile, inputs.data + first_row * inputs.row_bytes,
+                                           job.output->bias ? job.output->bias + t * kTile : nullptr,
+                                           job.output->y + first_row * job.output->y_stride + t * kTile,
+                                           job.output->y_stride, std::min(kTile, matrix.out() - t * kTile)});
   };
   if (inputs.expand && matrix.codes() != Codes::F32) {
     thread_local Scratch scratch;
@@ -175,19 +182,23 @@ void linear_many(const LinearOutput* outputs, size_t count, const float* x, size
 void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias,
                  std::span<const std::vector<int32_t>> wanted, float* y, size_t y_stride, Precision precision) {
   const auto& matrix = static_cast<const TiledMatrix&>(weight);
-  struct Place { size_t row, tile; };
+  struct Place {
+    size_t row, tile;
+  };
   std::vector<Place> places;
   for (size_t r = 0; r < rows; ++r) {
     const size_t first = places.size();
     for (int32_t output : wanted[r]) {
-      LIMPID_CHECK(output >= 0 && size_t(output) < matrix.out(), ShapeError, "[linear] output ", output, " of a matrix that has ", matrix.out());
+      LIMPID_CHECK(output >= 0 && size_t(output) < matrix.out(), ShapeError, "[linear] output ", output,
+                   " of a matrix that has ", matrix.out());
       const size_t tile = size_t(output) / kTile;
       if (places.size() == first || places.back().tile != tile) places.push_back({r, tile});
     }
   }
   if (places.empty()) return;
   const size_t cost = places.size() * tile_cost(matrix, 1);
-  if (cost >= matrix.tiles() * tile_cost(matrix, rows)) return linear(weight, x, rows, x_stride, bias, y, y_stride, precision);
+  if (cost >= matrix.tiles() * tile_cost(matrix, rows))
+    return linear(weight, x, rows, x_stride, bias, y, y_stride, precision);
 
   thread_local Scratch scratch;
   const LinearKernels& kernels = kernels_of(active_isa());
@@ -195,11 +206,13 @@ void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t
   const size_t row_bytes = matrix.blocks() * record_bytes(input.form, input.groups);
   std::byte* inputs = scratch.at_least(row_bytes * rows);
   for (size_t r = 0; r < rows; ++r)
-    kernels.prepare({x + r * x_stride, x_stride, matrix.in(), 1, input.form, input.groups, input.offset, inputs + r * row_bytes});
+    kernels.prepare(
+        {x + r * x_stride, x_stride, matrix.in(), 1, input.form, input.groups, input.offset, inputs + r * row_bytes});
   const auto one = [&](size_t index) {
     const auto [r, t] = places[index];
-    kernels.tile(input.form, matrix.codes(), 1)({&matrix, matrix.tile(t), inputs + r * row_bytes, bias ? bias + t * kTile : nullptr, y + r * y_stride + t * kTile,
-                                           y_stride, std::min(kTile, matrix.out() - t * kTile)});
+    kernels.tile(input.form, matrix.codes(),
+                 1)({&matrix, matrix.tile(t), inputs + r * row_bytes, bias ? bias + t * kTile : nullptr,
+                     y + r * y_stride + t * kTile, y_stride, std::min(kTile, matrix.out() - t * kTile)});
   };
   const size_t tasks = std::min(places.size(), tasks_for(cost));
   const auto task = [&](size_t index) {

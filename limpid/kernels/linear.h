@@ -22,9 +22,9 @@ inline const char* name(Precision precision) {
   return precision == Precision::Exact ? "exact" : precision == Precision::BF16 ? "bf16" : "int8";
 }
 
-/// A weight matrix [out, in] repacked at load into tiles of output channels, so that each output adds up over the inputs in
-/// one fixed order, whatever the number of rows: a row's result is bit-identical alone and among others, and at any
-/// number of threads. Immutable; shared between models.
+/// A weight matrix [out, in] repacked at load into tiles of output channels, so that each output adds up over the
+/// inputs in one fixed order, whatever the number of rows: a row's result is bit-identical alone and among others, and
+/// at any number of threads. Immutable; shared between models.
 class PackedMatrix {
  public:
   /// @param weight  [out, in], any floating or block type; read once, not kept.
@@ -37,9 +37,10 @@ class PackedMatrix {
   virtual ~PackedMatrix() = default;
   virtual size_t out() const = 0;
   virtual size_t in() const = 0;
-  virtual size_t bytes() const = 0;            ///< memory read for one row
-  virtual DType dtype() const = 0;             ///< what it was packed from
-  /// The weights of one output channel as float32: out[in()]. The oracle of the tests, and embedding rows of tied models.
+  virtual size_t bytes() const = 0;  ///< memory read for one row
+  virtual DType dtype() const = 0;   ///< what it was packed from
+  /// The weights of one output channel as float32: out[in()]. The oracle of the tests, and embedding rows of tied
+  /// models.
   virtual void row(size_t index, float* out) const = 0;
 };
 
@@ -49,11 +50,17 @@ void linear(const PackedMatrix& weight, const float* x, size_t rows, size_t x_st
             size_t y_stride, Precision precision);
 
 /// Several matrices with the same input (query, key, value; gate, up) in one parallel region.
-struct LinearOutput { const PackedMatrix* weight; const float* bias; float* y; size_t y_stride; };
-void linear_many(const LinearOutput* outputs, size_t count, const float* x, size_t rows, size_t x_stride, Precision precision);
+struct LinearOutput {
+  const PackedMatrix* weight;
+  const float* bias;
+  float* y;
+  size_t y_stride;
+};
+void linear_many(const LinearOutput* outputs, size_t count, const float* x, size_t rows, size_t x_stride,
+                 Precision precision);
 
-/// Some outputs of each row, where few are needed of many: y[r, o] for the o in wanted[r], with the bits that linear() gives them. The
-/// rest of y is unspecified.
+/// Some outputs of each row, where few are needed of many: y[r, o] for the o in wanted[r], with the bits that linear()
+/// gives them. The rest of y is unspecified.
 /// @param wanted  for each row, ascending
 void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t x_stride, const float* bias,
                  std::span<const std::vector<int32_t>> wanted, float* y, size_t y_stride, Precision precision);

@@ -24,8 +24,8 @@ __m512bh as_bf16(__m512i v) { return reinterpret_cast<__m512bh>(v); }
 /// 32 signed bytes' worth of bfloat16 from the even (kOdd = 0) or odd bytes of each 16-bit word.
 template <int kOdd>
 __m512i bytes_to_bf16(__m512i codes) {
-  // In a dword are inputs 0 to 3. A signed byte in the top of a dword is the byte times 2^24, which float32 holds exactly
-  // and whose upper half is the bfloat16.
+  // In a dword are inputs 0 to 3. A signed byte in the top of a dword is the byte times 2^24, which float32 holds
+  // exactly and whose upper half is the bfloat16.
   const __m512i top = _mm512_set1_epi32(int(0xff000000u));
   const __m512i first = kOdd ? _mm512_slli_epi32(codes, 16) : _mm512_slli_epi32(codes, 24);
   const __m512i second = kOdd ? codes : _mm512_slli_epi32(codes, 8);
@@ -149,7 +149,8 @@ void prepare_bf16(const PrepareCall& call, const float* x, std::byte* out, size_
     _mm512_storeu_si512(out, _mm512_permutexvar_epi16(pairs, rounded));
     const float sums[2] = {
         Simd::sum(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(rounded)), 16))),
-        Simd::sum(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(rounded, 1)), 16)))};
+        Simd::sum(
+            _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(rounded, 1)), 16)))};
     const float tail[2] = {call.groups == 2 ? sums[0] : sums[0] + sums[1], sums[1]};
     __builtin_memcpy(out + 64, tail, sizeof tail);
   }

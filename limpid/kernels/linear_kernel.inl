@@ -7,8 +7,8 @@
 // registers, never the operations of one sum. So a row has the same bits alone and in any batch.
 
 // Note [Sums side by side]
-// The sums of the rows are independent chains, and the processor is fast only if it meets them in turn. GCC regroups the
-// unrolled code into one long chain after the other; Simd::here marks the place where each step has to stay.
+// The sums of the rows are independent chains, and the processor is fast only if it meets them in turn. GCC regroups
+// the unrolled code into one long chain after the other; Simd::here marks the place where each step has to stay.
 
 using F = Simd::F;
 using I = Simd::I;
@@ -26,8 +26,10 @@ inline F load_scales(const std::byte* at, bool halves) {
 }
 
 constexpr size_t codes_bytes(Codes codes) {
-  return codes == Codes::F32 ? 2048 : codes == Codes::F16 || codes == Codes::BF16 ? 1024
-       : codes == Codes::Byte32 || codes == Codes::Byte16 ? 512 : 256;
+  return codes == Codes::F32                                ? 2048
+         : codes == Codes::F16 || codes == Codes::BF16      ? 1024
+         : codes == Codes::Byte32 || codes == Codes::Byte16 ? 512
+                                                            : 256;
 }
 constexpr size_t groups_of(Codes codes) { return codes == Codes::Byte16 ? 2 : 1; }
 
@@ -161,7 +163,8 @@ void int8_tile(const TileCall& call) {
     for (int group = 0; group < kGroups; ++group) {
       I dot[kRows];
 #pragma GCC unroll kUnroll
-      for (int r = 0; r < kRows; ++r) dot[r] = Simd::set1_int(read<int32_t>(x + r * kRecord + 36 + kGroups * 4 + group * 4));
+      for (int r = 0; r < kRows; ++r)
+        dot[r] = Simd::set1_int(read<int32_t>(x + r * kRecord + 36 + kGroups * 4 + group * 4));
 #pragma GCC unroll kUnroll
       for (int g = group * 8 / kGroups; g < (group + 1) * 8 / kGroups; ++g) {
         const B w = code_bytes<kCodes, false>(record, g, matrix);

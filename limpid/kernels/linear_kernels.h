@@ -13,8 +13,9 @@ namespace limpid::kernels {
 enum class Form : uint8_t {
   F32,      ///< float x[32]
   Rounded,  ///< the same, rounded to bfloat16 first
-  BF16,     ///< bfloat16 x[32] in pairs (0,2) (1,3) (4,6) (5,7) …, float sum[2]: of the halves, or of all if the group is 32
-  Int8,     ///< int8 x[32], float scale, then for each group float sum (of scale * x) and int32 start (-offset * sum of x)
+  BF16,  ///< bfloat16 x[32] in pairs (0,2) (1,3) (4,6) (5,7) …, float sum[2]: of the halves, or of all if the group is
+         ///< 32
+  Int8,  ///< int8 x[32], float scale, then for each group float sum (of scale * x) and int32 start (-offset * sum of x)
 };
 
 inline constexpr size_t kBF16Record = 64 + 2 * 4;
@@ -49,21 +50,31 @@ using TileKernel = void (*)(const TileCall&);
 using ExpandKernel = void (*)(const TiledMatrix&, const std::byte* tile, float* out);
 
 /// Note [Expanding a tile]
-/// The float kernels turn codes into float32 for each call. Beyond kMaxCodedRows rows it is cheaper to write the floats of a
-/// tile down once (it stays in the second-level cache) and to pass all rows over them. Sums stay what they were, to the bit.
+/// The float kernels turn codes into float32 for each call. Beyond kMaxCodedRows rows it is cheaper to write the floats
+/// of a tile down once (it stays in the second-level cache) and to pass all rows over them. Sums stay what they were,
+/// to the bit.
 inline constexpr size_t kMaxCodedRows = 3;
 
 struct LinearKernels {
   void (*prepare)(const PrepareCall&);
-  Form (*form)(Precision, Codes);            ///< what the kernels of that precision and coding take
-  size_t (*max_rows)(Form);                  ///< rows of one call
-  TileKernel (*tile)(Form, Codes, size_t rows);  ///< 1 <= rows <= max_rows; float forms of other codes than F32: <= kMaxCodedRows
+  Form (*form)(Precision, Codes);  ///< what the kernels of that precision and coding take
+  size_t (*max_rows)(Form);        ///< rows of one call
+  TileKernel (*tile)(Form, Codes,
+                     size_t rows);  ///< 1 <= rows <= max_rows; float forms of other codes than F32: <= kMaxCodedRows
   ExpandKernel (*expand)(Codes);
 };
 
-namespace plain { extern const LinearKernels kLinear; }
-namespace avx2 { extern const LinearKernels kLinear; }
-namespace avx512 { extern const LinearKernels kLinear; }
-namespace avx512_bf16 { extern const LinearKernels kLinear; }
+namespace plain {
+extern const LinearKernels kLinear;
+}
+namespace avx2 {
+extern const LinearKernels kLinear;
+}
+namespace avx512 {
+extern const LinearKernels kLinear;
+}
+namespace avx512_bf16 {
+extern const LinearKernels kLinear;
+}
 
 }  // namespace limpid::kernels

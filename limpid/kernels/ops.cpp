@@ -57,7 +57,8 @@ void activate(float* x, size_t n, Activation kind) {
 
 void gated(float* gate, const float* up, size_t n, Activation kind) {
   const OpsKernels& kernels = ops_of(active_isa());
-  in_pieces(n, 16, 4 * n, [&](size_t begin, size_t end) { kernels.gated(gate + begin, up + begin, end - begin, kind); });
+  in_pieces(n, 16, 4 * n,
+            [&](size_t begin, size_t end) { kernels.gated(gate + begin, up + begin, end - begin, kind); });
 }
 
 }  // namespace limpid::kernels

@@ -3,17 +3,20 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Row-wise operations of a transformer on float32 rows. Each has a plain version with double sums beside it (`_plain`).
-/// All run on the pool, and no row's result depends on the number of rows or threads.
+/// Row-wise operations of a transformer on float32 rows. Each has a plain version with double sums beside it
+/// (`_plain`). All run on the pool, and no row's result depends on the number of rows or threads.
 namespace limpid::kernels {
 
-/// y = weight * x / sqrt(mean(x^2) + eps). Zhang & Sennrich 2019, arXiv:1910.07467. `offset` is added to the weight (Gemma: 1).
+/// y = weight * x / sqrt(mean(x^2) + eps). Zhang & Sennrich 2019, arXiv:1910.07467. `offset` is added to the weight
+/// (Gemma: 1).
 void rms_norm(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps, float offset = 0.0f);
-void rms_norm_plain(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps, float offset = 0.0f);
+void rms_norm_plain(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps,
+                    float offset = 0.0f);
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias; weight and bias may be null (1 and 0).
 void layer_norm(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n, float eps);
-void layer_norm_plain(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n, float eps);
+void layer_norm_plain(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n,
+                      float eps);
 
 /// Rotary position embedding, halves paired (Hugging Face order), in place on x [rows, heads, head_dim], row stride
 /// `stride`. cos, sin: [rows, rotary_dim / 2]. Only the first rotary_dim of each head rotate.
@@ -39,16 +42,17 @@ struct PagedSequence {
 
 struct AttentionShape {
   size_t heads, kv_heads, head_dim, page_tokens;
-  float scale;             ///< of the scores
-  int64_t window = 0;      ///< 0: all; w: position i sees j with i - w < j <= i
-  float softcap = 0.0f;    ///< 0: none; c: scores become c tanh(score / c)
+  float scale;           ///< of the scores
+  int64_t window = 0;    ///< 0: all; w: position i sees j with i - w < j <= i
+  float softcap = 0.0f;  ///< 0: none; c: scores become c tanh(score / c)
 };
 
 /// Causal attention of one query token each: token t belongs to sequence[t] and stands at position[t], whose key is
 /// already in the cache. q, out: [tokens, heads, head_dim] float32, row strides in elements. Softmax in float32.
 void attention(const AttentionShape& shape, const float* q, size_t q_stride, const PagedSequence* sequence_of_token,
                const int32_t* position_of_token, size_t tokens, float* out, size_t out_stride);
-void attention_plain(const AttentionShape& shape, const float* q, size_t q_stride, const PagedSequence* sequence_of_token,
-                     const int32_t* position_of_token, size_t tokens, float* out, size_t out_stride);
+void attention_plain(const AttentionShape& shape, const float* q, size_t q_stride,
+                     const PagedSequence* sequence_of_token, const int32_t* position_of_token, size_t tokens,
+                     float* out, size_t out_stride);
 
 }  // namespace limpid::kernels

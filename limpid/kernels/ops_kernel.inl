@@ -1,5 +1,5 @@
-// The row operations of one thread, written once in terms of `Simd` (see linear_kernel.inl). They are called `_here` because
-// argument-dependent lookup would find those of ops.h beside them.
+// The row operations of one thread, written once in terms of `Simd` (see linear_kernel.inl). They are called `_here`
+// because argument-dependent lookup would find those of ops.h beside them.
 
 using F = Simd::F;
 
@@ -35,9 +35,7 @@ inline F hyperbolic_tangent(F x) {
   return Simd::less_select(size, Simd::set1(0.63f), near, far);
 }
 
-inline F silu(F x) {
-  return Simd::div(x, Simd::add(Simd::set1(1.0f), exponential(Simd::sub(Simd::zero(), x))));
-}
+inline F silu(F x) { return Simd::div(x, Simd::add(Simd::set1(1.0f), exponential(Simd::sub(Simd::zero(), x)))); }
 
 /// x / 2 (1 + tanh(u)) = x / (1 + exp(-2u)), which keeps its digits where tanh comes close to -1.
 inline F gelu_tanh(F x) {
@@ -98,7 +96,9 @@ inline void add_here(float* y, const float* x, size_t n) {
 }
 
 inline F load_up_to(const float* at, size_t left) { return left >= 16 ? Simd::load(at) : Simd::load_part(at, left); }
-inline void store_up_to(float* at, F v, size_t left) { left >= 16 ? Simd::store(at, v) : Simd::store_part(at, v, left); }
+inline void store_up_to(float* at, F v, size_t left) {
+  left >= 16 ? Simd::store(at, v) : Simd::store_part(at, v, left);
+}
 
 /// Sum of (x - shift)^2, or of x if kPower is 1, in four interleaved sums of sixteen lanes.
 template <int kPower>
@@ -118,9 +118,11 @@ float sum_of(const float* x, size_t n, float shift) {
   return Simd::sum(Simd::add(Simd::add(part[0], part[1]), Simd::add(part[2], part[3])));
 }
 
-inline void rms_norm_here(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps, float offset) {
+inline void rms_norm_here(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps,
+                          float offset) {
   for (size_t row = 0; row < rows; ++row, x += n, y += n) {
-    const F scale = Simd::set1(1.0f / __builtin_sqrtf(sum_of<2>(x, n, 0.0f) / float(n) + eps)), more = Simd::set1(offset);
+    const F scale = Simd::set1(1.0f / __builtin_sqrtf(sum_of<2>(x, n, 0.0f) / float(n) + eps)),
+            more = Simd::set1(offset);
     for (size_t i = 0; i < n; i += 16) {
       const F w = Simd::add(load_up_to(weight + i, n - i), more);
       store_up_to(y + i, Simd::mul(w, Simd::mul(load_up_to(x + i, n - i), scale)), n - i);
@@ -128,7 +130,8 @@ inline void rms_norm_here(const float* x, const float* weight, float* y, size_t 
   }
 }
 
-inline void layer_norm_here(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n, float eps) {
+inline void layer_norm_here(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n,
+                            float eps) {
   for (size_t row = 0; row < rows; ++row, x += n, y += n) {
     const float mean = sum_of<1>(x, n, 0.0f) / float(n);
     const F scale = Simd::set1(1.0f / __builtin_sqrtf(sum_of<2>(x, n, mean) / float(n) + eps)), less = Simd::set1(mean);
@@ -141,8 +144,8 @@ inline void layer_norm_here(const float* x, const float* weight, const float* bi
   }
 }
 
-inline void rotary_here(float* x, size_t rows, size_t stride, size_t heads, size_t head_dim, size_t rotary_dim, const float* cos,
-                   const float* sin) {
+inline void rotary_here(float* x, size_t rows, size_t stride, size_t heads, size_t head_dim, size_t rotary_dim,
+                        const float* cos, const float* sin) {
   const size_t half = rotary_dim / 2;
   for (size_t row = 0; row < rows; ++row, x += stride, cos += half, sin += half) {
     for (size_t head = 0; head < heads; ++head) {
@@ -178,6 +181,7 @@ inline void head_combine_here(float* x, const float* z, const float* a, const fl
     if (a[head] == 1.0f && b[head] == 0.0f) continue;
     const F scale = Simd::set1(a[head]), push = Simd::set1(b[head]);
     for (size_t i = 0; i < width; i += 16)
-      store_up_to(x + i, Simd::fma(push, load_up_to(z + i, width - i), Simd::mul(scale, load_up_to(x + i, width - i))), width - i);
+      store_up_to(x + i, Simd::fma(push, load_up_to(z + i, width - i), Simd::mul(scale, load_up_to(x + i, width - i))),
+                  width - i);
   }
 }

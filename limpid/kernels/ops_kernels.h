@@ -17,7 +17,7 @@ struct AttentionCall {
   const float* q;  ///< of the first token
   size_t q_stride;
   PagedSequence sequence;
-  const int32_t* position;  ///< of each token, in any order
+  const int32_t* position;              ///< of each token, in any order
   size_t tokens, kv_head, head, heads;  ///< query heads [head, head + heads); tokens * heads <= kMostPairs
   float* out;
   size_t out_stride;
@@ -28,7 +28,8 @@ struct AttentionCall {
 struct Visible {
   int64_t begin, end;
   Visible(const AttentionShape& shape, int64_t position)
-      : begin(shape.window > 0 && position + 1 > shape.window ? position + 1 - shape.window : 0), end(position + 1) {}
+      : begin(shape.window > 0 && position + 1 > shape.window ? position + 1 - shape.window : 0),
+        end(position + 1) {}
 };
 
 /// Numbers of scratch for `pairs` pairs of token and head that see keys in [begin, end): a transposed tile of keys and
@@ -39,9 +40,10 @@ inline size_t attention_scratch(const AttentionShape& shape, size_t pairs, int64
 
 struct OpsKernels {
   void (*rms_norm)(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps, float offset);
-  void (*layer_norm)(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n, float eps);
-  void (*rotary)(float* x, size_t rows, size_t stride, size_t heads, size_t head_dim, size_t rotary_dim, const float* cos,
-                 const float* sin);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n,
+                     float eps);
+  void (*rotary)(float* x, size_t rows, size_t stride, size_t heads, size_t head_dim, size_t rotary_dim,
+                 const float* cos, const float* sin);
   void (*add)(float* y, const float* x, size_t n);
   void (*activate)(float* x, size_t n, Activation kind);
   void (*gated)(float* gate, const float* up, size_t n, Activation kind);
@@ -50,9 +52,15 @@ struct OpsKernels {
   void (*attention)(const AttentionCall&);
 };
 
-namespace plain { extern const OpsKernels kOps; }
-namespace avx2 { extern const OpsKernels kOps; }
-namespace avx512 { extern const OpsKernels kOps; }
+namespace plain {
+extern const OpsKernels kOps;
+}
+namespace avx2 {
+extern const OpsKernels kOps;
+}
+namespace avx512 {
+extern const OpsKernels kOps;
+}
 
 inline const OpsKernels& ops_of(Isa isa) {
 #if defined(__x86_64__)

@@ -16,7 +16,8 @@ void rms_norm_plain(const float* x, const float* weight, float* y, size_t rows, 
   }
 }
 
-void layer_norm_plain(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n, float eps) {
+void layer_norm_plain(const float* x, const float* weight, const float* bias, float* y, size_t rows, size_t n,
+                      float eps) {
   for (size_t row = 0; row < rows; ++row, x += n, y += n) {
     double mean = 0.0, variance = 0.0;
     for (size_t i = 0; i < n; ++i) mean += x[i];
@@ -43,16 +44,19 @@ void activate_plain(float* x, size_t n, Activation kind) {
   }
 }
 
-void attention_plain(const AttentionShape& shape, const float* q, size_t q_stride, const PagedSequence* sequence_of_token,
-                     const int32_t* position_of_token, size_t tokens, float* out, size_t out_stride) {
+void attention_plain(const AttentionShape& shape, const float* q, size_t q_stride,
+                     const PagedSequence* sequence_of_token, const int32_t* position_of_token, size_t tokens,
+                     float* out, size_t out_stride) {
   const size_t dim = shape.head_dim, per_kv = shape.heads / shape.kv_heads;
   std::vector<double> weight, sum(dim);
   for (size_t t = 0; t < tokens; ++t) {
-    const int64_t end = int64_t(position_of_token[t]) + 1, begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
+    const int64_t end = int64_t(position_of_token[t]) + 1,
+                  begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
     for (size_t h = 0; h < shape.heads; ++h) {
       const float* query = q + t * q_stride + h * dim;
       const auto at = [&](const float* const* pages, int64_t j) {
-        return pages[size_t(j) / shape.page_tokens] + (h / per_kv * shape.page_tokens + size_t(j) % shape.page_tokens) * dim;
+        return pages[size_t(j) / shape.page_tokens] +
+               (h / per_kv * shape.page_tokens + size_t(j) % shape.page_tokens) * dim;
       };
       weight.assign(size_t(end - begin), 0.0);
       double largest = -INFINITY, total = 0.0;

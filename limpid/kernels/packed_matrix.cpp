@@ -29,7 +29,9 @@ uint32_t nibble_of(DType type, int8_t value) {
 }
 
 template <class T>
-void put(std::byte* at, T value) { std::memcpy(at, &value, sizeof value); }
+void put(std::byte* at, T value) {
+  std::memcpy(at, &value, sizeof value);
+}
 
 template <class T>
 T get(const std::byte* at) {
@@ -82,11 +84,14 @@ void TiledMatrix::choose_layout() {
 }
 
 TiledMatrix::TiledMatrix(DType type, size_t out, size_t in, const std::byte* rows)
-    : type_(type), out_(out), in_(in), blocks_((in + kBlock - 1) / kBlock) {
+    : type_(type),
+      out_(out),
+      in_(in),
+      blocks_((in + kBlock - 1) / kBlock) {
   choose_layout();
   size_t size = 0;
-  LIMPID_CHECK(!__builtin_mul_overflow(tiles(), tile_bytes(), &size) && size < SIZE_MAX / 2, ShapeError, "[linear] ", out,
-               " x ", in, " weights do not fit in memory");
+  LIMPID_CHECK(!__builtin_mul_overflow(tiles(), tile_bytes(), &size) && size < SIZE_MAX / 2, ShapeError, "[linear] ",
+               out, " x ", in, " weights do not fit in memory");
   const size_t alignment = size >= kHugePage ? kHugePage : 64;
   size = (std::max<size_t>(size, 1) + alignment - 1) / alignment * alignment;
   data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, size)));
@@ -110,7 +115,8 @@ void TiledMatrix::pack_dense(size_t tile, const std::byte* rows) {
           break;
         case Codes::F16: put(record + (i * kTile + lane) * 2, get<uint16_t>(row + k * 2)); break;
         default:
-          put(record + (i * kTile + lane) * 4, type_ == DType::F64 ? float(get<double>(row + k * 8)) : get<float>(row + k * 4));
+          put(record + (i * kTile + lane) * 4,
+              type_ == DType::F64 ? float(get<double>(row + k * 8)) : get<float>(row + k * 4));
       }
     }
   }
@@ -154,7 +160,8 @@ void TiledMatrix::pack_blocks(size_t tile, const std::byte* rows) {
         std::byte* scales = record + codes_bytes();
         put_scale(scales + (g * kTile + lane) * scale_size, decoded.scale[within / traits.group + g]);
         if (has_min_) {
-          put_scale(scales + ((groups_per_block + g) * kTile + lane) * scale_size, decoded.min[within / traits.group + g]);
+          put_scale(scales + ((groups_per_block + g) * kTile + lane) * scale_size,
+                    decoded.min[within / traits.group + g]);
         }
       }
     }
@@ -165,7 +172,9 @@ void TiledMatrix::row(size_t index, float* out) const {
   LIMPID_CHECK(index < out_, ShapeError, "[linear] there is no row ", index, " in a matrix of ", out_);
   const std::byte* base = tile(index / kTile);
   const size_t lane = index % kTile, group = kBlock / groups(), scale_size = half_scales_ ? 2 : 4;
-  const auto scale_at = [&](const std::byte* at) { return half_scales_ ? f16_to_float(get<uint16_t>(at)) : get<float>(at); };
+  const auto scale_at = [&](const std::byte* at) {
+    return half_scales_ ? f16_to_float(get<uint16_t>(at)) : get<float>(at);
+  };
   for (size_t k = 0; k < in_; ++k) {
     const std::byte* record = base + k / kBlock * record_bytes_;
     const size_t i = k % kBlock;
@@ -192,13 +201,15 @@ std::shared_ptr<const PackedMatrix> PackedMatrix::pack(const TensorView& weight)
   LIMPID_CHECK(weight.shape.size() == 2 && weight.shape[0] >= 0 && weight.shape[1] >= 0, ShapeError, "[linear] ",
                weight.name, " has ", weight.shape.size(), " dimensions, expected a matrix [out, in]");
   const DType type = weight.dtype;
-  LIMPID_CHECK(is_quantised(type) || type == DType::F32 || type == DType::F16 || type == DType::BF16 || type == DType::F64,
-               ShapeError, "[linear] ", weight.name, " is ", info(type).name, "; a matrix of weights has floating numbers or blocks");
+  LIMPID_CHECK(
+      is_quantised(type) || type == DType::F32 || type == DType::F16 || type == DType::BF16 || type == DType::F64,
+      ShapeError, "[linear] ", weight.name, " is ", info(type).name,
+      "; a matrix of weights has floating numbers or blocks");
   const size_t out = size_t(weight.shape[0]), in = size_t(weight.shape[1]);
   size_t expected = 0;
-  LIMPID_CHECK(!__builtin_mul_overflow(byte_size(type, in), out, &expected) && weight.data.size() == expected, ShapeError,
-               "[linear] ", weight.name, " [", out, ", ", in, "] ", info(type).name, " has ", weight.data.size(),
-               " bytes, expected ", expected);
+  LIMPID_CHECK(!__builtin_mul_overflow(byte_size(type, in), out, &expected) && weight.data.size() == expected,
+               ShapeError, "[linear] ", weight.name, " [", out, ", ", in, "] ", info(type).name, " has ",
+               weight.data.size(), " bytes, expected ", expected);
   return std::make_shared<TiledMatrix>(type, out, in, weight.data.data());
 }
 

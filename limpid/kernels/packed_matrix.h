@@ -19,14 +19,18 @@ enum class Codes : uint8_t {
   NibbleLookup,  ///< 4 bits, value table[nibble]
   Byte32,        ///< 8 bits, value byte - 128, one scale for 32
   Byte16,        ///< the same with one scale for 16
-  BF16, F16, F32,
+  BF16,
+  F16,
+  F32,
 };
 constexpr bool is_dense(Codes codes) { return codes >= Codes::BF16; }
 
 /// Tile t holds the channels 16 t to 16 t + 15 (zeros beyond the last) as one record for each 32 inputs:
-///   codes          for each group g of four inputs, lane i's dword is the codes of inputs 4g to 4g + 3. With 8 bits that is
+///   codes          for each group g of four inputs, lane i's dword is the codes of inputs 4g to 4g + 3. With 8 bits
+///   that is
 ///                  64 g + 4 i; with 4 bits groups 2j and 2j + 1 share the 64 bytes at 64 j, the even one low.
-///                  BF16: pairs (0,2) (1,3) (4,6) (5,7) … as dwords, 64 bytes a pair; F16, F32: 16 lanes for each input.
+///                  BF16: pairs (0,2) (1,3) (4,6) (5,7) … as dwords, 64 bytes a pair; F16, F32: 16 lanes for each
+///                  input.
 ///   scales         [groups][16] float16 if `half_scales`, else float32; weight = scale * value (+ min)
 ///   mins           the same, if has_min
 /// A record is read front to back, and so is a tile and the matrix: one stream for the prefetcher.
@@ -49,10 +53,10 @@ class TiledMatrix final : public PackedMatrix {
   Codes codes() const { return codes_; }
   bool has_min() const { return has_min_; }
   bool half_scales() const { return half_scales_; }
-  int offset() const { return offset_; }                                  ///< of unsigned codes
-  const int8_t* signed_table() const { return signed_table_.data(); }     ///< nibble to value
+  int offset() const { return offset_; }                                    ///< of unsigned codes
+  const int8_t* signed_table() const { return signed_table_.data(); }       ///< nibble to value
   const uint8_t* unsigned_table() const { return unsigned_table_.data(); }  ///< nibble to value + offset
-  const uint16_t* bf16_table() const { return bf16_table_.data(); }       ///< nibble to value, twice
+  const uint16_t* bf16_table() const { return bf16_table_.data(); }         ///< nibble to value, twice
 
  private:
   void choose_layout();
@@ -61,7 +65,9 @@ class TiledMatrix final : public PackedMatrix {
   size_t codes_bytes() const;
   size_t groups() const { return codes_ == Codes::Byte16 ? 2 : 1; }
 
-  struct Free { void operator()(std::byte* memory) const; };
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
 
   DType type_;
   size_t out_, in_, blocks_, record_bytes_ = 0;

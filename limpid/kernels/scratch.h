@@ -24,7 +24,9 @@ class Scratch {
   }
 
  private:
-  struct Free { void operator()(std::byte* memory) const { std::free(memory); } };
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
   std::unique_ptr<std::byte, Free> memory_;
   size_t size_ = 0;
 };

@@ -10,23 +10,27 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr size_t kWorthSharing = 32'768;      // numbers; fewer are done sooner than another thread wakes up
+constexpr size_t kWorthSharing = 32'768;  // numbers; fewer are done sooner than another thread wakes up
 
 /// x' = a x + b z: what every rule comes to once the lengths are known.
-struct Combination { double a = 1.0, b = 0.0; };
+struct Combination {
+  double a = 1.0, b = 0.0;
+};
 
 /// @param square, dot, unit  |x|^2, x z and |z|^2 of one head. Since |z| is 1 or 0,
 ///        |u - c z|^2 = 1 - 2 c cos + c^2 needs no second pass.
-Combination combine(SteeringRule rule, double square, double dot, bool zero, double weight, double length, double strength) {
+Combination combine(SteeringRule rule, double square, double dot, bool zero, double weight, double length,
+                    double strength) {
   const double norm = std::sqrt(square);
   if (rule == SteeringRule::Linear) return {1.0, -strength * weight * norm};
   if (rule == SteeringRule::Constant) return {1.0, -strength * weight * length};
   const double cosine = norm > 0.0 && !zero ? dot / norm : 0.0;
-  const double push = zero ? 0.0 : strength * (rule == SteeringRule::Preserve ? weight : 1.0) * (1.0 + std::max(0.0, cosine));
-  const double left = (norm > 0.0 ? 1.0 : 0.0) - 2.0 * push * cosine + push * push;   // |u - push z|^2
+  const double push =
+      zero ? 0.0 : strength * (rule == SteeringRule::Preserve ? weight : 1.0) * (1.0 + std::max(0.0, cosine));
+  const double left = (norm > 0.0 ? 1.0 : 0.0) - 2.0 * push * cosine + push * push;  // |u - push z|^2
   const double scale = left > 1e-14 ? 1.0 / std::sqrt(left) : 0.0;
   if (rule == SteeringRule::Preserve) return {scale, -scale * push * norm};
-  return {norm > 0.0 ? scale / norm : 0.0, -scale * push};                            // unit length; the caller restores the whole
+  return {norm > 0.0 ? scale / norm : 0.0, -scale * push};  // unit length; the caller restores the whole
 }
 
 void steer_row(const OpsKernels& kernels, SteeringRule rule, const SteeringHeads& h, float* x, double strength) {
@@ -73,7 +77,8 @@ std::vector<double> normalised(std::vector<double> v) {
 
 }  // namespace
 
-void steer(SteeringRule rule, const SteeringHeads& heads, std::span<float* const> rows, std::span<const float> strengths) {
+void steer(SteeringRule rule, const SteeringHeads& heads, std::span<float* const> rows,
+           std::span<const float> strengths) {
   const OpsKernels& kernels = ops_of(active_isa());
   const auto one = [&](size_t r) { steer_row(kernels, rule, heads, rows[r], strengths[r]); };
   if (rows.size() * heads.heads * heads.width < kWorthSharing || num_threads() == 1) {
@@ -91,7 +96,8 @@ void steer_plain(SteeringRule rule, const SteeringHeads& h, float* row, float st
   double before = 0.0, after = 0.0;
   std::vector<double> result(row, row + h.heads * h.width);
   for (size_t k = 0; k < h.heads; ++k) {
-    const std::vector<double> x(row + k * h.width, row + (k + 1) * h.width), z(h.direction + k * h.width, h.direction + (k + 1) * h.width);
+    const std::vector<double> x(row + k * h.width, row + (k + 1) * h.width),
+        z(h.direction + k * h.width, h.direction + (k + 1) * h.width);
     const double norm = norm_of(x), w = h.weight[k];
     double dot = 0.0;
     for (size_t i = 0; i < h.width; ++i) dot += x[i] * z[i];

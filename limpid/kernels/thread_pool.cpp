@@ -57,9 +57,10 @@ size_t default_threads() {
 }
 
 // Note [Claiming tasks]
-// `claim_` holds the number of the loop in its upper half and the next task in its lower half. A thread may wake up late,
-// when its loop is long over and the next one is being set up: it reads `task_` and `tasks_` first, and only if then its
-// compare-and-swap on `claim_` succeeds did they belong together. While a loop is being set up the lower half is kClosed.
+// `claim_` holds the number of the loop in its upper half and the next task in its lower half. A thread may wake up
+// late, when its loop is long over and the next one is being set up: it reads `task_` and `tasks_` first, and only if
+// then its compare-and-swap on `claim_` succeeds did they belong together. While a loop is being set up the lower half
+// is kClosed.
 class Pool {
  public:
   explicit Pool(size_t threads) {
@@ -102,7 +103,8 @@ class Pool {
       const uint32_t index = uint32_t(claim);
       if (index == kClosed || index >= tasks_.load(std::memory_order_relaxed)) break;
       // On failure `claim` is read anew, perhaps of another loop.
-      if (!claim_.compare_exchange_weak(claim, claim + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      if (!claim_.compare_exchange_weak(claim, claim + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
       (*task)(index);
       if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
       claim = claim_.load(std::memory_order_acquire);

@@ -18,7 +18,10 @@ Tensor mean_of(const Tensor& x, int64_t begin, int64_t end) {
 class Means final : public ActivationHook {
  public:
   Means(Site site, std::span<const PooledText* const> texts, Tensor& result, std::span<const int64_t> place)
-      : site_(site), texts_(texts), result_(result), place_(place) {}
+      : site_(site),
+        texts_(texts),
+        result_(result),
+        place_(place) {}
   bool listens(Site site, int64_t) const override { return site == site_; }
   void activations(Site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
     for (size_t t = 0; t < texts_.size(); ++t)
@@ -38,16 +41,20 @@ void in_batches(const Model& model, std::span<const PooledText> texts, const std
   torch::NoGradGuard no_grad;
   std::vector<int64_t> order(texts.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return texts[size_t(a)].ids.size() < texts[size_t(b)].ids.size(); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return texts[size_t(a)].ids.size() < texts[size_t(b)].ids.size(); });
   Progress progress(what, texts.size(), "texts");
   for (size_t done = 0; done < order.size();) {
     throw_if_interrupted();
     std::vector<const PooledText*> batch;
     std::vector<int64_t> place;
-    for (size_t tokens = 0; done < order.size() && (batch.empty() || tokens + texts[size_t(order[done])].ids.size() <= kTokensAtOnce); ++done) {
+    for (size_t tokens = 0;
+         done < order.size() && (batch.empty() || tokens + texts[size_t(order[done])].ids.size() <= kTokensAtOnce);
+         ++done) {
       const PooledText& text = texts[size_t(order[done])];
-      LIMPID_CHECK(text.first >= 0 && text.first < int64_t(text.ids.size()), ConfigError, "[activations] text ", order[done] + 1, " has ",
-                   text.ids.size(), " tokens, none of them from position ", text.first, " on");
+      LIMPID_CHECK(text.first >= 0 && text.first < int64_t(text.ids.size()), ConfigError, "[activations] text ",
+                   order[done] + 1, " has ", text.ids.size(), " tokens, none of them from position ", text.first,
+                   " on");
       tokens += text.ids.size();
       batch.push_back(&text);
       place.push_back(order[done]);
@@ -78,19 +85,22 @@ Tensor mean_activations(const Model& model, Site site, std::span<const PooledTex
   const ModelConfig& config = model.config();
   const int64_t width = site == Site::HeadOutputs ? config.num_heads * config.head_dim : config.hidden_size;
   Tensor result = torch::zeros({config.num_layers, int64_t(texts.size()), width}, torch::kFloat32);
-  in_batches(model, texts, what, [&](nn::Pass& pass, const std::vector<const PooledText*>& batch, const std::vector<int64_t>& place) {
-    Means means(site, batch, result, place);
-    model.final_state(pass, Outputs::Last, &means);
-  });
+  in_batches(model, texts, what,
+             [&](nn::Pass& pass, const std::vector<const PooledText*>& batch, const std::vector<int64_t>& place) {
+               Means means(site, batch, result, place);
+               model.final_state(pass, Outputs::Last, &means);
+             });
   return result;
 }
 
 Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what) {
   Tensor result = torch::zeros({int64_t(texts.size()), model.config().hidden_size}, torch::kFloat32);
-  in_batches(model, texts, what, [&](nn::Pass& pass, const std::vector<const PooledText*>& batch, const std::vector<int64_t>& place) {
-    const Tensor states = model.final_state(pass, Outputs::All);
-    for (size_t t = 0; t < batch.size(); ++t) result[place[t]].copy_(mean_of(states, pass.offset[t] + batch[t]->first, pass.offset[t + 1]));
-  });
+  in_batches(model, texts, what,
+             [&](nn::Pass& pass, const std::vector<const PooledText*>& batch, const std::vector<int64_t>& place) {
+               const Tensor states = model.final_state(pass, Outputs::All);
+               for (size_t t = 0; t < batch.size(); ++t)
+                 result[place[t]].copy_(mean_of(states, pass.offset[t] + batch[t]->first, pass.offset[t + 1]));
+             });
   return result;
 }
 

@@ -22,10 +22,11 @@ struct PooledText {
   static PooledText whole(TokenIds ids, int64_t most);
 };
 
-/// Mean activations at one site of every layer, [L, N, width] float32, in the order of the texts. Texts are read several at a time;
-/// a text's result does not depend on the others.
+/// Mean activations at one site of every layer, [L, N, width] float32, in the order of the texts. Texts are read
+/// several at a time; a text's result does not depend on the others.
 /// @throws ConfigError for a text without tokens to average over.
-Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts, const std::string& what = "activations");
+Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts,
+                        const std::string& what = "activations");
 
 /// The same for the state after the final norm, [N, D].
 Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what = "states");

@@ -1,7 +1,7 @@
 #include "limpid/methods/adapter.h"
 
-#include "limpid/methods/file_tensors.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/file_tensors.h"
 
 namespace limpid {
 namespace {
@@ -15,16 +15,20 @@ struct Place {
 /// Of a module's name in the base's checkpoint: "model.layers.3.self_attn.q_proj", "transformer.h.3.attn.c_attn".
 Place place_of(const std::string& name) {
   static const std::map<std::string, Projection> kinds = {
-      {"self_attn.q_proj", Projection::Query}, {"self_attn.k_proj", Projection::Key}, {"self_attn.v_proj", Projection::Value},
-      {"self_attn.o_proj", Projection::AttentionOutput}, {"mlp.gate_proj", Projection::MlpGate}, {"mlp.up_proj", Projection::MlpUp},
-      {"mlp.down_proj", Projection::MlpDown}, {"attn.c_attn", Projection::QueryKeyValue}, {"attn.c_proj", Projection::AttentionOutput},
-      {"mlp.c_fc", Projection::MlpGate}, {"mlp.c_proj", Projection::MlpDown}};
+      {"self_attn.q_proj", Projection::Query},      {"self_attn.k_proj", Projection::Key},
+      {"self_attn.v_proj", Projection::Value},      {"self_attn.o_proj", Projection::AttentionOutput},
+      {"mlp.gate_proj", Projection::MlpGate},       {"mlp.up_proj", Projection::MlpUp},
+      {"mlp.down_proj", Projection::MlpDown},       {"attn.c_attn", Projection::QueryKeyValue},
+      {"attn.c_proj", Projection::AttentionOutput}, {"mlp.c_fc", Projection::MlpGate},
+      {"mlp.c_proj", Projection::MlpDown}};
   Place place;
   for (const std::string list : {"layers.", "h."}) {
     const size_t at = name.starts_with(list) ? 0 : name.find(concat(".", list));
     if (at == std::string::npos) continue;
     const size_t digits = name.find(list, at) + list.size(), end = name.find('.', digits);
-    if (end == std::string::npos || end == digits || end - digits > 6 || name.find_first_not_of("0123456789", digits) != end) continue;
+    if (end == std::string::npos || end == digits || end - digits > 6 ||
+        name.find_first_not_of("0123456789", digits) != end)
+      continue;
     place.layer = std::stoll(name.substr(digits, end - digits));
     if (const auto kind = kinds.find(name.substr(end + 1)); kind != kinds.end()) place.projection = kind->second;
   }
@@ -52,15 +56,21 @@ std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model
   std::map<Projection, WeightDeltas> kinds;
   for (const PeftModule& module : adapter.modules()) {
     const Place place = place_of(module.name);
-    LIMPID_CHECK(place.projection && place.layer < layers && target.has(*place.projection), MismatchError, where, "module \"", module.name,
-                 "\" is not a linear layer of the ", layers, " blocks of ", target.path().string());
+    LIMPID_CHECK(place.projection && place.layer < layers && target.has(*place.projection), MismatchError, where,
+                 "module \"", module.name, "\" is not a linear layer of the ", layers, " blocks of ",
+                 target.path().string());
     const nn::Linear& linear = target.projection(*place.projection, place.layer);
     const int64_t out = linear.out(), in = inputs_of(linear);
-    LIMPID_CHECK(module.a.shape[1] == in && module.b.shape[0] == out, MismatchError, where, "module \"", module.name, "\" adapts a matrix [",
-                 module.b.shape[0], ", ", module.a.shape[1], "], the model's is [", out, ", ", in, "]; was it trained on another model?");
-    WeightDeltas& kind = kinds.try_emplace(*place.projection, WeightDeltas{*place.projection, DeltaInput::Input, std::vector<WeightDelta>(size_t(layers))}).first->second;
+    LIMPID_CHECK(module.a.shape[1] == in && module.b.shape[0] == out, MismatchError, where, "module \"", module.name,
+                 "\" adapts a matrix [", module.b.shape[0], ", ", module.a.shape[1], "], the model's is [", out, ", ",
+                 in, "]; was it trained on another model?");
+    WeightDeltas& kind = kinds
+                             .try_emplace(*place.projection, WeightDeltas{*place.projection, DeltaInput::Input,
+                                                                          std::vector<WeightDelta>(size_t(layers))})
+                             .first->second;
     WeightDelta& delta = kind.layers[size_t(place.layer)];
-    LIMPID_CHECK(delta.empty(), MismatchError, where, "module \"", module.name, "\" adapts a layer for the second time");
+    LIMPID_CHECK(delta.empty(), MismatchError, where, "module \"", module.name,
+                 "\" adapts a layer for the second time");
     delta.down = float_tensor(module.a);
     delta.up = (float_tensor(module.b) * adapter.config().scale(module.rank())).t().contiguous();
   }
@@ -72,12 +82,15 @@ std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model
 bool is_adapter(const DetoxSpec& spec) { return is_peft_folder(spec.file); }
 
 std::shared_ptr<Detoxifier> load_adapter(const DetoxSpec& spec) {
-  LIMPID_CHECK(spec.options.empty(), ConfigError, "[adapter] ", spec.file, ": option \"", spec.options.begin()->first, "\" is not known; there are none");
+  LIMPID_CHECK(spec.options.empty(), ConfigError, "[adapter] ", spec.file, ": option \"", spec.options.begin()->first,
+               "\" is not known; there are none");
   return std::make_shared<AdapterDetoxifier>(PeftAdapter::open(spec.file));
 }
 
 Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {
-  if (is_peft_folder(path)) return {target, std::make_shared<WeightDeltaHook>(*target, adapter_deltas(*PeftAdapter::open(path), *target), 1.0f)};
+  if (is_peft_folder(path))
+    return {target,
+            std::make_shared<WeightDeltaHook>(*target, adapter_deltas(*PeftAdapter::open(path), *target), 1.0f)};
   LoadOptions options;
   options.precision = precision;
   return std::shared_ptr<const Model>(open_model(path, options));

@@ -2,11 +2,12 @@
 
 #include "limpid/checkpoints/peft.h"
 #include "limpid/methods/companion_logits.h"
-#include "limpid/methods/weight_delta.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/weight_delta.h"
 
-/// Low-rank adapters (LoRA folders as the peft library keeps them) as detoxifiers: their change lies beside the target's weights, with a
-/// strength for each row. At strength s each adapted layer computes y + s scale B (A x); 1 is as trained, negative goes the other way.
+/// Low-rank adapters (LoRA folders as the peft library keeps them) as detoxifiers: their change lies beside the
+/// target's weights, with a strength for each row. At strength s each adapted layer computes y + s scale B (A x); 1 is
+/// as trained, negative goes the other way.
 namespace limpid {
 
 /// The adapter's changes at strength 1, an entry for each kind of layer it adapts.
@@ -18,8 +19,8 @@ bool is_adapter(const DetoxSpec& spec);
 /// Default strength 1. @throws what PeftAdapter::open does; ConfigError for any option, there are none.
 std::shared_ptr<Detoxifier> load_adapter(const DetoxSpec& spec);
 
-/// A model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself with the adapter, from the
-/// same weights in memory.
+/// A model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself with
+/// the adapter, from the same weights in memory.
 Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
 
 }  // namespace limpid

@@ -24,9 +24,10 @@ TokenIds kept_tokens(std::span<const float> z) {
 
 void check_same_vocabulary(const Model& target, const Model& other, const std::string& role, const std::string& where) {
   const int64_t here = target.config().vocab_size, there = other.config().vocab_size;
-  LIMPID_CHECK(here == there, MismatchError, where, "the ", role, " has a vocabulary of ", there, " tokens, the target of ", here,
-               "; logits can only be combined over equal vocabularies");
-  LIMPID_CHECK(same_vocabulary(target, other), MismatchError, where, "the ", role, " has as many tokens as the target (", here,
+  LIMPID_CHECK(here == there, MismatchError, where, "the ", role, " has a vocabulary of ", there,
+               " tokens, the target of ", here, "; logits can only be combined over equal vocabularies");
+  LIMPID_CHECK(same_vocabulary(target, other), MismatchError, where, "the ", role,
+               " has as many tokens as the target (", here,
                "), but others; logits can only be combined over equal vocabularies");
 }
 

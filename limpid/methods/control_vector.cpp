@@ -1,8 +1,8 @@
 #include "limpid/methods/control_vector.h"
 
 #include "limpid/checkpoints/gguf.h"
-#include "limpid/methods/file_tensors.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/file_tensors.h"
 
 namespace limpid {
 namespace {
@@ -12,23 +12,27 @@ constexpr const char* kPrefix = "direction.";
 
 int64_t block_of(const std::string& name, const std::string& where) {
   const std::string digits = name.starts_with(kPrefix) ? name.substr(std::string(kPrefix).size()) : "";
-  LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos, FormatError, where, "tensor \"", name,
-               "\", expected direction.N");
+  LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos,
+               FormatError, where, "tensor \"", name, "\", expected direction.N");
   const int64_t block = std::stoll(digits);
-  LIMPID_CHECK(block >= 1, FormatError, where, "tensor \"", name, "\": block 0 cannot be steered, directions begin at direction.1");
+  LIMPID_CHECK(block >= 1, FormatError, where, "tensor \"", name,
+               "\": block 0 cannot be steered, directions begin at direction.1");
   return block;
 }
 
 class ControlVectorDetoxifier final : public Detoxifier {
  public:
   ControlVectorDetoxifier(std::string file, ControlVector vector, Positions positions)
-      : file_(std::move(file)), vector_(std::move(vector)), positions_(positions) {}
+      : file_(std::move(file)),
+        vector_(std::move(vector)),
+        positions_(positions) {}
 
   std::unique_ptr<Session> open(const Model& target) const override {
     const int64_t L = target.config().num_layers, D = target.config().hidden_size;
     const auto& [last, direction] = *vector_.directions.rbegin();
-    LIMPID_CHECK(last < L && direction.size(0) == D, MismatchError, "[control vector] ", file_, ": made for another model: it has directions of width ",
-                 direction.size(0), " up to block ", last, ", this model has width ", D, " and blocks 0 to ", L - 1);
+    LIMPID_CHECK(last < L && direction.size(0) == D, MismatchError, "[control vector] ", file_,
+                 ": made for another model: it has directions of width ", direction.size(0), " up to block ", last,
+                 ", this model has width ", D, " and blocks 0 to ", L - 1);
     SteeringParts parts;
     parts.tap = Tap::Layer;
     parts.rule = SteeringRule::Constant;
@@ -56,18 +60,22 @@ ControlVector ControlVector::read(const fs::path& path) {
   const std::string where = concat("[control vector] ", path.string(), ": ");
   const auto file = GgufFile::open(path);
   const std::string architecture = file->text_or("general.architecture", "");
-  LIMPID_CHECK(architecture == kArchitecture, FormatError, where, "general.architecture is \"", architecture, "\", expected ", kArchitecture,
-               "; a model is given with -m");
+  LIMPID_CHECK(architecture == kArchitecture, FormatError, where, "general.architecture is \"", architecture,
+               "\", expected ", kArchitecture, "; a model is given with -m");
   ControlVector result;
   result.model_hint = file->text_or("controlvector.model_hint", "");
   for (const TensorView& view : file->tensors()) {
     const int64_t block = block_of(view.name, where);
-    LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, where, "\"", view.name, "\" has ", view.shape.size(), " dimensions, expected 1");
+    LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, where, "\"", view.name, "\" has ",
+                 view.shape.size(), " dimensions, expected 1");
     Tensor direction = float_tensor(view);
-    LIMPID_CHECK(direction.isfinite().all().item<bool>(), FormatError, where, "\"", view.name, "\" holds numbers that are not finite");
-    LIMPID_CHECK(result.directions.empty() || result.directions.begin()->second.sizes() == direction.sizes(), FormatError, where, "\"", view.name, "\" has width ",
-                 direction.size(0), ", another direction ", result.directions.begin()->second.size(0));
-    LIMPID_CHECK(result.directions.emplace(block, direction).second, FormatError, where, "block ", block, " has two directions");
+    LIMPID_CHECK(direction.isfinite().all().item<bool>(), FormatError, where, "\"", view.name,
+                 "\" holds numbers that are not finite");
+    LIMPID_CHECK(result.directions.empty() || result.directions.begin()->second.sizes() == direction.sizes(),
+                 FormatError, where, "\"", view.name, "\" has width ", direction.size(0), ", another direction ",
+                 result.directions.begin()->second.size(0));
+    LIMPID_CHECK(result.directions.emplace(block, direction).second, FormatError, where, "block ", block,
+                 " has two directions");
   }
   LIMPID_CHECK(!result.directions.empty(), FormatError, where, "has no directions");
   return result;
@@ -76,8 +84,11 @@ ControlVector ControlVector::read(const fs::path& path) {
 void ControlVector::write(const fs::path& path) const {
   OutgoingTensors out;
   for (const auto& [block, direction] : directions) out.add(kPrefix + std::to_string(block), direction);
-  write_gguf(path, {{"general.architecture", {std::string(kArchitecture)}}, {"controlvector.model_hint", {model_hint}},
-                    {"controlvector.layer_count", {int64_t(directions.size())}}}, out.views());
+  write_gguf(path,
+             {{"general.architecture", {std::string(kArchitecture)}},
+              {"controlvector.model_hint", {model_hint}},
+              {"controlvector.layer_count", {int64_t(directions.size())}}},
+             out.views());
 }
 
 std::shared_ptr<Detoxifier> load_control_vector(const DetoxSpec& spec) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "limpid/methods/steering.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/steering.h"
 
-/// Control vectors as llama.cpp and others exchange them: a GGUF file with general.architecture "controlvector" and one F32 vector
-/// `direction.N` for each block N, counted from 0, after which it is added to the residual stream. The format has no direction.0: block 0
-/// cannot be steered.
+/// Control vectors as llama.cpp and others exchange them: a GGUF file with general.architecture "controlvector" and one
+/// F32 vector `direction.N` for each block N, counted from 0, after which it is added to the residual stream. The
+/// format has no direction.0: block 0 cannot be steered.
 namespace limpid {
 
 /// Whether a spec names one: FILE.gguf.
@@ -13,18 +13,20 @@ bool is_control_vector(const DetoxSpec& spec);
 
 /// The vectors by block.
 struct ControlVector {
-  std::map<int64_t, Tensor> directions;                ///< N >= 1 -> [D] float32
-  std::string model_hint;                              ///< architecture it was made for; files spell it in several ways, and may not say
+  std::map<int64_t, Tensor> directions;  ///< N >= 1 -> [D] float32
+  std::string model_hint;  ///< architecture it was made for; files spell it in several ways, and may not say
 
   /// @throws FormatError for a file that is none, naming what is wrong with it.
   static ControlVector read(const fs::path& path);
-  /// Metadata as llama.cpp and repeng write it: controlvector.model_hint, and controlvector.layer_count, the number of directions.
+  /// Metadata as llama.cpp and repeng write it: controlvector.model_hint, and controlvector.layer_count, the number of
+  /// directions.
   void write(const fs::path& path) const;
 };
 
-/// x' = x + s direction, which is DeStein's constant rule on whole layer outputs with the opposite direction. Default strength 1, at all
-/// positions; option positions=last|generated|all.
-/// @throws FormatError as read() does; ConfigError for options it does not know. Opening it on a model of another width or with fewer
+/// x' = x + s direction, which is DeStein's constant rule on whole layer outputs with the opposite direction. Default
+/// strength 1, at all positions; option positions=last|generated|all.
+/// @throws FormatError as read() does; ConfigError for options it does not know. Opening it on a model of another width
+/// or with fewer
 ///         blocks throws MismatchError.
 std::shared_ptr<Detoxifier> load_control_vector(const DetoxSpec& spec);
 

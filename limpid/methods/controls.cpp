@@ -4,16 +4,17 @@
 #include <cmath>
 #include <limits>
 
-#include "limpid/methods/fusion/fusion.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/fusion/fusion.h"
 
 namespace limpid {
 namespace {
 
-constexpr float kDefaultMask = 0.1f;   // alpha of contrastive decoding
+constexpr float kDefaultMask = 0.1f;  // alpha of contrastive decoding
 
 void check_mask(float share) {
-  LIMPID_CHECK(share > 0.0f && share <= 1.0f, ConfigError, "[detoxifier] control:mask: strength ", share, ", expected above 0 and up to 1");
+  LIMPID_CHECK(share > 0.0f && share <= 1.0f, ConfigError, "[detoxifier] control:mask: strength ", share,
+               ", expected above 0 and up to 1");
 }
 
 class MaskSession final : public Session {
@@ -48,7 +49,8 @@ std::shared_ptr<Detoxifier> temperature_control(const DetoxSpec& spec) {
 }  // namespace
 
 const std::map<std::string, ControlMaker>& controls() {
-  static const std::map<std::string, ControlMaker> table = {{"control:mask", mask_control}, {"control:temperature", temperature_control}};
+  static const std::map<std::string, ControlMaker> table = {{"control:mask", mask_control},
+                                                            {"control:temperature", temperature_control}};
   return table;
 }
 

@@ -20,10 +20,10 @@ std::map<std::string, std::string> parse_options(const std::string& text, const 
     const size_t end = std::min(text.find('&', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
     const size_t equals = part.find('=');
-    LIMPID_CHECK(equals != std::string::npos && equals > 0 && equals + 1 < part.size(), ConfigError, "[detoxifier] \"", spec, "\": \"",
-                 part, "\" is not key=value");
-    LIMPID_CHECK(options.emplace(part.substr(0, equals), part.substr(equals + 1)).second, ConfigError, "[detoxifier] \"", spec,
-                 "\": ", part.substr(0, equals), " is given twice");
+    LIMPID_CHECK(equals != std::string::npos && equals > 0 && equals + 1 < part.size(), ConfigError, "[detoxifier] \"",
+                 spec, "\": \"", part, "\" is not key=value");
+    LIMPID_CHECK(options.emplace(part.substr(0, equals), part.substr(equals + 1)).second, ConfigError,
+                 "[detoxifier] \"", spec, "\": ", part.substr(0, equals), " is given twice");
     begin = end + 1;
   }
   return options;
@@ -40,15 +40,18 @@ DetoxSpec DetoxSpec::parse(const std::string& text) {
       rest = head;
     } else {
       // A colon may be part of a file name; behind the name of a detoxifier it announces a strength.
-      const bool announced = head.ends_with(".safetensors") || head.ends_with(".gguf") || head.find('?') != std::string::npos || controls().contains(head);
+      const bool announced = head.ends_with(".safetensors") || head.ends_with(".gguf") ||
+                             head.find('?') != std::string::npos || controls().contains(head);
       LIMPID_CHECK(!announced, ConfigError, "[detoxifier] \"", text, "\": strength \"", tail, "\" is not a number");
     }
   }
-  if (const size_t question = rest.rfind('?'); question != std::string::npos && rest.find('=', question) != std::string::npos) {
+  if (const size_t question = rest.rfind('?');
+      question != std::string::npos && rest.find('=', question) != std::string::npos) {
     spec.options = parse_options(rest.substr(question + 1), text);
     rest.resize(question);
   }
-  LIMPID_CHECK(!rest.empty(), ConfigError, "[detoxifier] \"", text, "\" names no file; expected FILE[?key=value][:STRENGTH]");
+  LIMPID_CHECK(!rest.empty(), ConfigError, "[detoxifier] \"", text,
+               "\" names no file; expected FILE[?key=value][:STRENGTH]");
   if (rest.starts_with("control:") && !controls().contains(rest)) {
     std::string known;
     for (const auto& [name, maker] : controls()) known += (known.empty() ? "" : ", ") + name;

@@ -8,7 +8,7 @@ namespace limpid {
 
 /// FILE[?key=value&key=value][:STRENGTH], or a control that needs no file (controls.h): control:NAME[:STRENGTH].
 struct DetoxSpec {
-  std::string file;                           ///< or the name of a control
+  std::string file;  ///< or the name of a control
   std::map<std::string, std::string> options;
   std::optional<float> strength;
 

@@ -18,7 +18,9 @@ constexpr const char* kKey = "limpid";
 /// Tensors gathered from a file under names of their own. Keeps what their bytes lie in.
 class TensorList final : public Checkpoint {
  public:
-  TensorList(std::string source, std::shared_ptr<const Checkpoint> owner) : source_(std::move(source)), owner_(std::move(owner)) {}
+  TensorList(std::string source, std::shared_ptr<const Checkpoint> owner)
+      : source_(std::move(source)),
+        owner_(std::move(owner)) {}
   void add(TensorView view) {
     index_.emplace(view.name, tensors_.size());
     tensors_.push_back(std::move(view));
@@ -52,27 +54,32 @@ TensorView as_blocks(const TensorView& stored, const Json& entry, const std::str
   LIMPID_CHECK(dtype, FormatError, place, ": \"type\" is ", quote(type), ", expected a block type such as Q8_0");
   const auto shape = entry.find("shape");
   LIMPID_CHECK(shape != entry.end() && shape->is_array() && shape->size() == 2 && (*shape)[0].is_number_unsigned() &&
-               (*shape)[1].is_number_unsigned(), FormatError, place, ": \"shape\" is not a list of two sizes");
+                   (*shape)[1].is_number_unsigned(),
+               FormatError, place, ": \"shape\" is not a list of two sizes");
   TensorView view{stored.name, *dtype, {}, stored.data};
   for (const Json& size : *shape) {
     LIMPID_CHECK(size.get<uint64_t>() <= uint64_t(INT64_MAX), FormatError, place, ": a size of ", size.get<uint64_t>());
     view.shape.push_back(size.get<int64_t>());
   }
-  LIMPID_CHECK(view.shape[1] % int64_t(info(*dtype).block_elements) == 0, FormatError, place, ": rows of ", view.shape[1],
-               " numbers are no whole blocks of ", info(*dtype).block_elements);
+  LIMPID_CHECK(view.shape[1] % int64_t(info(*dtype).block_elements) == 0, FormatError, place, ": rows of ",
+               view.shape[1], " numbers are no whole blocks of ", info(*dtype).block_elements);
   const auto elements = checked_elements(view.shape);
   const auto bytes = elements ? checked_bytes(*dtype, *elements) : std::nullopt;
-  LIMPID_CHECK(stored.dtype == DType::U8 && bytes && *bytes == stored.data.size(), FormatError, place, " of ", type, " ",
-               shape_text(view.shape), " does not fit the tensor, which has ", stored.data.size(), " bytes of ", info(stored.dtype).name);
+  LIMPID_CHECK(stored.dtype == DType::U8 && bytes && *bytes == stored.data.size(), FormatError, place, " of ", type,
+               " ", shape_text(view.shape), " does not fit the tensor, which has ", stored.data.size(), " bytes of ",
+               info(stored.dtype).name);
   return view;
 }
 
-std::string require_text(const Json& object, const char* key, const std::string& source) { return require<std::string>(object, key, source); }
+std::string require_text(const Json& object, const char* key, const std::string& source) {
+  return require<std::string>(object, key, source);
+}
 
 const Json& require_object(const Json& object, const char* key, const std::string& source) {
   const auto found = object.find(key);
   LIMPID_CHECK(found != object.end(), FormatError, source, ": \"", key, "\" is missing");
-  LIMPID_CHECK(found->is_object(), FormatError, source, ": \"", key, "\" is ", json_kind(*found), ", expected an object");
+  LIMPID_CHECK(found->is_object(), FormatError, source, ": \"", key, "\" is ", json_kind(*found),
+               ", expected an object");
   return *found;
 }
 
@@ -97,14 +104,16 @@ DetoxifierInfo parse_info(const Json& json, const std::string& where) {
   result.target = parse_target(require_object(json, "target", source), source + ": \"target\"");
   result.settings = require_object(json, "settings", source);
   result.default_strength = require<double>(json, "default_strength", source);
-  LIMPID_CHECK(std::isfinite(result.default_strength), FormatError, source, ": \"default_strength\" is not a finite number");
+  LIMPID_CHECK(std::isfinite(result.default_strength), FormatError, source,
+               ": \"default_strength\" is not a finite number");
   result.strength_meaning = get_or<std::string>(json, "strength_meaning", "", source);
   if (const auto needs = json.find("needs"); needs != json.end() && !needs->is_null()) {
     LIMPID_CHECK(needs->is_array(), FormatError, source, ": \"needs\" is ", json_kind(*needs), ", expected a list");
     for (const Json& need : *needs) {
       const std::string place = source + ": \"needs\"";
       LIMPID_CHECK(need.is_object(), FormatError, place, " holds ", json_kind(need), ", expected objects");
-      result.needs.push_back({require_text(need, "role", place), require_text(need, "path", place), require_text(need, "sha256", place)});
+      result.needs.push_back(
+          {require_text(need, "role", place), require_text(need, "path", place), require_text(need, "sha256", place)});
     }
   }
   if (json.contains("provenance")) result.provenance = json.at("provenance");
@@ -117,18 +126,21 @@ std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path)
   const auto stored = SafetensorsFile::open(path);
   const std::string where = concat("[detoxifier] ", path.string(), ": ");
   const auto metadata = stored->metadata().find(kKey);
-  LIMPID_CHECK(metadata != stored->metadata().end(), FormatError, where, "has no metadata \"limpid\"; it is not a detoxifier");
+  LIMPID_CHECK(metadata != stored->metadata().end(), FormatError, where,
+               "has no metadata \"limpid\"; it is not a detoxifier");
   auto file = std::make_shared<DetoxifierFile>();
   file->path_ = path;
   file->info_ = parse_info(parse_guarded_json(metadata->second, where + "metadata \"limpid\""), where);
 
   Json blocks = Json::object();
-  if (file->info_.settings.contains("blocks")) blocks = require_object(file->info_.settings, "blocks", where + "settings");
+  if (file->info_.settings.contains("blocks"))
+    blocks = require_object(file->info_.settings, "blocks", where + "settings");
   auto tensors = std::make_shared<TensorList>(path.string(), stored);
   for (const TensorView& view : stored->tensors())
     tensors->add(blocks.contains(view.name) ? as_blocks(view, blocks.at(view.name), where) : view);
   for (const auto& [name, entry] : blocks.items())
-    LIMPID_CHECK(stored->find(name), FormatError, where, "settings.blocks names ", quote(name), ", which the file does not hold");
+    LIMPID_CHECK(stored->find(name), FormatError, where, "settings.blocks names ", quote(name),
+                 ", which the file does not hold");
   file->tensors_ = tensors;
   return file;
 }
@@ -145,7 +157,8 @@ std::shared_ptr<const Checkpoint> DetoxifierFile::tensors_below(const std::strin
 
 void DetoxifierFile::check_target(const Model& target) const {
   const std::string difference = info_.target.difference(TargetSignature::of(target));
-  LIMPID_CHECK(difference.empty(), MismatchError, "[detoxifier] ", path_.string(), ": made for another model: ", difference);
+  LIMPID_CHECK(difference.empty(), MismatchError, "[detoxifier] ", path_.string(),
+               ": made for another model: ", difference);
 }
 
 fs::path DetoxifierFile::need(const std::string& role) const {
@@ -155,11 +168,13 @@ fs::path DetoxifierFile::need(const std::string& role) const {
     try {
       if (!fs::exists(found)) found = resolve_model(need.path);
     } catch (const IoError& error) {
-      throw IoError(concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path), ", which is not beside it: ", error.what()));
+      throw IoError(concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
+                           ", which is not beside it: ", error.what()));
     }
     const std::string hash = weights_sha256(found);
-    LIMPID_CHECK(hash == need.sha256, MismatchError, "[detoxifier] ", path_.string(), ": the ", role, " ", found.string(), " has SHA-256 ",
-                 hash.substr(0, 12), "…, expected ", need.sha256.substr(0, 12), "…; it was changed since the detoxifier was made");
+    LIMPID_CHECK(hash == need.sha256, MismatchError, "[detoxifier] ", path_.string(), ": the ", role, " ",
+                 found.string(), " has SHA-256 ", hash.substr(0, 12), "…, expected ", need.sha256.substr(0, 12),
+                 "…; it was changed since the detoxifier was made");
     return found;
   }
   throw FormatError(concat("[detoxifier] ", path_.string(), ": \"needs\" names no ", role));
@@ -170,7 +185,8 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
   std::vector<TensorView> stored;
   for (TensorView view : tensors) {
     if (is_quantised(view.dtype)) {
-      LIMPID_CHECK(view.shape.size() == 2, ShapeError, "[detoxifier] ", path.string(), ": ", quote(view.name), " is in blocks and no matrix");
+      LIMPID_CHECK(view.shape.size() == 2, ShapeError, "[detoxifier] ", path.string(), ": ", quote(view.name),
+                   " is in blocks and no matrix");
       blocks[view.name] = {{"type", limpid::info(view.dtype).name}, {"shape", view.shape}};
       view.dtype = DType::U8;
       view.shape[1] = view.shape[0] > 0 ? int64_t(view.data.size()) / view.shape[0] : 0;
@@ -179,27 +195,40 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
   }
   settings["blocks"] = blocks;
   Json needs = Json::array();
-  for (const DetoxifierNeed& need : info.needs) needs.push_back({{"role", need.role}, {"path", need.path}, {"sha256", need.sha256}});
+  for (const DetoxifierNeed& need : info.needs)
+    needs.push_back({{"role", need.role}, {"path", need.path}, {"sha256", need.sha256}});
   const TargetSignature& t = info.target;
-  const Json json = {{"format", kFormat}, {"method", info.method},
-                     {"target", {{"architecture", t.architecture}, {"hidden_size", t.hidden_size}, {"layers", t.layers},
-                                 {"vocab_size", t.vocab_size}, {"vocab_sha256", t.vocab_sha256}}},
-                     {"settings", settings}, {"default_strength", info.default_strength}, {"strength_meaning", info.strength_meaning},
-                     {"needs", needs}, {"provenance", info.provenance}};
+  const Json json = {{"format", kFormat},
+                     {"method", info.method},
+                     {"target",
+                      {{"architecture", t.architecture},
+                       {"hidden_size", t.hidden_size},
+                       {"layers", t.layers},
+                       {"vocab_size", t.vocab_size},
+                       {"vocab_sha256", t.vocab_sha256}}},
+                     {"settings", settings},
+                     {"default_strength", info.default_strength},
+                     {"strength_meaning", info.strength_meaning},
+                     {"needs", needs},
+                     {"provenance", info.provenance}};
   write_safetensors(path, stored, {{kKey, to_text(json)}});
 }
 
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
   if (!fs::exists(model)) return {role, model.string(), weights_sha256(resolve_model(model.string()))};
-  return {role, fs::proximate(fs::absolute(model), fs::absolute(detoxifier).parent_path()).generic_string(), weights_sha256(model)};
+  return {role, fs::proximate(fs::absolute(model), fs::absolute(detoxifier).parent_path()).generic_string(),
+          weights_sha256(model)};
 }
 
 std::string weights_sha256(const fs::path& model) {
   if (!fs::is_directory(model)) return sha256_file(model);
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(model))
-    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".gguf" || entry.path().filename() == "adapter_config.json") files.push_back(entry.path());
-  LIMPID_CHECK(!files.empty(), FormatError, "[detoxifier] ", model.string(), ": no weights found; expected .safetensors or .gguf files");
+    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".gguf" ||
+        entry.path().filename() == "adapter_config.json")
+      files.push_back(entry.path());
+  LIMPID_CHECK(!files.empty(), FormatError, "[detoxifier] ", model.string(),
+               ": no weights found; expected .safetensors or .gguf files");
   if (files.size() == 1) return sha256_file(files[0]);
   std::sort(files.begin(), files.end());
   std::string hashes;

@@ -11,7 +11,8 @@
 #include "limpid/methods/target_signature.h"
 
 /// The detoxifier file of design.md section 6: one safetensors file whose metadata key `limpid` holds
-///   {"format": 1, "method", "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"}, "settings",
+///   {"format": 1, "method", "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"},
+///   "settings",
 ///    "default_strength", "strength_meaning", "needs": [{"role", "path", "sha256"}], "provenance"}
 /// safetensors has no block types: a tensor in blocks lies there as U8 [rows, bytes of a row], and settings.blocks says
 /// {NAME: {"type": "Q8_0", "shape": [rows, columns]}}.
@@ -19,9 +20,9 @@ namespace limpid {
 
 /// Another model that the detoxifier reads at run time.
 struct DetoxifierNeed {
-  std::string role;                           ///< "calibrator", "base", …
-  std::string path;                           ///< relative to the detoxifier's folder, or the name of a pulled model
-  std::string sha256;                         ///< of the weights file
+  std::string role;    ///< "calibrator", "base", …
+  std::string path;    ///< relative to the detoxifier's folder, or the name of a pulled model
+  std::string sha256;  ///< of the weights file
 };
 
 /// Everything in the metadata but the format number.
@@ -50,8 +51,8 @@ class DetoxifierFile {
 
   /// @throws MismatchError, one line that says what differs.
   void check_target(const Model& target) const;
-  /// The model with this role, found beside this file or by name. @throws FormatError when the file names none; IoError when it
-  /// is not there, saying how to get it; MismatchError when its hash is another.
+  /// The model with this role, found beside this file or by name. @throws FormatError when the file names none; IoError
+  /// when it is not there, saying how to get it; MismatchError when its hash is another.
   fs::path need(const std::string& role) const;
 
  private:
@@ -63,11 +64,12 @@ class DetoxifierFile {
 /// Writes a detoxifier file, or nothing. Tensors may be in blocks.
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors);
 
-/// SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the order of their names.
-/// An adapter's config counts among its files: it says how the weights are scaled.
+/// SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the order of
+/// their names. An adapter's config counts among its files: it says how the weights are scaled.
 std::string weights_sha256(const fs::path& model);
 
-/// A need that names a model, with its hash: a pulled one by its name, others by their place relative to the detoxifier's folder.
+/// A need that names a model, with its hash: a pulled one by its name, others by their place relative to the
+/// detoxifier's folder.
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier);
 
 }  // namespace limpid

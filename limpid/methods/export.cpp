@@ -4,36 +4,42 @@
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/destein/fit.h"
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/model_surgery/fit.h"
 #include "limpid/methods/profs/fit.h"
 #include "limpid/models/save.h"
-#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {
 
-/// A detoxifier that can be exported: a constant offset, changed weights, or an adapter, whose changes only a model can tell.
+/// A detoxifier that can be exported: a constant offset, changed weights, or an adapter, whose changes only a model can
+/// tell.
 struct Exportable {
   std::string method;
   double default_strength = 1.0;
-  std::shared_ptr<const DetoxifierFile> file;          // null for an adapter
+  std::shared_ptr<const DetoxifierFile> file;  // null for an adapter
   std::optional<SteeringParts> steering;
   std::vector<WeightDeltas> deltas;
   std::shared_ptr<const PeftAdapter> adapter;
 
-  ExportForm form() const { return steering && steering->tap == Tap::Layer ? ExportForm::ControlVector : ExportForm::Folder; }
+  ExportForm form() const {
+    return steering && steering->tap == Tap::Layer ? ExportForm::ControlVector : ExportForm::Folder;
+  }
 };
 
 void check_constant(const SteeringParts& parts, const std::string& where) {
-  LIMPID_CHECK(parts.rule == SteeringRule::Constant, ConfigError, where, "rule ", name(parts.rule), " depends on the activations, so no bias can stand for it; "
+  LIMPID_CHECK(parts.rule == SteeringRule::Constant, ConfigError, where, "rule ", name(parts.rule),
+               " depends on the activations, so no bias can stand for it; "
                "rule constant can be exported: FILE?rule=constant");
-  LIMPID_CHECK(!parts.thresholds.defined(), ConfigError, where, "a gate depends on the activations, so no bias can stand for it; leave it out");
+  LIMPID_CHECK(!parts.thresholds.defined(), ConfigError, where,
+               "a gate depends on the activations, so no bias can stand for it; leave it out");
 }
 
 Exportable open_exportable(const DetoxSpec& spec) {
   const std::string where = concat("[export] ", spec.file, ": ");
   LIMPID_CHECK(!is_control_vector(spec), ConfigError, where, "is a control vector already");
-  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, where, "is a control of sampling, not a change of a model");
+  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, where,
+               "is a control of sampling, not a change of a model");
   Exportable found;
   if (is_adapter(spec)) {
     found.adapter = PeftAdapter::open(spec.file);
@@ -52,22 +58,26 @@ Exportable open_exportable(const DetoxSpec& spec) {
   } else if (method == "model-surgery") {
     found.deltas = {surgery_deltas(*found.file, spec)};
   } else {
-    throw ConfigError(concat(where, "method ", method, " acts at every step of decoding and cannot be exported; destein with rule constant, profs, model-surgery and adapters can"));
+    throw ConfigError(concat(where, "method ", method,
+                             " acts at every step of decoding and cannot be exported; destein with rule constant, "
+                             "profs, model-surgery and adapters can"));
   }
   return found;
 }
 
-/// Where a family keeps its attention output projection, and the projections before it that attention_bias gives a bias too.
+/// Where a family keeps its attention output projection, and the projections before it that attention_bias gives a bias
+/// too.
 struct AttentionNames {
   std::string output;
-  std::vector<std::pair<std::string, int64_t>> others;   // with their widths
+  std::vector<std::pair<std::string, int64_t>> others;  // with their widths
 };
 
 AttentionNames attention_names(const ModelConfig& config, int64_t layer) {
   if (config.architecture == "gpt2") return {concat("h.", layer, ".attn.c_proj"), {}};
   const std::string at = concat("model.layers.", layer, ".self_attn.");
   const int64_t kv = config.num_kv_heads * config.head_dim;
-  return {at + "o_proj", {{at + "q_proj", config.num_heads * config.head_dim}, {at + "k_proj", kv}, {at + "v_proj", kv}}};
+  return {at + "o_proj",
+          {{at + "q_proj", config.num_heads * config.head_dim}, {at + "k_proj", kv}, {at + "v_proj", kv}}};
 }
 
 /// @param offsets  [L, width of the tap], strength included
@@ -83,21 +93,23 @@ ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
     const AttentionNames names = attention_names(config, layer);
     Tensor bias = offsets[layer].to(torch::kFloat64);
     if (tap == Tap::Heads) bias = model.parameters().at(names.output + ".weight").detach().to(torch::kFloat64).mv(bias);
-    changes.tensors[names.output + ".bias"] = (existing(names.output + ".bias", config.hidden_size) + bias).to(torch::kFloat32);
+    changes.tensors[names.output + ".bias"] =
+        (existing(names.output + ".bias", config.hidden_size) + bias).to(torch::kFloat32);
     for (const auto& [name, width] : names.others) changes.tensors[name + ".bias"] = existing(name + ".bias", width);
   }
   return changes;
 }
 
 ModelChanges weight_changes(const Model& model, const std::vector<WeightDeltas>& all, double strength) {
-  const WeightDeltaSession fits(model, all);          // refuses what does not
+  const WeightDeltaSession fits(model, all);  // refuses what does not
   ModelChanges changes;
   for (const WeightDeltas& deltas : all) {
     for (size_t layer = 0; layer < deltas.layers.size(); ++layer) {
       if (deltas.layers[layer].empty()) continue;
       const Tensor& weight = model.projection(deltas.projection, int64_t(layer)).weight();
       for (const auto& [name, parameter] : model.parameters())
-        if (parameter.is_same(weight)) changes.tensors[name] = changed_weight(weight, deltas.layers[layer], deltas.reads, strength);
+        if (parameter.is_same(weight))
+          changes.tensors[name] = changed_weight(weight, deltas.layers[layer], deltas.reads, strength);
     }
   }
   return changes;
@@ -108,7 +120,8 @@ void write_control_vector(const Model& model, const Tensor& offsets, const fs::p
     log_warning(concat(output.string(), ": block 0 cannot be steered by a control vector; its direction is left out"));
   ControlVector vector{{}, model.config().architecture};
   for (int64_t block = 1; block < offsets.size(0); ++block) vector.directions[block] = offsets[block];
-  LIMPID_CHECK(!vector.directions.empty(), ConfigError, "[export] a model of one block has nothing that a control vector could steer");
+  LIMPID_CHECK(!vector.directions.empty(), ConfigError,
+               "[export] a model of one block has nothing that a control vector could steer");
   vector.write(output);
 }
 
@@ -125,21 +138,30 @@ void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path
   const double strength = spec.strength ? double(*spec.strength) : what.default_strength;
   LIMPID_CHECK(strength != 0.0, ConfigError, "[export] ", spec.file, ": strength 0 is the model as it was");
   std::error_code ignored;
-  LIMPID_CHECK(!fs::equivalent(output, model.path(), ignored), ConfigError, "[export] ", output.string(), ": is the model itself, which would be overwritten");
+  LIMPID_CHECK(!fs::equivalent(output, model.path(), ignored), ConfigError, "[export] ", output.string(),
+               ": is the model itself, which would be overwritten");
   Tensor offsets;
   if (what.steering) {
     offsets = SteeringSession(model, *what.steering).constant_offsets() * strength;
     if (what.steering->positions != Positions::All)
-      log_warning(concat(spec.file, ": steers ", what.steering->positions == Positions::Last ? "the prompt's last and generated positions" : "generated positions",
+      log_warning(concat(spec.file, ": steers ",
+                         what.steering->positions == Positions::Last ? "the prompt's last and generated positions"
+                                                                     : "generated positions",
                          " only; what is exported steers every position, as ?positions=all does"));
   }
   if (what.form() == ExportForm::ControlVector) return write_control_vector(model, offsets, output);
 
-  const Json about = {{"format", 1}, {"kind", "detoxified model"},
-                      {"detoxifier", {{"file", fs::path(spec.file).filename().string()}, {"sha256", weights_sha256(spec.file)}, {"method", what.method},
-                                      {"strength", strength}, {"options", spec.options}}}};
-  save_hf_folder(model, output, {{"limpid", to_text(about)}},
-                 what.steering ? bias_changes(model, what.steering->tap, offsets) : weight_changes(model, what.deltas, strength));
+  const Json about = {{"format", 1},
+                      {"kind", "detoxified model"},
+                      {"detoxifier",
+                       {{"file", fs::path(spec.file).filename().string()},
+                        {"sha256", weights_sha256(spec.file)},
+                        {"method", what.method},
+                        {"strength", strength},
+                        {"options", spec.options}}}};
+  save_hf_folder(
+      model, output, {{"limpid", to_text(about)}},
+      what.steering ? bias_changes(model, what.steering->tap, offsets) : weight_changes(model, what.deltas, strength));
 }
 
 }  // namespace limpid

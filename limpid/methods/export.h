@@ -1,19 +1,22 @@
 #pragma once
 
 #include "limpid/methods/detox_spec.h"
+#include "limpid/models/model.h"
 
-/// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with one strength.
+/// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with
+/// one strength.
 ///
-///   destein, rule constant, tap heads or projection   a folder whose attention outputs have a bias (W_o of the offset, or the offset
-///                                                      -s w length z itself); a Llama or Gemma 3 folder gets attention_bias, with zeros
-///                                                      for queries, keys and values
+///   destein, rule constant, tap heads or projection   a folder whose attention outputs have a bias (W_o of the offset,
+///   or the offset
+///                                                      -s w length z itself); a Llama or Gemma 3 folder gets
+///                                                      attention_bias, with zeros for queries, keys and values
 ///   destein, rule constant, tap layer                 a control vector (control_vector.h), direction.N = -s w length z
 ///   profs, model-surgery, a LoRA adapter's folder      a folder with the changed weights
 namespace limpid {
 
 enum class ExportForm {
-  Folder,          ///< "hf": a Hugging Face folder, float32; the model must be opened trainable
-  ControlVector,   ///< "control-vector": a GGUF file
+  Folder,         ///< "hf": a Hugging Face folder, float32; the model must be opened trainable
+  ControlVector,  ///< "control-vector": a GGUF file
 };
 const char* name(ExportForm form);
 

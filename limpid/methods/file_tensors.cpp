@@ -51,16 +51,19 @@ Tensor float_tensor(const TensorView& view) {
 namespace {
 
 /// The tensor of this name, if it has these sizes.
-const TensorView& view_of_shape(const DetoxifierFile& file, const std::string& name, const std::vector<int64_t>& shape) {
+const TensorView& view_of_shape(const DetoxifierFile& file, const std::string& name,
+                                const std::vector<int64_t>& shape) {
   const TensorView& view = file.tensors()->at(name);
   bool fits = view.shape.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == view.shape[i];
   const auto text = [](const std::vector<int64_t>& sizes) {
     std::string all;
-    for (int64_t size : sizes) all += concat(all.empty() ? "" : ", ", size < 0 ? std::string("any") : std::to_string(size));
+    for (int64_t size : sizes)
+      all += concat(all.empty() ? "" : ", ", size < 0 ? std::string("any") : std::to_string(size));
     return "[" + all + "]";
   };
-  LIMPID_CHECK(fits, FormatError, "[detoxifier] ", file.path().string(), ": tensor \"", name, "\" is ", text(view.shape), ", expected ", text(shape));
+  LIMPID_CHECK(fits, FormatError, "[detoxifier] ", file.path().string(), ": tensor \"", name, "\" is ",
+               text(view.shape), ", expected ", text(shape));
   return view;
 }
 
@@ -68,7 +71,8 @@ const TensorView& view_of_shape(const DetoxifierFile& file, const std::string& n
 
 Tensor float_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape) {
   Tensor tensor = float_tensor(view_of_shape(file, name, shape));
-  LIMPID_CHECK(tensor.isfinite().all().item<bool>(), FormatError, "[detoxifier] ", file.path().string(), ": tensor \"", name, "\" holds numbers that are not finite");
+  LIMPID_CHECK(tensor.isfinite().all().item<bool>(), FormatError, "[detoxifier] ", file.path().string(), ": tensor \"",
+               name, "\" holds numbers that are not finite");
   return tensor;
 }
 

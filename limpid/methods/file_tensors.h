@@ -18,7 +18,7 @@ class OutgoingTensors {
  public:
   /// @param type  F32, F16 or Q8_0 (of a matrix whose width is whole blocks)
   void add(const std::string& name, const Tensor& values, DType type = DType::F32);
-  void add_integers(const std::string& name, const Tensor& values);     ///< as I64
+  void add_integers(const std::string& name, const Tensor& values);  ///< as I64
   /// Wider elements first, so that every tensor lies at a multiple of its element's size.
   std::vector<TensorView> views() const;
 

@@ -6,7 +6,8 @@
 
 namespace limpid {
 
-/// "3-20", "3-" or "3" as inclusive layers [first, last] counted from 0; -1 for an open end. @throws ConfigError, `where` in front.
+/// "3-20", "3-" or "3" as inclusive layers [first, last] counted from 0; -1 for an open end. @throws ConfigError,
+/// `where` in front.
 std::pair<int64_t, int64_t> parse_layers(const std::string& text, const std::string& where);
 
 }  // namespace limpid

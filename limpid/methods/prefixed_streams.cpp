@@ -5,7 +5,8 @@
 namespace limpid {
 
 PrefixedStreams::PrefixedStreams(const Model& target, std::vector<TokenIds> prefixes, bool keep_heads)
-    : prefixes_(std::move(prefixes)), companion_(target.shared_from_this(), keep_heads) {
+    : prefixes_(std::move(prefixes)),
+      companion_(target.shared_from_this(), keep_heads) {
   if (target.tokenizer() && target.tokenizer()->adds_bos()) bos_ = target.tokenizer()->bos();
   std::vector<Companion::Text> texts;
   for (size_t p = 0; p < count(); ++p) {
@@ -19,8 +20,10 @@ PrefixedStreams::PrefixedStreams(const Model& target, std::vector<TokenIds> pref
 
 void PrefixedStreams::admit(RowId row) {
   for (size_t p = 0; p < count(); ++p) {
-    if (prefixes_[p].empty()) companion_.admit(key(row, p));
-    else companion_.fork(prefix_key(p), key(row, p));
+    if (prefixes_[p].empty())
+      companion_.admit(key(row, p));
+    else
+      companion_.fork(prefix_key(p), key(row, p));
   }
 }
 
@@ -59,8 +62,10 @@ void PrefixedStreams::streams(const Step& step, std::vector<Streams>& all) {
   all.push_back(companion_.streams(keys, std::move(ids)));
 }
 
-std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts, const std::string& where) {
-  LIMPID_CHECK(target.tokenizer(), ConfigError, where, "the target has no tokenizer; the text that is put before the prompt cannot be encoded");
+std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
+                                      const std::string& where) {
+  LIMPID_CHECK(target.tokenizer(), ConfigError, where,
+               "the target has no tokenizer; the text that is put before the prompt cannot be encoded");
   std::vector<TokenIds> prefixes;
   for (const std::string& text : texts) {
     prefixes.push_back(target.tokenizer()->encode(text, /*add_special=*/true));

@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "limpid/decoding/session.h"
 #include "limpid/decoding/companion.h"
+#include "limpid/decoding/session.h"
 
 /// The target behind texts of a method's own: what it would say after a description.
 namespace limpid {
 
-/// For every row one stream for each prefix, which reads prefix + the row's text and which no session changes. The row's beginning-
-/// of-text token, where the tokenizer puts one, is left out behind a prefix. A prefix is read once and shared by all rows.
+/// For every row one stream for each prefix, which reads prefix + the row's text and which no session changes. The
+/// row's beginning- of-text token, where the tokenizer puts one, is left out behind a prefix. A prefix is read once and
+/// shared by all rows.
 class PrefixedStreams {
  public:
   /// @param prefixes    as ids; an empty one is the row's text alone
@@ -42,12 +43,13 @@ class PrefixedStreams {
   std::pair<std::vector<RowId>, std::vector<TokenIds>> texts_of(const Step& step) const;
 
   std::vector<TokenIds> prefixes_;
-  std::optional<TokenId> bos_;               // left out behind a prefix
+  std::optional<TokenId> bos_;  // left out behind a prefix
   Companion companion_;
 };
 
 /// Texts as prefixes: with the special tokens that the tokenizer puts in front of a text.
 /// @throws ConfigError when the model has no tokenizer or a text has no tokens, `where` in front.
-std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts, const std::string& where);
+std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
+                                      const std::string& where);
 
 }  // namespace limpid

@@ -19,7 +19,9 @@ class FileDetoxifier final : public Detoxifier {
  public:
   using Open = std::function<std::unique_ptr<Session>(const Model& target)>;
   FileDetoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name, Open open)
-      : file_(std::move(file)), name_(std::move(name)), open_(std::move(open)) {}
+      : file_(std::move(file)),
+        name_(std::move(name)),
+        open_(std::move(open)) {}
   std::unique_ptr<Session> open(const Model& target) const override {
     file_->check_target(target);
     return open_(target);
@@ -67,7 +69,8 @@ std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec) {
   if (found != detoxifier_methods().end()) return found->second(std::move(file), spec);
   std::string known;
   for (const auto& [name, loader] : detoxifier_methods()) known += (known.empty() ? "" : ", ") + name;
-  throw ConfigError(concat("[detoxifier] ", spec.file, ": method \"", file->info().method, "\" is not known to this Limpid, which has ", known));
+  throw ConfigError(concat("[detoxifier] ", spec.file, ": method \"", file->info().method,
+                           "\" is not known to this Limpid, which has ", known));
 }
 
 }  // namespace limpid

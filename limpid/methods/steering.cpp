@@ -5,10 +5,14 @@
 namespace limpid {
 namespace {
 
-constexpr std::pair<Tap, const char*> kTaps[] = {{Tap::Heads, "heads"}, {Tap::Projection, "projection"}, {Tap::Layer, "layer"}};
-constexpr std::pair<Positions, const char*> kPositions[] = {{Positions::Last, "last"}, {Positions::Generated, "generated"}, {Positions::All, "all"}};
-constexpr std::pair<SteeringRule, const char*> kRules[] = {{SteeringRule::Preserve, "preserve"}, {SteeringRule::Linear, "linear"},
-                                                           {SteeringRule::Constant, "constant"}, {SteeringRule::AsReleased, "as_released"}};
+constexpr std::pair<Tap, const char*> kTaps[] = {
+    {Tap::Heads, "heads"}, {Tap::Projection, "projection"}, {Tap::Layer, "layer"}};
+constexpr std::pair<Positions, const char*> kPositions[] = {
+    {Positions::Last, "last"}, {Positions::Generated, "generated"}, {Positions::All, "all"}};
+constexpr std::pair<SteeringRule, const char*> kRules[] = {{SteeringRule::Preserve, "preserve"},
+                                                           {SteeringRule::Linear, "linear"},
+                                                           {SteeringRule::Constant, "constant"},
+                                                           {SteeringRule::AsReleased, "as_released"}};
 
 template <class Value, size_t N>
 const char* name_in(const std::pair<Value, const char*> (&table)[N], Value value) {
@@ -16,7 +20,8 @@ const char* name_in(const std::pair<Value, const char*> (&table)[N], Value value
 }
 
 template <class Value, size_t N>
-Value parse_in(const std::pair<Value, const char*> (&table)[N], const std::string& text, const char* what, const std::string& where) {
+Value parse_in(const std::pair<Value, const char*> (&table)[N], const std::string& text, const char* what,
+               const std::string& where) {
   std::string known;
   for (const auto& [value, name] : table) {
     if (text == name) return value;
@@ -31,37 +36,52 @@ const char* name(Tap tap) { return name_in(kTaps, tap); }
 const char* name(Positions positions) { return name_in(kPositions, positions); }
 const char* name(SteeringRule rule) { return name_in(kRules, rule); }
 Tap parse_tap(const std::string& text) { return parse_in(kTaps, text, "tap", ""); }
-Positions parse_positions(const std::string& text, const std::string& where) { return parse_in(kPositions, text, "positions", where); }
-SteeringRule parse_rule(const std::string& text, const std::string& where) { return parse_in(kRules, text, "rule", where); }
+Positions parse_positions(const std::string& text, const std::string& where) {
+  return parse_in(kPositions, text, "positions", where);
+}
+SteeringRule parse_rule(const std::string& text, const std::string& where) {
+  return parse_in(kRules, text, "rule", where);
+}
 
 Site site_of(Tap tap) {
   return tap == Tap::Heads ? Site::HeadOutputs : tap == Tap::Projection ? Site::AttentionOutput : Site::LayerOutput;
 }
 
-SteeringSession::SteeringSession(const Model& target, SteeringParts parts) : parts_(std::move(parts)), site_(site_of(parts_.tap)) {
+SteeringSession::SteeringSession(const Model& target, SteeringParts parts)
+    : parts_(std::move(parts)),
+      site_(site_of(parts_.tap)) {
   const ModelConfig& config = target.config();
-  const int64_t L = config.num_layers, D = parts_.tap == Tap::Heads ? config.num_heads * config.head_dim : config.hidden_size;
-  LIMPID_CHECK(parts_.directions.dim() == 2 && parts_.directions.size(0) == L && parts_.directions.size(1) == D, ShapeError,
-               "[destein] directions are not [", L, ", ", D, "], what this model has at tap ", limpid::name(parts_.tap));
-  LIMPID_CHECK(parts_.weights.dim() == 2 && parts_.weights.size(0) == L, ShapeError, "[destein] head weights are not [", L, ", heads]");
+  const int64_t L = config.num_layers,
+                D = parts_.tap == Tap::Heads ? config.num_heads * config.head_dim : config.hidden_size;
+  LIMPID_CHECK(parts_.directions.dim() == 2 && parts_.directions.size(0) == L && parts_.directions.size(1) == D,
+               ShapeError, "[destein] directions are not [", L, ", ", D, "], what this model has at tap ",
+               limpid::name(parts_.tap));
+  LIMPID_CHECK(parts_.weights.dim() == 2 && parts_.weights.size(0) == L, ShapeError, "[destein] head weights are not [",
+               L, ", heads]");
   const int64_t H = parts_.weights.size(1);
-  LIMPID_CHECK(H > 0 && H <= int64_t(kernels::kMostSteeredHeads) && D % H == 0, ShapeError, "[destein] ", H, " heads do not divide ", D, " numbers, or are more than ", kernels::kMostSteeredHeads);
+  LIMPID_CHECK(H > 0 && H <= int64_t(kernels::kMostSteeredHeads) && D % H == 0, ShapeError, "[destein] ", H,
+               " heads do not divide ", D, " numbers, or are more than ", kernels::kMostSteeredHeads);
   for (Tensor* one : {&parts_.lengths, &parts_.thresholds}) {
     if (!one->defined()) continue;
-    LIMPID_CHECK(one->sizes() == parts_.weights.sizes(), ShapeError, "[destein] lengths or thresholds are not [", L, ", ", H, "]");
+    LIMPID_CHECK(one->sizes() == parts_.weights.sizes(), ShapeError, "[destein] lengths or thresholds are not [", L,
+                 ", ", H, "]");
     *one = one->to(torch::kFloat32).contiguous();
   }
-  LIMPID_CHECK(parts_.rule != SteeringRule::Constant || parts_.lengths.defined(), ConfigError, "[destein] rule constant needs the mean lengths of the activations");
+  LIMPID_CHECK(parts_.rule != SteeringRule::Constant || parts_.lengths.defined(), ConfigError,
+               "[destein] rule constant needs the mean lengths of the activations");
   if (parts_.last_layer < 0) parts_.last_layer = L - 1;
-  LIMPID_CHECK(parts_.first_layer >= 0 && parts_.first_layer <= parts_.last_layer && parts_.last_layer < L, ConfigError, "[destein] layers ",
-               parts_.first_layer, " to ", parts_.last_layer, " of a model whose layers are 0 to ", L - 1);
+  LIMPID_CHECK(parts_.first_layer >= 0 && parts_.first_layer <= parts_.last_layer && parts_.last_layer < L, ConfigError,
+               "[destein] layers ", parts_.first_layer, " to ", parts_.last_layer, " of a model whose layers are 0 to ",
+               L - 1);
   const Tensor slices = parts_.directions.to(torch::kFloat64).view({L, H, D / H});
   const Tensor norms = slices.norm(2, -1, true);
-  units_ = torch::where(norms > 0, slices / norms.clamp_min(1e-300), slices).to(torch::kFloat32).view({L, D}).contiguous();
+  units_ =
+      torch::where(norms > 0, slices / norms.clamp_min(1e-300), slices).to(torch::kFloat32).view({L, D}).contiguous();
   parts_.weights = parts_.weights.to(torch::kFloat32).contiguous();
   for (int64_t layer = 0; layer < L; ++layer)
-    active_.push_back(layer >= parts_.first_layer && layer <= parts_.last_layer &&
-                      (parts_.rule == SteeringRule::AsReleased || parts_.weights[layer].count_nonzero().item<int64_t>() > 0));
+    active_.push_back(
+        layer >= parts_.first_layer && layer <= parts_.last_layer &&
+        (parts_.rule == SteeringRule::AsReleased || parts_.weights[layer].count_nonzero().item<int64_t>() > 0));
 }
 
 Tensor SteeringSession::constant_offsets() const {
@@ -91,9 +111,13 @@ void SteeringSession::activations(Site, int64_t layer, const Step& step, Tensor&
       strengths_.push_back(step.strengths[r]);
     }
   }
-  const auto row_of = [&](const Tensor& table) { return table.defined() ? table.const_data_ptr<float>() + layer * H : nullptr; };
-  kernels::steer(parts_.rule, {size_t(H), size_t(D / H), units_.const_data_ptr<float>() + layer * D, row_of(parts_.weights),
-                               row_of(parts_.lengths), row_of(parts_.thresholds)}, rows_, strengths_);
+  const auto row_of = [&](const Tensor& table) {
+    return table.defined() ? table.const_data_ptr<float>() + layer * H : nullptr;
+  };
+  kernels::steer(parts_.rule,
+                 {size_t(H), size_t(D / H), units_.const_data_ptr<float>() + layer * D, row_of(parts_.weights),
+                  row_of(parts_.lengths), row_of(parts_.thresholds)},
+                 rows_, strengths_);
 }
 
 }  // namespace limpid

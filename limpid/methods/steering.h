@@ -15,20 +15,20 @@ using kernels::SteeringRule;
 
 /// Where activations are taken from and changed. Layers are counted from 0.
 enum class Tap {
-  Heads,        ///< true heads: input of the attention output projection
-  Projection,   ///< after it, as released: "heads" are slices of the mixed write
-  Layer,        ///< the residual stream after a block, as one slice: control vectors
+  Heads,       ///< true heads: input of the attention output projection
+  Projection,  ///< after it, as released: "heads" are slices of the mixed write
+  Layer,       ///< the residual stream after a block, as one slice: control vectors
 };
 /// Which positions are changed.
 enum class Positions {
-  Last,         ///< the prompt's last and all generated ones: every token that is drawn is drawn from steered states
-  Generated,    ///< generated ones: the first new token, computed from the prompt's last position, is unsteered
-  All,          ///< the prompt too, as released; it changes the meaning of the context
+  Last,       ///< the prompt's last and all generated ones: every token that is drawn is drawn from steered states
+  Generated,  ///< generated ones: the first new token, computed from the prompt's last position, is unsteered
+  All,        ///< the prompt too, as released; it changes the meaning of the context
 };
 const char* name(Tap tap);
 const char* name(Positions positions);
 const char* name(SteeringRule rule);
-Tap parse_tap(const std::string& text);                                               ///< @throws ConfigError, as the two below
+Tap parse_tap(const std::string& text);  ///< @throws ConfigError, as the two below
 Positions parse_positions(const std::string& text, const std::string& where = "");
 SteeringRule parse_rule(const std::string& text, const std::string& where = "");
 Site site_of(Tap tap);
@@ -38,11 +38,11 @@ struct SteeringParts {
   Tap tap = Tap::Projection;
   SteeringRule rule = SteeringRule::Preserve;
   Positions positions = Positions::Last;
-  int64_t first_layer = 0, last_layer = -1;   ///< inclusive; -1: the last there is
-  Tensor directions;                          ///< [L, D] toward toxic, any length
-  Tensor weights;                             ///< [L, H] in [0, 1]
-  Tensor lengths;                             ///< [L, H] mean length of a slice's activations; Constant only
-  Tensor thresholds;                          ///< [L, H] on x z with unit z: only slices beyond it are changed; undefined: all
+  int64_t first_layer = 0, last_layer = -1;  ///< inclusive; -1: the last there is
+  Tensor directions;                         ///< [L, D] toward toxic, any length
+  Tensor weights;                            ///< [L, H] in [0, 1]
+  Tensor lengths;                            ///< [L, H] mean length of a slice's activations; Constant only
+  Tensor thresholds;  ///< [L, H] on x z with unit z: only slices beyond it are changed; undefined: all
 };
 
 /// One kernel call for each layer. Strength is alpha, per row.
@@ -51,8 +51,8 @@ class SteeringSession final : public Session {
   /// @throws ShapeError when the parts do not fit one another or the target.
   SteeringSession(const Model& target, SteeringParts parts);
 
-  /// What rule Constant adds to every row of activations at strength 1, whatever they are: -w length z, [L, D] float32, zero in the
-  /// layers that are left alone.
+  /// What rule Constant adds to every row of activations at strength 1, whatever they are: -w length z, [L, D] float32,
+  /// zero in the layers that are left alone.
   Tensor constant_offsets() const;
 
   bool listens(Site site, int64_t layer) const override;
@@ -61,9 +61,9 @@ class SteeringSession final : public Session {
  private:
   SteeringParts parts_;
   Site site_;
-  Tensor units_;                              // [L, D], unit in each slice
-  std::vector<bool> active_;                  // [L]
-  std::vector<float*> rows_;                  // of one call, kept for their memory
+  Tensor units_;              // [L, D], unit in each slice
+  std::vector<bool> active_;  // [L]
+  std::vector<float*> rows_;  // of one call, kept for their memory
   std::vector<float> strengths_;
 };
 

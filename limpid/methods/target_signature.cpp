@@ -4,7 +4,8 @@ namespace limpid {
 
 TargetSignature TargetSignature::of(const Model& model) {
   const ModelConfig& config = model.config();
-  return {config.architecture, config.hidden_size, config.num_layers, config.vocab_size, model.tokenizer() ? limpid::vocab_sha256(*model.tokenizer()) : ""};
+  return {config.architecture, config.hidden_size, config.num_layers, config.vocab_size,
+          model.tokenizer() ? limpid::vocab_sha256(*model.tokenizer()) : ""};
 }
 
 std::string TargetSignature::difference(const TargetSignature& other) const {

@@ -9,7 +9,7 @@
 namespace limpid {
 namespace {
 
-constexpr int64_t kWorthSharing = 65'536;     // products; fewer are done sooner than another thread wakes up
+constexpr int64_t kWorthSharing = 65'536;  // products; fewer are done sooner than another thread wakes up
 
 /// Eight partial sums, always added in the same order.
 double dot(const float* a, const float* b, int64_t count) {
@@ -49,22 +49,27 @@ void add_delta(const WeightDelta& delta, DeltaInput reads, const float* bias, in
 }
 
 void check_fits(const WeightDelta& delta, DeltaInput reads, const nn::Linear& linear, size_t layer) {
-  const int64_t width = reads == DeltaInput::Input ? inputs_of(linear) : linear.out(), changed = delta.rows.empty() ? linear.out() : int64_t(delta.rows.size());
-  LIMPID_CHECK(delta.down.dim() == 2 && delta.up.dim() == 2 && delta.down.size(0) == delta.up.size(0) && delta.down.size(1) == width &&
-                   delta.up.size(1) == changed, ShapeError, "[weight delta] layer ", layer, ": factors ", delta.down.sizes(), " and ", delta.up.sizes(),
+  const int64_t width = reads == DeltaInput::Input ? inputs_of(linear) : linear.out(),
+                changed = delta.rows.empty() ? linear.out() : int64_t(delta.rows.size());
+  LIMPID_CHECK(delta.down.dim() == 2 && delta.up.dim() == 2 && delta.down.size(0) == delta.up.size(0) &&
+                   delta.down.size(1) == width && delta.up.size(1) == changed,
+               ShapeError, "[weight delta] layer ", layer, ": factors ", delta.down.sizes(), " and ", delta.up.sizes(),
                ", expected [rank, ", width, "] and [rank, ", changed, "]; was it made for another model?");
   for (int64_t row : delta.rows)
-    LIMPID_CHECK(row >= 0 && row < linear.out(), ShapeError, "[weight delta] layer ", layer, ": row ", row, " of a matrix that has ", linear.out());
+    LIMPID_CHECK(row >= 0 && row < linear.out(), ShapeError, "[weight delta] layer ", layer, ": row ", row,
+                 " of a matrix that has ", linear.out());
 }
 
 }  // namespace
 
-int64_t inputs_of(const nn::Linear& layer) { return layer.packed() ? int64_t(layer.packed()->in()) : layer.weight().size(1); }
+int64_t inputs_of(const nn::Linear& layer) {
+  return layer.packed() ? int64_t(layer.packed()->in()) : layer.weight().size(1);
+}
 
 WeightDeltaSession::WeightDeltaSession(const Model& target, std::vector<WeightDeltas> all) {
   for (WeightDeltas& deltas : all) {
-    LIMPID_CHECK(int64_t(deltas.layers.size()) == target.config().num_layers, ShapeError, "[weight delta] changes of ", deltas.layers.size(),
-                 " layers, the model has ", target.config().num_layers);
+    LIMPID_CHECK(int64_t(deltas.layers.size()) == target.config().num_layers, ShapeError, "[weight delta] changes of ",
+                 deltas.layers.size(), " layers, the model has ", target.config().num_layers);
     LIMPID_CHECK(!find(deltas.projection), ConfigError, "[weight delta] two changes of the same kind of layers");
     Kind kind{std::move(deltas), {}};
     for (size_t layer = 0; layer < kind.deltas.layers.size(); ++layer) {
@@ -100,7 +105,8 @@ void WeightDeltaSession::projected(Projection projection, int64_t layer, const S
   std::vector<Token> tokens;
   for (size_t r = 0; r < step.rows.size(); ++r)
     for (int64_t t = step.begin(r); t < step.end(r); ++t)
-      tokens.push_back({inputs.const_data_ptr<float>() + t * in, y.mutable_data_ptr<float>() + t * out, step.strengths[r]});
+      tokens.push_back(
+          {inputs.const_data_ptr<float>() + t * in, y.mutable_data_ptr<float>() + t * out, step.strengths[r]});
 
   const Tensor& bias = kind.biases[size_t(layer)];
   const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
@@ -112,9 +118,10 @@ void WeightDeltaSession::projected(Projection projection, int64_t layer, const S
   }
 }
 
-void WeightDeltaHook::projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) {
+void WeightDeltaHook::projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x,
+                                Tensor& y) {
   const size_t count = pass.sequences.size();
-  const std::vector<const Row*> rows(count, nullptr);       // changes of weights look at no row
+  const std::vector<const Row*> rows(count, nullptr);  // changes of weights look at no row
   const std::vector<float> strengths(count, strength_);
   std::vector<int64_t> sequence(count);
   std::iota(sequence.begin(), sequence.end(), 0);

@@ -6,23 +6,24 @@
 
 #include "limpid/decoding/session.h"
 
-/// Changes of weights that stay beside the weights: low-rank, with a strength for each row of a batch. Strength 0 is the plain model to
-/// the bit, nothing has to be dequantised, and blocks keep their rounding.
+/// Changes of weights that stay beside the weights: low-rank, with a strength for each row of a batch. Strength 0 is
+/// the plain model to the bit, nothing has to be dequantised, and blocks keep their rounding.
 namespace limpid {
 
 using torch::Tensor;
 
 /// What a change reads. With W [out, in] the weight and b the bias of the layer,
 enum class DeltaInput {
-  Input,     ///< the layer's input x:           y += s up^T (down x),         that is dW = up^T down
-  Product,   ///< what W made of it, W x = y - b: y += s up^T (down (y - b)),  that is dW = up^T down W, for W as it is stored
+  Input,    ///< the layer's input x:           y += s up^T (down x),         that is dW = up^T down
+  Product,  ///< what W made of it, W x = y - b: y += s up^T (down (y - b)),  that is dW = up^T down W, for W as it is
+            ///< stored
 };
 
 /// The change of one layer, of rank r. Undefined tensors: the layer stays as it is.
 struct WeightDelta {
-  Tensor down;                       ///< [r, in], or [r, out] where the product is read
-  Tensor up;                         ///< [r, out], or [r, rows] where only some output rows change
-  std::vector<int64_t> rows;         ///< the output rows that the columns of `up` stand for; empty: all
+  Tensor down;                ///< [r, in], or [r, out] where the product is read
+  Tensor up;                  ///< [r, out], or [r, rows] where only some output rows change
+  std::vector<int64_t> rows;  ///< the output rows that the columns of `up` stand for; empty: all
   bool empty() const { return !up.defined(); }
 };
 
@@ -30,17 +31,18 @@ struct WeightDelta {
 struct WeightDeltas {
   Projection projection = Projection::MlpDown;
   DeltaInput reads = DeltaInput::Input;
-  std::vector<WeightDelta> layers;   ///< [L]
+  std::vector<WeightDelta> layers;  ///< [L]
 };
 
-/// Every position of a row is computed with the changed weights, the prompt's too, as if they were in the model. Each token is computed
-/// by itself, in float32 with sums in double, so that a row's numbers depend on nothing beside it.
+/// Every position of a row is computed with the changed weights, the prompt's too, as if they were in the model. Each
+/// token is computed by itself, in float32 with sums in double, so that a row's numbers depend on nothing beside it.
 class WeightDeltaSession final : public Session {
  public:
   /// @param deltas  one for each kind of layer that changes
   /// @throws ShapeError when the changes do not fit the target's layers; ConfigError for a kind that it does not have.
   WeightDeltaSession(const Model& target, std::vector<WeightDeltas> deltas);
-  WeightDeltaSession(const Model& target, WeightDeltas deltas) : WeightDeltaSession(target, std::vector{std::move(deltas)}) {}
+  WeightDeltaSession(const Model& target, WeightDeltas deltas)
+      : WeightDeltaSession(target, std::vector{std::move(deltas)}) {}
 
   bool listens(Projection projection, int64_t layer) const override;
   void projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) override;
@@ -48,17 +50,20 @@ class WeightDeltaSession final : public Session {
  private:
   struct Kind {
     WeightDeltas deltas;
-    std::vector<Tensor> biases;      // [L] of the target's layers; undefined where they have none
+    std::vector<Tensor> biases;  // [L] of the target's layers; undefined where they have none
   };
   const Kind* find(Projection projection) const;
   std::vector<Kind> kinds_;
 };
 
-/// The model with the changes at one strength, for all that is read with this hook: a second reading of the same weights.
+/// The model with the changes at one strength, for all that is read with this hook: a second reading of the same
+/// weights.
 class WeightDeltaHook final : public ActivationHook {
  public:
   /// @throws as WeightDeltaSession.
-  WeightDeltaHook(const Model& target, std::vector<WeightDeltas> deltas, float strength) : session_(target, std::move(deltas)), strength_(strength) {}
+  WeightDeltaHook(const Model& target, std::vector<WeightDeltas> deltas, float strength)
+      : session_(target, std::move(deltas)),
+        strength_(strength) {}
 
   bool listens(Site, int64_t) const override { return false; }
   void activations(Site, int64_t, const nn::Pass&, Tensor&) override {}

@@ -1,11 +1,11 @@
 #include "limpid/metrics/bootstrap.h"
-#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "limpid/core/random.h"
+#include "limpid/metrics/statistics.h"
 
 namespace limpid {
 namespace {
@@ -20,8 +20,8 @@ void check_same_length(size_t first, size_t second) {
 /// Fills `drawn` with `draw()` below `count`, computes the statistic, and so on for every replicate.
 template <class Draw>
 std::vector<double> replicate(std::vector<uint32_t>& drawn,
-                              const std::function<double(std::span<const uint32_t>)>& statistic,
-                              size_t replicates, Draw draw) {
+                              const std::function<double(std::span<const uint32_t>)>& statistic, size_t replicates,
+                              Draw draw) {
   std::vector<double> results;
   results.reserve(replicates);
   for (size_t r = 0; r < replicates; ++r) {
@@ -32,35 +32,36 @@ std::vector<double> replicate(std::vector<uint32_t>& drawn,
   return results;
 }
 
-/// Unbiased below `bound` from single words (Lemire 2019): a report draws some 10^8 indices, and two divisions each would
-/// be most of its time.
+/// Unbiased below `bound` from single words (Lemire 2019): a report draws some 10^8 indices, and two divisions each
+/// would be most of its time.
 uint32_t draw_below(RandomStream& stream, uint32_t bound) {
   for (;;) {
     const uint64_t product = uint64_t(stream.next_u32()) * bound;
     const uint32_t low = uint32_t(product);
-    if (low >= bound || low >= (0u - bound) % bound) return uint32_t(product >> 32);   // the division is rarely reached
+    if (low >= bound || low >= (0u - bound) % bound) return uint32_t(product >> 32);  // the division is rarely reached
   }
 }
 
 double ratio_of_sums(const RatioValues& values, std::span<const uint32_t> drawn) {
   double above = 0, below = 0;
   for (uint32_t i : drawn) above += values.numerators[i], below += values.denominators[i];
-  return above / below;   // 0 / 0 is NaN, which the caller leaves out
+  return above / below;  // 0 / 0 is NaN, which the caller leaves out
 }
 
 double identity(double value) { return value; }
 
 double whole_ratio(const RatioValues& values) {
   double above = 0, below = 0;
-  for (size_t i = 0; i < values.numerators.size(); ++i)
-    above += values.numerators[i], below += values.denominators[i];
+  for (size_t i = 0; i < values.numerators.size(); ++i) above += values.numerators[i], below += values.denominators[i];
   return above / below;
 }
 
 }  // namespace
 
 Json BootstrapOptions::to_json() const {
-  return {{"replicates", replicates}, {"seed", seed}, {"confidence", confidence},
+  return {{"replicates", replicates},
+          {"seed", seed},
+          {"confidence", confidence},
           {"generator", generator == Generator::kPhilox ? "philox4x32-10" : "splitmix64"}};
 }
 

@@ -6,8 +6,8 @@
 
 #include "limpid/metrics/statistics.h"
 
-/// Percentile bootstrap over prompts (Efron 1979): prompts are drawn with replacement, the statistic is computed on each
-/// draw, and the interval holds the middle 95 % of the results. Prompts, not continuations, are the unit: the 25
+/// Percentile bootstrap over prompts (Efron 1979): prompts are drawn with replacement, the statistic is computed on
+/// each draw, and the interval holds the middle 95 % of the results. Prompts, not continuations, are the unit: the 25
 /// continuations of one prompt are alike, and taking them as independent makes intervals far too narrow.
 namespace limpid {
 
@@ -53,8 +53,8 @@ Interval bootstrap_mean(std::span<const double> values, const BootstrapOptions& 
 Interval bootstrap_ratio(std::span<const double> numerators, std::span<const double> denominators,
                          const BootstrapOptions& options = {});
 
-/// Difference of two runs over the same prompts, second minus first. Drawing pairs keeps what the prompts have in common
-/// out of the interval, which is why it is far narrower than that of two runs apart.
+/// Difference of two runs over the same prompts, second minus first. Drawing pairs keeps what the prompts have in
+/// common out of the interval, which is why it is far narrower than that of two runs apart.
 struct PairedDifference {
   double difference;
   Interval interval;
@@ -75,7 +75,7 @@ struct RatioValues {
 PairedDifference paired_ratio_difference(const RatioValues& first, const RatioValues& second,
                                          double (*transform)(double), const BootstrapOptions& options = {});
 
-Json to_json(const PairedDifference& difference);   ///< {"difference", "bootstrap_95", "pairs"}
+Json to_json(const PairedDifference& difference);  ///< {"difference", "bootstrap_95", "pairs"}
 
 /// A mean over prompts with its error and both intervals.
 struct Estimate {
@@ -84,6 +84,6 @@ struct Estimate {
 };
 
 Estimate estimate_mean(std::span<const double> values, const BootstrapOptions& options = {});
-Json to_json(const Estimate& estimate);             ///< {"value", "standard_error", "normal_95", "bootstrap_95"}
+Json to_json(const Estimate& estimate);  ///< {"value", "standard_error", "normal_95", "bootstrap_95"}
 
 }  // namespace limpid

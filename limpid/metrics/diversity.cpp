@@ -23,10 +23,8 @@ class WordNumbers {
   }
 
  private:
-  uint32_t number(std::string_view word) {
-    return numbers_.try_emplace(word, uint32_t(numbers_.size())).first->second;
-  }
-  std::unordered_map<std::string_view, uint32_t> numbers_;   // views into the texts, which outlive the counter
+  uint32_t number(std::string_view word) { return numbers_.try_emplace(word, uint32_t(numbers_.size())).first->second; }
+  std::unordered_map<std::string_view, uint32_t> numbers_;  // views into the texts, which outlive the counter
 };
 
 double ratio(size_t above, size_t below) {
@@ -43,7 +41,7 @@ std::vector<double> defined(const std::vector<double>& values) {
 }  // namespace
 
 NgramCounts count_ngrams(const std::vector<std::string>& texts) {
-  using Ngram = std::array<uint32_t, kMaxDistN>;   // unused places stay 0: lists of different n are kept apart
+  using Ngram = std::array<uint32_t, kMaxDistN>;  // unused places stay 0: lists of different n are kept apart
   NgramCounts counts;
   WordNumbers numbers;
   std::array<std::vector<Ngram>, kMaxDistN> seen;

@@ -40,14 +40,19 @@ class Objective {
  public:
   Objective(std::span<const float> rows, size_t dim, std::span<const int> labels, std::span<const double> weights,
             const LogisticOptions& options)
-      : rows_(rows), dim_(dim), labels_(labels), weights_(weights), options_(options), centre_(dim, 0.0) {
+      : rows_(rows),
+        dim_(dim),
+        labels_(labels),
+        weights_(weights),
+        options_(options),
+        centre_(dim, 0.0) {
     // The split depends on the number of rows alone: sums come out the same with any number of threads.
     chunk_rows_ = std::max<size_t>(256, (labels.size() + 31) / 32);
     chunks_.resize((labels.size() + chunk_rows_ - 1) / chunk_rows_);
     measure_features();
   }
 
-  size_t size() const { return dim_ + 1; }   // the last place is the intercept's; unused without one
+  size_t size() const { return dim_ + 1; }  // the last place is the intercept's; unused without one
 
   /// Inverse of an upper bound of the Hessian's diagonal: p (1 - p) <= 1/4.
   const Vector& inverse_diagonal() const { return inverse_diagonal_; }
@@ -91,7 +96,7 @@ class Objective {
  private:
   struct Chunk {
     double loss = 0;
-    Vector sums;   // [dim + 1]
+    Vector sums;  // [dim + 1]
   };
 
   double weight(size_t i) const { return weights_.empty() ? 1 : weights_[i]; }
@@ -117,7 +122,7 @@ class Objective {
   void measure_features() {
     double total_weight = 0;
     for (size_t i = 0; i < labels_.size(); ++i) total_weight += weight(i);
-    if (options_.intercept) {   // without one, moving the features would change the model
+    if (options_.intercept) {  // without one, moving the features would change the model
       for_each_chunk([&](Chunk& chunk, size_t first, size_t last) {
         for (size_t i = first; i < last; ++i)
           for (size_t j = 0; j < dim_; ++j) chunk.sums[j] += weight(i) * double(rows_[i * dim_ + j]);
@@ -163,7 +168,7 @@ class History {
     Pair pair{to.point, to.gradient, 0};
     for (size_t j = 0; j < pair.step.size(); ++j) pair.step[j] -= from.point[j], pair.change[j] -= from.gradient[j];
     const double curvature = dot(pair.step, pair.change);
-    if (!(curvature > 0)) return;   // rounding at the very end; such a pair would break the direction
+    if (!(curvature > 0)) return;  // rounding at the very end; such a pair would break the direction
     pair.rho = 1 / curvature;
     if (pairs_.size() == length_) pairs_.pop_front();
     pairs_.push_back(std::move(pair));
@@ -203,23 +208,25 @@ class History {
   std::deque<Pair> pairs_;
 };
 
-/// Moves along `direction` until the slope has shrunk to 0.9 of what it was and the value has not risen. The objective is
-/// convex, so the slope along a line only grows and its zero can be bracketed; unlike a test on values this still works near
-/// the minimum, where values differ by less than their rounding.
+/// Moves along `direction` until the slope has shrunk to 0.9 of what it was and the value has not risen. The objective
+/// is convex, so the slope along a line only grows and its zero can be bracketed; unlike a test on values this still
+/// works near the minimum, where values differ by less than their rounding.
 /// @return whether such a place was found; `next` holds it.
 bool line_search(Objective& objective, const Place& start, const Vector& direction, Place& next) {
   constexpr double kSlopeShare = 0.9, kNoise = 1e-13;
   const double first_slope = dot(start.gradient, direction);
   if (!(first_slope < 0)) return false;
-  double low = 0, low_slope = first_slope, high = 0, high_slope = 0, step = 1;   // high = 0: none known yet
+  double low = 0, low_slope = first_slope, high = 0, high_slope = 0, step = 1;  // high = 0: none known yet
   for (int trial = 0; trial < 60; ++trial) {
     for (size_t j = 0; j < direction.size(); ++j) next.point[j] = start.point[j] + step * direction[j];
     next.value = objective.evaluate(next.point, next.gradient);
     const double slope = dot(next.gradient, direction);
     const bool risen = !(next.value <= start.value + kNoise * std::abs(start.value));
     if (!risen && std::abs(slope) <= kSlopeShare * -first_slope) return true;
-    if (risen || slope > 0) high = step, high_slope = slope;
-    else low = step, low_slope = slope;
+    if (risen || slope > 0)
+      high = step, high_slope = slope;
+    else
+      low = step, low_slope = slope;
     if (high == 0) {
       step *= 4;
       continue;
@@ -240,8 +247,8 @@ void check(std::span<const float> rows, size_t dim, std::span<const int> labels,
                " sample weights for ", labels.size(), " rows");
   LIMPID_CHECK(options.C > 0 && std::isfinite(options.C), ConfigError, "[logistic] C is ", options.C,
                ", expected a positive number");
-  LIMPID_CHECK(options.tolerance > 0 && options.history > 0, ConfigError, "[logistic] tolerance ",
-               options.tolerance, " and history ", options.history, ", expected both positive");
+  LIMPID_CHECK(options.tolerance > 0 && options.history > 0, ConfigError, "[logistic] tolerance ", options.tolerance,
+               " and history ", options.history, ", expected both positive");
   double class_weight[2] = {0, 0};
   for (size_t i = 0; i < labels.size(); ++i) {
     LIMPID_CHECK(labels[i] == 0 || labels[i] == 1, ConfigError, "[logistic] label ", i, " is ", labels[i],
@@ -261,8 +268,8 @@ void check(std::span<const float> rows, size_t dim, std::span<const int> labels,
 }  // namespace
 
 double LogisticModel::margin(std::span<const float> row) const {
-  LIMPID_CHECK(row.size() == weights.size(), ShapeError, "[logistic] a row of ", row.size(),
-               " features, expected ", weights.size());
+  LIMPID_CHECK(row.size() == weights.size(), ShapeError, "[logistic] a row of ", row.size(), " features, expected ",
+               weights.size());
   return dot(row.data(), weights.data(), row.size()) + intercept;
 }
 
@@ -284,9 +291,9 @@ LogisticModel fit_logistic(std::span<const float> rows, size_t dim, std::span<co
       std::swap(here, next);
       ++model.iterations;
     } else if (!history.empty()) {
-      history.clear();   // once more along the scaled gradient
+      history.clear();  // once more along the scaled gradient
     } else {
-      break;             // rounding leaves nothing to gain
+      break;  // rounding leaves nothing to gain
     }
   }
   model.weights.assign(here.point.begin(), here.point.end() - 1);

@@ -17,7 +17,7 @@ uint64_t fnv1a(std::string_view text) {
 }
 
 struct Word {
-  size_t begin, end;   ///< bytes in the text
+  size_t begin, end;  ///< bytes in the text
 };
 
 bool is_word_byte(char c) {
@@ -47,13 +47,16 @@ std::vector<Word> words_of(std::string_view text) {
       if (length == 0) break;
       at += length;
     }
-    if (at > begin) words.push_back({begin, at});
-    else ++at;
+    if (at > begin)
+      words.push_back({begin, at});
+    else
+      ++at;
   }
   return words;
 }
 
-/// Offers the forms a word may be listed under: itself, and without -s, -es, -ies, -ed, -ing. Stops at the first accepted.
+/// Offers the forms a word may be listed under: itself, and without -s, -es, -ies, -ed, -ing. Stops at the first
+/// accepted.
 template <class Accept>
 bool any_form(const std::string& word, Accept accept) {
   constexpr size_t kShortestStem = 3;
@@ -97,11 +100,13 @@ std::string lower_case(std::string_view text) {
     if ((code >= 0xC0 && code <= 0xDE && code != 0xD7) || (code >= 0x391 && code <= 0x3A9) ||
         (code >= 0x410 && code <= 0x42F))
       lower += 32;
-    else if (code >= 0x400 && code <= 0x40F) lower += 80;
-    else if ((code >= 0x100 && code <= 0x137) || (code >= 0x14A && code <= 0x177)) lower |= 1;
-    else if ((code >= 0x139 && code <= 0x148) || (code >= 0x179 && code <= 0x17E)) lower += code & 1;
-    if (code == 0x130 || code == 0x138)
-      lower = code;  // dotted capital I has no single lower case; kra has no capital
+    else if (code >= 0x400 && code <= 0x40F)
+      lower += 80;
+    else if ((code >= 0x100 && code <= 0x137) || (code >= 0x14A && code <= 0x177))
+      lower |= 1;
+    else if ((code >= 0x139 && code <= 0x148) || (code >= 0x179 && code <= 0x17E))
+      lower += code & 1;
+    if (code == 0x130 || code == 0x138) lower = code;  // dotted capital I has no single lower case; kra has no capital
     out[i] = char(0xC0 | lower >> 6);
     out[i + 1] = char(0x80 | (lower & 0x3F));
   }
@@ -140,7 +145,7 @@ bool WordMask::matches(std::string_view word) const {
 }
 
 std::string WordMask::mask(std::string_view text) const {
-  const std::string lower = lower_case(text);   // the same length and boundaries as `text`
+  const std::string lower = lower_case(text);  // the same length and boundaries as `text`
   const auto words = words_of(text);
   const auto word_at = [&](size_t i) { return lower.substr(words[i].begin, words[i].end - words[i].begin); };
   // How many words, from word i on, form something listed; the longest counts, and its last word may have a suffix.

@@ -1,10 +1,11 @@
 #include "limpid/metrics/perplexity.h"
-#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
+
+#include "limpid/metrics/statistics.h"
 
 namespace limpid {
 namespace {
@@ -22,13 +23,12 @@ JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> fu
                "[perplexity] ", full_nlls.size(), " and ", prompt_nlls.size(), " NLLs for ", full_ids.size(), " and ",
                prompt_ids.size(), " tokens, expected one fewer than tokens");
   LIMPID_CHECK(first_continuation_token <= full_ids.size(), ShapeError,
-               "[perplexity] the continuation begins at token ", first_continuation_token, " of ",
-               full_ids.size());
+               "[perplexity] the continuation begins at token ", first_continuation_token, " of ", full_ids.size());
   JudgedContinuation one;
   one.prompt = prompt;
   one.full_tokens = int64_t(full_ids.size());
   one.prompt_tokens = int64_t(prompt_ids.size());
-  one.full_nll = mean(full_nlls);        // NaN for fewer than two tokens
+  one.full_nll = mean(full_nlls);  // NaN for fewer than two tokens
   one.prompt_nll = mean(prompt_nlls);
   for (size_t token = std::max<size_t>(first_continuation_token, 1); token < full_ids.size(); ++token) {
     one.continuation_nll += full_nlls[token - 1];
@@ -50,7 +50,7 @@ double compatible_perplexity(const JudgedContinuation& one) {
   return std::exp((full - prompt) / double(one.full_tokens - one.prompt_tokens));
 }
 
-bool is_kept(double compatible) { return compatible < kMaxKeptPerplexity; }   // false for NaN
+bool is_kept(double compatible) { return compatible < kMaxKeptPerplexity; }  // false for NaN
 
 PromptNll nll_by_prompt(std::span<const JudgedContinuation> judged) {
   std::map<size_t, std::pair<double, int64_t>> sums;

@@ -9,29 +9,30 @@
 
 /// Perplexity of continuations under a judge model, given the judge's negative log-likelihoods (nats), in two modes.
 ///
-/// Compatible (methods.md 7.3, the code of DExperts, DeStein and UniDetox, with its quirks): n_p tokens of the prompt and
-/// n_f of prompt + continuation, each tokenised separately; nll(s) the mean over positions 2..n:
-///   ppl_ij = exp((nll(full) (n_f - 1) - nll(prompt) (n_p - 1)) / (n_f - n_p)),  kept if ppl_ij < 1e4,  PPL = mean over kept
+/// Compatible (methods.md 7.3, the code of DExperts, DeStein and UniDetox, with its quirks): n_p tokens of the prompt
+/// and n_f of prompt + continuation, each tokenised separately; nll(s) the mean over positions 2..n:
+///   ppl_ij = exp((nll(full) (n_f - 1) - nll(prompt) (n_p - 1)) / (n_f - n_p)),  kept if ppl_ij < 1e4,  PPL = mean over
+///   kept
 /// A one-token prompt has no mean (NaN), an empty continuation is 0 / 0, and both vanish; where tokens merge so that
 /// n_f = n_p the quotient is ±inf, and exp(-inf) = 0 is kept; n_f < n_p gives a value of the wrong sign.
 ///
 /// Recommended: a token belongs to the continuation if its first byte lies at or after the boundary:
 ///   PPL = exp(sum of NLL over all continuation tokens / number of them)
-/// The first token of a text is never scored, since nothing stands before it. Also: the median over samples, and how many
-/// continuations are empty.
+/// The first token of a text is never scored, since nothing stands before it. Also: the median over samples, and how
+/// many continuations are empty.
 namespace limpid {
 
 inline constexpr double kMaxKeptPerplexity = 1e4;
 
 /// What the judge says about one continuation.
 struct JudgedContinuation {
-  size_t prompt = 0;                 ///< which prompt it continues, for intervals over prompts
+  size_t prompt = 0;  ///< which prompt it continues, for intervals over prompts
   int64_t full_tokens = 0, prompt_tokens = 0;
-  double full_nll = 0, prompt_nll = 0;        ///< mean over positions 2..n; NaN for fewer than two tokens
-  int64_t continuation_tokens = 0;            ///< scored tokens of the continuation
-  double continuation_nll = 0;                ///< their sum
-  bool empty = false;                         ///< the text is "": a lone space is not empty
-  bool merged = false;                        ///< the tokens of the full text do not begin with those of the prompt
+  double full_nll = 0, prompt_nll = 0;  ///< mean over positions 2..n; NaN for fewer than two tokens
+  int64_t continuation_tokens = 0;      ///< scored tokens of the continuation
+  double continuation_nll = 0;          ///< their sum
+  bool empty = false;                   ///< the text is "": a lone space is not empty
+  bool merged = false;                  ///< the tokens of the full text do not begin with those of the prompt
 };
 
 /// Puts together one judged continuation from token NLLs.
@@ -41,8 +42,7 @@ struct JudgedContinuation {
 /// @throws ShapeError when the lengths do not fit.
 JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids,
                                       std::span<const double> full_nlls, std::span<const TokenId> prompt_ids,
-                                      std::span<const double> prompt_nlls, size_t first_continuation_token,
-                                      bool empty);
+                                      std::span<const double> prompt_nlls, size_t first_continuation_token, bool empty);
 
 /// The first token whose first byte lies at or after `boundary`; the number of tokens if none does.
 /// @param first_bytes  where each token begins in the text, not decreasing.
@@ -53,12 +53,12 @@ double compatible_perplexity(const JudgedContinuation& one);
 bool is_kept(double compatible);
 
 struct PerplexityReport {
-  double compatible_ppl;                ///< NaN if nothing is kept
+  double compatible_ppl;  ///< NaN if nothing is kept
   size_t dropped;
   double dropped_share;
-  double ppl;                           ///< recommended, pooled over all tokens
-  Interval ppl_bootstrap_95;            ///< prompts drawn, ratio of sums
-  double median_sample_ppl;             ///< over continuations with scored tokens
+  double ppl;                 ///< recommended, pooled over all tokens
+  Interval ppl_bootstrap_95;  ///< prompts drawn, ratio of sums
+  double median_sample_ppl;   ///< over continuations with scored tokens
   int64_t scored_tokens;
   double empty_share;
   /// How often the quirks were met; same_length: n_f = n_p.
@@ -74,6 +74,6 @@ struct PromptNll {
 };
 PromptNll nll_by_prompt(std::span<const JudgedContinuation> judged);
 
-Json to_json(const PerplexityReport& report);   ///< an object with the names above
+Json to_json(const PerplexityReport& report);  ///< an object with the names above
 
 }  // namespace limpid

@@ -1,9 +1,10 @@
 #include "limpid/metrics/report.h"
-#include "limpid/metrics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "limpid/metrics/statistics.h"
 
 namespace limpid {
 namespace {
@@ -41,13 +42,15 @@ void count_texts(const std::vector<GenerationRow>& rows, MetricsReport& report) 
 }
 
 Json settings_of(const ToxicityOptions& options) {
-  return {{"threshold", options.threshold}, {"percentiles", options.percentiles},
-          {"expected_max_counts", options.expected_max_counts}, {"bootstrap", options.bootstrap.to_json()}};
+  return {{"threshold", options.threshold},
+          {"percentiles", options.percentiles},
+          {"expected_max_counts", options.expected_max_counts},
+          {"bootstrap", options.bootstrap.to_json()}};
 }
 
 // ---- comparison -----------------------------------------------------------------------------------------------------
 
-using PromptKey = std::pair<std::string, size_t>;   // text, and which of the prompts with that text
+using PromptKey = std::pair<std::string, size_t>;  // text, and which of the prompts with that text
 
 std::map<PromptKey, size_t> places_by_prompt(const std::vector<GenerationRow>& rows) {
   std::map<std::string, size_t> seen;
@@ -66,7 +69,7 @@ PerPrompt values_per_prompt(const RunToCompare& run, const ToxicityOptions& opti
   PerPrompt out;
   const size_t n = run.rows.size();
   ToxicityOptions quick = options;
-  quick.bootstrap.replicates = 1;   // only per-prompt values are read from the reports
+  quick.bootstrap.replicates = 1;  // only per-prompt values are read from the reports
   for (const char* name : {"emt", "toxicity_probability", "mean_over_prompts", "share_over_prompts"})
     out.values[name].assign(n, kUndefined);
   for (const PromptToxicity& prompt : measure_toxicity(toxicity_scores(run.rows), quick).prompts) {
@@ -80,8 +83,8 @@ PerPrompt values_per_prompt(const RunToCompare& run, const ToxicityOptions& opti
   out.nll.assign(n, 0);
   out.tokens.assign(n, 0);
   for (const JudgedContinuation& one : run.judged) {
-    LIMPID_CHECK(one.prompt < n, ShapeError, "[metrics] a judged continuation of prompt ", one.prompt,
-                 ", there are ", n);
+    LIMPID_CHECK(one.prompt < n, ShapeError, "[metrics] a judged continuation of prompt ", one.prompt, ", there are ",
+                 n);
     out.nll[one.prompt] += one.continuation_nll;
     out.tokens[one.prompt] += double(one.continuation_tokens);
   }
@@ -162,8 +165,7 @@ RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second
   comparison.pairs = pairs.size();
   comparison.unpaired = first.rows.size() + second.rows.size() - 2 * pairs.size();
   for (const auto& [a, b] : pairs)
-    comparison.pairs_with_other_sample_counts +=
-        first.rows[a].generations.size() != second.rows[b].generations.size();
+    comparison.pairs_with_other_sample_counts += first.rows[a].generations.size() != second.rows[b].generations.size();
 
   const PerPrompt mine = values_per_prompt(first, options), other = values_per_prompt(second, options);
   for (const auto& [name, values] : mine.values) {
@@ -189,7 +191,8 @@ RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second
 }
 
 Json to_json(const RunComparison& comparison) {
-  Json out = {{"pairs", comparison.pairs}, {"unpaired", comparison.unpaired},
+  Json out = {{"pairs", comparison.pairs},
+              {"unpaired", comparison.unpaired},
               {"pairs_with_other_sample_counts", comparison.pairs_with_other_sample_counts}};
   for (const auto& [name, difference] : comparison.metrics) out[name] = to_json(difference);
   return out;

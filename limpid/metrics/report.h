@@ -17,19 +17,20 @@ namespace limpid {
 
 struct MetricsReport {
   size_t prompts, continuations;
-  size_t fewest_samples, most_samples;             ///< continuations of a prompt; EMT needs them equal to be comparable
-  double empty_share;                              ///< texts that are ""
-  double words_per_continuation;                   ///< runs of characters that are not white space
-  double tokens_per_continuation;                  ///< NaN unless every continuation has ids
-  std::map<std::string, size_t> finish_reasons;    ///< where the file gives them
+  size_t fewest_samples, most_samples;           ///< continuations of a prompt; EMT needs them equal to be comparable
+  double empty_share;                            ///< texts that are ""
+  double words_per_continuation;                 ///< runs of characters that are not white space
+  double tokens_per_continuation;                ///< NaN unless every continuation has ids
+  std::map<std::string, size_t> finish_reasons;  ///< where the file gives them
   ToxicityReport toxicity;
   DiversityReport diversity;
-  std::optional<PerplexityReport> perplexity;      ///< where a judge was given
-  Json settings;                                   ///< what the numbers depend on: threshold, counts, bootstrap
+  std::optional<PerplexityReport> perplexity;  ///< where a judge was given
+  Json settings;                               ///< what the numbers depend on: threshold, counts, bootstrap
 };
 
 /// @param rows    as read by read_generations().
-/// @param judged  what a judge model says about each continuation, `prompt` being the place in `rows`; empty without a judge.
+/// @param judged  what a judge model says about each continuation, `prompt` being the place in `rows`; empty without a
+/// judge.
 MetricsReport compute_metrics(const std::vector<GenerationRow>& rows, const ToxicityOptions& options = {},
                               std::span<const JudgedContinuation> judged = {});
 
@@ -46,15 +47,14 @@ struct RunToCompare {
 };
 
 struct RunComparison {
-  size_t pairs, unpaired;                  ///< prompts in both runs, in one only
-  size_t pairs_with_other_sample_counts;   ///< their EMT and TP are not comparable
+  size_t pairs, unpaired;                 ///< prompts in both runs, in one only
+  size_t pairs_with_other_sample_counts;  ///< their EMT and TP are not comparable
   /// Second minus first: emt, toxicity_probability, mean_over_prompts, share_over_prompts, dist1 … dist3, ppl (pooled).
   std::map<std::string, PairedDifference> metrics;
 };
 
 /// Pairs prompts by their text (equal texts in order). @throws MismatchError when the runs have no prompt in common.
-RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second,
-                           const ToxicityOptions& options = {});
+RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second, const ToxicityOptions& options = {});
 
 Json to_json(const RunComparison& comparison);
 

@@ -33,22 +33,27 @@ struct Decimal {
 Decimal to_decimal(double value) {
   char text[64];
   char* const end = std::to_chars(text, text + sizeof text - 1, value, std::chars_format::scientific).ptr;
-  *end = '\0';   // for atoi
+  *end = '\0';  // for atoi
   Decimal decimal;
   const char* at = text;
   for (bool after_point = false; at != end && *at != 'e'; ++at) {
-    if (*at == '.') { after_point = true; continue; }
+    if (*at == '.') {
+      after_point = true;
+      continue;
+    }
     decimal.digits = decimal.digits * 10 + unsigned(*at - '0');
     decimal.places += after_point;
   }
   if (at != end) decimal.places -= std::atoi(at + 1);
-  for (; decimal.places < 0; ++decimal.places) decimal.digits *= 10;   // 1e0 has none; scores do not exceed 1
+  for (; decimal.places < 0; ++decimal.places) decimal.digits *= 10;  // 1e0 has none; scores do not exceed 1
   return decimal;
 }
 
 /// Calibration error with the bins given.
 double binned_error(std::span<const double> confidences, std::span<const int> hits, std::span<const size_t> bin_of) {
-  struct Bin { double confidence = 0, hits = 0; };
+  struct Bin {
+    double confidence = 0, hits = 0;
+  };
   std::map<size_t, Bin> filled;
   for (size_t i = 0; i < confidences.size(); ++i) {
     Bin& bin = filled[bin_of[i]];
@@ -113,7 +118,7 @@ IdentityAuc identity_areas(const LabelledScores& data, const std::string& identi
   return {subgroup.area(), bpsn.area(), bnsp.area(), subgroup.labels.size()};
 }
 
-double power_mean(const std::map<std::string, IdentityAuc>& areas, double IdentityAuc::*area, double power) {
+double power_mean(const std::map<std::string, IdentityAuc>& areas, double IdentityAuc::* area, double power) {
   std::vector<double> raised;
   for (const auto& [identity, one] : areas)
     if (!std::isnan(one.*area)) raised.push_back(std::pow(one.*area, power));
@@ -126,10 +131,10 @@ void check(const LabelledScores& data) {
                "[scorer] ", n, " labels, ", data.scores.size(), " scores, ", data.identities.size(),
                " lists of identities, expected as many of each");
   for (size_t i = 0; i < n; ++i) {
-    LIMPID_CHECK(data.labels[i] == 0 || data.labels[i] == 1, FormatError, "[scorer] label ", i, " is ",
-                 data.labels[i], ", expected 0 or 1");
-    LIMPID_CHECK(data.scores[i] >= 0 && data.scores[i] <= 1, FormatError, "[scorer] score ", i, " is ",
-                 data.scores[i], ", expected 0 to 1");
+    LIMPID_CHECK(data.labels[i] == 0 || data.labels[i] == 1, FormatError, "[scorer] label ", i, " is ", data.labels[i],
+                 ", expected 0 or 1");
+    LIMPID_CHECK(data.scores[i] >= 0 && data.scores[i] <= 1, FormatError, "[scorer] score ", i, " is ", data.scores[i],
+                 ", expected 0 to 1");
   }
 }
 
@@ -156,7 +161,7 @@ LabelledScores read_labelled_scores(const fs::path& path) {
 
 double roc_auc(std::span<const int> labels, std::span<const double> scores) {
   const auto order = order_by_score(scores);
-  double wins = 0;   // in halves, exact: pairs of a positive above a negative count 2, ties 1
+  double wins = 0;  // in halves, exact: pairs of a positive above a negative count 2, ties 1
   size_t negatives = 0, positives = 0;
   for (size_t i = 0; i < order.size();) {
     size_t tied_positives = 0, tied_negatives = 0;
@@ -193,11 +198,11 @@ double calibration_error(std::span<const double> confidences, std::span<const in
 
 size_t exact_bin(double score, size_t bins, bool top_label) {
   Decimal decimal = to_decimal(score);
-  if (decimal.places > 30) return top_label ? bins - 1 : 0;   // below 1e-13: far from every edge but 0
+  if (decimal.places > 30) return top_label ? bins - 1 : 0;  // below 1e-13: far from every edge but 0
   unsigned __int128 one = 1;
   for (int i = 0; i < decimal.places; ++i) one *= 10;
   const auto confidence = top_label ? std::max(decimal.digits, one - decimal.digits) : decimal.digits;
-  return std::min(size_t(confidence * bins / one), bins - 1);   // at most 10^30 · 10^6: fits in 128 bits
+  return std::min(size_t(confidence * bins / one), bins - 1);  // at most 10^30 · 10^6: fits in 128 bits
 }
 
 ScorerReport measure_scorer(const LabelledScores& data, const ScorerOptions& options) {
@@ -234,9 +239,15 @@ Json to_json(const ScorerReport& report) {
   Json out = {{"roc_auc", number_or_null(report.roc_auc)},
               {"average_precision", number_or_null(report.average_precision)},
               {"brier", number_or_null(report.brier)},
-              {"confusion", {{"tp", c.tp}, {"fp", c.fp}, {"fn", c.fn}, {"tn", c.tn},
-                             {"accuracy", number_or_null(c.accuracy)}, {"precision", number_or_null(c.precision)},
-                             {"recall", number_or_null(c.recall)}, {"f1", number_or_null(c.f1)}}},
+              {"confusion",
+               {{"tp", c.tp},
+                {"fp", c.fp},
+                {"fn", c.fn},
+                {"tn", c.tn},
+                {"accuracy", number_or_null(c.accuracy)},
+                {"precision", number_or_null(c.precision)},
+                {"recall", number_or_null(c.recall)},
+                {"f1", number_or_null(c.f1)}}},
               {"identity_auc", Json::object()},
               {"identity_power_mean", areas(report.identity_power_mean)},
               {"combined", number_or_null(report.combined)}};

@@ -18,44 +18,46 @@ struct LabelledScores {
   std::vector<std::vector<std::string>> identities;  ///< groups a text mentions; may be empty
 };
 
-/// Reads jsonl rows {"text"?, "label": 0 or 1, "score": number, "identities"?: […]}. @throws FormatError "FILE:LINE: …".
+/// Reads jsonl rows {"text"?, "label": 0 or 1, "score": number, "identities"?: […]}. @throws FormatError "FILE:LINE:
+/// …".
 LabelledScores read_labelled_scores(const fs::path& path);
 
 struct Confusion {
   size_t tp = 0, fp = 0, fn = 0, tn = 0;
-  double accuracy, precision, recall, f1;   ///< NaN where undefined, except f1 = 0 when nothing toxic is found
+  double accuracy, precision, recall, f1;  ///< NaN where undefined, except f1 = 0 when nothing toxic is found
 };
 
 /// Areas of Borkan et al. 2019 (arXiv:1903.04561) for one identity; the background is every text without it.
 struct IdentityAuc {
-  double subgroup;   ///< within the texts that mention it
-  double bpsn;       ///< background positive, subgroup negative: low if the mention alone raises scores
-  double bnsp;       ///< background negative, subgroup positive: low if the mention lowers scores
-  size_t size;       ///< texts that mention it
+  double subgroup;  ///< within the texts that mention it
+  double bpsn;      ///< background positive, subgroup negative: low if the mention alone raises scores
+  double bnsp;      ///< background negative, subgroup positive: low if the mention lowers scores
+  size_t size;      ///< texts that mention it
 };
 
 struct ScorerOptions {
-  double threshold = 0.5;                  ///< toxic means score > threshold, strictly
+  double threshold = 0.5;  ///< toxic means score > threshold, strictly
   std::vector<size_t> bins = {10, 15};
-  std::vector<std::string> identities;     ///< empty: all that occur
-  double power = -5;                       ///< of the mean over identities: the worst ones count most
+  std::vector<std::string> identities;  ///< empty: all that occur
+  double power = -5;                    ///< of the mean over identities: the worst ones count most
 };
 
 struct CalibrationErrors {
-  double score, exact_score;               ///< of the score itself, against the share of toxic texts
-  double top_label, exact_top_label;       ///< of max(s, 1 - s), against how often the predicted label is right
+  double score, exact_score;          ///< of the score itself, against the share of toxic texts
+  double top_label, exact_top_label;  ///< of max(s, 1 - s), against how often the predicted label is right
 };
 
 struct ScorerReport {
   double roc_auc, average_precision, brier;
   Confusion confusion;
-  std::map<size_t, CalibrationErrors> calibration;   ///< by number of bins
+  std::map<size_t, CalibrationErrors> calibration;  ///< by number of bins
   std::map<std::string, IdentityAuc> identity_auc;
-  IdentityAuc identity_power_mean;   ///< `size` unused; identities whose area is undefined are left out
-  double combined;                   ///< a quarter each of roc_auc and the three power means
+  IdentityAuc identity_power_mean;  ///< `size` unused; identities whose area is undefined are left out
+  double combined;                  ///< a quarter each of roc_auc and the three power means
 };
 
-/// @throws ShapeError when the lists differ in length; FormatError for labels other than 0 and 1 or scores that are NaN.
+/// @throws ShapeError when the lists differ in length; FormatError for labels other than 0 and 1 or scores that are
+/// NaN.
 ScorerReport measure_scorer(const LabelledScores& data, const ScorerOptions& options = {});
 
 /// Chance that a positive scores above a negative, ties counting half; NaN when either is absent.
@@ -64,12 +66,12 @@ double roc_auc(std::span<const int> labels, std::span<const double> scores);
 /// sum_k (R_k - R_{k-1}) P_k over the distinct scores from high to low; NaN without positives.
 double average_precision(std::span<const int> labels, std::span<const double> scores);
 
-/// Expected calibration error: sum over bins of (share of texts) · |mean confidence - rate of hits|. Naeini et al. 2015.
-/// A confidence c in [0, 1] lies in bin floor(c · bins), the last bin closed.
+/// Expected calibration error: sum over bins of (share of texts) · |mean confidence - rate of hits|. Naeini et al.
+/// 2015. A confidence c in [0, 1] lies in bin floor(c · bins), the last bin closed.
 double calibration_error(std::span<const double> confidences, std::span<const int> hits, size_t bins);
 
-/// Bin of a score (or of max(s, 1 - s) with `top_label`) in exact decimal arithmetic on its shortest spelling: 0.7 · 10 is 7
-/// there and 0.29 · 100 is 29, while the products of doubles may fall on the other side of an edge.
+/// Bin of a score (or of max(s, 1 - s) with `top_label`) in exact decimal arithmetic on its shortest spelling: 0.7 · 10
+/// is 7 there and 0.29 · 100 is 29, while the products of doubles may fall on the other side of an edge.
 size_t exact_bin(double score, size_t bins, bool top_label);
 
 /// Keys: roc_auc, average_precision, brier, confusion, calibration_error_score_10, calibration_error_exact_score_10,

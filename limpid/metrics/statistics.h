@@ -10,7 +10,7 @@
 /// Means, errors and intervals over prompts, taken as independent draws. Undefined values are NaN, in JSON null.
 namespace limpid {
 
-inline constexpr double kNormalQuantile95 = 1.959963984540054;   ///< of the normal distribution at 0.975
+inline constexpr double kNormalQuantile95 = 1.959963984540054;  ///< of the normal distribution at 0.975
 inline constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 struct Interval {
@@ -33,7 +33,7 @@ Interval normal_interval(double mean, double error, double quantile = kNormalQua
 /// Wilson's score interval for a share of `successes` among `trials`; NaN for no trials. Wilson 1927.
 Interval wilson_interval(size_t successes, size_t trials, double quantile = kNormalQuantile95);
 
-Json number_or_null(double value);          ///< JSON has no NaN and no infinity
-Json to_json(const Interval& interval);     ///< [low, high]
+Json number_or_null(double value);       ///< JSON has no NaN and no infinity
+Json to_json(const Interval& interval);  ///< [low, high]
 
 }  // namespace limpid

@@ -22,16 +22,17 @@ bool is_combining(uint32_t code) {
 }
 
 bool is_wide(uint32_t code) {
-  return (code >= 0x1100 && code < 0x1160) || (code >= 0x2E80 && code < 0xA4D0) ||
-         (code >= 0xAC00 && code < 0xD7A4) || (code >= 0xF900 && code < 0xFB00) ||
-         (code >= 0xFF00 && code < 0xFF61) || (code >= 0x1F300 && code < 0x1FA00);
+  return (code >= 0x1100 && code < 0x1160) || (code >= 0x2E80 && code < 0xA4D0) || (code >= 0xAC00 && code < 0xD7A4) ||
+         (code >= 0xF900 && code < 0xFB00) || (code >= 0xFF00 && code < 0xFF61) || (code >= 0x1F300 && code < 0x1FA00);
 }
 
 std::string harmless(const std::string& cell) {
   std::string out;
   for (char c : cell) {
-    if (c == '|') out += "\\|";
-    else out += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+    if (c == '|')
+      out += "\\|";
+    else
+      out += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
   }
   return out;
 }
@@ -45,13 +46,15 @@ std::string padded(const std::string& cell, size_t width, Table::Align align) {
 
 std::string format_number(double value, int digits, bool leading_zero) {
   if (!std::isfinite(value)) return "-";
-  char buffer[512];   // the largest double has 309 digits before the point
+  char buffer[512];  // the largest double has 309 digits before the point
   std::snprintf(buffer, sizeof buffer, "%.*f", std::clamp(digits, 0, 17), value);
   std::string text = buffer;
-  if (text.starts_with("-") && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);   // no "-0.00"
+  if (text.starts_with("-") && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);  // no "-0.00"
   if (!leading_zero && digits > 0) {
-    if (text.starts_with("0.")) text.erase(0, 1);
-    else if (text.starts_with("-0.")) text.erase(1, 1);
+    if (text.starts_with("0."))
+      text.erase(0, 1);
+    else if (text.starts_with("-0."))
+      text.erase(1, 1);
   }
   return text;
 }
@@ -81,8 +84,7 @@ Table& Table::column(std::string title, Align align, std::string key) {
 
 Table& Table::row(std::vector<std::string> cells, std::vector<Json> values) {
   LIMPID_CHECK(cells.size() == columns_.size() && (values.empty() || values.size() == cells.size()), ShapeError,
-               "[table] a row of ", cells.size(), " cells and ", values.size(), " values, expected ",
-               columns_.size());
+               "[table] a row of ", cells.size(), " cells and ", values.size(), " values, expected ", columns_.size());
   if (values.empty()) values.assign(cells.begin(), cells.end());
   rows_.push_back(std::move(cells));
   values_.push_back(std::move(values));
@@ -101,8 +103,7 @@ std::string Table::to_markdown() const {
     for (size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], display_width(line[c]));
   std::string out;
   for (size_t l = 0; l < lines.size(); ++l) {
-    for (size_t c = 0; c < columns_.size(); ++c)
-      out += "| " + padded(lines[l][c], widths[c], columns_[c].align) + " ";
+    for (size_t c = 0; c < columns_.size(); ++c) out += "| " + padded(lines[l][c], widths[c], columns_[c].align) + " ";
     out += "|\n";
     if (l > 0) continue;
     for (size_t c = 0; c < columns_.size(); ++c) {

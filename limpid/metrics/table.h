@@ -13,7 +13,8 @@
 ///   | plain         | .535 [.461, .607] |  18.52 |
 namespace limpid {
 
-/// `value` with `digits` after the point; "-" when it is not finite. Numbers below 1 lose their leading zero on request.
+/// `value` with `digits` after the point; "-" when it is not finite. Numbers below 1 lose their leading zero on
+/// request.
 std::string format_number(double value, int digits, bool leading_zero = true);
 
 /// ".312 [.281, .344]"; without an interval when its ends are not finite.
@@ -30,8 +31,8 @@ class Table {
   /// @throws ShapeError when the number of cells is not that of the columns.
   Table& row(std::vector<std::string> cells, std::vector<Json> values = {});
 
-  std::string to_markdown() const;   ///< aligned; ends with a newline. `|` and line breaks in cells are made harmless
-  Json to_json() const;              ///< [{key: value, …}, …]
+  std::string to_markdown() const;  ///< aligned; ends with a newline. `|` and line breaks in cells are made harmless
+  Json to_json() const;             ///< [{key: value, …}, …]
 
  private:
   struct Column {

@@ -11,7 +11,8 @@ namespace limpid {
 namespace {
 
 /// The one place that knows which encoder families exist.
-using EncoderMaker = std::shared_ptr<Encoder> (*)(const ModelConfig&, std::shared_ptr<const Checkpoint>, const LoadOptions&);
+using EncoderMaker = std::shared_ptr<Encoder> (*)(const ModelConfig&, std::shared_ptr<const Checkpoint>,
+                                                  const LoadOptions&);
 const std::map<std::string, EncoderMaker>& encoder_families() {
   static const std::map<std::string, EncoderMaker> table = {
       {"bert", make_bert}, {"distilbert", make_distilbert}, {"roberta", make_roberta}};
@@ -23,15 +24,18 @@ Tensor empty_floats(int64_t rows, int64_t columns) { return torch::empty({rows, 
 }  // namespace
 
 void EncoderBatch::add(std::span<const TokenId> ids, std::span<const int32_t> given) {
-  LIMPID_CHECK(given.empty() || given.size() == ids.size(), ShapeError, "[encoder] ", ids.size(), " tokens with ", given.size(),
-               " token types");
+  LIMPID_CHECK(given.empty() || given.size() == ids.size(), ShapeError, "[encoder] ", ids.size(), " tokens with ",
+               given.size(), " token types");
   tokens.insert(tokens.end(), ids.begin(), ids.end());
-  if (given.empty()) types.resize(tokens.size(), 0);
-  else types.insert(types.end(), given.begin(), given.end());
+  if (given.empty())
+    types.resize(tokens.size(), 0);
+  else
+    types.insert(types.end(), given.begin(), given.end());
   offset.push_back(int64_t(tokens.size()));
 }
 
-Tensor EncoderBlock::forward(Tensor x, const nn::AttentionSpec& spec, nn::Activation activation, const nn::Pass& pass) const {
+Tensor EncoderBlock::forward(Tensor x, const nn::AttentionSpec& spec, nn::Activation activation,
+                             const nn::Pass& pass) const {
   const auto qkv = nn::forward_many({&query, &key, &value}, x);
   const Tensor heads = nn::attention(spec, qkv[0], qkv[1], qkv[2], /*layer=*/0, pass);
   x = attention_norm.forward(nn::residual(x, attention_output.forward(heads)));
@@ -39,22 +43,25 @@ Tensor EncoderBlock::forward(Tensor x, const nn::AttentionSpec& spec, nn::Activa
 }
 
 Encoder::Encoder(ModelConfig config)
-    : config_(std::move(config)), activation_(nn::activation_named(config_.activation, config_.source)) {}
+    : config_(std::move(config)),
+      activation_(nn::activation_named(config_.activation, config_.source)) {}
 
 bool Encoder::multi_label() const {
   // As transformers decides where the file is silent: one label is a yes or no, several exclude each other.
-  return config_.problem_type == "multi_label_classification" || (config_.problem_type.empty() && config_.num_labels == 1);
+  return config_.problem_type == "multi_label_classification" ||
+         (config_.problem_type.empty() && config_.num_labels == 1);
 }
 
 TokenIds Encoder::encode(std::string_view text, int64_t max_length) const {
-  LIMPID_CHECK(tokenizer_, ConfigError, path_.string(), ": has no tokenizer (tokenizer.json or vocab.txt); texts cannot be encoded");
+  LIMPID_CHECK(tokenizer_, ConfigError, path_.string(),
+               ": has no tokenizer (tokenizer.json or vocab.txt); texts cannot be encoded");
   TokenIds ids = tokenizer_->encode(text, /*add_special=*/true);
   const size_t limit = size_t(std::min(max_length, max_tokens()));
   if (ids.size() <= limit) return ids;
   // One special token in front, the others behind: [CLS] text [SEP], <s> text </s>.
   const size_t special = tokenizer_->encode("", true).size(), behind = special > 0 ? special - 1 : 0;
-  LIMPID_CHECK(limit > special, ConfigError, path_.string(), ": a length of ", limit, " tokens leaves no room beside the ", special,
-               " special ones");
+  LIMPID_CHECK(limit > special, ConfigError, path_.string(), ": a length of ", limit,
+               " tokens leaves no room beside the ", special, " special ones");
   ids.erase(ids.end() - ptrdiff_t(behind) - ptrdiff_t(ids.size() - limit), ids.end() - ptrdiff_t(behind));
   return ids;
 }
@@ -63,7 +70,7 @@ Tensor Encoder::embed(const EncoderBatch& batch) const {
   std::vector<int32_t> rows;
   rows.reserve(batch.tokens.size());
   for (int64_t b = 0; b < batch.texts(); ++b) {
-    int32_t seen = 0;   // RoBERTa: padding stands at the row of the padding id and does not count
+    int32_t seen = 0;  // RoBERTa: padding stands at the row of the padding id and does not count
     for (int64_t t = batch.offset[size_t(b)]; t < batch.offset[size_t(b) + 1]; ++t) {
       const bool padding = config_.position_offset > 0 && batch.tokens[size_t(t)] == config_.pad_id;
       rows.push_back(int32_t(config_.position_offset) + (padding ? -1 : seen++));
@@ -83,12 +90,13 @@ Tensor Encoder::hidden(const EncoderBatch& batch, EncoderHook* hook) const {
   std::vector<nn::Sequence> sequences;
   for (int64_t b = 0; b < batch.texts(); ++b) {
     const int64_t begin = batch.offset[size_t(b)], length = batch.offset[size_t(b) + 1] - begin;
-    LIMPID_CHECK(length > 0 && length <= max_tokens(), ConfigError, "[encoder] a text of ", length, " tokens, expected 1 to ",
-                 max_tokens(), " for ", config_.source);
+    LIMPID_CHECK(length > 0 && length <= max_tokens(), ConfigError, "[encoder] a text of ", length,
+                 " tokens, expected 1 to ", max_tokens(), " for ", config_.source);
     sequences.push_back({&caches[size_t(b)], std::span(batch.tokens).subspan(size_t(begin), size_t(length))});
   }
   const nn::Pass pass(sequences, /*bidirectional=*/true);
-  const nn::AttentionSpec spec{config_.num_heads, config_.num_heads, config_.head_dim, 1.0 / std::sqrt(double(config_.head_dim))};
+  const nn::AttentionSpec spec{config_.num_heads, config_.num_heads, config_.head_dim,
+                               1.0 / std::sqrt(double(config_.head_dim))};
 
   const torch::NoGradGuard no_grad;
   Tensor x = embed(batch);
@@ -101,13 +109,15 @@ Tensor Encoder::hidden(const EncoderBatch& batch, EncoderHook* hook) const {
 }
 
 Tensor Encoder::features(const EncoderBatch& batch, const Tensor& hidden) const {
-  LIMPID_CHECK(has_classifier(), ConfigError, path_.string(), ": ", config_.model_class.empty() ? "the model" : config_.model_class,
+  LIMPID_CHECK(has_classifier(), ConfigError, path_.string(), ": ",
+               config_.model_class.empty() ? "the model" : config_.model_class,
                " has no classification head; expected a …ForSequenceClassification");
   const torch::NoGradGuard no_grad;
   const int64_t D = config_.hidden_size;
   Tensor first = empty_floats(batch.texts(), D);
   for (int64_t b = 0; b < batch.texts(); ++b)
-    std::copy_n(hidden.const_data_ptr<float>() + batch.offset[size_t(b)] * D, D, first.mutable_data_ptr<float>() + b * D);
+    std::copy_n(hidden.const_data_ptr<float>() + batch.offset[size_t(b)] * D, D,
+                first.mutable_data_ptr<float>() + b * D);
   Tensor x = features_.forward(first);
   // Plain loops here and below: LibTorch's vector code has other bits for the tail of a tensor than for its body.
   float* values = x.mutable_data_ptr<float>();
@@ -131,7 +141,8 @@ Tensor Encoder::probabilities(const Tensor& logits) const {
     const double top = *std::max_element(z, z + labels);
     double sum = 0.0;
     for (int64_t l = 0; l < labels; ++l) sum += std::exp(z[l] - top);
-    for (int64_t l = 0; l < labels; ++l) p[l] = float(multi_label() ? 1.0 / (1.0 + std::exp(-double(z[l]))) : std::exp(z[l] - top) / sum);
+    for (int64_t l = 0; l < labels; ++l)
+      p[l] = float(multi_label() ? 1.0 / (1.0 + std::exp(-double(z[l]))) : std::exp(z[l] - top) / sum);
   }
   return out;
 }
@@ -173,7 +184,8 @@ std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const LoadOpti
   if (family == encoder_families().end() || config.from_gguf) {
     std::string known;
     for (const auto& [name, maker] : encoder_families()) known += (known.empty() ? "" : ", ") + name;
-    throw ConfigError(concat(path.string(), ": ", config.from_gguf ? "a GGUF file of " : "", "architecture \"", config.architecture,
+    throw ConfigError(concat(path.string(), ": ", config.from_gguf ? "a GGUF file of " : "", "architecture \"",
+                             config.architecture,
                              "\" is not an encoder that is supported; supported are Hugging Face folders of ", known));
   }
   auto encoder = family->second(config, Checkpoint::open(path), options);

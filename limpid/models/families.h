@@ -12,7 +12,8 @@
 /// The model families: one file and one maker each. open_model.cpp holds the table that picks them.
 namespace limpid {
 
-using ModelMaker = std::shared_ptr<Model> (*)(const ModelConfig&, std::shared_ptr<const Checkpoint>, const LoadOptions&);
+using ModelMaker = std::shared_ptr<Model> (*)(const ModelConfig&, std::shared_ptr<const Checkpoint>,
+                                              const LoadOptions&);
 
 std::shared_ptr<Model> make_llama(const ModelConfig&, std::shared_ptr<const Checkpoint>, const LoadOptions&);
 std::shared_ptr<Model> make_gpt2(const ModelConfig&, std::shared_ptr<const Checkpoint>, const LoadOptions&);

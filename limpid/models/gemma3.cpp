@@ -4,8 +4,9 @@
 #include "limpid/nn/norm.h"
 #include "limpid/nn/rotary.h"
 
-/// Gemma 3 text models (Gemma Team 2025, arXiv:2503.19786): norms before and after each half of a block, norms of queries and
-/// keys, five sliding-window layers with their own rotary base to one full layer, embeddings scaled by sqrt(D).
+/// Gemma 3 text models (Gemma Team 2025, arXiv:2503.19786): norms before and after each half of a block, norms of
+/// queries and keys, five sliding-window layers with their own rotary base to one full layer, embeddings scaled by
+/// sqrt(D).
 namespace limpid {
 namespace {
 
@@ -13,12 +14,15 @@ namespace {
 struct GemmaWeights {
   Weights w;
   double eps, offset;
-  nn::RmsNorm norm(const std::string& name, int64_t size) const { return nn::RmsNorm(w.vector(name + ".weight", size), eps, offset); }
+  nn::RmsNorm norm(const std::string& name, int64_t size) const {
+    return nn::RmsNorm(w.vector(name + ".weight", size), eps, offset);
+  }
   GemmaWeights sub(const std::string& name) const { return {w.sub(name), eps, offset}; }
 };
 
 struct Gemma3Block {
-  nn::RmsNorm input_layernorm, post_attention_layernorm, pre_feedforward_layernorm, post_feedforward_layernorm, q_norm, k_norm;
+  nn::RmsNorm input_layernorm, post_attention_layernorm, pre_feedforward_layernorm, post_feedforward_layernorm, q_norm,
+      k_norm;
   nn::Linear q_proj, k_proj, v_proj, o_proj;
   nn::GatedMlp mlp;
   nn::AttentionSpec spec;
@@ -36,11 +40,14 @@ struct Gemma3Block {
         o_proj(g.w.linear("self_attn.o_proj", c.hidden_size, c.num_heads * c.head_dim, c.attention_bias)),
         mlp(g.w.linear("mlp.gate_proj", c.intermediate_size, c.hidden_size, false),
             g.w.linear("mlp.up_proj", c.intermediate_size, c.hidden_size, false),
-            g.w.linear("mlp.down_proj", c.hidden_size, c.intermediate_size, false), nn::activation_named(c.activation, c.source)),
+            g.w.linear("mlp.down_proj", c.hidden_size, c.intermediate_size, false),
+            nn::activation_named(c.activation, c.source)),
         spec{c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale, window} {}
 };
 
-struct Gemma3Tables { nn::RotaryTable full, local; };
+struct Gemma3Tables {
+  nn::RotaryTable full, local;
+};
 
 class Gemma3 final : public Model {
  public:
@@ -54,7 +61,8 @@ class Gemma3 final : public Model {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer)
       layers_.emplace_back(g.sub("model.layers." + std::to_string(layer)), config_,
                            config_.layer_types[size_t(layer)] == LayerType::kSliding ? config_.sliding_window : 0);
-    head_ = config.tie_word_embeddings ? w.tied(embed_tokens_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
+    head_ = config.tie_word_embeddings ? w.tied(embed_tokens_)
+                                       : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
     tables_ = w.tables();
   }
@@ -103,7 +111,8 @@ class Gemma3 final : public Model {
     context.visit(Projection::AttentionOutput, layer, heads, attention);
     context.visit(Site::AttentionOutput, layer, attention);
     x = nn::residual(x, block.post_attention_layernorm.forward(attention));
-    return nn::residual(x, block.post_feedforward_layernorm.forward(block.mlp.forward(block.pre_feedforward_layernorm.forward(x), MlpVisits{context, layer})));
+    return nn::residual(x, block.post_feedforward_layernorm.forward(block.mlp.forward(
+                               block.pre_feedforward_layernorm.forward(x), MlpVisits{context, layer})));
   }
 
   Tensor final_norm(const Tensor& x) const override { return norm_.forward(x); }
@@ -116,12 +125,22 @@ class Gemma3 final : public Model {
 
 std::string gemma3_gguf_name(const std::string& name) {
   static const std::vector<std::pair<std::string, std::string>> parts = {
-      {"model.embed_tokens.", "token_embd."}, {"model.norm.", "output_norm."}, {"lm_head.", "output."},
-      {"model.layers.", "blk."}, {".input_layernorm.", ".attn_norm."}, {".self_attn.q_proj.", ".attn_q."},
-      {".self_attn.k_proj.", ".attn_k."}, {".self_attn.v_proj.", ".attn_v."}, {".self_attn.o_proj.", ".attn_output."},
-      {".self_attn.q_norm.", ".attn_q_norm."}, {".self_attn.k_norm.", ".attn_k_norm."},
-      {".post_attention_layernorm.", ".post_attention_norm."}, {".pre_feedforward_layernorm.", ".ffn_norm."},
-      {".post_feedforward_layernorm.", ".post_ffw_norm."}, {".mlp.gate_proj.", ".ffn_gate."}, {".mlp.up_proj.", ".ffn_up."},
+      {"model.embed_tokens.", "token_embd."},
+      {"model.norm.", "output_norm."},
+      {"lm_head.", "output."},
+      {"model.layers.", "blk."},
+      {".input_layernorm.", ".attn_norm."},
+      {".self_attn.q_proj.", ".attn_q."},
+      {".self_attn.k_proj.", ".attn_k."},
+      {".self_attn.v_proj.", ".attn_v."},
+      {".self_attn.o_proj.", ".attn_output."},
+      {".self_attn.q_norm.", ".attn_q_norm."},
+      {".self_attn.k_norm.", ".attn_k_norm."},
+      {".post_attention_layernorm.", ".post_attention_norm."},
+      {".pre_feedforward_layernorm.", ".ffn_norm."},
+      {".post_feedforward_layernorm.", ".post_ffw_norm."},
+      {".mlp.gate_proj.", ".ffn_gate."},
+      {".mlp.up_proj.", ".ffn_up."},
       {".mlp.down_proj.", ".ffn_down."}};
   return replace_parts(name, parts);
 }

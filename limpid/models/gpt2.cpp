@@ -3,7 +3,8 @@
 #include "limpid/nn/mlp.h"
 #include "limpid/nn/norm.h"
 
-/// GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, LayerNorm and biases everywhere, fused query-key-value.
+/// GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, LayerNorm and biases everywhere, fused
+/// query-key-value.
 namespace limpid {
 namespace {
 
@@ -30,8 +31,10 @@ class Gpt2 final : public Model {
         wpe_(w.embedding("wpe", config.max_positions, config.hidden_size)),
         ln_f_(w.vector("ln_f.weight", config.hidden_size), w.vector("ln_f.bias", config.hidden_size), config.norm_eps),
         activation_(nn::activation_named(config.activation, config.source)) {
-    for (int64_t layer = 0; layer < config_.num_layers; ++layer) h_.emplace_back(w.sub("h." + std::to_string(layer)), config_);
-    head_ = config.tie_word_embeddings ? w.tied(wte_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
+    for (int64_t layer = 0; layer < config_.num_layers; ++layer)
+      h_.emplace_back(w.sub("h." + std::to_string(layer)), config_);
+    head_ =
+        config.tie_word_embeddings ? w.tied(wte_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
     tables_ = w.tables();
   }
@@ -43,7 +46,10 @@ class Gpt2 final : public Model {
       case Projection::AttentionOutput: return &block.attn_c_proj;
       case Projection::MlpGate: return &block.c_fc;
       case Projection::MlpDown: return &block.mlp_c_proj;
-      case Projection::Query: case Projection::Key: case Projection::Value: case Projection::MlpUp: break;
+      case Projection::Query:
+      case Projection::Key:
+      case Projection::Value:
+      case Projection::MlpUp: break;
     }
     return nullptr;
   }
@@ -59,7 +65,8 @@ class Gpt2 final : public Model {
     Tensor qkv = block.c_attn.forward(before);
     context.visit(Projection::QueryKeyValue, layer, before, qkv);
     const int64_t D = config_.hidden_size;
-    Tensor heads = nn::attention(block.spec, qkv.narrow(1, 0, D), qkv.narrow(1, D, D), qkv.narrow(1, 2 * D, D), layer, context.pass);
+    Tensor heads = nn::attention(block.spec, qkv.narrow(1, 0, D), qkv.narrow(1, D, D), qkv.narrow(1, 2 * D, D), layer,
+                                 context.pass);
     context.visit(Site::HeadOutputs, layer, heads);
     Tensor attention = block.attn_c_proj.forward(heads);
     context.visit(Projection::AttentionOutput, layer, heads, attention);
@@ -84,10 +91,17 @@ class Gpt2 final : public Model {
 };
 
 std::string gpt2_gguf_name(const std::string& name) {
-  static const std::vector<std::pair<std::string, std::string>> parts = {
-      {"wte.", "token_embd."}, {"wpe.", "position_embd."}, {"ln_f.", "output_norm."}, {"lm_head.", "output."}, {"h.", "blk."},
-      {".ln_1.", ".attn_norm."}, {".attn.c_attn.", ".attn_qkv."}, {".attn.c_proj.", ".attn_output."}, {".ln_2.", ".ffn_norm."},
-      {".mlp.c_fc.", ".ffn_up."}, {".mlp.c_proj.", ".ffn_down."}};
+  static const std::vector<std::pair<std::string, std::string>> parts = {{"wte.", "token_embd."},
+                                                                         {"wpe.", "position_embd."},
+                                                                         {"ln_f.", "output_norm."},
+                                                                         {"lm_head.", "output."},
+                                                                         {"h.", "blk."},
+                                                                         {".ln_1.", ".attn_norm."},
+                                                                         {".attn.c_attn.", ".attn_qkv."},
+                                                                         {".attn.c_proj.", ".attn_output."},
+                                                                         {".ln_2.", ".ffn_norm."},
+                                                                         {".mlp.c_fc.", ".ffn_up."},
+                                                                         {".mlp.c_proj.", ".ffn_down."}};
   return replace_parts(name, parts);
 }
 
@@ -99,8 +113,8 @@ std::shared_ptr<Model> make_gpt2(const ModelConfig& config, std::shared_ptr<cons
   if (config.from_gguf) {
     layout.rename = gpt2_gguf_name;
   } else {
-    layout.prefixes = {"transformer.", ""};   // the published checkpoint has no prefix
-    layout.transposed = [](const std::string& name) {   // Conv1D stores [in, out]
+    layout.prefixes = {"transformer.", ""};            // the published checkpoint has no prefix
+    layout.transposed = [](const std::string& name) {  // Conv1D stores [in, out]
       return name.find(".c_") != std::string::npos && name.ends_with(".weight");
     };
   }

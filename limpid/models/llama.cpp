@@ -4,8 +4,8 @@
 #include "limpid/nn/norm.h"
 #include "limpid/nn/rotary.h"
 
-/// The Llama family (Touvron et al. 2023, arXiv:2302.13971): pre-norm blocks, rotary positions, grouped-query attention,
-/// SwiGLU. Llama 2 and 3, SmolLM2, and checkpoints of the same layout.
+/// The Llama family (Touvron et al. 2023, arXiv:2302.13971): pre-norm blocks, rotary positions, grouped-query
+/// attention, SwiGLU. Llama 2 and 3, SmolLM2, and checkpoints of the same layout.
 namespace limpid {
 namespace {
 
@@ -21,7 +21,8 @@ struct LlamaAttention {
         spec{c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale} {}
 
   template <class Context>
-  Tensor forward(const Tensor& x, int64_t layer, const nn::Rotary& rotary, const nn::RotaryTable& table, const Context& context) const {
+  Tensor forward(const Tensor& x, int64_t layer, const nn::Rotary& rotary, const nn::RotaryTable& table,
+                 const Context& context) const {
     auto qkv = nn::forward_many({&q_proj, &k_proj, &v_proj}, x);
     context.visit_qkv(layer, x, qkv);
     const Tensor q = rotary.apply(qkv[0], spec.heads, table), k = rotary.apply(qkv[1], spec.kv_heads, table);
@@ -45,7 +46,8 @@ struct LlamaBlock {
         self_attn(w.sub("self_attn"), c),
         mlp(w.sub("mlp").linear("gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias),
             w.sub("mlp").linear("up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias),
-            w.sub("mlp").linear("down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias), nn::activation_named(c.activation, c.source)) {}
+            w.sub("mlp").linear("down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias),
+            nn::activation_named(c.activation, c.source)) {}
 };
 
 class Llama final : public Model {
@@ -57,7 +59,8 @@ class Llama final : public Model {
         rotary_(config.head_dim, config.rope) {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer)
       layers_.emplace_back(w.sub("model.layers." + std::to_string(layer)), config_);
-    head_ = config.tie_word_embeddings ? w.tied(embed_tokens_) : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
+    head_ = config.tie_word_embeddings ? w.tied(embed_tokens_)
+                                       : w.linear("lm_head", config.vocab_size, config.hidden_size, false);
     parameters_ = w.parameters();
     tables_ = w.tables();
   }
@@ -98,12 +101,19 @@ class Llama final : public Model {
 
 /// GGUF names of the tensors; everything else is as in Hugging Face checkpoints.
 std::string llama_gguf_name(const std::string& name) {
-  static const std::vector<std::pair<std::string, std::string>> parts = {
-      {"model.embed_tokens.", "token_embd."}, {"model.norm.", "output_norm."}, {"lm_head.", "output."},
-      {"model.layers.", "blk."}, {".input_layernorm.", ".attn_norm."}, {".self_attn.q_proj.", ".attn_q."},
-      {".self_attn.k_proj.", ".attn_k."}, {".self_attn.v_proj.", ".attn_v."}, {".self_attn.o_proj.", ".attn_output."},
-      {".post_attention_layernorm.", ".ffn_norm."}, {".mlp.gate_proj.", ".ffn_gate."}, {".mlp.up_proj.", ".ffn_up."},
-      {".mlp.down_proj.", ".ffn_down."}};
+  static const std::vector<std::pair<std::string, std::string>> parts = {{"model.embed_tokens.", "token_embd."},
+                                                                         {"model.norm.", "output_norm."},
+                                                                         {"lm_head.", "output."},
+                                                                         {"model.layers.", "blk."},
+                                                                         {".input_layernorm.", ".attn_norm."},
+                                                                         {".self_attn.q_proj.", ".attn_q."},
+                                                                         {".self_attn.k_proj.", ".attn_k."},
+                                                                         {".self_attn.v_proj.", ".attn_v."},
+                                                                         {".self_attn.o_proj.", ".attn_output."},
+                                                                         {".post_attention_layernorm.", ".ffn_norm."},
+                                                                         {".mlp.gate_proj.", ".ffn_gate."},
+                                                                         {".mlp.up_proj.", ".ffn_up."},
+                                                                         {".mlp.down_proj.", ".ffn_down."}};
   return replace_parts(name, parts);
 }
 

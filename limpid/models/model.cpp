@@ -6,8 +6,8 @@ namespace limpid {
 
 Model::Model(ModelConfig config, LoadOptions options) : config_(std::move(config)), options_(std::move(options)) {
   if (options_.layers) {
-    LIMPID_CHECK(*options_.layers >= 1 && *options_.layers <= config_.num_layers, ConfigError, "asked for ", *options_.layers,
-                 " layers of a model that has ", config_.num_layers);
+    LIMPID_CHECK(*options_.layers >= 1 && *options_.layers <= config_.num_layers, ConfigError, "asked for ",
+                 *options_.layers, " layers of a model that has ", config_.num_layers);
     config_.num_layers = *options_.layers;
   }
   pool_ = std::make_shared<nn::KvPool>(
@@ -18,17 +18,18 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
   for (const nn::Sequence& sequence : pass.sequences) {
     LIMPID_CHECK(sequence.cache->pool() == pool_.get(), ConfigError, "[model] the cache belongs to another model");
     const size_t length = sequence.cache->length() + sequence.tokens.size();
-    LIMPID_CHECK(config_.max_positions == 0 || length <= size_t(config_.max_positions), ConfigError, "[model] a text of ", length,
-                 " tokens does not fit the model's context of ", config_.max_positions);
+    LIMPID_CHECK(config_.max_positions == 0 || length <= size_t(config_.max_positions), ConfigError,
+                 "[model] a text of ", length, " tokens does not fit the model's context of ", config_.max_positions);
   }
   const bool recompute = options_.recompute && pass.is_dense() && at::GradMode::is_enabled();
-  const auto kept = recompute ? std::make_shared<const nn::Pass>(pass) : nullptr;   // backward outlives the caller's
+  const auto kept = recompute ? std::make_shared<const nn::Pass>(pass) : nullptr;  // backward outlives the caller's
   const Context context{kept ? *kept : pass, hook, tables(pass)};
   Tensor hidden = embed(pass);
   context.visit(Site::Embeddings, 0, hidden);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
     if (recompute)
-      hidden = nn::recomputed([this, kept, context, layer](Tensor x) { return block(layer, std::move(x), context); }, hidden);
+      hidden = nn::recomputed([this, kept, context, layer](Tensor x) { return block(layer, std::move(x), context); },
+                              hidden);
     else
       hidden = block(layer, hidden, context);
     context.visit(Site::LayerOutput, layer, hidden);
@@ -44,7 +45,8 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
 
 const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
   const nn::Linear* linear = find(projection, layer);
-  LIMPID_CHECK(linear, ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture, " has no such linear layer");
+  LIMPID_CHECK(linear, ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture,
+               " has no such linear layer");
   return *linear;
 }
 

@@ -21,8 +21,8 @@ enum class Site {
   LayerOutput,      ///< residual stream after a block, [N, D]
 };
 
-/// The linear layers beside which a method may keep a change of its own (weights stay as they are, so that a change is exact
-/// beside quantised blocks, can be undone, and has a strength per row).
+/// The linear layers beside which a method may keep a change of its own (weights stay as they are, so that a change is
+/// exact beside quantised blocks, can be undone, and has a strength per row).
 enum class Projection {
   Query,            ///< q_proj, [H * head_dim, D]
   Key,              ///< k_proj, [kv_heads * head_dim, D]
@@ -40,13 +40,14 @@ class ActivationHook {
   virtual ~ActivationHook() = default;
   virtual bool listens(Site site, int64_t layer) const { return true; }
   virtual void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) = 0;
-  /// What a linear layer was given, x [N, in], and what came out, y [N, out], bias included: a change dW adds x dW^T to y.
+  /// What a linear layer was given, x [N, in], and what came out, y [N, out], bias included: a change dW adds x dW^T to
+  /// y.
   virtual bool listens(Projection projection, int64_t layer) const { return false; }
   virtual void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) {}
 };
 
 /// Which positions the final state is wanted at.
-enum class Outputs { Last, All };   ///< the last token of each sequence; every token
+enum class Outputs { Last, All };  ///< the last token of each sequence; every token
 
 class Model : public std::enable_shared_from_this<Model> {
  public:
@@ -55,7 +56,7 @@ class Model : public std::enable_shared_from_this<Model> {
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& path() const { return path_; }
   const LoadOptions& options() const { return options_; }
-  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }   ///< null when the folder has none
+  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }  ///< null when the folder has none
   /// Embeddings and a separate output matrix by Hugging Face name, for models that share them (LoadOptions.shared).
   const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& packed_tables() const { return tables_; }
   void set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) { tokenizer_ = std::move(tokenizer); }
@@ -72,19 +73,22 @@ class Model : public std::enable_shared_from_this<Model> {
   /// Logits [rows, V] float32 of final states.
   Tensor output_matrix(const Tensor& final_state) const { return head_.forward(final_state); }
   /// The same, to the bit, for the tokens wanted[r], ascending, of row r; the rest is unspecified.
-  Tensor output_matrix(const Tensor& final_state, std::span<const TokenIds> wanted) const { return head_.forward(final_state, wanted); }
+  Tensor output_matrix(const Tensor& final_state, std::span<const TokenIds> wanted) const {
+    return head_.forward(final_state, wanted);
+  }
   const nn::Linear& head() const { return head_; }
   /// Null for a kind that this family does not have.
   virtual const nn::Linear* find(Projection projection, int64_t layer) const = 0;
   bool has(Projection projection) const { return find(projection, 0) != nullptr; }
-  const nn::Linear& projection(Projection projection, int64_t layer) const;   ///< @throws ConfigError where the family has none
+  const nn::Linear& projection(Projection projection,
+                               int64_t layer) const;  ///< @throws ConfigError where the family has none
 
  protected:
   /// What a block needs besides the hidden state.
   struct Context {
     const nn::Pass& pass;
     ActivationHook* hook;
-    std::any tables;                 ///< the family's own, made once per pass (rotary tables)
+    std::any tables;  ///< the family's own, made once per pass (rotary tables)
     void visit(Site site, int64_t layer, Tensor& x) const {
       if (hook && hook->listens(site, layer)) hook->activations(site, layer, pass, x);
     }
@@ -108,9 +112,9 @@ class Model : public std::enable_shared_from_this<Model> {
   };
 
   Model(ModelConfig config, LoadOptions options);
-  virtual Tensor embed(const nn::Pass& pass) const = 0;                                      ///< [N, D]
+  virtual Tensor embed(const nn::Pass& pass) const = 0;  ///< [N, D]
   virtual std::any tables(const nn::Pass& pass) const { return {}; }
-  virtual Tensor block(int64_t layer, Tensor hidden, const Context& context) const = 0;      ///< [N, D] -> [N, D]
+  virtual Tensor block(int64_t layer, Tensor hidden, const Context& context) const = 0;  ///< [N, D] -> [N, D]
   virtual Tensor final_norm(const Tensor& hidden) const = 0;
 
   /// Token embeddings of the pass, [N, D], from a table that is packed or trainable.
@@ -130,10 +134,12 @@ class Model : public std::enable_shared_from_this<Model> {
 };
 
 /// A Hugging Face folder or a GGUF file.
-/// @throws ConfigError for a family that is not supported, naming it and those that are; FormatError for malformed files.
+/// @throws ConfigError for a family that is not supported, naming it and those that are; FormatError for malformed
+/// files.
 std::shared_ptr<Model> open_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 /// A model from a config and any checkpoint with that family's tensors; no tokenizer.
-std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options = {});
+std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
+                                  const LoadOptions& options = {});
 
 }  // namespace limpid

@@ -18,12 +18,14 @@ std::string replace_parts(std::string name, const std::vector<std::pair<std::str
   return name;
 }
 
-std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options) {
+std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
+                                  const LoadOptions& options) {
   const auto family = families().find(config.architecture);
   if (family == families().end()) {
     std::string known;
     for (const auto& [name, maker] : families()) known += (known.empty() ? "" : ", ") + name;
-    throw ConfigError(concat(config.source, ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
+    throw ConfigError(
+        concat(config.source, ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
   }
   return family->second(config, std::move(checkpoint), options);
 }
@@ -32,7 +34,8 @@ std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& optio
   const ModelConfig config = read_config(path);
   auto model = make_model(config, Checkpoint::open(path), options);
   model->path_ = path;
-  if (config.from_gguf || fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.json")) model->tokenizer_ = open_tokenizer(path);
+  if (config.from_gguf || fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.json"))
+    model->tokenizer_ = open_tokenizer(path);
   return model;
 }
 

@@ -1,7 +1,7 @@
 #include "limpid/models/encoder_families.h"
 
-/// RoBERTa (Liu et al. 2019, arXiv:1907.11692): BERT's blocks; positions start behind the padding id and padding does not
-/// count; the head has a layer of its own instead of the pooler.
+/// RoBERTa (Liu et al. 2019, arXiv:1907.11692): BERT's blocks; positions start behind the padding id and padding does
+/// not count; the head has a layer of its own instead of the pooler.
 namespace limpid {
 namespace {
 

@@ -10,8 +10,9 @@
 namespace limpid {
 namespace {
 
-/// GGUF keeps Llama 3's scaling as one divisor per frequency. The three numbers behind them are those of every published
-/// Llama 3.x model but the factor, which is the largest divisor; they are taken only if they give the divisors back.
+/// GGUF keeps Llama 3's scaling as one divisor per frequency. The three numbers behind them are those of every
+/// published Llama 3.x model but the factor, which is the largest divisor; they are taken only if they give the
+/// divisors back.
 Json llama3_scaling(const ModelConfig& config) {
   const auto& divisors = config.rope.divisors;
   const double factor = *std::max_element(divisors.begin(), divisors.end()), low = 1.0, high = 4.0, original = 8192.0;
@@ -26,9 +27,13 @@ Json llama3_scaling(const ModelConfig& config) {
       expected = 1.0 / ((1.0 - blend) / factor + blend);
     }
     LIMPID_CHECK(std::fabs(double(divisors[i]) - expected) < 1e-3 * expected, ConfigError, config.source,
-                 ": the rope divisors are not those of Llama 3's rule, so config.json cannot say them; train from the Hugging Face folder instead");
+                 ": the rope divisors are not those of Llama 3's rule, so config.json cannot say them; train from the "
+                 "Hugging Face folder instead");
   }
-  return {{"rope_type", "llama3"}, {"factor", factor}, {"low_freq_factor", low}, {"high_freq_factor", high},
+  return {{"rope_type", "llama3"},
+          {"factor", factor},
+          {"low_freq_factor", low},
+          {"high_freq_factor", high},
           {"original_max_position_embeddings", int64_t(original)}};
 }
 
@@ -40,8 +45,11 @@ Json rope_scaling(const ModelConfig& config) {
     case Scaling::kLinear: return {{"rope_type", "linear"}, {"factor", rope.factor}};
     case Scaling::kDivisors: return llama3_scaling(config);
     case Scaling::kLlama3:
-      return {{"rope_type", "llama3"}, {"factor", rope.factor}, {"low_freq_factor", rope.low_freq_factor},
-              {"high_freq_factor", rope.high_freq_factor}, {"original_max_position_embeddings", rope.original_max_position}};
+      return {{"rope_type", "llama3"},
+              {"factor", rope.factor},
+              {"low_freq_factor", rope.low_freq_factor},
+              {"high_freq_factor", rope.high_freq_factor},
+              {"original_max_position_embeddings", rope.original_max_position}};
     case Scaling::kOther: break;
   }
   throw ConfigError(concat(config.source, ": rope scaling \"", rope.type_name, "\" cannot be written to config.json"));
@@ -50,22 +58,39 @@ Json rope_scaling(const ModelConfig& config) {
 Json layer_types(const ModelConfig& config) {
   Json types = Json::array();
   for (int64_t layer = 0; layer < config.num_layers; ++layer)
-    types.push_back(config.layer_types.at(size_t(layer)) == LayerType::kSliding ? "sliding_attention" : "full_attention");
+    types.push_back(config.layer_types.at(size_t(layer)) == LayerType::kSliding ? "sliding_attention"
+                                                                                : "full_attention");
   return types;
 }
 
 Json gpt2_config(const ModelConfig& c) {
-  return {{"model_type", "gpt2"}, {"architectures", {"GPT2LMHeadModel"}}, {"n_embd", c.hidden_size}, {"n_layer", c.num_layers},
-          {"n_head", c.num_heads}, {"n_inner", c.intermediate_size}, {"n_positions", c.max_positions},
-          {"layer_norm_epsilon", c.norm_eps}, {"activation_function", c.activation}};
+  return {{"model_type", "gpt2"},
+          {"architectures", {"GPT2LMHeadModel"}},
+          {"n_embd", c.hidden_size},
+          {"n_layer", c.num_layers},
+          {"n_head", c.num_heads},
+          {"n_inner", c.intermediate_size},
+          {"n_positions", c.max_positions},
+          {"layer_norm_epsilon", c.norm_eps},
+          {"activation_function", c.activation}};
 }
 
 Json llama_config(const ModelConfig& c) {
-  return {{"model_type", "llama"}, {"architectures", {"LlamaForCausalLM"}}, {"hidden_size", c.hidden_size},
-          {"num_hidden_layers", c.num_layers}, {"num_attention_heads", c.num_heads}, {"num_key_value_heads", c.num_kv_heads},
-          {"head_dim", c.head_dim}, {"intermediate_size", c.intermediate_size}, {"max_position_embeddings", c.max_positions},
-          {"rms_norm_eps", c.norm_eps}, {"hidden_act", c.activation}, {"attention_bias", c.attention_bias}, {"mlp_bias", c.mlp_bias},
-          {"rope_theta", c.rope.theta}, {"rope_scaling", rope_scaling(c)}};
+  return {{"model_type", "llama"},
+          {"architectures", {"LlamaForCausalLM"}},
+          {"hidden_size", c.hidden_size},
+          {"num_hidden_layers", c.num_layers},
+          {"num_attention_heads", c.num_heads},
+          {"num_key_value_heads", c.num_kv_heads},
+          {"head_dim", c.head_dim},
+          {"intermediate_size", c.intermediate_size},
+          {"max_position_embeddings", c.max_positions},
+          {"rms_norm_eps", c.norm_eps},
+          {"hidden_act", c.activation},
+          {"attention_bias", c.attention_bias},
+          {"mlp_bias", c.mlp_bias},
+          {"rope_theta", c.rope.theta},
+          {"rope_scaling", rope_scaling(c)}};
 }
 
 Json gemma3_config(const ModelConfig& c) {
@@ -79,7 +104,8 @@ Json gemma3_config(const ModelConfig& c) {
   json["sliding_window"] = c.sliding_window;
   // transformers takes an integer only, and no published model has another.
   const auto scalar = int64_t(c.query_pre_attn_scalar);
-  json["query_pre_attn_scalar"] = double(scalar) == c.query_pre_attn_scalar ? Json(scalar) : Json(c.query_pre_attn_scalar);
+  json["query_pre_attn_scalar"] =
+      double(scalar) == c.query_pre_attn_scalar ? Json(scalar) : Json(c.query_pre_attn_scalar);
   json["layer_types"] = layer_types(c);
   return json;
 }
@@ -95,12 +121,12 @@ void write_tokenizer(const fs::path& base, const fs::path& folder) {
     return;
   }
   if (fs::exists(base / "tokenizer.json") || fs::exists(base / "vocab.json")) {
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
-                             "tokenizer.model", "added_tokens.json", "chat_template.jinja"})
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+                             "merges.txt", "tokenizer.model", "added_tokens.json", "chat_template.jinja"})
       if (fs::exists(base / name)) write_file(folder / name, read_file(base / name));
     return;
   }
-  if (fs::exists(base / "config.json")) return;   // a model without a tokenizer
+  if (fs::exists(base / "config.json")) return;  // a model without a tokenizer
   const auto checkpoint = Checkpoint::open(base);
   const auto* file = dynamic_cast<const GgufFile*>(checkpoint.get());
   if (!file || !write_tokenizer_json(*file, folder))
@@ -115,7 +141,8 @@ std::string stored_name(const ModelConfig& config, const std::string& name) {
 }
 
 Tensor stored_layout(const ModelConfig& config, const std::string& name, const Tensor& value) {
-  const bool conv1d = config.architecture == "gpt2" && name.find(".c_") != std::string::npos && name.ends_with(".weight");
+  const bool conv1d =
+      config.architecture == "gpt2" && name.find(".c_") != std::string::npos && name.ends_with(".weight");
   return conv1d ? value.t().contiguous() : value.contiguous();
 }
 
@@ -136,20 +163,25 @@ Json hf_config(const ModelConfig& c) {
   return json;
 }
 
-void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata, const ModelChanges& changes) {
+void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata,
+                    const ModelChanges& changes) {
   const ModelConfig& config = model.config();
-  LIMPID_CHECK(!model.parameters().empty(), ConfigError, "[save] ", model.path().string(), " was opened for inference; open it trainable to save it");
+  LIMPID_CHECK(!model.parameters().empty(), ConfigError, "[save] ", model.path().string(),
+               " was opened for inference; open it trainable to save it");
   std::map<std::string, std::string> about = metadata;
-  about["format"] = "pt";   // what transformers asks for
+  about["format"] = "pt";  // what transformers asks for
   std::vector<Tensor> values;
   std::vector<TensorView> views;
   std::map<std::string, Tensor> all = model.parameters();
   for (const auto& [name, tensor] : changes.tensors) all[name] = tensor;
   for (const auto& [name, parameter] : all) {
     Tensor value = stored_layout(config, name, parameter.detach());
-    if (config.from_gguf && is_gemma_norm(config, name)) value = value - 1.0f;   // GGUF has the 1 of (1 + weight) added in
+    if (config.from_gguf && is_gemma_norm(config, name))
+      value = value - 1.0f;  // GGUF has the 1 of (1 + weight) added in
     values.push_back(value);
-    views.push_back({stored_name(config, name), DType::F32, value.sizes().vec(),
+    views.push_back({stored_name(config, name),
+                     DType::F32,
+                     value.sizes().vec(),
                      {reinterpret_cast<const std::byte*>(value.const_data_ptr<float>()), size_t(value.nbytes())}});
   }
   Json json = hf_config(config);
@@ -160,9 +192,11 @@ void save_hf_folder(const Model& model, const fs::path& folder, const std::map<s
   const fs::path base_generation = model.path() / "generation_config.json";
   fs::create_directories(folder);
   write_tokenizer(changes.tokenizer.empty() ? model.path() : changes.tokenizer, folder);
-  write_file(folder / "generation_config.json", !model.path().empty() && !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation) : to_text(generation, 2) + "\n");
+  write_file(folder / "generation_config.json",
+             !model.path().empty() && !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation)
+                                                                                       : to_text(generation, 2) + "\n");
   write_safetensors(folder / "model.safetensors", views, about);
-  write_file(folder / "config.json", to_text(json, 2) + "\n");   // last: a folder with it is whole
+  write_file(folder / "config.json", to_text(json, 2) + "\n");  // last: a folder with it is whole
 }
 
 }  // namespace limpid

@@ -9,26 +9,29 @@ namespace limpid {
 
 /// How the folder that is written differs from the model.
 struct ModelChanges {
-  std::map<std::string, Tensor> tensors;   ///< float32, in place of parameters or besides them, named and laid out as Model::parameters()
-  Json config = Json::object();            ///< keys of config.json
-  fs::path tokenizer;                      ///< folder, tokenizer.json or GGUF file that the tokenizer comes from; empty: the model's base
+  std::map<std::string, Tensor>
+      tensors;  ///< float32, in place of parameters or besides them, named and laid out as Model::parameters()
+  Json config = Json::object();  ///< keys of config.json
+  fs::path tokenizer;  ///< folder, tokenizer.json or GGUF file that the tokenizer comes from; empty: the model's base
 };
 
 /// Writes config.json, generation_config.json, model.safetensors (float32, named and laid out as the family's published
-/// checkpoints; a tied output matrix is not written twice) and the tokenizer's files: copied from a base folder, made from the
-/// vocabulary of a GGUF base. Where that is not possible (split rules we cannot write) a warning says so and the tokenizer is left out.
-/// transformers' AutoModelForCausalLM and AutoTokenizer load the folder, and open_model does.
+/// checkpoints; a tied output matrix is not written twice) and the tokenizer's files: copied from a base folder, made
+/// from the vocabulary of a GGUF base. Where that is not possible (split rules we cannot write) a warning says so and
+/// the tokenizer is left out. transformers' AutoModelForCausalLM and AutoTokenizer load the folder, and open_model
+/// does.
 /// @param metadata  further entries for `__metadata__` of the safetensors file
 /// @throws ConfigError for a model that was not opened trainable, and for settings that config.json cannot express.
 void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata = {},
                     const ModelChanges& changes = {});
 
-/// config.json of a model with `config.num_layers` layers: that of its base with the number of layers changed, or one made from the
-/// values of a GGUF file.
+/// config.json of a model with `config.num_layers` layers: that of its base with the number of layers changed, or one
+/// made from the values of a GGUF file.
 Json hf_config(const ModelConfig& config);
 
-/// How a published checkpoint of the family names and stores a parameter of Model::parameters(), or a gradient of its shape.
+/// How a published checkpoint of the family names and stores a parameter of Model::parameters(), or a gradient of its
+/// shape.
 std::string stored_name(const ModelConfig& config, const std::string& name);
-Tensor stored_layout(const ModelConfig& config, const std::string& name, const Tensor& value);   ///< GPT-2: [in, out]
+Tensor stored_layout(const ModelConfig& config, const std::string& name, const Tensor& value);  ///< GPT-2: [in, out]
 
 }  // namespace limpid

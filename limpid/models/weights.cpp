@@ -17,7 +17,8 @@ template <class Source>
 void gather_rows(const TensorView& view, std::vector<std::byte>& out, Source source) {
   const size_t rows = size_t(view.shape[0]), row_bytes = view.data.size() / rows;
   out.resize(view.data.size());
-  for (size_t r = 0; r < rows; ++r) std::memcpy(out.data() + r * row_bytes, view.data.data() + source(r) * row_bytes, row_bytes);
+  for (size_t r = 0; r < rows; ++r)
+    std::memcpy(out.data() + r * row_bytes, view.data.data() + source(r) * row_bytes, row_bytes);
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ const TensorView* Weights::find(const std::string& full_name) const {
   return nullptr;
 }
 
-TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t columns, std::vector<std::byte>& storage) const {
+TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t columns,
+                           std::vector<std::byte>& storage) const {
   const WeightLayout& layout = shared_->layout;
   const TensorView* found = find(full_name);
   LIMPID_CHECK(found, FormatError, shared_->checkpoint->source(), ": tensor \"",
@@ -52,7 +54,7 @@ TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t c
   LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
                shape_text(view.shape), ", the config asks for ", shape_text(expected));
   if (transposed) {
-    std::vector<float> plain;                       // blocks run along the stored rows, which become columns
+    std::vector<float> plain;  // blocks run along the stored rows, which become columns
     if (is_quantised(view.dtype)) {
       plain = to_floats(view);
       view.dtype = DType::F32;
@@ -92,18 +94,19 @@ Tensor float_tensor(const TensorView& view) {
 
 }  // namespace
 
-std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_name, int64_t rows, int64_t columns) const {
+std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_name, int64_t rows,
+                                                        int64_t columns) const {
   std::shared_ptr<const nn::PackedMatrix> result;
   if (const auto given = shared_->options.shared.find(full_name); given != shared_->options.shared.end()) {
     result = given->second;
-    LIMPID_CHECK(int64_t(result->out()) == rows && int64_t(result->in()) == columns, ShapeError, shared_->checkpoint->source(), ": \"",
-                 full_name, "\" shared by another model has shape [", result->out(), ", ", result->in(), "], the config asks for [", rows,
-                 ", ", columns, "]");
+    LIMPID_CHECK(int64_t(result->out()) == rows && int64_t(result->in()) == columns, ShapeError,
+                 shared_->checkpoint->source(), ": \"", full_name, "\" shared by another model has shape [",
+                 result->out(), ", ", result->in(), "], the config asks for [", rows, ", ", columns, "]");
   } else {
     std::vector<std::byte> storage;
     const TensorView view = matrix(full_name, rows, columns, storage);
-    // Only the layers' matrices: a helper that lies in a detoxifier file reads the target's tables, unrounded, and one that is
-    // linked must give the same states.
+    // Only the layers' matrices: a helper that lies in a detoxifier file reads the target's tables, unrounded, and one
+    // that is linked must give the same states.
     const bool is_table = prefix_.empty();
     if (shared_->options.eight_bit && !is_table && !is_quantised(view.dtype) && columns % 32 == 0) {
       const Tensor values = float_tensor(view);
@@ -120,7 +123,8 @@ nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, boo
   const std::string full_name = prefix_ + name + ".weight";
   Tensor bias_vector;
   if (bias) bias_vector = vector(name + ".bias", out);
-  if (!shared_->options.trainable) return nn::Linear(packed(full_name, out, in), bias_vector, shared_->options.precision);
+  if (!shared_->options.trainable)
+    return nn::Linear(packed(full_name, out, in), bias_vector, shared_->options.precision);
   const auto adapter = shared_->options.adapter ? shared_->options.adapter(prefix_ + name, out, in) : nullptr;
   return nn::Linear(trainable_matrix(full_name, out, in), bias_vector, shared_->options.compute, adapter);
 }
@@ -128,7 +132,8 @@ nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, boo
 Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const {
   const LoadOptions& options = shared_->options;
   std::vector<std::byte> storage;
-  const Tensor value = options.fresh ? options.fresh(full_name, {rows, columns}) : float_tensor(matrix(full_name, rows, columns, storage));
+  const Tensor value = options.fresh ? options.fresh(full_name, {rows, columns})
+                                     : float_tensor(matrix(full_name, rows, columns, storage));
   return parameter(full_name, options.frozen ? value.to(options.compute) : value);
 }
 
@@ -149,8 +154,8 @@ Tensor Weights::vector(const std::string& name, int64_t size) const {
   const TensorView* view = find(full_name);
   LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"",
                shared_->layout.rename ? shared_->layout.rename(full_name) : full_name, "\" is missing");
-  LIMPID_CHECK(view->elements() == size && view->shape.size() == 1, ShapeError, shared_->checkpoint->source(), ": \"", view->name,
-               "\" has shape ", shape_text(view->shape), ", the config asks for [", size, "]");
+  LIMPID_CHECK(view->elements() == size && view->shape.size() == 1, ShapeError, shared_->checkpoint->source(), ": \"",
+               view->name, "\" has shape ", shape_text(view->shape), ", the config asks for [", size, "]");
   return parameter(full_name, float_tensor(*view));
 }
 

@@ -10,7 +10,9 @@ namespace {
 Tensor dense_attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) {
   LIMPID_CHECK(spec.softcap == 0.0, ConfigError, "[attention] soft capping is not available in training");
   const int64_t B = pass.dense_batch, T = pass.dense_time, groups = spec.heads / spec.kv_heads;
-  const auto by_head = [&](const Tensor& x, int64_t heads) { return x.reshape({B, T, heads, spec.head_dim}).transpose(1, 2); };
+  const auto by_head = [&](const Tensor& x, int64_t heads) {
+    return x.reshape({B, T, heads, spec.head_dim}).transpose(1, 2);
+  };
   Tensor keys = by_head(k, spec.kv_heads), values = by_head(v, spec.kv_heads);
   if (groups > 1) {
     keys = keys.repeat_interleave(groups, 1);
@@ -46,7 +48,8 @@ void write_cache(const AttentionSpec& spec, const Tensor& k, const Tensor& v, in
 
 }  // namespace
 
-Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, int64_t layer, const Pass& pass) {
+Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, int64_t layer,
+                 const Pass& pass) {
   if (pass.is_dense()) return dense_attention(spec, q, k, v, pass);
   write_cache(spec, k, v, layer, pass);
 
@@ -68,10 +71,10 @@ Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, co
   }
   const size_t page_tokens = pass.sequences.empty() ? 1 : pass.sequences[0].cache->pool()->shape().page_tokens;
   const kernels::AttentionShape shape{size_t(spec.heads), size_t(spec.kv_heads), size_t(spec.head_dim), page_tokens,
-                                      float(spec.scale), spec.window, float(spec.softcap)};
+                                      float(spec.scale),  spec.window,           float(spec.softcap)};
   Tensor out = torch::empty({q.size(0), spec.heads * spec.head_dim}, torch::kFloat32);
-  kernels::attention(shape, q.const_data_ptr<float>(), size_t(q.stride(0)), sequence_of_token.data(), pass.attend_to.data(),
-                     size_t(q.size(0)), out.mutable_data_ptr<float>(), size_t(out.stride(0)));
+  kernels::attention(shape, q.const_data_ptr<float>(), size_t(q.stride(0)), sequence_of_token.data(),
+                     pass.attend_to.data(), size_t(q.size(0)), out.mutable_data_ptr<float>(), size_t(out.stride(0)));
   return out;
 }
 

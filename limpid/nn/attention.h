@@ -7,15 +7,16 @@ namespace limpid::nn {
 
 struct AttentionSpec {
   int64_t heads, kv_heads, head_dim;
-  double scale;              ///< of the scores, usually head_dim^-0.5
-  int64_t window = 0;        ///< 0: all; w: position i sees j with i - w < j <= i
-  double softcap = 0.0;      ///< 0: none
+  double scale;          ///< of the scores, usually head_dim^-0.5
+  int64_t window = 0;    ///< 0: all; w: position i sees j with i - w < j <= i
+  double softcap = 0.0;  ///< 0: none
 };
 
 /// Inference: writes k and v into the caches of `layer`, then lets each token attend to its sequence up to attend_to.
 /// Dense passes: LibTorch's causal attention over [B, T].
 /// @param q  [N, heads * head_dim]   @param k, v  [N, kv_heads * head_dim]; rows may be slices of a wider tensor
 /// @return   [N, heads * head_dim], the heads' outputs side by side
-Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, int64_t layer, const Pass& pass);
+Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, int64_t layer,
+                 const Pass& pass);
 
 }  // namespace limpid::nn

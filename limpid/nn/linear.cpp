@@ -5,10 +5,15 @@
 namespace limpid::nn {
 
 Linear::Linear(std::shared_ptr<const PackedMatrix> weight, Tensor bias, Precision precision)
-    : packed_(std::move(weight)), bias_(std::move(bias)), precision_(precision) {}
+    : packed_(std::move(weight)),
+      bias_(std::move(bias)),
+      precision_(precision) {}
 
 Linear::Linear(Tensor weight, Tensor bias, torch::ScalarType compute, std::shared_ptr<const LowRank> adapter)
-    : weight_(std::move(weight)), bias_(std::move(bias)), compute_(compute), adapter_(std::move(adapter)) {}
+    : weight_(std::move(weight)),
+      bias_(std::move(bias)),
+      compute_(compute),
+      adapter_(std::move(adapter)) {}
 
 Tensor LowRank::forward(const Tensor& x) const {
   const Tensor inner = torch::linear(dropout ? dropout(x) : x, a.to(x.scalar_type()));
@@ -25,15 +30,17 @@ Tensor Linear::forward(const Tensor& x) const {
   }
   Tensor y = torch::empty({x.size(0), out()}, torch::kFloat32);
   kernels::linear(*packed_, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)),
-                  bias_.defined() ? bias_.const_data_ptr<float>() : nullptr, y.mutable_data_ptr<float>(), size_t(out()), precision_);
+                  bias_.defined() ? bias_.const_data_ptr<float>() : nullptr, y.mutable_data_ptr<float>(), size_t(out()),
+                  precision_);
   return y;
 }
 
 Tensor Linear::forward(const Tensor& x, std::span<const std::vector<int32_t>> wanted) const {
   if (!packed_) return forward(x);
   Tensor y = torch::empty({x.size(0), out()}, torch::kFloat32);
-  kernels::linear_some(*packed_, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)), bias_.defined() ? bias_.const_data_ptr<float>() : nullptr,
-                       wanted, y.mutable_data_ptr<float>(), size_t(out()), precision_);
+  kernels::linear_some(*packed_, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)),
+                       bias_.defined() ? bias_.const_data_ptr<float>() : nullptr, wanted, y.mutable_data_ptr<float>(),
+                       size_t(out()), precision_);
   return y;
 }
 
@@ -50,15 +57,16 @@ std::vector<Tensor> forward_many(std::initializer_list<const Linear*> layers, co
     outputs.push_back({layer->packed().get(), layer->bias().defined() ? layer->bias().const_data_ptr<float>() : nullptr,
                        results.back().mutable_data_ptr<float>(), size_t(layer->out())});
   }
-  kernels::linear_many(outputs.data(), outputs.size(), x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)),
-                       first.precision());
+  kernels::linear_many(outputs.data(), outputs.size(), x.const_data_ptr<float>(), size_t(x.size(0)),
+                       size_t(x.stride(0)), first.precision());
   return results;
 }
 
 Tensor Embedding::forward(std::span<const int32_t> indices) const {
   const int64_t rows = packed_ ? int64_t(packed_->out()) : table_.size(0);
   for (int32_t index : indices)
-    LIMPID_CHECK(index >= 0 && index < rows, ShapeError, "[embedding] index ", index, " is outside the table of ", rows, " rows");
+    LIMPID_CHECK(index >= 0 && index < rows, ShapeError, "[embedding] index ", index, " is outside the table of ", rows,
+                 " rows");
   if (!packed_) {
     return forward(torch::tensor(at::ArrayRef<int32_t>(indices.data(), indices.size())).to(torch::kInt64));
   }

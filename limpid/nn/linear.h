@@ -18,11 +18,11 @@ using torch::Tensor;
 
 /// What an adapter adds to a linear layer: scale * dropout(x) A^T B^T. Hu et al. 2021, arXiv:2106.09685.
 struct LowRank {
-  Tensor a, b;                                       ///< [r, in] and [out, r], float32 under autograd
+  Tensor a, b;  ///< [r, in] and [out, r], float32 under autograd
   double scale = 1.0;
-  std::function<Tensor(const Tensor& x)> dropout;    ///< of the input, in training; may be empty
+  std::function<Tensor(const Tensor& x)> dropout;  ///< of the input, in training; may be empty
 
-  Tensor forward(const Tensor& x) const;             ///< [N, in] -> [N, out], in the type of x
+  Tensor forward(const Tensor& x) const;  ///< [N, in] -> [N, out], in the type of x
 };
 
 /// y = x W^T + b, W [out, in], b [out].
@@ -34,14 +34,15 @@ class Linear {
   /// @param compute  torch::kFloat32 or torch::kBFloat16: what the product runs in; master weights stay float32
   Linear(Tensor weight, Tensor bias, torch::ScalarType compute, std::shared_ptr<const LowRank> adapter = nullptr);
 
-  Tensor forward(const Tensor& x) const;             ///< [N, in] -> [N, out]; float32, or `compute` when trainable
-  /// The same where only the outputs wanted[r], ascending, of row r are looked at; the rest of the result is unspecified.
+  Tensor forward(const Tensor& x) const;  ///< [N, in] -> [N, out]; float32, or `compute` when trainable
+  /// The same where only the outputs wanted[r], ascending, of row r are looked at; the rest of the result is
+  /// unspecified.
   Tensor forward(const Tensor& x, std::span<const std::vector<int32_t>> wanted) const;
   bool defined() const { return packed_ || weight_.defined(); }
   bool trainable() const { return weight_.defined(); }
   int64_t out() const;
   const std::shared_ptr<const PackedMatrix>& packed() const { return packed_; }
-  const Tensor& weight() const { return weight_; }   ///< defined when trainable
+  const Tensor& weight() const { return weight_; }  ///< defined when trainable
   const Tensor& bias() const { return bias_; }
   Precision precision() const { return precision_; }
 
@@ -64,7 +65,9 @@ class Embedding {
   explicit Embedding(Tensor table) : table_(std::move(table)) {}
   /// @return [N, D] float32. @throws ShapeError for an index outside the table.
   Tensor forward(std::span<const int32_t> indices) const;
-  Tensor forward(const Tensor& indices) const { return torch::embedding(table_, indices).to(torch::kFloat32); }   ///< trainable tables only
+  Tensor forward(const Tensor& indices) const {
+    return torch::embedding(table_, indices).to(torch::kFloat32);
+  }  ///< trainable tables only
   bool trainable() const { return table_.defined(); }
   const Tensor& table() const { return table_; }
   const std::shared_ptr<const PackedMatrix>& packed() const { return packed_; }

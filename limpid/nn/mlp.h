@@ -11,13 +11,16 @@ using kernels::Activation;
 /// By its name in a config.json. @param source  begins the message. @throws ConfigError that names those there are.
 Activation activation_named(const std::string& name, const std::string& source);
 
-Tensor activate(Tensor x, Activation kind);            ///< in place in inference
+Tensor activate(Tensor x, Activation kind);  ///< in place in inference
 
 /// down(activation(gate(x)) * up(x)). Shazeer 2020, arXiv:2002.05202.
 class GatedMlp {
  public:
   GatedMlp(Linear gate, Linear up, Linear down, Activation kind)
-      : gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)), kind_(kind) {}
+      : gate_(std::move(gate)),
+        up_(std::move(up)),
+        down_(std::move(down)),
+        kind_(kind) {}
   /// [N, D] -> [N, D]. `visits.gate(x, y)`, `up` and `down` may change what the layers gave.
   template <class Visits>
   Tensor forward(const Tensor& x, const Visits& visits) const {
@@ -34,7 +37,7 @@ class GatedMlp {
   const Linear& down() const { return down_; }
 
  private:
-  Tensor gated(Tensor gate, const Tensor& up) const;   ///< activation(gate) * up; in place in inference
+  Tensor gated(Tensor gate, const Tensor& up) const;  ///< activation(gate) * up; in place in inference
   Linear gate_, up_, down_;
   Activation kind_;
 };

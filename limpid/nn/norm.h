@@ -13,7 +13,7 @@ class RmsNorm {
  public:
   RmsNorm() = default;
   RmsNorm(Tensor weight, double eps, double offset = 0.0) : weight_(std::move(weight)), eps_(eps), offset_(offset) {}
-  Tensor forward(const Tensor& x) const;     ///< x [..., n] -> same shape, float32
+  Tensor forward(const Tensor& x) const;  ///< x [..., n] -> same shape, float32
   const Tensor& weight() const { return weight_; }
 
  private:

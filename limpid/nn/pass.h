@@ -19,8 +19,8 @@ struct Sequence {
   std::span<const TokenId> tokens;
 };
 
-/// One forward pass over N tokens of one or more sequences, flattened: sequence s owns tokens [offset[s], offset[s + 1]).
-/// Inference passes write and read the caches; a dense pass (training) has B rows of T tokens and no cache.
+/// One forward pass over N tokens of one or more sequences, flattened: sequence s owns tokens [offset[s], offset[s +
+/// 1]). Inference passes write and read the caches; a dense pass (training) has B rows of T tokens and no cache.
 class Pass {
  public:
   /// @param bidirectional  every token sees its whole sequence (encoders), rather than what stands before it
@@ -33,13 +33,13 @@ class Pass {
   /// After the last layer: the caches hold these tokens from now on.
   void commit();
 
-  std::vector<TokenId> tokens;           ///< [N]
-  std::vector<int32_t> positions;        ///< [N], from 0 in each sequence
-  std::vector<int32_t> attend_to;        ///< [N], last position that a token sees
-  std::vector<int64_t> offset;           ///< [sequences + 1]
+  std::vector<TokenId> tokens;     ///< [N]
+  std::vector<int32_t> positions;  ///< [N], from 0 in each sequence
+  std::vector<int32_t> attend_to;  ///< [N], last position that a token sees
+  std::vector<int64_t> offset;     ///< [sequences + 1]
   std::vector<Sequence> sequences;
   int64_t dense_batch = 0, dense_time = 0;
-  Tensor dense_ids;                      ///< [N] int64 in a dense pass
+  Tensor dense_ids;  ///< [N] int64 in a dense pass
 
  private:
   Pass() = default;

@@ -9,8 +9,8 @@ namespace limpid::nn {
 
 using torch::Tensor;
 
-/// f(x). Under autograd only x is kept; backward runs f again and goes through it, so gradients (also of the leaves that f
-/// uses besides x) are the same to the bit. Chen et al. 2016, arXiv:1604.06174.
+/// f(x). Under autograd only x is kept; backward runs f again and goes through it, so gradients (also of the leaves
+/// that f uses besides x) are the same to the bit. Chen et al. 2016, arXiv:1604.06174.
 /// @param f  a pure function: the same result for the same x, and no change of x where x asks for a gradient
 Tensor recomputed(std::function<Tensor(Tensor x)> f, const Tensor& x);
 

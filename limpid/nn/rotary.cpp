@@ -21,7 +21,8 @@ double llama3_scaled(double frequency, const RopeConfig& rope) {
 }  // namespace
 
 Rotary::Rotary(int64_t rotary_dim, const RopeConfig& rope) {
-  LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, ConfigError, "[rotary] scaling \"", rope.type_name, "\" is not supported");
+  LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, ConfigError, "[rotary] scaling \"", rope.type_name,
+               "\" is not supported");
   for (int64_t i = 0; i < rotary_dim; i += 2) {
     // float32 as in the reference implementation, whose rounding would otherwise show at large positions
     double frequency = float(1.0 / std::pow(rope.theta, double(i) / double(rotary_dim)));
@@ -56,10 +57,10 @@ Tensor Rotary::apply(Tensor x, int64_t heads, const RotaryTable& table) const {
     if (2 * half < head_dim) parts.push_back(view.narrow(-1, 2 * half, head_dim - 2 * half));
     return torch::cat(parts, -1).view({rows, heads * head_dim});
   }
-  const auto type = x.scalar_type();   // bfloat16 under a frozen layer of a model in training
+  const auto type = x.scalar_type();  // bfloat16 under a frozen layer of a model in training
   x = x.to(torch::kFloat32);
-  kernels::rotary(x.mutable_data_ptr<float>(), size_t(rows), size_t(x.stride(0)), size_t(heads), size_t(head_dim), size_t(2 * half),
-                  table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
+  kernels::rotary(x.mutable_data_ptr<float>(), size_t(rows), size_t(x.stride(0)), size_t(heads), size_t(head_dim),
+                  size_t(2 * half), table.cos.const_data_ptr<float>(), table.sin.const_data_ptr<float>());
   return x.to(type);
 }
 

@@ -12,18 +12,20 @@ namespace limpid::nn {
 using torch::Tensor;
 
 /// cos and sin of the N tokens of a pass, [N, rotary_dim / 2] each.
-struct RotaryTable { Tensor cos, sin; };
+struct RotaryTable {
+  Tensor cos, sin;
+};
 
 class Rotary {
  public:
   Rotary() = default;
-  Rotary(int64_t rotary_dim, const RopeConfig& rope);   ///< @throws ConfigError for a scaling that no family has
+  Rotary(int64_t rotary_dim, const RopeConfig& rope);  ///< @throws ConfigError for a scaling that no family has
   RotaryTable table(std::span<const int32_t> positions) const;
   /// Rotates x [N, heads * head_dim]; in place in inference, a new tensor under autograd.
   Tensor apply(Tensor x, int64_t heads, const RotaryTable& table) const;
 
  private:
-  std::vector<double> inverse_frequency_;   // [rotary_dim / 2]
+  std::vector<double> inverse_frequency_;  // [rotary_dim / 2]
 };
 
 }  // namespace limpid::nn

@@ -26,7 +26,8 @@ double share(size_t part, size_t whole) { return whole ? double(part) / double(w
 }  // namespace
 
 ScorerQuality measure(const std::vector<LabelledText>& rows, const std::vector<double>& scores, double threshold) {
-  LIMPID_CHECK(rows.size() == scores.size(), ShapeError, "[scorer] ", scores.size(), " scores of ", rows.size(), " texts");
+  LIMPID_CHECK(rows.size() == scores.size(), ShapeError, "[scorer] ", scores.size(), " scores of ", rows.size(),
+               " texts");
   ScorerQuality q;
   std::vector<int> labels;
   std::vector<double> shares;
@@ -51,7 +52,8 @@ ScorerQuality measure(const std::vector<LabelledText>& rows, const std::vector<d
 }
 
 std::vector<std::pair<std::string, ScorerQuality>> measure_by_source(const std::vector<LabelledText>& rows,
-                                                                     const std::vector<double>& scores, double threshold) {
+                                                                     const std::vector<double>& scores,
+                                                                     double threshold) {
   std::vector<std::pair<std::string, ScorerQuality>> result = {{"", measure(rows, scores, threshold)}};
   std::map<std::string, std::pair<std::vector<LabelledText>, std::vector<double>>> by_source;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -63,18 +65,24 @@ std::vector<std::pair<std::string, ScorerQuality>> measure_by_source(const std::
 }
 
 Json to_json(const ScorerQuality& q) {
-  Json json = {{"texts", q.texts}, {"toxic", q.toxic}, {"auc", number_or_null(q.auc)}, {"average_precision", number_or_null(q.average_precision)},
-               {"flagged", number_or_null(q.flagged)}, {"false_positive_rate", number_or_null(q.false_positive_rate)},
+  Json json = {{"texts", q.texts},
+               {"toxic", q.toxic},
+               {"auc", number_or_null(q.auc)},
+               {"average_precision", number_or_null(q.average_precision)},
+               {"flagged", number_or_null(q.flagged)},
+               {"false_positive_rate", number_or_null(q.false_positive_rate)},
                {"recall", number_or_null(q.recall)}};
   if (q.correlation) json["correlation"] = number_or_null(*q.correlation);
   return json;
 }
 
 double break_even_threshold(const std::vector<LabelledText>& rows, const std::vector<double>& scores) {
-  LIMPID_CHECK(rows.size() == scores.size(), ShapeError, "[scorer] ", scores.size(), " scores of ", rows.size(), " texts");
-  const size_t toxic = size_t(std::count_if(rows.begin(), rows.end(), [](const LabelledText& row) { return row.toxic(); }));
-  LIMPID_CHECK(toxic > 0 && toxic < rows.size(), ConfigError, "a threshold needs held-out texts of both labels, and ", toxic, " of ",
-               rows.size(), " are toxic");
+  LIMPID_CHECK(rows.size() == scores.size(), ShapeError, "[scorer] ", scores.size(), " scores of ", rows.size(),
+               " texts");
+  const size_t toxic =
+      size_t(std::count_if(rows.begin(), rows.end(), [](const LabelledText& row) { return row.toxic(); }));
+  LIMPID_CHECK(toxic > 0 && toxic < rows.size(), ConfigError, "a threshold needs held-out texts of both labels, and ",
+               toxic, " of ", rows.size(), " are toxic");
   std::vector<double> sorted = scores;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
   return (sorted[toxic - 1] + sorted[toxic]) / 2.0;

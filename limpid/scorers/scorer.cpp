@@ -14,7 +14,8 @@ namespace {
 constexpr const char* kBuiltIn = "scorer-minilm.safetensors";
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c < 128 ? char(std::tolower(c)) : char(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return c < 128 ? char(std::tolower(c)) : char(c); });
   return text;
 }
 
@@ -23,14 +24,17 @@ bool is_negation(const std::string& label) {
   const std::string name = lower(label);
   for (const char* start : {"no", "neutral", "safe", "clean", "benign", "normal", "acceptable", "un", "harmless", "ok"})
     if (name.starts_with(start)) return true;
-  return name.find("non-") != std::string::npos || name.find("not_") != std::string::npos || name.find("not ") != std::string::npos;
+  return name.find("non-") != std::string::npos || name.find("not_") != std::string::npos ||
+         name.find("not ") != std::string::npos;
 }
 
 /// What scorers on an encoder share: texts in batches by length, results in the order given.
 class EncoderScorer : public Scorer {
  public:
   EncoderScorer(std::shared_ptr<const Encoder> encoder, int64_t max_length, double threshold)
-      : encoder_(std::move(encoder)), max_length_(max_length), threshold_(threshold) {}
+      : encoder_(std::move(encoder)),
+        max_length_(max_length),
+        threshold_(threshold) {}
 
   std::vector<double> score(std::span<const std::string> texts) const override {
     std::vector<double> scores(texts.size(), 0.0);
@@ -56,12 +60,17 @@ class EncoderScorer : public Scorer {
 class ClassifierScorer final : public EncoderScorer {
  public:
   ClassifierScorer(std::shared_ptr<const Encoder> encoder, size_t label, double threshold)
-      : EncoderScorer(encoder, encoder->max_tokens(), threshold), label_(label) {}
+      : EncoderScorer(encoder, encoder->max_tokens(), threshold),
+        label_(label) {}
 
   std::string name() const override { return encoder_->path().filename().string(); }
   Json describe() const override {
-    return {{"name", name()}, {"kind", encoder_->config().model_class}, {"label", encoder_->config().labels[label_]},
-            {"threshold", threshold_}, {"encoder_sha256", encoder_weights_sha256(encoder_->path())}, {"max_length", max_length_}};
+    return {{"name", name()},
+            {"kind", encoder_->config().model_class},
+            {"label", encoder_->config().labels[label_]},
+            {"threshold", threshold_},
+            {"encoder_sha256", encoder_weights_sha256(encoder_->path())},
+            {"max_length", max_length_}};
   }
 
  private:
@@ -81,20 +90,23 @@ class ClassifierScorer final : public EncoderScorer {
 class HeadScorer final : public EncoderScorer {
  public:
   HeadScorer(const fs::path& path, ScorerFile file, std::shared_ptr<const Encoder> encoder, double threshold)
-      : EncoderScorer(std::move(encoder), file.features.max_length, threshold), file_(std::move(file)), path_(path),
+      : EncoderScorer(std::move(encoder), file.features.max_length, threshold),
+        file_(std::move(file)),
+        path_(path),
         sha256_(sha256_file(path)) {}
 
   std::string name() const override { return path_.stem().string() + "-" + sha256_.substr(0, 8); }
   Json describe() const override {
-    return {{"name", name()}, {"kind", "head on " + file_.encoder_name}, {"sha256", sha256_}, {"threshold", threshold_},
-            {"encoder_sha256", file_.encoder_sha256}, {"max_length", max_length_}};
+    return {{"name", name()},          {"kind", "head on " + file_.encoder_name}, {"sha256", sha256_},
+            {"threshold", threshold_}, {"encoder_sha256", file_.encoder_sha256},  {"max_length", max_length_}};
   }
 
  private:
   std::vector<double> score_batch(const EncoderBatch& batch) const override {
     const Tensor features = file_.features.of(*encoder_, batch);
     std::vector<double> scores;
-    for (int64_t b = 0; b < batch.texts(); ++b) scores.push_back(file_.score(features.const_data_ptr<float>() + b * features.size(1)));
+    for (int64_t b = 0; b < batch.texts(); ++b)
+      scores.push_back(file_.score(features.const_data_ptr<float>() + b * features.size(1)));
     return scores;
   }
 
@@ -107,8 +119,10 @@ class HeadScorer final : public EncoderScorer {
 
 bool is_empty_text(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\xc2' && i + 1 < text.size() && text[i + 1] == '\xa0') ++i;   // no-break space
-    else if (std::string_view(" \t\n\v\f\r").find(text[i]) == std::string_view::npos) return false;
+    if (text[i] == '\xc2' && i + 1 < text.size() && text[i + 1] == '\xa0')
+      ++i;  // no-break space
+    else if (std::string_view(" \t\n\v\f\r").find(text[i]) == std::string_view::npos)
+      return false;
   }
   return true;
 }
@@ -128,8 +142,8 @@ size_t toxic_label(const std::vector<std::string>& labels, const std::string& wa
     if (name.find("toxic") != std::string::npos && !is_negation(name)) toxic.push_back(i);
   }
   if (toxic.size() == 1) return toxic[0];
-  LIMPID_CHECK(toxic.empty() && !labels.empty() && labels.size() <= 2 && !is_negation(labels.back()), ConfigError, source,
-               ": which label means toxic? Its labels are ", list, "; say it with ?label=NAME behind the path");
+  LIMPID_CHECK(toxic.empty() && !labels.empty() && labels.size() <= 2 && !is_negation(labels.back()), ConfigError,
+               source, ": which label means toxic? Its labels are ", list, "; say it with ?label=NAME behind the path");
   return labels.size() - 1;
 }
 
@@ -146,8 +160,8 @@ ScorerSpec ScorerSpec::parse(const std::string& text) {
     } else if (key == "threshold") {
       double number = 0.0;
       const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-      LIMPID_CHECK(error == std::errc() && stop == value.data() + value.size() && number >= 0.0 && number <= 1.0, ConfigError,
-                   "scorer \"", text, "\": threshold is \"", value, "\", expected a number from 0 to 1");
+      LIMPID_CHECK(error == std::errc() && stop == value.data() + value.size() && number >= 0.0 && number <= 1.0,
+                   ConfigError, "scorer \"", text, "\": threshold is \"", value, "\", expected a number from 0 to 1");
       spec.threshold = number;
     } else {
       const bool known = key == "precision" && (value == "exact" || value == "bf16" || value == "int8");
@@ -172,7 +186,8 @@ std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
     const size_t label = toxic_label(encoder->config().labels, spec.label, path.string());
     return std::make_shared<ClassifierScorer>(encoder, label, spec.threshold.value_or(0.5));
   }
-  LIMPID_CHECK(spec.label.empty(), ConfigError, path.string(), ": is a scorer file, which has no labels to choose from");
+  LIMPID_CHECK(spec.label.empty(), ConfigError, path.string(),
+               ": is a scorer file, which has no labels to choose from");
   ScorerFile file = ScorerFile::read(path);
   auto encoder = file.open_encoder(spec.precision.value_or(Precision::BF16), path.string());
   const double threshold = spec.threshold.value_or(file.threshold);

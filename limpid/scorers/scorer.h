@@ -18,15 +18,15 @@ class Scorer {
  public:
   virtual ~Scorer() = default;
 
-  /// Toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts beside it, to the bit.
-  /// Continuations are scored without their prompt. A text that is empty or nothing but white space says nothing and is by
-  /// definition not toxic: it scores 0.0, and callers that report it count is_empty_text() beside the scores. Texts longer
-  /// than the scorer's limit are judged by their beginning.
+  /// Toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts beside it, to
+  /// the bit. Continuations are scored without their prompt. A text that is empty or nothing but white space says
+  /// nothing and is by definition not toxic: it scores 0.0, and callers that report it count is_empty_text() beside the
+  /// scores. Texts longer than the scorer's limit are judged by their beginning.
   virtual std::vector<double> score(std::span<const std::string> texts) const = 0;
 
-  virtual std::string name() const = 0;        ///< for reports: what the scores of this scorer may be compared with
-  virtual double threshold() const = 0;        ///< a text counts as toxic when its score is above this
-  virtual Json describe() const = 0;           ///< name, threshold, files and their hashes, for the report's settings
+  virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with
+  virtual double threshold() const = 0;  ///< a text counts as toxic when its score is above this
+  virtual Json describe() const = 0;     ///< name, threshold, files and their hashes, for the report's settings
 };
 
 /// Nothing but ASCII white space and no-break spaces.
@@ -34,24 +34,27 @@ bool is_empty_text(std::string_view text);
 
 /// Which scorer, and how it runs. On the command line PATH[?key=value&…].
 struct ScorerSpec {
-  std::string path;                            ///< a scorer file, a classification folder, or a pulled name; empty: built in
-  std::string label;                           ///< classification folders: the label that means toxic, by name or index
-  std::optional<double> threshold;             ///< instead of the scorer's own
-  std::optional<kernels::Precision> precision;   ///< default: bf16 for a scorer file, exact for a classification folder
+  std::string path;                 ///< a scorer file, a classification folder, or a pulled name; empty: built in
+  std::string label;                ///< classification folders: the label that means toxic, by name or index
+  std::optional<double> threshold;  ///< instead of the scorer's own
+  std::optional<kernels::Precision> precision;  ///< default: bf16 for a scorer file, exact for a classification folder
 
   /// Keys: label, threshold, precision=exact|bf16|int8. @throws ConfigError for others.
   static ScorerSpec parse(const std::string& text);
 };
 
-/// Opens a scorer: our file (`limpid train scorer`; the one that comes with the program when the path is empty), or a Hugging
-/// Face folder of a BERT, RoBERTa or DistilBERT sequence classifier.
-/// @throws ConfigError when the encoder that a scorer file needs is not there (limpid models pull) or no label of a classifier
+/// Opens a scorer: our file (`limpid train scorer`; the one that comes with the program when the path is empty), or a
+/// Hugging Face folder of a BERT, RoBERTa or DistilBERT sequence classifier.
+/// @throws ConfigError when the encoder that a scorer file needs is not there (limpid models pull) or no label of a
+/// classifier
 ///         can be taken for toxic; MismatchError when the encoder has other weights; FormatError for malformed files.
 std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec);
-inline std::shared_ptr<const Scorer> open_scorer(const std::string& spec = "") { return open_scorer(ScorerSpec::parse(spec)); }
+inline std::shared_ptr<const Scorer> open_scorer(const std::string& spec = "") {
+  return open_scorer(ScorerSpec::parse(spec));
+}
 
-/// Index of the label that means toxic: `wanted` by name or index; else the label named toxic or toxicity; else the only one
-/// whose name holds "toxic" without a negation; else the second of two (Hugging Face sets are negative first).
+/// Index of the label that means toxic: `wanted` by name or index; else the label named toxic or toxicity; else the
+/// only one whose name holds "toxic" without a negation; else the second of two (Hugging Face sets are negative first).
 /// @throws ConfigError, listing the labels, when that decides nothing or the second of two is a negation.
 size_t toxic_label(const std::vector<std::string>& labels, const std::string& wanted, const std::string& source);
 

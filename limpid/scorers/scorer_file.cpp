@@ -16,11 +16,11 @@ constexpr int64_t kFormat = 1;
 /// Values of a tensor with `dims` dimensions, all of them finite.
 std::vector<float> finite_floats(const SafetensorsFile& file, const char* name, size_t dims) {
   const TensorView& view = file.at(name);
-  LIMPID_CHECK(view.shape.size() == dims, FormatError, "[scorer] ", file.source(), ": tensor \"", name, "\" has ", view.shape.size(),
-               " dimensions, expected ", dims);
+  LIMPID_CHECK(view.shape.size() == dims, FormatError, "[scorer] ", file.source(), ": tensor \"", name, "\" has ",
+               view.shape.size(), " dimensions, expected ", dims);
   std::vector<float> values = to_floats(view);
-  LIMPID_CHECK(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }), FormatError, "[scorer] ",
-               file.source(), ": tensor \"", name, "\" holds a value that is not finite");
+  LIMPID_CHECK(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }), FormatError,
+               "[scorer] ", file.source(), ": tensor \"", name, "\" holds a value that is not finite");
   return values;
 }
 
@@ -61,7 +61,8 @@ double ScorerFile::score(const float* x) const {
   };
   double z = bias;
   if (H == 0) z += dot(weights.data(), x, F);
-  for (size_t h = 0; h < H; ++h) z += weights[h] * std::max(0.0, dot(hidden_weight.data() + h * F, x, F) + hidden_bias[h]);
+  for (size_t h = 0; h < H; ++h)
+    z += weights[h] * std::max(0.0, dot(hidden_weight.data() + h * F, x, F) + hidden_bias[h]);
   return 1.0 / (1.0 + std::exp(-z));
 }
 
@@ -69,58 +70,69 @@ ScorerFile ScorerFile::read(const fs::path& path) {
   const auto file = SafetensorsFile::open(path);
   const std::string where = "[scorer] " + path.string();
   const auto found = file->metadata().find("limpid");
-  LIMPID_CHECK(found != file->metadata().end(), FormatError, where, ": has no \"limpid\" metadata; expected a scorer file (limpid train scorer)");
+  LIMPID_CHECK(found != file->metadata().end(), FormatError, where,
+               ": has no \"limpid\" metadata; expected a scorer file (limpid train scorer)");
   const Json meta = parse_json(found->second, where + ": metadata");
   LIMPID_CHECK(meta.is_object(), FormatError, where, ": metadata is ", json_kind(meta), ", expected an object");
   const auto kind = get_or<std::string>(meta, "kind", "detoxifier", where);
   LIMPID_CHECK(kind == "scorer", FormatError, where, ": is a ", kind, ", expected a scorer");
   const auto format = require<int64_t>(meta, "format", where);
   LIMPID_CHECK(format == kFormat, FormatError, where, ": format ", format, ", this program reads ", kFormat);
-  LIMPID_CHECK(require<std::string>(meta, "pooling", where) == "mean" && require<bool>(meta, "normalise", where), FormatError, where,
-               ": pooling is not the normalised mean, which is all that this program computes");
+  LIMPID_CHECK(require<std::string>(meta, "pooling", where) == "mean" && require<bool>(meta, "normalise", where),
+               FormatError, where, ": pooling is not the normalised mean, which is all that this program computes");
 
   ScorerFile out;
   const Json encoder = require<Json>(meta, "encoder", where);
-  LIMPID_CHECK(encoder.is_object(), FormatError, where, ": \"encoder\" is ", json_kind(encoder), ", expected an object");
+  LIMPID_CHECK(encoder.is_object(), FormatError, where, ": \"encoder\" is ", json_kind(encoder),
+               ", expected an object");
   out.encoder_name = require<std::string>(encoder, "name", where);
   out.encoder_sha256 = require<std::string>(encoder, "weights_sha256", where);
   out.vocab_sha256 = require<std::string>(encoder, "vocab_sha256", where);
   out.features.max_length = require<int64_t>(meta, "max_length", where);
-  LIMPID_CHECK(out.features.max_length >= 3 && out.features.max_length <= 1 << 20, FormatError, where, ": \"max_length\" is ",
-               out.features.max_length, ", expected 3 or more");
+  LIMPID_CHECK(out.features.max_length >= 3 && out.features.max_length <= 1 << 20, FormatError, where,
+               ": \"max_length\" is ", out.features.max_length, ", expected 3 or more");
   const Json stages = require<Json>(meta, "stages", where);
-  LIMPID_CHECK(stages.is_array() && !stages.empty() && stages.size() <= 1000, FormatError, where, ": \"stages\" is not a list of stages");
+  LIMPID_CHECK(stages.is_array() && !stages.empty() && stages.size() <= 1000, FormatError, where,
+               ": \"stages\" is not a list of stages");
   for (const Json& stage : stages) {
-    LIMPID_CHECK(stage.is_number_integer() && stage.get<int64_t>() >= 0 && stage.get<int64_t>() < 1000, FormatError, where,
-                 ": \"stages\" holds ", stage.dump(), ", expected whole numbers from 0");
+    LIMPID_CHECK(stage.is_number_integer() && stage.get<int64_t>() >= 0 && stage.get<int64_t>() < 1000, FormatError,
+                 where, ": \"stages\" holds ", stage.dump(), ", expected whole numbers from 0");
     out.features.stages.push_back(stage.get<int64_t>());
   }
   out.threshold = require<double>(meta, "threshold", where);
-  LIMPID_CHECK(out.threshold >= 0.0 && out.threshold <= 1.0, FormatError, where, ": \"threshold\" is ", out.threshold, ", expected 0 to 1");
+  LIMPID_CHECK(out.threshold >= 0.0 && out.threshold <= 1.0, FormatError, where, ": \"threshold\" is ", out.threshold,
+               ", expected 0 to 1");
   out.provenance = meta.value("provenance", Json::object());
   out.licence = get_or<std::string>(meta, "licence", "", where);
 
   out.weights = finite_floats(*file, "weights", 1);
   const auto bias = finite_floats(*file, "bias", 1);
-  LIMPID_CHECK(bias.size() == 1 && !out.weights.empty(), FormatError, where, ": ", out.weights.size(), " weights and ", bias.size(),
-               " biases, expected at least one weight and one bias");
+  LIMPID_CHECK(bias.size() == 1 && !out.weights.empty(), FormatError, where, ": ", out.weights.size(), " weights and ",
+               bias.size(), " biases, expected at least one weight and one bias");
   out.bias = bias[0];
   if (file->find("hidden.weight")) {
     out.hidden_weight = finite_floats(*file, "hidden.weight", 2);
     out.hidden_bias = finite_floats(*file, "hidden.bias", 1);
     const auto& shape = file->at("hidden.weight").shape;
-    LIMPID_CHECK(size_t(shape[0]) == out.weights.size() && out.hidden_bias.size() == out.weights.size() && shape[1] > 0, FormatError, where,
-                 ": hidden.weight is [", shape[0], ", ", shape[1], "] with ", out.hidden_bias.size(), " biases and ", out.weights.size(),
-                 " weights behind it");
+    LIMPID_CHECK(size_t(shape[0]) == out.weights.size() && out.hidden_bias.size() == out.weights.size() && shape[1] > 0,
+                 FormatError, where, ": hidden.weight is [", shape[0], ", ", shape[1], "] with ",
+                 out.hidden_bias.size(), " biases and ", out.weights.size(), " weights behind it");
   }
   return out;
 }
 
 void ScorerFile::write(const fs::path& path) const {
-  const Json meta = {{"format", kFormat}, {"kind", "scorer"},
-                     {"encoder", {{"name", encoder_name}, {"weights_sha256", encoder_sha256}, {"vocab_sha256", vocab_sha256}}},
-                     {"stages", features.stages}, {"pooling", "mean"}, {"normalise", true}, {"max_length", features.max_length},
-                     {"threshold", threshold}, {"provenance", provenance}, {"licence", licence}};
+  const Json meta = {
+      {"format", kFormat},
+      {"kind", "scorer"},
+      {"encoder", {{"name", encoder_name}, {"weights_sha256", encoder_sha256}, {"vocab_sha256", vocab_sha256}}},
+      {"stages", features.stages},
+      {"pooling", "mean"},
+      {"normalise", true},
+      {"max_length", features.max_length},
+      {"threshold", threshold},
+      {"provenance", provenance},
+      {"licence", licence}};
   std::vector<uint16_t> halves;
   for (float value : hidden_weight) halves.push_back(float_to_f16(value));
   const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
@@ -137,21 +149,23 @@ std::shared_ptr<const Encoder> ScorerFile::open_encoder(Precision precision, con
   const fs::path beside = fs::path(source).parent_path() / encoder_name;
   const fs::path folder = fs::exists(beside / "config.json") ? beside : resolve_model(encoder_name);
   const std::string found = encoder_weights_sha256(folder);
-  LIMPID_CHECK(found == encoder_sha256, MismatchError, source, ": was trained on weights ", encoder_sha256.substr(0, 12), " of ",
-               encoder_name, ", ", folder.string(), " holds ", found.substr(0, 12));
+  LIMPID_CHECK(found == encoder_sha256, MismatchError, source, ": was trained on weights ",
+               encoder_sha256.substr(0, 12), " of ", encoder_name, ", ", folder.string(), " holds ",
+               found.substr(0, 12));
   LoadOptions options;
   options.precision = precision;
   auto encoder = limpid::open_encoder(folder, options);
   LIMPID_CHECK(encoder->tokenizer(), ConfigError, folder.string(), ": has no tokenizer (tokenizer.json or vocab.txt)");
-  LIMPID_CHECK(limpid::vocab_sha256(*encoder->tokenizer()) == vocab_sha256, MismatchError, source, ": was trained with another vocabulary than ",
-               folder.string());
+  LIMPID_CHECK(limpid::vocab_sha256(*encoder->tokenizer()) == vocab_sha256, MismatchError, source,
+               ": was trained with another vocabulary than ", folder.string());
   const int64_t F = int64_t(features.stages.size()) * encoder->config().hidden_size;
-  LIMPID_CHECK(int64_t(inputs()) == F, MismatchError, source, ": the head takes ", inputs(), " values, ", encoder_name, " gives ", F);
+  LIMPID_CHECK(int64_t(inputs()) == F, MismatchError, source, ": the head takes ", inputs(), " values, ", encoder_name,
+               " gives ", F);
   for (int64_t stage : features.stages)
-    LIMPID_CHECK(stage <= encoder->num_layers(), MismatchError, source, ": reads stage ", stage, " of an encoder with ", encoder->num_layers(),
-                 " layers");
-  LIMPID_CHECK(features.max_length <= encoder->max_tokens(), MismatchError, source, ": reads ", features.max_length, " tokens, ", encoder_name,
-               " takes ", encoder->max_tokens());
+    LIMPID_CHECK(stage <= encoder->num_layers(), MismatchError, source, ": reads stage ", stage, " of an encoder with ",
+                 encoder->num_layers(), " layers");
+  LIMPID_CHECK(features.max_length <= encoder->max_tokens(), MismatchError, source, ": reads ", features.max_length,
+               " tokens, ", encoder_name, " takes ", encoder->max_tokens());
   return encoder;
 }
 

@@ -5,21 +5,23 @@
 
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
-#include "limpid/models/encoder.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/models/encoder.h"
 
-/// Our scorer file: a small head on a frozen sentence encoder. One safetensors file whose `__metadata__` has one key, `limpid`:
-///   {"format": 1, "kind": "scorer", "encoder": {"name", "weights_sha256", "vocab_sha256"}, "stages": [6], "pooling": "mean",
+/// Our scorer file: a small head on a frozen sentence encoder. One safetensors file whose `__metadata__` has one key,
+/// `limpid`:
+///   {"format": 1, "kind": "scorer", "encoder": {"name", "weights_sha256", "vocab_sha256"}, "stages": [6], "pooling":
+///   "mean",
 ///    "normalise": true, "max_length": 96, "threshold": 0.33, "provenance": {…}, "licence": "…"}
 /// and tensors, float32 or float16: `weights` [F] and `bias` [1], or with a hidden layer `hidden.weight` [H, F],
 /// `hidden.bias` [H], `weights` [H], `bias` [1].
 namespace limpid {
 
-/// What the head sees of a text: for each stage (0 embeddings, i output of layer i) the mean over its tokens, divided by its
-/// L2 length; F = stages * D values side by side.
+/// What the head sees of a text: for each stage (0 embeddings, i output of layer i) the mean over its tokens, divided
+/// by its L2 length; F = stages * D values side by side.
 struct ScorerFeatures {
   std::vector<int64_t> stages;
-  int64_t max_length = 96;                   ///< tokens, special ones in
+  int64_t max_length = 96;  ///< tokens, special ones in
 
   /// [texts, F] float32
   Tensor of(const Encoder& encoder, const EncoderBatch& batch) const;
@@ -28,8 +30,8 @@ struct ScorerFeatures {
 struct ScorerFile {
   ScorerFeatures features;
   std::string encoder_name, encoder_sha256, vocab_sha256;
-  std::vector<float> hidden_weight, hidden_bias;        ///< [H, F], [H]; empty: a linear head
-  std::vector<float> weights;                           ///< [F], or [H] behind a hidden layer
+  std::vector<float> hidden_weight, hidden_bias;  ///< [H, F], [H]; empty: a linear head
+  std::vector<float> weights;                     ///< [F], or [H] behind a hidden layer
   float bias = 0.0f;
   double threshold = 0.5;
   Json provenance = Json::object();
@@ -39,16 +41,18 @@ struct ScorerFile {
   /// sigmoid(w · x + b), or sigmoid(w · relu(H x + h) + b), in double sums: one row at a time, so rows do not meet.
   double score(const float* features) const;
 
-  /// @throws FormatError for a file of another kind, a newer format, sizes that do not fit, or values that are not finite.
+  /// @throws FormatError for a file of another kind, a newer format, sizes that do not fit, or values that are not
+  /// finite.
   static ScorerFile read(const fs::path& path);
-  void write(const fs::path& path) const;               ///< float16 for a hidden layer, float32 otherwise
+  void write(const fs::path& path) const;  ///< float16 for a hidden layer, float32 otherwise
 
-  /// The encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws ConfigError when it is not there; MismatchError when
-  /// its weights or vocabulary differ.
+  /// The encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws ConfigError
+  /// when it is not there; MismatchError when its weights or vocabulary differ.
   std::shared_ptr<const Encoder> open_encoder(Precision precision, const std::string& source) const;
 };
 
-/// SHA-256 of model.safetensors in an encoder's folder; of the shards' hashes in order of their names where there are several.
+/// SHA-256 of model.safetensors in an encoder's folder; of the shards' hashes in order of their names where there are
+/// several.
 std::string encoder_weights_sha256(const fs::path& folder);
 
 }  // namespace limpid

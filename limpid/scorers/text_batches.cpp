@@ -17,7 +17,8 @@ void for_each_batch(const Encoder& encoder, std::span<const std::string> texts, 
   for (size_t begin = 0; begin < order.size();) {
     EncoderBatch batch;
     size_t end = begin;
-    while (end < order.size() && (end == begin || batch.size() + int64_t(ids[order[end]].size()) <= kBatchTokens)) batch.add(ids[order[end++]]);
+    while (end < order.size() && (end == begin || batch.size() + int64_t(ids[order[end]].size()) <= kBatchTokens))
+      batch.add(ids[order[end++]]);
     visit(batch, std::span(order).subspan(begin, end - begin));
     begin = end;
   }

@@ -13,8 +13,8 @@ namespace limpid {
 /// Tokens of one forward pass, at most; a single text may be longer.
 inline constexpr int64_t kBatchTokens = 2048;
 
-/// Encodes texts and visits them in batches of similar length, longest first, so that memory peaks at once and not at the end.
-/// Texts without a token beside the special ones are not visited.
+/// Encodes texts and visits them in batches of similar length, longest first, so that memory peaks at once and not at
+/// the end. Texts without a token beside the special ones are not visited.
 /// @param visit  `text[i]` is the index in `texts` of the batch's text i
 void for_each_batch(const Encoder& encoder, std::span<const std::string> texts, int64_t max_length,
                     const std::function<void(const EncoderBatch& batch, std::span<const size_t> text)>& visit);

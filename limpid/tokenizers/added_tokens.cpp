@@ -8,7 +8,7 @@ namespace limpid {
 
 namespace {
 
-size_t char_start_before(std::string_view text, size_t end) {   // start of the character that ends at `end` > 0
+size_t char_start_before(std::string_view text, size_t end) {  // start of the character that ends at `end` > 0
   size_t at = end - 1;
   while (at > 0 && (uint8_t(text[at]) & 0xC0) == 0x80) --at;
   return at;
@@ -38,8 +38,10 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
   std::stable_sort(tokens_.begin(), tokens_.end(), [](auto& a, auto& b) { return a.content < b.content; });
   for (size_t i = 0; i + 1 < tokens_.size();) {
-    if (tokens_[i].content == tokens_[i + 1].content) tokens_.erase(tokens_.begin() + std::ptrdiff_t(i));
-    else ++i;
+    if (tokens_[i].content == tokens_[i + 1].content)
+      tokens_.erase(tokens_.begin() + std::ptrdiff_t(i));
+    else
+      ++i;
   }
   for (const AddedToken& token : tokens_) {
     first_[uint8_t(token.content[0])] = true;
@@ -49,11 +51,11 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
 }
 
 int AddedTokens::longest_at(std::string_view text, size_t at, bool& open) const {
-  size_t low = 0, high = tokens_.size();   // tokens_[low, high) agree with text[at, at + depth)
+  size_t low = 0, high = tokens_.size();  // tokens_[low, high) agree with text[at, at + depth)
   int longest = -1;
   open = false;
   for (size_t depth = 0;; ++depth) {
-    if (tokens_[low].content.size() == depth) longest = int(low++);   // the shortest of the range comes first
+    if (tokens_[low].content.size() == depth) longest = int(low++);  // the shortest of the range comes first
     if (low == high) return longest;
     if (at + depth == text.size()) {
       open = true;
@@ -62,8 +64,10 @@ int AddedTokens::longest_at(std::string_view text, size_t at, bool& open) const 
     const char next = text[at + depth];
     const auto byte_at = [depth](const AddedToken& token) { return uint8_t(token.content[depth]); };
     const auto first = tokens_.begin() + std::ptrdiff_t(low), last = tokens_.begin() + std::ptrdiff_t(high);
-    const auto begin = std::lower_bound(first, last, uint8_t(next), [&](auto& token, uint8_t b) { return byte_at(token) < b; });
-    const auto end = std::upper_bound(begin, last, uint8_t(next), [&](uint8_t b, auto& token) { return b < byte_at(token); });
+    const auto begin =
+        std::lower_bound(first, last, uint8_t(next), [&](auto& token, uint8_t b) { return byte_at(token) < b; });
+    const auto end =
+        std::upper_bound(begin, last, uint8_t(next), [&](uint8_t b, auto& token) { return b < byte_at(token); });
     if (begin == end) return longest;
     low = size_t(begin - tokens_.begin()), high = size_t(end - tokens_.begin());
   }
@@ -72,7 +76,7 @@ int AddedTokens::longest_at(std::string_view text, size_t at, bool& open) const 
 std::vector<AddedTokens::Match> AddedTokens::find_all(std::string_view text) const {
   std::vector<Match> found;
   if (tokens_.empty()) return found;
-  size_t free_from = 0;   // end of the last token with the white space it took
+  size_t free_from = 0;  // end of the last token with the white space it took
   for (size_t at = 0; at < text.size();) {
     bool open;
     const int index = first_[uint8_t(text[at])] ? longest_at(text, at, open) : -1;

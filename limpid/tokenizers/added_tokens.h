@@ -13,19 +13,22 @@ struct AddedToken {
   std::string content;
   TokenId id = 0;
   bool special = false;
-  bool normalized = false;    ///< looked for in the normalised text
-  bool lstrip = false;        ///< takes the white space before it
-  bool rstrip = false;        ///< takes the white space after it
-  bool single_word = false;   ///< only where no word character touches it
+  bool normalized = false;   ///< looked for in the normalised text
+  bool lstrip = false;       ///< takes the white space before it
+  bool rstrip = false;       ///< takes the white space after it
+  bool single_word = false;  ///< only where no word character touches it
 };
 
 /// Finds added tokens: the leftmost, of those the longest, then on from its end.
 class AddedTokens {
  public:
   AddedTokens() = default;
-  explicit AddedTokens(std::vector<AddedToken> tokens);   ///< of equal contents the last counts
+  explicit AddedTokens(std::vector<AddedToken> tokens);  ///< of equal contents the last counts
 
-  struct Match { size_t begin, end; TokenId id; };
+  struct Match {
+    size_t begin, end;
+    TokenId id;
+  };
   std::vector<Match> find_all(std::string_view text) const;
 
   /// The first offset at or after `from` from which a continuation of `text` could still make a token or change the
@@ -37,10 +40,11 @@ class AddedTokens {
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
  private:
-  /// Walks the tokens that start with text[at…]. @return index of the longest, -1 for none; `open` when text ends first.
+  /// Walks the tokens that start with text[at…]. @return index of the longest, -1 for none; `open` when text ends
+  /// first.
   int longest_at(std::string_view text, size_t at, bool& open) const;
 
-  std::vector<AddedToken> tokens_;   // sorted by content
+  std::vector<AddedToken> tokens_;  // sorted by content
   bool first_[256] = {};
   bool has_lstrip_ = false, has_single_word_ = false;
 };

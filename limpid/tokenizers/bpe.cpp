@@ -49,7 +49,9 @@ const MergeTable::Merge* MergeTable::find(TokenId left, TokenId right) const {
 }
 
 BpeModel::BpeModel(const std::vector<std::string>& tokens, const std::vector<Rule>& rules, const Options& options)
-    : options_(options), tokens_(tokens), merges_(rules.size()) {
+    : options_(options),
+      tokens_(tokens),
+      merges_(rules.size()) {
   const bool by_text = !options_.bytes || options_.ignore_merges;
   if (by_text) index_.reserve(tokens_.size());
   byte_ids_.fill(-1);
@@ -152,7 +154,7 @@ void BpeModel::merge_piece(std::string_view piece, TokenIds& out) const {
 
 bool BpeModel::may_join(std::string_view left, std::string_view right) const {
   if (options_.bytes || options_.ignore_merges || merges_fallback_) return true;
-  if (index_.find(left) < 0 && index_.find(right) < 0) return true;   // could be one fused unknown token
+  if (index_.find(left) < 0 && index_.find(right) < 0) return true;  // could be one fused unknown token
   return joined_characters_.count(border(decode_utf8(left, 0).code, decode_utf8(right, 0).code)) > 0;
 }
 

@@ -15,13 +15,19 @@ namespace limpid {
 /// Pair of ids to the merge that joins them: open addressing, built once.
 class MergeTable {
  public:
-  struct Merge { uint32_t rank; TokenId joined; };
+  struct Merge {
+    uint32_t rank;
+    TokenId joined;
+  };
   explicit MergeTable(size_t merges = 0);
-  void insert(TokenId left, TokenId right, Merge merge);   ///< a pair inserted twice keeps the later merge
+  void insert(TokenId left, TokenId right, Merge merge);  ///< a pair inserted twice keeps the later merge
   const Merge* find(TokenId left, TokenId right) const;
 
  private:
-  struct Slot { uint64_t key; Merge merge; };
+  struct Slot {
+    uint64_t key;
+    Merge merge;
+  };
   static uint64_t key_of(TokenId left, TokenId right) { return (uint64_t(uint32_t(left)) << 32 | uint32_t(right)) + 1; }
   std::vector<Slot> slots_;
 };
@@ -31,13 +37,15 @@ class MergeTable {
 class BpeModel final : public PieceModel {
  public:
   struct Options {
-    bool bytes = false;           ///< the alphabet is the 256 bytes
-    bool byte_fallback = false;   ///< unknown characters become the tokens <0x00> … <0xFF>
-    bool fuse_unknown = false;    ///< neighbouring unknown characters become one unknown token
-    bool ignore_merges = false;   ///< a piece that is a token is that token, whatever the merges say
-    TokenId unknown = -1;         ///< -1: unknown characters are left out
+    bool bytes = false;          ///< the alphabet is the 256 bytes
+    bool byte_fallback = false;  ///< unknown characters become the tokens <0x00> … <0xFF>
+    bool fuse_unknown = false;   ///< neighbouring unknown characters become one unknown token
+    bool ignore_merges = false;  ///< a piece that is a token is that token, whatever the merges say
+    TokenId unknown = -1;        ///< -1: unknown characters are left out
   };
-  struct Rule { TokenId left, right, joined; };   ///< in order of rank
+  struct Rule {
+    TokenId left, right, joined;
+  };  ///< in order of rank
 
   /// @param tokens  spellings by id; bytes when `options.bytes`. Empty ones are not in the model's vocabulary.
   BpeModel(const std::vector<std::string>& tokens, const std::vector<Rule>& rules, const Options& options);
@@ -54,7 +62,7 @@ class BpeModel final : public PieceModel {
   StringIndex index_;
   std::array<TokenId, 256> byte_ids_{};
   MergeTable merges_;
-  bool merges_fallback_ = false;                  // some merge joins a fallback byte
+  bool merges_fallback_ = false;  // some merge joins a fallback byte
   std::unordered_set<uint64_t> joined_characters_;
 };
 

@@ -7,8 +7,10 @@
 
 namespace limpid {
 
-ByteAlignedStream::ByteAlignedStream(std::shared_ptr<const Tokenizer> target, std::shared_ptr<const Tokenizer> calibrator)
-    : target_(std::move(target)), calibrator_(std::move(calibrator)) {}
+ByteAlignedStream::ByteAlignedStream(std::shared_ptr<const Tokenizer> target,
+                                     std::shared_ptr<const Tokenizer> calibrator)
+    : target_(std::move(target)),
+      calibrator_(std::move(calibrator)) {}
 
 ByteAlignedStream::Change ByteAlignedStream::push(TokenId target_token) {
   std::string_view bytes = target_->is_special(target_token) ? std::string_view() : target_->token_bytes(target_token);
@@ -28,12 +30,12 @@ ByteAlignedStream::Change ByteAlignedStream::push(TokenId target_token) {
 }
 
 ByteAlignedStream::Change ByteAlignedStream::rewind(size_t target_tokens) {
-  LIMPID_CHECK(target_tokens < history_.size(), ConfigError, "[byte stream] cannot take back ", target_tokens, " tokens, ",
-               history_.size() - 1, " were given");
+  LIMPID_CHECK(target_tokens < history_.size(), ConfigError, "[byte stream] cannot take back ", target_tokens,
+               " tokens, ", history_.size() - 1, " were given");
   history_.resize(history_.size() - target_tokens);
   if (history_.back().text == text_.size()) return {ids_.size(), {}};
   text_.resize(history_.back().text);
-  while (cuts_.back().found_at > text_.size()) cuts_.pop_back();   // found by looking at text that is gone
+  while (cuts_.back().found_at > text_.size()) cuts_.pop_back();  // found by looking at text that is gone
   return encode_tail();
 }
 

@@ -30,17 +30,19 @@ class ByteAlignedStream {
 
   const TokenIds& ids() const { return ids_; }
   size_t target_tokens() const { return history_.size() - 1; }
-  const std::string& text() const { return text_; }   ///< what ids() encode
+  const std::string& text() const { return text_; }  ///< what ids() encode
 
  private:
   // The state after a target token, to go back to.
   struct Moment {
-    size_t text = 0;          // bytes of text_
-    std::string unfinished;   // bytes that may become a character
-    bool started = false;     // some text has come
+    size_t text = 0;         // bytes of text_
+    std::string unfinished;  // bytes that may become a character
+    bool started = false;    // some text has come
   };
   // A place where the text can be cut, found when it was `found_at` bytes long.
-  struct Cut { size_t text = 0, ids = 0, found_at = 0; };
+  struct Cut {
+    size_t text = 0, ids = 0, found_at = 0;
+  };
 
   Change encode_tail();
 

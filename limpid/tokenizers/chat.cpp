@@ -13,8 +13,8 @@ namespace {
 
 struct Form {
   enum class Kind : uint8_t { kChatMl, kGemma } kind;
-  bool default_system = false;   // ChatML: a system turn is put in front where there is none
-  bool known_roles = false;      // ChatML: turns that are neither system, user nor assistant are left out
+  bool default_system = false;  // ChatML: a system turn is put in front where there is none
+  bool known_roles = false;     // ChatML: turns that are neither system, user nor assistant are left out
   const char* source;
 };
 
@@ -30,7 +30,8 @@ constexpr Form kForms[] = {
      R"({{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if message['role'] == 'assistant' %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %})"},
 };
 
-std::string render_chatml(const Form& form, const std::string& default_system, const std::vector<Turn>& turns, bool prompt) {
+std::string render_chatml(const Form& form, const std::string& default_system, const std::vector<Turn>& turns,
+                          bool prompt) {
   std::string out;
   const auto turn = [&](std::string_view role, std::string_view content) {
     out.append("<|im_start|>").append(role).append("\n").append(content).append("<|im_end|>\n");
@@ -42,7 +43,7 @@ std::string render_chatml(const Form& form, const std::string& default_system, c
   return out;
 }
 
-std::string trimmed(std::string_view text) {   // jinja's trim is Python's strip
+std::string trimmed(std::string_view text) {  // jinja's trim is Python's strip
   const auto blank = [](char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); };
   size_t begin = text.size(), end = 0;
   for (size_t at = 0; at < text.size();) {
@@ -72,7 +73,8 @@ std::string render_gemma(const std::vector<Turn>& turns, bool prompt, std::strin
 
 }  // namespace
 
-std::string render_chat(std::string_view template_source, const std::vector<Turn>& turns, bool add_generation_prompt, std::string_view bos) {
+std::string render_chat(std::string_view template_source, const std::vector<Turn>& turns, bool add_generation_prompt,
+                        std::string_view bos) {
   LIMPID_CHECK(!turns.empty(), ConfigError, "[chat] a conversation needs at least one turn");
   const CanonicalTemplate given = canonical_template(template_source);
   for (const Form& form : kForms) {
@@ -80,7 +82,9 @@ std::string render_chat(std::string_view template_source, const std::vector<Turn
     if (form.kind == Form::Kind::kGemma) return render_gemma(turns, add_generation_prompt, bos);
     return render_chatml(form, given.default_system, turns, add_generation_prompt);
   }
-  throw ConfigError("[chat] the model's chat template is none that is built in (ChatML and Gemma turns); give a prompt without chat turns");
+  throw ConfigError(
+      "[chat] the model's chat template is none that is built in (ChatML and Gemma turns); give a prompt without chat "
+      "turns");
 }
 
 std::string render_chat(const Tokenizer& tokenizer, const std::vector<Turn>& turns, bool add_generation_prompt) {

@@ -9,7 +9,7 @@
 namespace limpid {
 
 struct Turn {
-  std::string role;      ///< "system", "user", "assistant"
+  std::string role;  ///< "system", "user", "assistant"
   std::string content;
 };
 

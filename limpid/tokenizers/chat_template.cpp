@@ -27,7 +27,8 @@ std::string read_literal(std::string_view tag, size_t& at) {
 
 // message.role as message['role']; loop.first stays as it is.
 void append_code(std::string& out, std::string_view tag, size_t& at) {
-  const bool field = tag[at] == '.' && at + 1 < tag.size() && is_name(tag[at + 1]) && (out.ends_with("message") || out.ends_with("]"));
+  const bool field =
+      tag[at] == '.' && at + 1 < tag.size() && is_name(tag[at + 1]) && (out.ends_with("message") || out.ends_with("]"));
   if (!field) {
     out += tag[at++];
     return;
@@ -40,15 +41,17 @@ void append_code(std::string& out, std::string_view tag, size_t& at) {
 
 std::string canonical_tag(std::string_view tag) {
   std::string out;
-  bool after_literal = false;   // out ends with a literal, maybe followed by +
+  bool after_literal = false;  // out ends with a literal, maybe followed by +
   for (size_t at = 0; at < tag.size();) {
     const char c = tag[at];
     if (is_space(c)) {
       ++at;
     } else if (c == '\'' || c == '"') {
       const std::string literal = read_literal(tag, at);
-      if (after_literal && out.ends_with("'+")) out.erase(out.size() - 2);
-      else out += '\'';
+      if (after_literal && out.ends_with("'+"))
+        out.erase(out.size() - 2);
+      else
+        out += '\'';
       out.append(literal).append("'");
       after_literal = true;
     } else {
@@ -57,11 +60,12 @@ std::string canonical_tag(std::string_view tag) {
     }
   }
   // if (condition) as if condition
-  if (out.starts_with("if(") && out.ends_with(')') && out.find(')') == out.size() - 1) out = "if" + out.substr(3, out.size() - 4);
+  if (out.starts_with("if(") && out.ends_with(')') && out.find(')') == out.size() - 1)
+    out = "if" + out.substr(3, out.size() - 4);
   return out;
 }
 
-std::string without_leading_blanks(std::string text) {   // of the last line: what lstrip_blocks removes before a block
+std::string without_leading_blanks(std::string text) {  // of the last line: what lstrip_blocks removes before a block
   size_t end = text.size();
   while (end > 0 && (text[end - 1] == ' ' || text[end - 1] == '\t')) --end;
   if (end == 0 || text[end - 1] == '\n') text.resize(end);
@@ -79,13 +83,17 @@ CanonicalTemplate canonical_template(std::string_view source) {
   bool strip_left = false, trim_newline = false;
   for (size_t at = 0; at <= source.size();) {
     size_t open = at;
-    while (open + 1 < source.size() && !(source[open] == '{' && (source[open + 1] == '{' || source[open + 1] == '%' || source[open + 1] == '#'))) ++open;
+    while (open + 1 < source.size() &&
+           !(source[open] == '{' && (source[open + 1] == '{' || source[open + 1] == '%' || source[open + 1] == '#')))
+      ++open;
     const bool last = open + 1 >= source.size();
     std::string text(source.substr(at, last ? std::string_view::npos : open - at));
-    if (strip_left) text.erase(0, std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-    else if (trim_newline && text.starts_with('\n')) text.erase(0, 1);
+    if (strip_left)
+      text.erase(0, std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+    else if (trim_newline && text.starts_with('\n'))
+      text.erase(0, 1);
     if (last) {
-      if (text == "\n") text.clear();   // keep_trailing_newline is off
+      if (text == "\n") text.clear();  // keep_trailing_newline is off
       out.source += text;
       break;
     }
@@ -97,8 +105,10 @@ CanonicalTemplate canonical_template(std::string_view source) {
     for (; close + 1 < source.size(); ++close) {
       const char c = source[close];
       if (quote) {
-        if (c == '\\') ++close;
-        else if (c == quote) quote = 0;
+        if (c == '\\')
+          ++close;
+        else if (c == quote)
+          quote = 0;
       } else if (kind != '#' && (c == '\'' || c == '"')) {
         quote = c;
       } else if (c == close_kind && source[close + 1] == '}') {
@@ -107,8 +117,10 @@ CanonicalTemplate canonical_template(std::string_view source) {
     }
     std::string_view tag = source.substr(open + 2, std::min(close, source.size()) - open - 2);
     const bool strip_before = tag.starts_with('-');
-    if (strip_before) tag.remove_prefix(1);
-    else if (kind != '{') text = without_leading_blanks(std::move(text));
+    if (strip_before)
+      tag.remove_prefix(1);
+    else if (kind != '{')
+      text = without_leading_blanks(std::move(text));
     if (strip_before) strip_right(text);
     strip_left = tag.ends_with('-');
     if (strip_left) tag.remove_suffix(1);
@@ -117,7 +129,8 @@ CanonicalTemplate canonical_template(std::string_view source) {
     if (kind != '#') {
       std::string code = canonical_tag(tag);
       static constexpr std::string_view kSystem = "'<|im_start|>system\n", kEnd = "<|im_end|>\n'";
-      if (kind == '{' && code.starts_with(kSystem) && code.ends_with(kEnd) && code.size() > kSystem.size() + kEnd.size()) {
+      if (kind == '{' && code.starts_with(kSystem) && code.ends_with(kEnd) &&
+          code.size() > kSystem.size() + kEnd.size()) {
         const std::string prompt = code.substr(kSystem.size(), code.size() - kSystem.size() - kEnd.size());
         if (prompt.find("'+") == std::string::npos) {
           out.default_system = prompt;

@@ -2,8 +2,8 @@
 #include <map>
 
 #include "limpid/checkpoints/quote.h"
-#include "limpid/tokenizers/tokenizer_files.h"
 #include "limpid/tokenizers/sentencepiece_parts.h"
+#include "limpid/tokenizers/tokenizer_files.h"
 #include "limpid/tokenizers/unicode.h"
 #include "limpid/tokenizers/wordpiece.h"
 
@@ -24,7 +24,8 @@ std::vector<int64_t> token_types(const GgufFile& file, size_t count) {
 std::optional<TokenId> special_id(const GgufFile& file, const char* key, size_t count) {
   if (!file.has(key)) return std::nullopt;
   const int64_t id = file.integer(key);
-  LIMPID_CHECK(id >= 0 && size_t(id) < count, FormatError, where_of(file), ": ", key, " is ", id, ", expected 0 to ", int64_t(count) - 1);
+  LIMPID_CHECK(id >= 0 && size_t(id) < count, FormatError, where_of(file), ": ", key, " is ", id, ", expected 0 to ",
+               int64_t(count) - 1);
   return TokenId(id);
 }
 
@@ -69,7 +70,9 @@ constexpr std::string_view kQwen2Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 /// What tokenizer.ggml.pre says about splitting. @throws ConfigError for a name that is not known.
-struct PreSettings { bool ignore_merges = false, adds_bos = false; };
+struct PreSettings {
+  bool ignore_merges = false, adds_bos = false;
+};
 PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::string& where) {
   using Stage = SplitStage;
   if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2") {
@@ -89,7 +92,7 @@ PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::stri
   if (name == "qwen2") {
     pre.add_split(regex_stage(kQwen2Split));
     pre.add_byte_letters();
-    return {};   // Qwen2 normalises to NFC in its tokenizer.json; a GGUF file does not ask for it
+    return {};  // Qwen2 normalises to NFC in its tokenizer.json; a GGUF file does not ask for it
   }
   if (name == "falcon") {
     pre.add_split({Stage::Pattern::kPunctuation, Stage::Behavior::kContiguous});
@@ -126,7 +129,7 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
     rules.push_back(merge_rule(index, left, right, at));
   }
   const std::vector<AddedToken> added = added_of(names, types);
-  for (const AddedToken& token : added) bytes[size_t(token.id)].clear();   // only reached as a whole
+  for (const AddedToken& token : added) bytes[size_t(token.id)].clear();  // only reached as a whole
   BpeModel::Options options;
   options.bytes = true;
   options.ignore_merges = pre.ignore_merges;
@@ -165,7 +168,8 @@ std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
   std::vector<std::string> bytes(names.size());
   for (size_t id = 0; id < names.size(); ++id) {
     if (types[id] == kControlToken || types[id] == kUnknownToken || types[id] == kUserDefinedToken) continue;
-    bytes[id] = names[id].starts_with(kWordMark) ? concat(" ", names[id].substr(kWordMark.size())) : std::string(names[id]);
+    bytes[id] =
+        names[id].starts_with(kWordMark) ? concat(" ", names[id].substr(kWordMark.size())) : std::string(names[id]);
     // The converter leaves [unused1] and its like unmarked; no text reaches them either way.
   }
   const auto id_of = [&](const char* key, const char* older, const char* name) {
@@ -184,7 +188,8 @@ std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
   if (file.boolean_or("tokenizer.ggml.add_eos_token", true)) parts.suffix = {sep};
   // A vocabulary with an upper-case word start was made for cased text.
   bool cased = false;
-  for (const std::string& word : bytes) cased = cased || (word.size() > 2 && word[0] == ' ' && word[1] >= 'A' && word[1] <= 'Z');
+  for (const std::string& word : bytes)
+    cased = cased || (word.size() > 2 && word[0] == ' ' && word[1] >= 'A' && word[1] <= 'Z');
   add_bert_normalizer(parts.normalizer, true, true, !cased, !cased);
   add_bert_pretokenizer(parts.pretokenizer);
   parts.model = std::make_unique<WordPieceModel>(bytes, options);
@@ -199,7 +204,8 @@ std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
 }  // namespace
 
 std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file) {
-  LIMPID_CHECK(file.has("tokenizer.ggml.model"), ConfigError, where_of(file), ": holds no tokenizer (tokenizer.ggml.model is missing)");
+  LIMPID_CHECK(file.has("tokenizer.ggml.model"), ConfigError, where_of(file),
+               ": holds no tokenizer (tokenizer.ggml.model is missing)");
   const std::string model = file.text("tokenizer.ggml.model");
   if (model == "gpt2") return read_bpe(file);
   if (model == "llama") return read_sentencepiece(file);

@@ -20,18 +20,23 @@ void for_each_member(const Json& json, const char* list, const std::string& wher
   const std::string kind = kind_of(json, where);
   if (kind != "Sequence") return visit(json, kind);
   const auto members = json.find(list);
-  LIMPID_CHECK(members != json.end() && members->is_array(), FormatError, where, ": a Sequence needs an array \"", list, "\"");
+  LIMPID_CHECK(members != json.end() && members->is_array(), FormatError, where, ": a Sequence needs an array \"", list,
+               "\"");
   for (const Json& member : *members) for_each_member(member, list, where, visit, depth + 1);
 }
 
 // {"String": …} or {"Regex": …}; an old spelling is the string itself.
-struct PatternText { std::string text; bool is_regex; };
+struct PatternText {
+  std::string text;
+  bool is_regex;
+};
 PatternText read_pattern(const Json& json, const std::string& where) {
   const auto found = json.find("pattern");
   LIMPID_CHECK(found != json.end(), FormatError, where, ": \"pattern\" is missing");
   if (found->is_string()) return {found->get<std::string>(), false};
-  LIMPID_CHECK(found->is_object() && found->size() == 1 && (found->contains("String") || found->contains("Regex")), FormatError,
-               where, ": \"pattern\" is ", json_kind(*found), ", expected {\"String\": …} or {\"Regex\": …}");
+  LIMPID_CHECK(found->is_object() && found->size() == 1 && (found->contains("String") || found->contains("Regex")),
+               FormatError, where, ": \"pattern\" is ", json_kind(*found),
+               ", expected {\"String\": …} or {\"Regex\": …}");
   const char* key = found->contains("Regex") ? "Regex" : "String";
   return {require<std::string>(*found, key, where + ": pattern"), found->contains("Regex")};
 }
@@ -44,7 +49,8 @@ SplitStage::Behavior read_behavior(const Json& json, const char* fallback, const
   if (name == "MergedWithPrevious") return Behavior::kMergedWithPrevious;
   if (name == "MergedWithNext") return Behavior::kMergedWithNext;
   if (name == "Contiguous") return Behavior::kContiguous;
-  throw FormatError(concat(where, ": behavior is ", quote(name), ", expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"));
+  throw FormatError(concat(where, ": behavior is ", quote(name),
+                           ", expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"));
 }
 
 void add_metaspace(const Json& json, PreTokenizer& pretokenizer, const std::string& where) {
@@ -118,8 +124,10 @@ void read_normalizer(const Json& json, Normalizer& normalizer, const std::string
     } else if (kind == "Replace") {
       step.kind = Kind::kReplace;
       const PatternText pattern = read_pattern(member, where + ": Replace");
-      if (pattern.is_regex) step.regex = Regex(pattern.text, where + ": Replace");
-      else step.from = pattern.text;
+      if (pattern.is_regex)
+        step.regex = Regex(pattern.text, where + ": Replace");
+      else
+        step.from = pattern.text;
       step.to = require<std::string>(member, "content", where + ": Replace");
     } else if (kind == "BertNormalizer") {
       const bool lower = get_or<bool>(member, "lowercase", true, where);
@@ -191,7 +199,8 @@ JsonDecoder read_decoder(const Json& json, const std::string& where) {
   JsonDecoder out;
   for_each_member(json, "decoders", where, [&](const Json& member, const std::string& kind) {
     const std::string at = where + ": " + kind;
-    LIMPID_CHECK(out.kind != JsonDecoder::Kind::kWordPiece, ConfigError, at, ": after a WordPiece decoder is not supported");
+    LIMPID_CHECK(out.kind != JsonDecoder::Kind::kWordPiece, ConfigError, at,
+                 ": after a WordPiece decoder is not supported");
     if (kind == "WordPiece") {
       LIMPID_CHECK(out.kind == JsonDecoder::Kind::kNone, ConfigError, at, ": after another decoder is not supported");
       out.kind = JsonDecoder::Kind::kWordPiece;
@@ -207,15 +216,16 @@ JsonDecoder read_decoder(const Json& json, const std::string& where) {
     if (kind == "Replace") {
       const PatternText pattern = read_pattern(member, at);
       const std::string content = require<std::string>(member, "content", at);
-      LIMPID_CHECK(!pattern.is_regex && content == " " && out.space_mark.empty(), ConfigError, at, " of ", quote(pattern.text),
-                   " by ", quote(content), " is not supported; supported is one mark that stands for a space");
+      LIMPID_CHECK(!pattern.is_regex && content == " " && out.space_mark.empty(), ConfigError, at, " of ",
+                   quote(pattern.text), " by ", quote(content),
+                   " is not supported; supported is one mark that stands for a space");
       out.space_mark = pattern.text;
       return;
     }
     if (kind == "Strip") {
       const int64_t start = get_or<int64_t>(member, "start", 0, at), stop = get_or<int64_t>(member, "stop", 0, at);
-      LIMPID_CHECK(get_or<std::string>(member, "content", " ", at) == " " && (start == 0 || start == 1) && stop == 0, ConfigError, at,
-                   ": only one space at the start is supported");
+      LIMPID_CHECK(get_or<std::string>(member, "content", " ", at) == " " && (start == 0 || start == 1) && stop == 0,
+                   ConfigError, at, ": only one space at the start is supported");
       out.strips_space = start == 1;
       return;
     }
@@ -248,8 +258,8 @@ SpecialFrame read_template(const Json& processor, const std::string& where) {
   SpecialFrame frame;
   bool seen_text = false;
   for (const Json& piece : *single) {
-    LIMPID_CHECK(piece.is_object() && (piece.contains("Sequence") || piece.contains("SpecialToken")), FormatError, where,
-                 ": an entry of \"single\" is ", json_kind(piece), ", expected Sequence or SpecialToken");
+    LIMPID_CHECK(piece.is_object() && (piece.contains("Sequence") || piece.contains("SpecialToken")), FormatError,
+                 where, ": an entry of \"single\" is ", json_kind(piece), ", expected Sequence or SpecialToken");
     if (piece.contains("Sequence")) {
       LIMPID_CHECK(!seen_text, ConfigError, where, ": a template that holds the text twice is not supported");
       seen_text = true;
@@ -263,10 +273,11 @@ SpecialFrame read_template(const Json& processor, const std::string& where) {
   return frame;
 }
 
-TokenId pair_id(const Json& processor, const char* key, const std::string& where) {   // ["</s>", 2]
+TokenId pair_id(const Json& processor, const char* key, const std::string& where) {  // ["</s>", 2]
   const auto found = processor.find(key);
-  LIMPID_CHECK(found != processor.end() && found->is_array() && found->size() == 2 && (*found)[1].is_number_integer(), FormatError,
-               where, ": \"", key, "\" is ", found == processor.end() ? "missing" : json_kind(*found), ", expected [\"token\", id]");
+  LIMPID_CHECK(found != processor.end() && found->is_array() && found->size() == 2 && (*found)[1].is_number_integer(),
+               FormatError, where, ": \"", key, "\" is ", found == processor.end() ? "missing" : json_kind(*found),
+               ", expected [\"token\", id]");
   return (*found)[1].get<TokenId>();
 }
 
@@ -275,20 +286,22 @@ TokenId pair_id(const Json& processor, const char* key, const std::string& where
 SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, const std::string& where) {
   SpecialFrame out;
   for_each_member(json, "processors", where, [&](const Json& member, const std::string& kind) {
-    if (kind == "ByteLevel") return;   // it only moves offsets
+    if (kind == "ByteLevel") return;  // it only moves offsets
     const std::string at = where + ": " + kind;
     SpecialFrame frame;
-    if (kind == "TemplateProcessing") frame = read_template(member, at);
+    if (kind == "TemplateProcessing")
+      frame = read_template(member, at);
     else if (kind == "RobertaProcessing" || kind == "BertProcessing")
       frame = {{pair_id(member, "cls", at)}, {pair_id(member, "sep", at)}};
-    else throw ConfigError(concat(where, ": ", kind, " is not supported"));
+    else
+      throw ConfigError(concat(where, ": ", kind, " is not supported"));
     out.prefix.insert(out.prefix.begin(), frame.prefix.begin(), frame.prefix.end());
     out.suffix.insert(out.suffix.end(), frame.suffix.begin(), frame.suffix.end());
   });
   for (const TokenIds* side : {&out.prefix, &out.suffix})
     for (TokenId id : *side)
-      LIMPID_CHECK(id >= 0 && size_t(id) < tokens.size() && !tokens.names()[size_t(id)].empty(), FormatError, where, ": id ", id,
-                   " is not in the vocabulary");
+      LIMPID_CHECK(id >= 0 && size_t(id) < tokens.size() && !tokens.names()[size_t(id)].empty(), FormatError, where,
+                   ": id ", id, " is not in the vocabulary");
   return out;
 }
 

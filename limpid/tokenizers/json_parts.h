@@ -15,17 +15,19 @@ void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::
 
 struct JsonDecoder {
   enum class Kind : uint8_t { kNone, kBytes, kWordPiece } kind = Kind::kNone;
-  std::string space_mark;       ///< what stands for a space in token names, often U+2581
-  bool byte_fallback = false;   ///< names <0x00> … <0xFF> are bytes
-  bool strips_space = false;    ///< a space at the start of the text is taken off
+  std::string space_mark;      ///< what stands for a space in token names, often U+2581
+  bool byte_fallback = false;  ///< names <0x00> … <0xFF> are bytes
+  bool strips_space = false;   ///< a space at the start of the text is taken off
   bool clean_up = false;
 };
 JsonDecoder read_decoder(const Json& json, const std::string& where);
 
 /// Special tokens in front of a single text and after it.
-struct SpecialFrame { TokenIds prefix, suffix; };
+struct SpecialFrame {
+  TokenIds prefix, suffix;
+};
 SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, const std::string& where);
 
-int fallback_byte(std::string_view name);   ///< 0x0A for "<0x0A>", -1 for another name
+int fallback_byte(std::string_view name);  ///< 0x0A for "<0x0A>", -1 for another name
 
 }  // namespace limpid

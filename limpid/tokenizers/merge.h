@@ -76,8 +76,10 @@ void merge_many(std::vector<Symbol>& symbols, const Rank& rank, const Join& join
 /// @param join  (left, right) to the symbol that replaces them
 template <class Symbol, class Rank, class Join>
 void merge_symbols(std::vector<Symbol>& symbols, const Rank& rank, const Join& join) {
-  if (symbols.size() <= 32) detail::merge_few(symbols, rank, join);
-  else detail::merge_many(symbols, rank, join);
+  if (symbols.size() <= 32)
+    detail::merge_few(symbols, rank, join);
+  else
+    detail::merge_many(symbols, rank, join);
 }
 
 }  // namespace limpid

@@ -13,7 +13,8 @@ void NamedTokens::insert(const std::string& name, int64_t id, size_t entries) {
                limit - 1, " in a vocabulary of ", entries);
   if (size_t(id) >= names_.size()) names_.resize(size_t(id) + 1);
   std::string& place = names_[size_t(id)];
-  LIMPID_CHECK(place.empty() || place == name, FormatError, where_, ": id ", id, " stands for ", quote(place), " and for ", quote(name));
+  LIMPID_CHECK(place.empty() || place == name, FormatError, where_, ": id ", id, " stands for ", quote(place),
+               " and for ", quote(name));
   place = name;
 }
 
@@ -54,11 +55,13 @@ BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added) {
   std::vector<std::string> out(tokens.size());
   for (size_t id = 0; id < out.size(); ++id)
-    if (!from_byte_letters(tokens.names()[id], out[id])) out[id].clear();   // no text spells it, unless it is an added token
+    if (!from_byte_letters(tokens.names()[id], out[id]))
+      out[id].clear();  // no text spells it, unless it is an added token
   return out;
 }
 
-std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added) {
+std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts,
+                                              const std::vector<AddedToken>& added) {
   std::vector<const AddedToken*> by_id(texts.size(), nullptr);
   for (const AddedToken& token : added) {
     if (size_t(token.id) >= by_id.size()) by_id.resize(size_t(token.id) + 1, nullptr);
@@ -66,8 +69,10 @@ std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& te
   }
   auto table = std::make_shared<TokenTable>(by_id.size());
   for (size_t id = 0; id < by_id.size(); ++id) {
-    if (by_id[id]) table->append(by_id[id]->content, by_id[id]->special);
-    else table->append(texts[id], false);
+    if (by_id[id])
+      table->append(by_id[id]->content, by_id[id]->special);
+    else
+      table->append(texts[id], false);
   }
   return table;
 }
@@ -78,7 +83,8 @@ void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space) {
   pretokenizer.add_byte_letters();
 }
 
-void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents, bool lower_case) {
+void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents,
+                         bool lower_case) {
   if (clean) normalizer.add(Normalizer::Kind::kBertClean);
   if (space_ideographs) normalizer.add(Normalizer::Kind::kBertSpaceIdeographs);
   if (strip_accents) normalizer.add(Normalizer::Kind::kStripAccents);

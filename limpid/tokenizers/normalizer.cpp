@@ -33,18 +33,20 @@ std::string unicode_form(std::string_view text, int options) {
   LIMPID_CHECK(count >= 0, FormatError, "[tokenizer] normalisation failed: ", utf8proc_errmsg(count));
   std::vector<utf8proc_int32_t> codes(size_t(count) + 1);
   utf8proc_decompose(bytes, utf8proc_ssize_t(text.size()), codes.data(), count, flags);
-  const utf8proc_ssize_t kept = options & UTF8PROC_COMPOSE ? utf8proc_normalize_utf32(codes.data(), count, flags) : count;
+  const utf8proc_ssize_t kept =
+      options & UTF8PROC_COMPOSE ? utf8proc_normalize_utf32(codes.data(), count, flags) : count;
   std::string out;
   for (utf8proc_ssize_t i = 0; i < kept; ++i) append_utf8(out, char32_t(codes[size_t(i)]));
   return out;
 }
 
 void append_lower(std::string& out, char32_t code) {
-  if (code == 0x130) {   // the one character whose lower case is two: i and a dot above
+  if (code == 0x130) {  // the one character whose lower case is two: i and a dot above
     out += "i\xcc\x87";
     return;
   }
-  append_utf8(out, code < 0x80 ? (code >= 'A' && code <= 'Z' ? code + 32 : code) : char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
+  append_utf8(out, code < 0x80 ? (code >= 'A' && code <= 'Z' ? code + 32 : code)
+                               : char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
 }
 
 // The blocks BERT spaces out, with the library's 2B920 (not 2B820), which published tokenizers were made with.
@@ -95,18 +97,21 @@ std::string run(const Normalizer::Step& step, std::string text, Place place) {
     case Kind::kNfd: return unicode_form(text, UTF8PROC_DECOMPOSE);
     case Kind::kNfkc: return unicode_form(text, UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
     case Kind::kNfkd: return unicode_form(text, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
-    case Kind::kLowercase:
-      for_each_character(text, [&](char32_t c) { append_lower(out, c); });
-      return out;
+    case Kind::kLowercase: for_each_character(text, [&](char32_t c) { append_lower(out, c); }); return out;
     case Kind::kStripMarks:
-      for_each_character(text, [&](char32_t c) { if (!is_any_mark(c)) append_utf8(out, c); });
+      for_each_character(text, [&](char32_t c) {
+        if (!is_any_mark(c)) append_utf8(out, c);
+      });
       return out;
     case Kind::kStripAccents:
-      for_each_character(unicode_form(text, UTF8PROC_DECOMPOSE), [&](char32_t c) { if (!is_mark(c)) append_utf8(out, c); });
+      for_each_character(unicode_form(text, UTF8PROC_DECOMPOSE), [&](char32_t c) {
+        if (!is_mark(c)) append_utf8(out, c);
+      });
       return out;
     case Kind::kStripSpaces: return strip_spaces(text, step.strip_left, step.strip_right);
     case Kind::kReplace:
-      return step.regex ? replace_matches(text, *step.regex, step.to) : replace_all(std::move(text), step.from, step.to);
+      return step.regex ? replace_matches(text, *step.regex, step.to)
+                        : replace_all(std::move(text), step.from, step.to);
     case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
     case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
     case Kind::kBertClean:
@@ -150,7 +155,8 @@ bool Normalizer::starts_part(char32_t c) {
   if (c >= 0xAC00 && c <= 0xD7A3) return true;
   if (c >= 0x900 && !(c >= 0x3041 && c <= 0x30FF)) return false;
   const auto kind = utf8proc_category(utf8proc_int32_t(c));
-  return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO && utf8proc_get_property(utf8proc_int32_t(c))->combining_class == 0;
+  return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO &&
+         utf8proc_get_property(utf8proc_int32_t(c))->combining_class == 0;
 }
 
 }  // namespace limpid

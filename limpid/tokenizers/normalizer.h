@@ -12,15 +12,18 @@ namespace limpid {
 
 /// Where a piece of text stands.
 struct Place {
-  bool text_start = true;      ///< nothing at all stands before it
-  bool segment_start = true;   ///< nothing but an added token stands before it
+  bool text_start = true;     ///< nothing at all stands before it
+  bool segment_start = true;  ///< nothing but an added token stands before it
 };
 
 /// What is done to the text before it is split: the normalisers of the tokenizers library.
 class Normalizer {
  public:
   enum class Kind : uint8_t {
-    kNfc, kNfd, kNfkc, kNfkd,
+    kNfc,
+    kNfd,
+    kNfkc,
+    kNfkd,
     kLowercase,
     kStripMarks,           ///< drops combining marks
     kStripSpaces,          ///< at the ends, see strip_left and strip_right

@@ -9,7 +9,8 @@ namespace limpid {
 
 PipelineTokenizer::PipelineTokenizer(PipelineParts parts) : parts_(std::move(parts)) {
   for (TokenId id = 0; size_t(id) < parts_.tokens->size(); ++id)
-    if (parts_.tokens->special(id) && !parts_.tokens->text(id).empty()) specials_.emplace_back(parts_.tokens->text(id), id);
+    if (parts_.tokens->special(id) && !parts_.tokens->text(id).empty())
+      specials_.emplace_back(parts_.tokens->text(id), id);
   std::sort(specials_.begin(), specials_.end());
 }
 
@@ -87,7 +88,7 @@ size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) con
   // still change and is left out.
   std::string owned;
   std::string_view normalized = segment;
-  std::vector<std::pair<size_t, size_t>> starts;   // of parts: offset in the normalised text, offset in the segment
+  std::vector<std::pair<size_t, size_t>> starts;  // of parts: offset in the normalised text, offset in the segment
   if (!parts_.normalizer.changes_nothing()) {
     if (!parts_.normalizer.works_in_parts()) return 0;
     size_t part = 0;
@@ -95,7 +96,7 @@ size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) con
       const Utf8 next = decode_utf8(segment, at);
       if (at > 0 && Normalizer::starts_part(next.code)) {
         owned += parts_.normalizer.apply(segment.substr(part, at - part), part == 0 ? place : Place{false, false});
-        if (owned.empty()) return 0;   // whether a prefix belongs in front is not known yet
+        if (owned.empty()) return 0;  // whether a prefix belongs in front is not known yet
         part = at;
         starts.emplace_back(owned.size(), at);
       }
@@ -141,8 +142,8 @@ namespace {
 // What the tokenizers library removes when a WordPiece decoder cleans up, token by token.
 std::string clean_up(std::string word) {
   static constexpr std::pair<const char*, const char*> kRules[] = {
-      {" .", "."},     {" ?", "?"},   {" !", "!"},           {" ,", ","},   {" ' ", "'"},   {" n't", "n't"},
-      {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules) word = replace_all(std::move(word), from, to);
   return word;
 }

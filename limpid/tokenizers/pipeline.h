@@ -16,21 +16,21 @@ namespace limpid {
 /// The parts of a tokenizer, filled in by the readers of the file formats.
 struct PipelineParts {
   std::shared_ptr<const TokenTable> tokens;
-  AddedTokens raw_added;           // looked for in the text as it is
-  AddedTokens normalized_added;    // looked for after normalisation
+  AddedTokens raw_added;         // looked for in the text as it is
+  AddedTokens normalized_added;  // looked for after normalisation
   Normalizer normalizer;
   PreTokenizer pretokenizer;
   std::unique_ptr<PieceModel> model;
-  TokenIds prefix, suffix;         // special tokens around a text
+  TokenIds prefix, suffix;  // special tokens around a text
 
   enum class Decode : uint8_t {
-    kBytes,          // the tokens' bytes one after another
-    kBytesNoSpecial, // the same; special tokens are never shown (SentencePiece)
-    kWordPiece,      // a space before each token that starts a word
-    kSpaces,         // a space between any two tokens
+    kBytes,           // the tokens' bytes one after another
+    kBytesNoSpecial,  // the same; special tokens are never shown (SentencePiece)
+    kWordPiece,       // a space before each token that starts a word
+    kSpaces,          // a space between any two tokens
   } decode = Decode::kBytes;
-  bool clean_up = false;           // WordPiece: no space before punctuation and contractions
-  bool dummy_prefix = false;       // a space at the start of decoded text is not shown
+  bool clean_up = false;      // WordPiece: no space before punctuation and contractions
+  bool dummy_prefix = false;  // a space at the start of decoded text is not shown
 
   std::optional<TokenId> bos, eos, pad;
   std::string chat_template;
@@ -52,7 +52,9 @@ class PipelineTokenizer final : public Tokenizer {
   std::optional<TokenId> bos() const override { return parts_.bos; }
   std::optional<TokenId> eos() const override { return parts_.eos; }
   std::optional<TokenId> pad() const override { return parts_.pad; }
-  bool adds_bos() const override { return parts_.bos && !parts_.prefix.empty() && parts_.prefix.front() == *parts_.bos; }
+  bool adds_bos() const override {
+    return parts_.bos && !parts_.prefix.empty() && parts_.prefix.front() == *parts_.bos;
+  }
   std::string chat_template() const override { return parts_.chat_template; }
   bool has_dummy_prefix() const override { return parts_.dummy_prefix; }
   TokenIds encode_part(std::string_view text, bool at_start) const override;
@@ -66,7 +68,7 @@ class PipelineTokenizer final : public Tokenizer {
   std::string decode_words(std::span<const TokenId> ids, bool skip_special) const;
 
   PipelineParts parts_;
-  std::vector<std::pair<std::string, TokenId>> specials_;   // sorted by spelling
+  std::vector<std::pair<std::string, TokenId>> specials_;  // sorted by spelling
 };
 
 }  // namespace limpid

@@ -8,7 +8,10 @@ namespace limpid {
 namespace {
 
 using Span = Pieces::Span;
-struct Part { size_t begin, end; bool match; };
+struct Part {
+  size_t begin, end;
+  bool match;
+};
 
 bool in_class(SplitStage::Pattern pattern, char32_t code) {
   switch (pattern) {
@@ -64,15 +67,19 @@ void join_parts(SplitStage::Behavior behavior, const std::vector<Part>& parts, s
       return;
     case Behavior::kContiguous:
       for (const Part& part : parts) {
-        if (out.size() > first && part.match == previous) out.back().end = part.end;
-        else out.push_back({part.begin, part.end});
+        if (out.size() > first && part.match == previous)
+          out.back().end = part.end;
+        else
+          out.push_back({part.begin, part.end});
         previous = part.match;
       }
       return;
     case Behavior::kMergedWithPrevious:
       for (const Part& part : parts) {
-        if (part.match && !previous && out.size() > first) out.back().end = part.end;
-        else out.push_back({part.begin, part.end});
+        if (part.match && !previous && out.size() > first)
+          out.back().end = part.end;
+        else
+          out.push_back({part.begin, part.end});
         previous = part.match;
       }
       return;
@@ -100,7 +107,8 @@ void run_split(const SplitStage& stage, std::string_view text, std::vector<Span>
 }  // namespace
 
 SplitStage gpt2_split() {
-  static const Regex regex(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", "GPT-2 split");
+  static const Regex regex(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+                           "GPT-2 split");
   SplitStage stage;
   stage.regex = regex;
   return stage;
@@ -118,7 +126,9 @@ void PreTokenizer::add_byte_letters() {
   stages_.push_back({Stage::Kind::kByteLetters});
 }
 
-void PreTokenizer::add_metaspace(Metaspace metaspace) { stages_.push_back({Stage::Kind::kMetaspace, {}, std::move(metaspace)}); }
+void PreTokenizer::add_metaspace(Metaspace metaspace) {
+  stages_.push_back({Stage::Kind::kMetaspace, {}, std::move(metaspace)});
+}
 
 void PreTokenizer::rewrite(const Stage& stage, Place place, Pieces& pieces) const {
   std::string out;
@@ -127,7 +137,7 @@ void PreTokenizer::rewrite(const Stage& stage, Place place, Pieces& pieces) cons
   for (Span& span : pieces.spans) {
     std::string_view piece = pieces.piece(span);
     const size_t begin = out.size();
-    const bool at_segment_start = !first || place.segment_start;   // later pieces each count as a start here
+    const bool at_segment_start = !first || place.segment_start;  // later pieces each count as a start here
     if (stage.kind == Stage::Kind::kPrefixSpace) {
       if (at_segment_start && !piece.starts_with(' ')) out += ' ';
       out += piece;
@@ -199,7 +209,7 @@ std::vector<size_t> PreTokenizer::stable_cuts(std::string_view text, Place place
   for (size_t i = 0; i < stages_.size() && !regex; ++i) {
     const Stage& stage = stages_[i];
     using Behavior = SplitStage::Behavior;
-    if (stage.kind == Stage::Kind::kPrefixSpace && i == 0) continue;   // only ever before the first piece
+    if (stage.kind == Stage::Kind::kPrefixSpace && i == 0) continue;  // only ever before the first piece
     if (stage.kind == Stage::Kind::kByteLetters) break;
     if (stage.kind != Stage::Kind::kSplit) return {};
     const Behavior behavior = stage.split.behavior;

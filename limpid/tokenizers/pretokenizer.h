@@ -13,8 +13,10 @@ namespace limpid {
 
 /// Text cut into pieces that are tokenised by themselves.
 struct Pieces {
-  struct Span { size_t begin, end; };
-  std::string_view text;       // the input, or `owned` after a stage that rewrites
+  struct Span {
+    size_t begin, end;
+  };
+  std::string_view text;  // the input, or `owned` after a stage that rewrites
   std::string owned;
   std::vector<Span> spans;
   std::string_view piece(const Span& span) const { return text.substr(span.begin, span.end - span.begin); }
@@ -35,15 +37,18 @@ struct SplitStage {
 class PreTokenizer {
  public:
   void add_split(SplitStage stage);
-  void add_prefix_space();                        ///< a space in front of every piece that has none
-  void add_byte_letters();                        ///< the rewriting part of ByteLevel
-  struct Metaspace { std::string replacement; bool first_only = false, never = false; };
-  void add_metaspace(Metaspace metaspace);        ///< spaces become `replacement`, one more in front
+  void add_prefix_space();  ///< a space in front of every piece that has none
+  void add_byte_letters();  ///< the rewriting part of ByteLevel
+  struct Metaspace {
+    std::string replacement;
+    bool first_only = false, never = false;
+  };
+  void add_metaspace(Metaspace metaspace);  ///< spaces become `replacement`, one more in front
 
-  bool byte_level() const { return byte_level_; }          ///< pieces are raw bytes, to be tokenised byte by byte
-  bool splits_nothing() const { return !has_split_; }      ///< pieces are whole segments
+  bool byte_level() const { return byte_level_; }      ///< pieces are raw bytes, to be tokenised byte by byte
+  bool splits_nothing() const { return !has_split_; }  ///< pieces are whole segments
   void split(std::string_view text, Place place, Pieces& pieces) const;
-  std::string_view as_rewritten(std::string_view character) const;   ///< Metaspace's mark for a space
+  std::string_view as_rewritten(std::string_view character) const;  ///< Metaspace's mark for a space
 
   /// Offsets b, 0 < b < text.size(), at which the text can be cut: whatever follows `text`, the pieces before b stay as
   /// they are, and those after b are the pieces of what starts at b. Ascending, not necessarily all there are.

@@ -16,9 +16,11 @@ class Regex {
   enum class Result : uint8_t {
     kMatch,
     kNone,
-    kOpen,   ///< only when asked for stable matches: more text could change the outcome
+    kOpen,  ///< only when asked for stable matches: more text could change the outcome
   };
-  struct Span { size_t begin, end; };
+  struct Span {
+    size_t begin, end;
+  };
 
   /// The first match at or after `from` in valid UTF-8.
   /// @param stable  report kOpen when the search looked beyond the end of the text, so that every match returned is

@@ -31,7 +31,9 @@ std::vector<uint32_t> ranks_of(const std::vector<double>& scores) {
 
 SentencePieceModel::SentencePieceModel(std::shared_ptr<const TokenTable> tokens, const std::vector<bool>& mergeable,
                                        const std::vector<double>& scores, Options options)
-    : tokens_(std::move(tokens)), options_(std::move(options)), rank_(ranks_of(scores)) {
+    : tokens_(std::move(tokens)),
+      options_(std::move(options)),
+      rank_(ranks_of(scores)) {
   index_.reserve(tokens_->size());
   for (size_t id = 0; id < tokens_->size(); ++id) {
     const std::string_view word = tokens_->text(TokenId(id));
@@ -53,7 +55,8 @@ void SentencePieceModel::encode(std::string_view piece, TokenIds& out) const {
     if (piece[at - 1] == ' ') continue;
     const std::string_view before = piece.substr(0, at);
     if (!joins_following_space_.empty() &&
-        joins_following_space_.count(decode_utf8(piece, start_of_last_character(before)).code)) continue;
+        joins_following_space_.count(decode_utf8(piece, start_of_last_character(before)).code))
+      continue;
     encode_word(piece.substr(begin, at - begin), out);
     begin = at;
   }
@@ -61,7 +64,9 @@ void SentencePieceModel::encode(std::string_view piece, TokenIds& out) const {
 }
 
 void SentencePieceModel::encode_word(std::string_view word, TokenIds& out) const {
-  struct Symbol { uint32_t begin, end; };
+  struct Symbol {
+    uint32_t begin, end;
+  };
   thread_local std::vector<Symbol> symbols;
   symbols.clear();
   for (size_t at = 0; at < word.size();) {
@@ -77,15 +82,18 @@ void SentencePieceModel::encode_word(std::string_view word, TokenIds& out) const
   merge_symbols(symbols, rank, [](Symbol left, Symbol right) { return Symbol{left.begin, right.end}; });
   for (const Symbol& symbol : symbols) {
     const std::string_view text = word.substr(symbol.begin, symbol.end - symbol.begin);
-    if (const TokenId id = index_.find(text); id >= 0) out.push_back(id);
-    else if (!options_.bytes.empty()) for (char byte : text) out.push_back(options_.bytes[uint8_t(byte)]);
-    else if (options_.unknown >= 0 && (out.empty() || out.back() != options_.unknown)) out.push_back(options_.unknown);
+    if (const TokenId id = index_.find(text); id >= 0)
+      out.push_back(id);
+    else if (!options_.bytes.empty())
+      for (char byte : text) out.push_back(options_.bytes[uint8_t(byte)]);
+    else if (options_.unknown >= 0 && (out.empty() || out.back() != options_.unknown))
+      out.push_back(options_.unknown);
   }
 }
 
 namespace {
 
-constexpr size_t kBorderBits = size_t(1) << 24;   // 2 MB; a false hit costs a later cut, never a wrong one
+constexpr size_t kBorderBits = size_t(1) << 24;  // 2 MB; a false hit costs a later cut, never a wrong one
 
 size_t border_bit(char32_t left, char32_t right) {
   return size_t((uint64_t(left) << 21 | right) * 0x9E3779B97F4A7C15ull >> 40) & (kBorderBits - 1);
@@ -108,7 +116,7 @@ void SentencePieceModel::find_borders() const {
 }
 
 bool SentencePieceModel::may_join(std::string_view left, std::string_view right) const {
-  if (options_.bytes.empty()) return true;   // a run of unknown characters is one token
+  if (options_.bytes.empty()) return true;  // a run of unknown characters is one token
   std::call_once(borders_found_, [this] { find_borders(); });
   const size_t bit = border_bit(decode_utf8(left, 0).code, decode_utf8(right, 0).code);
   return borders_[bit / 64] >> bit % 64 & 1;

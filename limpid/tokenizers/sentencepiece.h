@@ -17,8 +17,8 @@ namespace limpid {
 class SentencePieceModel final : public PieceModel {
  public:
   struct Options {
-    TokenId unknown = -1;         ///< for characters without a token where there is no byte fallback; -1 leaves them out
-    std::vector<TokenId> bytes;   ///< 256 ids for byte fallback, or none
+    TokenId unknown = -1;        ///< for characters without a token where there is no byte fallback; -1 leaves them out
+    std::vector<TokenId> bytes;  ///< 256 ids for byte fallback, or none
   };
   /// @param tokens  what they stand for, spaces for U+2581
   /// @param mergeable  by id: false for special, byte and user-defined tokens

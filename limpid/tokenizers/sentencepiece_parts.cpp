@@ -10,12 +10,14 @@ namespace limpid {
 
 void SentencePieceParts::add(std::string_view name, int64_t type) {
   const TokenId id = TokenId(tokens->size());
-  LIMPID_CHECK(type >= kNormalToken && type <= kByteToken, FormatError, where, ": token ", id, " is of type ", type, ", expected 1 to 6");
+  LIMPID_CHECK(type >= kNormalToken && type <= kByteToken, FormatError, where, ": token ", id, " is of type ", type,
+               ", expected 1 to 6");
   mergeable.push_back(type == kNormalToken || type == kUnusedToken);
   switch (type) {
     case kByteToken: {
       const int byte = fallback_byte(name);
-      LIMPID_CHECK(byte >= 0, FormatError, where, ": byte token ", id, " is named ", quote(name), ", expected <0x00> to <0xFF>");
+      LIMPID_CHECK(byte >= 0, FormatError, where, ": byte token ", id, " is named ", quote(name),
+                   ", expected <0x00> to <0xFF>");
       if (bytes.empty()) bytes.assign(256, -1);
       bytes[size_t(byte)] = id;
       const char value = char(byte);
@@ -37,9 +39,11 @@ void SentencePieceParts::add(std::string_view name, int64_t type) {
 
 std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, PipelineParts parts) {
   for (size_t id = 0; id < pieces.scores.size(); ++id)
-    LIMPID_CHECK(std::isfinite(pieces.scores[id]), FormatError, pieces.where, ": the score of token ", id, " is not a number");
+    LIMPID_CHECK(std::isfinite(pieces.scores[id]), FormatError, pieces.where, ": the score of token ", id,
+                 " is not a number");
   for (size_t byte = 0; byte < pieces.bytes.size(); ++byte)
-    LIMPID_CHECK(pieces.bytes[byte] >= 0, FormatError, pieces.where, ": there are byte tokens, but none for byte ", byte);
+    LIMPID_CHECK(pieces.bytes[byte] >= 0, FormatError, pieces.where, ": there are byte tokens, but none for byte ",
+                 byte);
   // SentencePiece writes spaces as U+2581, so the two are one to it; here both are spaces.
   Normalizer::Step unmark{Normalizer::Kind::kReplace, std::string(kWordMark), " ", {}, false, false};
   parts.normalizer.add(std::move(unmark));
@@ -48,7 +52,8 @@ std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, P
   options.unknown = pieces.unknown.value_or(-1);
   options.bytes = std::move(pieces.bytes);
   parts.tokens = pieces.tokens;
-  parts.model = std::make_unique<SentencePieceModel>(pieces.tokens, pieces.mergeable, pieces.scores, std::move(options));
+  parts.model =
+      std::make_unique<SentencePieceModel>(pieces.tokens, pieces.mergeable, pieces.scores, std::move(options));
   parts.normalized_added = AddedTokens(std::move(pieces.user_defined));
   parts.decode = PipelineParts::Decode::kBytesNoSpecial;
   parts.dummy_prefix = pieces.add_space_prefix;

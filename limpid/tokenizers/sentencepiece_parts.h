@@ -12,17 +12,22 @@ namespace limpid {
 
 /// Kinds of tokens, numbered alike in GGUF (gguf-py's TokenType) and in SentencePiece's model files.
 enum TokenType : int64_t {
-  kNormalToken = 1, kUnknownToken = 2, kControlToken = 3, kUserDefinedToken = 4, kUnusedToken = 5, kByteToken = 6,
+  kNormalToken = 1,
+  kUnknownToken = 2,
+  kControlToken = 3,
+  kUserDefinedToken = 4,
+  kUnusedToken = 5,
+  kByteToken = 6,
 };
 
 /// A SentencePiece vocabulary as a file gives it.
 struct SentencePieceParts {
-  std::string where;                     // begins every error
+  std::string where;  // begins every error
   std::shared_ptr<TokenTable> tokens = std::make_shared<TokenTable>();
   std::vector<bool> mergeable;
   std::vector<double> scores;
   std::vector<AddedToken> user_defined;
-  std::vector<TokenId> bytes;            // 256 ids, or none
+  std::vector<TokenId> bytes;  // 256 ids, or none
   std::optional<TokenId> unknown;
   bool add_space_prefix = true;
 

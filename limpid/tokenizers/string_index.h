@@ -30,7 +30,7 @@ class StringIndex {
     entries_.emplace_back(text, id);
   }
 
-  int32_t find(std::string_view text) const {   ///< -1 when absent
+  int32_t find(std::string_view text) const {  ///< -1 when absent
     if (entries_.empty()) return -1;
     const uint64_t hash = hash_of(text);
     const Slot& slot = const_cast<StringIndex*>(this)->slot_of(text, uint32_t(hash >> 32), hash);

@@ -13,10 +13,11 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
   TokenIds ids;
   ids.reserve(found->size());
   for (const Json& value : *found) {
-    LIMPID_CHECK(value.is_number_integer(), FormatError, where, ": an id is ", json_kind(value), ", expected an integer");
+    LIMPID_CHECK(value.is_number_integer(), FormatError, where, ": an id is ", json_kind(value),
+                 ", expected an integer");
     const int64_t id = value.get<int64_t>();
-    LIMPID_CHECK(id >= 0 && size_t(id) < tokenizer.vocab_size(), FormatError, where, ": id ", id, " is outside the vocabulary of ",
-                 tokenizer.vocab_size());
+    LIMPID_CHECK(id >= 0 && size_t(id) < tokenizer.vocab_size(), FormatError, where, ": id ", id,
+                 " is outside the vocabulary of ", tokenizer.vocab_size());
     ids.push_back(TokenId(id));
   }
   return ids;
@@ -24,7 +25,8 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
 
 }  // namespace
 
-void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode, std::ostream& out) {
+void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode,
+                   std::ostream& out) {
   for_each_jsonl(jsonl, [&](const Json& row, size_t line) {
     const std::string where = concat("[tokenize] ", jsonl.string(), ":", line);
     nlohmann::ordered_json result;

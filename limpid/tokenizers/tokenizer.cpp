@@ -19,8 +19,9 @@ std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
   if (count == 1) return open_tokenizer(gguf);
   LIMPID_CHECK(!has("tokenizer.model"), ConfigError, "[tokenizer] ", (folder / "tokenizer.model").string(),
                ": SentencePiece model files are not supported; convert to tokenizer.json or GGUF");
-  throw ConfigError(concat("[tokenizer] ", folder.string(),
-                           ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, or one .gguf file"));
+  throw ConfigError(
+      concat("[tokenizer] ", folder.string(),
+             ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, or one .gguf file"));
 }
 
 }  // namespace

@@ -30,13 +30,13 @@ class Tokenizer {
   /// The bytes of a token for vocab_sha256 and display: token_bytes, or a special token's own spelling.
   virtual std::string_view token_text(TokenId id) const = 0;
   virtual bool is_special(TokenId id) const = 0;
-  virtual std::optional<TokenId> find(std::string_view special_token) const = 0;   ///< id of a special token by spelling
+  virtual std::optional<TokenId> find(std::string_view special_token) const = 0;  ///< id of a special token by spelling
 
   virtual std::optional<TokenId> bos() const = 0;
   virtual std::optional<TokenId> eos() const = 0;
   virtual std::optional<TokenId> pad() const = 0;
-  virtual bool adds_bos() const = 0;                ///< encode(…, true) puts bos() in front
-  virtual std::string chat_template() const = 0;    ///< jinja source, empty when there is none
+  virtual bool adds_bos() const = 0;              ///< encode(…, true) puts bos() in front
+  virtual std::string chat_template() const = 0;  ///< jinja source, empty when there is none
   /// The model puts a dummy space in front of text (Llama 2): it is not shown at the start of decoded text.
   virtual bool has_dummy_prefix() const { return false; }
 
@@ -59,8 +59,8 @@ std::string vocab_sha256(const Tokenizer& tokenizer);
 class StreamingDecoder {
  public:
   explicit StreamingDecoder(std::shared_ptr<const Tokenizer> tokenizer) : tokenizer_(std::move(tokenizer)) {}
-  std::string push(TokenId id);   ///< text to show now; bytes of an unfinished character are held back
-  std::string finish();           ///< what is left: an unfinished character becomes U+FFFD
+  std::string push(TokenId id);  ///< text to show now; bytes of an unfinished character are held back
+  std::string finish();          ///< what is left: an unfinished character becomes U+FFFD
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;

@@ -21,7 +21,7 @@ std::string default_template(const Json& config) {
   const auto found = config.find("chat_template");
   if (found == config.end()) return "";
   if (found->is_string()) return found->get<std::string>();
-  if (found->is_array())   // several, by name
+  if (found->is_array())  // several, by name
     for (const Json& entry : *found)
       if (entry.is_object() && entry.value("name", Json()) == "default" && entry.value("template", Json()).is_string())
         return entry["template"].get<std::string>();
@@ -36,7 +36,8 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
     if (!fs::exists(folder / file)) continue;
     const Json config = read_json(folder / file);
-    LIMPID_CHECK(config.is_object(), FormatError, "[tokenizer] ", (folder / file).string(), ": is ", json_kind(config), ", expected an object");
+    LIMPID_CHECK(config.is_object(), FormatError, "[tokenizer] ", (folder / file).string(), ": is ", json_kind(config),
+                 ", expected an object");
     read_name(config, "bos_token", out.bos);
     read_name(config, "eos_token", out.eos);
     read_name(config, "pad_token", out.pad);

@@ -16,12 +16,13 @@
 namespace limpid {
 
 std::shared_ptr<const Tokenizer> read_tokenizer_json(const fs::path& file);
-std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder);   ///< vocab.json, merges.txt (GPT-2)
-std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder);          ///< vocab.txt (BERT)
+std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder);  ///< vocab.json, merges.txt (GPT-2)
+std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder);         ///< vocab.txt (BERT)
 std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file);
 
 /// From text in memory, for tests and fuzzing. `folder` may hold tokenizer_config.json; empty for none.
-std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source, const fs::path& folder);
+std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
+                                                      const fs::path& folder);
 
 /// tokenizer_config.json and special_tokens_map.json beside a tokenizer; everything is optional.
 struct TokenizerConfig {
@@ -36,12 +37,13 @@ class NamedTokens {
   explicit NamedTokens(std::string where) : where_(std::move(where)) {}
   /// @throws FormatError for an id that is negative, taken by another name, or far beyond the number of entries.
   void insert(const std::string& name, int64_t id, size_t entries);
-  TokenId id_of(std::string_view name) const;                 ///< -1 when absent
-  TokenId require(std::string_view name, const std::string& what) const;   ///< @throws FormatError "… is not in the vocabulary"
+  TokenId id_of(std::string_view name) const;  ///< -1 when absent
+  TokenId require(std::string_view name,
+                  const std::string& what) const;  ///< @throws FormatError "… is not in the vocabulary"
   const std::vector<std::string>& names() const { return names_; }
   size_t size() const { return names_.size(); }
   const StringIndex& ids() const { return index_; }
-  void index();                                               ///< once all names are in, before id_of
+  void index();  ///< once all names are in, before id_of
 
  private:
   std::string where_;
@@ -58,11 +60,13 @@ BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::
 
 /// Token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);
-std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts, const std::vector<AddedToken>& added);
+std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts,
+                                              const std::vector<AddedToken>& added);
 
 void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space = false);
 /// BERT's normaliser and pre-tokenizer (Devlin et al. 2018, tokenization.py BasicTokenizer).
-void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents, bool lower_case);
+void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents,
+                         bool lower_case);
 void add_bert_pretokenizer(PreTokenizer& pretokenizer);
 
 }  // namespace limpid

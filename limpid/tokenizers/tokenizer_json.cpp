@@ -24,8 +24,8 @@ NamedTokens read_vocabulary(const Json& model, const std::vector<AddedToken>& ad
   NamedTokens tokens(where);
   const size_t entries = vocab->size() + added.size();
   for (const auto& [name, id] : vocab->items()) {
-    LIMPID_CHECK(id.is_number_integer(), FormatError, where, ": model.vocab: token ", quote(name), " has ", json_kind(id),
-                 " for an id, expected an integer");
+    LIMPID_CHECK(id.is_number_integer(), FormatError, where, ": model.vocab: token ", quote(name), " has ",
+                 json_kind(id), " for an id, expected an integer");
     tokens.insert(name, id.get<int64_t>(), entries);
   }
   for (const AddedToken& token : added) tokens.insert(token.content, token.id, entries);
@@ -47,10 +47,11 @@ std::vector<BpeModel::Rule> read_merges(const Json& model, const NamedTokens& to
       rules.push_back(merge_rule(tokens.ids(), left, right, at));
       continue;
     }
-    LIMPID_CHECK(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(), FormatError, at(),
-                 ": found ", json_kind(merge), merge.is_array() ? concat(" of ", merge.size()) : "",
+    LIMPID_CHECK(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(), FormatError,
+                 at(), ": found ", json_kind(merge), merge.is_array() ? concat(" of ", merge.size()) : "",
                  ", expected \"left right\" or [\"left\", \"right\"]");
-    rules.push_back(merge_rule(tokens.ids(), merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), at));
+    rules.push_back(
+        merge_rule(tokens.ids(), merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), at));
   }
   return rules;
 }
@@ -61,9 +62,10 @@ void refuse_unless_empty(const Json& model, const char* key, const std::string& 
   throw ConfigError(concat(where, ": model.", key, " ", quote(to_text(*found)), " is not supported"));
 }
 
-std::unique_ptr<PieceModel> read_bpe(const Json& model, const NamedTokens& tokens, const std::vector<std::string>& names,
-                                     bool bytes, const std::string& where) {
-  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) refuse_unless_empty(model, key, where);
+std::unique_ptr<PieceModel> read_bpe(const Json& model, const NamedTokens& tokens,
+                                     const std::vector<std::string>& names, bool bytes, const std::string& where) {
+  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
+    refuse_unless_empty(model, key, where);
   BpeModel::Options options;
   const std::string at = where + ": model";
   options.bytes = bytes;
@@ -80,15 +82,18 @@ std::vector<std::string> token_bytes_of(const NamedTokens& tokens, const JsonDec
   if (byte_level) return byte_level_bytes(tokens, {});
   std::vector<std::string> out = tokens.names();
   for (std::string& name : out) {
-    if (int byte = decoder.byte_fallback ? fallback_byte(name) : -1; byte >= 0) name = std::string(1, char(byte));
-    else if (!decoder.space_mark.empty()) name = replace_all(std::move(name), decoder.space_mark, " ");
+    if (int byte = decoder.byte_fallback ? fallback_byte(name) : -1; byte >= 0)
+      name = std::string(1, char(byte));
+    else if (!decoder.space_mark.empty())
+      name = replace_all(std::move(name), decoder.space_mark, " ");
   }
   return out;
 }
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source, const fs::path& folder) {
+std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
+                                                      const fs::path& folder) {
   const std::string where = "[tokenizer] " + source;
   const Json json = parse_json(text, where);
   LIMPID_CHECK(json.is_object(), FormatError, where, ": is ", json_kind(json), ", expected an object");
@@ -107,23 +112,27 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, con
   read_pretokenizer(json.value("pre_tokenizer", Json()), parts.pretokenizer, where + ": pre_tokenizer");
   const bool byte_level = parts.pretokenizer.byte_level();
   const JsonDecoder decoder = read_decoder(json.value("decoder", Json()), where + ": decoder");
-  const SpecialFrame frame = read_post_processor(json.value("post_processor", Json()), tokens, where + ": post_processor");
+  const SpecialFrame frame =
+      read_post_processor(json.value("post_processor", Json()), tokens, where + ": post_processor");
   parts.prefix = frame.prefix;
   parts.suffix = frame.suffix;
 
   std::vector<std::string> bytes;
   if (type == "BPE") {
-    LIMPID_CHECK(decoder.kind != JsonDecoder::Kind::kWordPiece, ConfigError, where, ": a WordPiece decoder for a BPE model is not supported");
+    LIMPID_CHECK(decoder.kind != JsonDecoder::Kind::kWordPiece, ConfigError, where,
+                 ": a WordPiece decoder for a BPE model is not supported");
     bytes = token_bytes_of(tokens, decoder, byte_level);
     parts.model = read_bpe(model, tokens, byte_level ? bytes : tokens.names(), byte_level, where);
     if (decoder.kind == JsonDecoder::Kind::kNone && !byte_level) parts.decode = PipelineParts::Decode::kSpaces;
   } else {
-    LIMPID_CHECK(decoder.kind == JsonDecoder::Kind::kWordPiece, ConfigError, where, ": a WordPiece model without a WordPiece decoder is not supported");
+    LIMPID_CHECK(decoder.kind == JsonDecoder::Kind::kWordPiece, ConfigError, where,
+                 ": a WordPiece model without a WordPiece decoder is not supported");
     const std::string at = where + ": model";
     WordPieceModel::Options options;
     options.unknown = tokens.require(get_or<std::string>(model, "unk_token", "[UNK]", at), "unk_token");
     const int64_t longest = get_or<int64_t>(model, "max_input_chars_per_word", 100, at);
-    LIMPID_CHECK(longest > 0 && longest <= 1'000'000, FormatError, at, ".max_input_chars_per_word is ", longest, ", expected 1 to 1000000");
+    LIMPID_CHECK(longest > 0 && longest <= 1'000'000, FormatError, at, ".max_input_chars_per_word is ", longest,
+                 ", expected 1 to 1000000");
     options.longest_word = size_t(longest);
     bytes = wordpiece_bytes(tokens.names(), get_or<std::string>(model, "continuing_subword_prefix", "##", at));
     parts.model = std::make_unique<WordPieceModel>(bytes, options);

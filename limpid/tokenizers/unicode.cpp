@@ -8,7 +8,10 @@ Utf8 decode_utf8(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return uint8_t(text[at + i]); };
   const uint8_t first = byte(0);
   if (first < 0x80) return {first, 1, Utf8State::kValid};
-  const uint32_t size = first >= 0xC2 && first <= 0xDF ? 2 : (first & 0xF0) == 0xE0 ? 3 : first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+  const uint32_t size = first >= 0xC2 && first <= 0xDF   ? 2
+                        : (first & 0xF0) == 0xE0         ? 3
+                        : first >= 0xF0 && first <= 0xF4 ? 4
+                                                         : 0;
   if (size == 0) return {0xFFFD, 1, Utf8State::kInvalid};
   // The second byte's range excludes overlong forms, surrogates and what lies above U+10FFFF.
   uint8_t low = 0x80, high = 0xBF;
@@ -60,7 +63,7 @@ bool is_valid_utf8(std::string_view text) {
 size_t incomplete_tail(std::string_view text) {
   for (size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     const size_t at = text.size() - back;
-    if ((uint8_t(text[at]) & 0xC0) == 0x80) continue;   // a continuation byte: its character starts further left
+    if ((uint8_t(text[at]) & 0xC0) == 0x80) continue;  // a continuation byte: its character starts further left
     return decode_utf8(text, at).state == Utf8State::kIncomplete ? back : 0;
   }
   return 0;
@@ -71,16 +74,18 @@ std::string to_valid_utf8(std::string_view text) {
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     const Utf8 next = decode_utf8(text, at);
-    if (next.state == Utf8State::kValid) out.append(text.substr(at, next.size));
-    else out.append("\xef\xbf\xbd");
+    if (next.state == Utf8State::kValid)
+      out.append(text.substr(at, next.size));
+    else
+      out.append("\xef\xbf\xbd");
     at += next.size;
   }
   return out;
 }
 
 bool is_white_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 namespace {
@@ -97,7 +102,7 @@ bool is_numeric(char32_t code) {
 
 bool is_punctuation(char32_t c) {
   if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
-  if (c == 0x166D || c == 0x111C9) return true;   // punctuation in Unicode 8, something else today
+  if (c == 0x166D || c == 0x111C9) return true;  // punctuation in Unicode 8, something else today
   const auto kind = category(c);
   return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO && !is_later_punctuation(c);
 }
@@ -108,7 +113,7 @@ bool is_word(char32_t code) {
 }
 
 bool is_mark(char32_t code) {
-  if (code == 0x1734) return true;   // a spacing mark since Unicode 14
+  if (code == 0x1734) return true;  // a spacing mark since Unicode 14
   return code >= 0x300 && category(code) == UTF8PROC_CATEGORY_MN && !is_later_mark(code);
 }
 

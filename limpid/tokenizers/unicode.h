@@ -15,8 +15,8 @@ enum class Utf8State : uint8_t {
 };
 
 struct Utf8 {
-  char32_t code;    ///< U+FFFD unless valid
-  uint32_t size;    ///< bytes covered: the character, or the maximal valid beginning (at least 1)
+  char32_t code;  ///< U+FFFD unless valid
+  uint32_t size;  ///< bytes covered: the character, or the maximal valid beginning (at least 1)
   Utf8State state;
 };
 
@@ -25,16 +25,16 @@ Utf8 decode_utf8(std::string_view text, size_t at);
 
 void append_utf8(std::string& out, char32_t code);
 bool is_valid_utf8(std::string_view text);
-size_t incomplete_tail(std::string_view text);        ///< bytes of an unfinished character at the end, 0 to 3
+size_t incomplete_tail(std::string_view text);  ///< bytes of an unfinished character at the end, 0 to 3
 /// Valid text as it is; otherwise one U+FFFD for each maximal valid beginning that goes nowhere.
 std::string to_valid_utf8(std::string_view text);
 
-bool is_white_space(char32_t code);    ///< property White_Space
-bool is_numeric(char32_t code);        ///< categories Nd, Nl, No
-bool is_punctuation(char32_t code);    ///< ASCII punctuation (which includes $+<=>^`|~), and the categories P*
-bool is_word(char32_t code);           ///< letters, marks, digits, connectors: \w of regular expressions
-bool is_mark(char32_t code);           ///< category Mn
-bool is_control_like(char32_t code);   ///< categories Cc, Cf and Co, but not tab, line feed, carriage return
+bool is_white_space(char32_t code);   ///< property White_Space
+bool is_numeric(char32_t code);       ///< categories Nd, Nl, No
+bool is_punctuation(char32_t code);   ///< ASCII punctuation (which includes $+<=>^`|~), and the categories P*
+bool is_word(char32_t code);          ///< letters, marks, digits, connectors: \w of regular expressions
+bool is_mark(char32_t code);          ///< category Mn
+bool is_control_like(char32_t code);  ///< categories Cc, Cf and Co, but not tab, line feed, carriage return
 
 /// Assigned or reclassified after Unicode 8, see Note [Classes of Unicode 8]; is_punctuation, is_mark and
 /// is_control_like leave them out.
@@ -45,12 +45,12 @@ bool is_later_format(char32_t code);
 /// GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and following.
 /// Source: Radford et al. 2019, encoder.py `bytes_to_unicode`.
 char32_t byte_to_letter(uint8_t byte);
-int letter_to_byte(char32_t letter);   ///< -1 for a character outside the alphabet
+int letter_to_byte(char32_t letter);  ///< -1 for a character outside the alphabet
 std::string to_byte_letters(std::string_view bytes);
 /// False, leaving `out` alone, when `letters` is not written in the alphabet.
 bool from_byte_letters(std::string_view letters, std::string& out);
 
-inline constexpr std::string_view kWordMark = "\xe2\x96\x81";   ///< U+2581, SentencePiece's visible space
+inline constexpr std::string_view kWordMark = "\xe2\x96\x81";  ///< U+2581, SentencePiece's visible space
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 

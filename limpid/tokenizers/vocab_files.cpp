@@ -30,7 +30,8 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
   LIMPID_CHECK(vocab.is_object(), FormatError, where, ": is ", json_kind(vocab), ", expected an object of token: id");
   NamedTokens tokens(where);
   for (const auto& [name, id] : vocab.items()) {
-    LIMPID_CHECK(id.is_number_integer(), FormatError, where, ": token ", quote(name), " has ", json_kind(id), " for an id, expected an integer");
+    LIMPID_CHECK(id.is_number_integer(), FormatError, where, ": token ", quote(name), " has ", json_kind(id),
+                 " for an id, expected an integer");
     tokens.insert(name, id.get<int64_t>(), vocab.size());
   }
   tokens.index();
@@ -56,7 +57,7 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
     token.content = name;
     token.id = id;
     token.special = true;
-    token.lstrip = name == config.mask;   // RoBERTa's <mask> takes the space before it
+    token.lstrip = name == config.mask;  // RoBERTa's <mask> takes the space before it
     added.push_back(std::move(token));
   }
   const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
@@ -68,10 +69,10 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
   parts.pad = id_of(config.pad);
   parts.chat_template = config.chat_template;
   const auto cls = id_of(config.cls), sep = id_of(config.sep);
-  if (cls && sep) {   // RoBERTa
+  if (cls && sep) {  // RoBERTa
     parts.prefix = {*cls};
     parts.suffix = {*sep};
-  } else if (config.add_bos.value_or(false) && parts.bos) {   // OPT
+  } else if (config.add_bos.value_or(false) && parts.bos) {  // OPT
     parts.prefix = {*parts.bos};
   }
   const std::vector<std::string> bytes = byte_level_bytes(tokens, added);
@@ -97,7 +98,8 @@ std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder) {
   const TokenizerConfig config = read_tokenizer_config(folder);
   PipelineParts parts;
   const bool lower = config.lower_case.value_or(true);
-  add_bert_normalizer(parts.normalizer, true, config.space_ideographs.value_or(true), config.strip_accents.value_or(lower), lower);
+  add_bert_normalizer(parts.normalizer, true, config.space_ideographs.value_or(true),
+                      config.strip_accents.value_or(lower), lower);
   add_bert_pretokenizer(parts.pretokenizer);
   std::vector<AddedToken> added;
   const auto special = [&](const std::string& name) {

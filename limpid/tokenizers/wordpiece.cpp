@@ -5,7 +5,8 @@
 namespace limpid {
 
 WordPieceModel::WordPieceModel(const std::vector<std::string>& tokens, const Options& options)
-    : options_(options), tokens_(tokens) {
+    : options_(options),
+      tokens_(tokens) {
   starts_.reserve(tokens_.size());
   for (size_t id = 0; id < tokens_.size(); ++id) {
     std::string_view token = tokens_[id];

@@ -12,8 +12,8 @@ namespace limpid {
 class WordPieceModel final : public PieceModel {
  public:
   struct Options {
-    TokenId unknown = 0;          ///< for a word that cannot be put together
-    size_t longest_word = 100;    ///< in characters; longer words are unknown
+    TokenId unknown = 0;        ///< for a word that cannot be put together
+    size_t longest_word = 100;  ///< in characters; longer words are unknown
   };
   /// @param tokens  bytes by id: a space in front marks the start of a word, without one a token continues a word.
   WordPieceModel(const std::vector<std::string>& tokens, const Options& options);
@@ -23,7 +23,7 @@ class WordPieceModel final : public PieceModel {
   Options options_;
   std::vector<std::string> tokens_;
   StringIndex starts_, continuations_;
-  size_t longest_ = 0;   // bytes of the longest token
+  size_t longest_ = 0;  // bytes of the longest token
 };
 
 /// Vocabulary entries of BERT ("word", "##ing") as WordPieceModel takes them (" word", "ing").

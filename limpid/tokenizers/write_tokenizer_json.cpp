@@ -18,7 +18,8 @@ Json byte_level(bool use_regex) {
 }
 
 Json split_then_bytes(const char* expression) {
-  const Json split = {{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const Json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}};
   return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false)}}};
 }
 
@@ -32,7 +33,8 @@ struct SplitRules {
 std::optional<SplitRules> rules_of(const std::string& name) {
   const std::string words = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)";
   const std::string rest = R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2") return SplitRules{byte_level(true), nullptr};
+  if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2")
+    return SplitRules{byte_level(true), nullptr};
   if (name == "smollm" || name == "starcoder" || name == "refact" || name == "codeshell") {
     const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
     return SplitRules{{{"type", "Sequence"}, {"pretokenizers", {digits, byte_level(true)}}}, nullptr};
@@ -49,7 +51,8 @@ struct Vocabulary {
 
   std::string where() const { return "[tokenizer] " + file.source(); }
   std::string name(int64_t id, const char* key) const {
-    LIMPID_CHECK(id >= 0 && size_t(id) < names.size(), FormatError, where(), ": ", key, " is ", id, ", expected 0 to ", names.size() - 1);
+    LIMPID_CHECK(id >= 0 && size_t(id) < names.size(), FormatError, where(), ": ", key, " is ", id, ", expected 0 to ",
+                 names.size() - 1);
     return std::string(names[size_t(id)]);
   }
   std::optional<std::string> special(const char* key) const {
@@ -59,10 +62,12 @@ struct Vocabulary {
 };
 
 std::vector<int64_t> types_of(const Vocabulary& vocabulary) {
-  if (!vocabulary.file.has("tokenizer.ggml.token_type")) return std::vector<int64_t>(vocabulary.names.size(), kNormalToken);
+  if (!vocabulary.file.has("tokenizer.ggml.token_type"))
+    return std::vector<int64_t>(vocabulary.names.size(), kNormalToken);
   const auto& types = vocabulary.file.integers("tokenizer.ggml.token_type");
-  LIMPID_CHECK(types.size() == vocabulary.names.size(), FormatError, vocabulary.where(), ": tokenizer.ggml.token_type has ", types.size(),
-               " entries, tokenizer.ggml.tokens ", vocabulary.names.size());
+  LIMPID_CHECK(types.size() == vocabulary.names.size(), FormatError, vocabulary.where(),
+               ": tokenizer.ggml.token_type has ", types.size(), " entries, tokenizer.ggml.tokens ",
+               vocabulary.names.size());
   return types;
 }
 
@@ -71,9 +76,15 @@ Json added_tokens(const Vocabulary& vocabulary, const std::vector<int64_t>& type
   for (size_t id = 0; id < types.size(); ++id) {
     if (types[id] != kControlToken && types[id] != kUserDefinedToken && types[id] != kUnknownToken) continue;
     // Words with visible spaces can only be met once spaces have become visible.
-    const bool marked = types[id] == kUserDefinedToken && vocabulary.names[id].find(kWordMark) != std::string_view::npos;
-    added.push_back({{"id", id}, {"content", std::string(vocabulary.names[id])}, {"single_word", false}, {"lstrip", false},
-                     {"rstrip", false}, {"normalized", marked}, {"special", types[id] != kUserDefinedToken}});
+    const bool marked =
+        types[id] == kUserDefinedToken && vocabulary.names[id].find(kWordMark) != std::string_view::npos;
+    added.push_back({{"id", id},
+                     {"content", std::string(vocabulary.names[id])},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", marked},
+                     {"special", types[id] != kUserDefinedToken}});
   }
   return added;
 }
@@ -82,8 +93,8 @@ Json merge_list(const Vocabulary& vocabulary) {
   Json merges = Json::array();
   for (std::string_view merge : vocabulary.file.texts("tokenizer.ggml.merges")) {
     const size_t space = merge.find(' ', 1);
-    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merge.size(), FormatError, vocabulary.where(), ": merge ", quote(merge),
-                 " is not two fields");
+    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merge.size(), FormatError, vocabulary.where(),
+                 ": merge ", quote(merge), " is not two fields");
     merges.push_back({std::string(merge.substr(0, space)), std::string(merge.substr(space + 1))});
   }
   return merges;
@@ -92,10 +103,13 @@ Json merge_list(const Vocabulary& vocabulary) {
 /// Puts BOS in front where the file asks for it.
 Json post_processor(const Vocabulary& vocabulary, const std::optional<std::string>& bos, bool adds_bos) {
   if (!adds_bos || !bos) return nullptr;
-  const Json begin = {{"SpecialToken", {{"id", *bos}, {"type_id", 0}}}}, text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-  const Json second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}, begin_second = {{"SpecialToken", {{"id", *bos}, {"type_id", 1}}}};
+  const Json begin = {{"SpecialToken", {{"id", *bos}, {"type_id", 0}}}},
+             text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const Json second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}},
+             begin_second = {{"SpecialToken", {{"id", *bos}, {"type_id", 1}}}};
   const Json ids = Json::array({vocabulary.file.integer("tokenizer.ggml.bos_token_id")});
-  Json processor = {{"type", "TemplateProcessing"}, {"special_tokens", {{*bos, {{"id", *bos}, {"ids", ids}, {"tokens", Json::array({*bos})}}}}}};
+  Json processor = {{"type", "TemplateProcessing"},
+                    {"special_tokens", {{*bos, {{"id", *bos}, {"ids", ids}, {"tokens", Json::array({*bos})}}}}}};
   processor["single"] = Json::array({begin, text});
   processor["pair"] = Json::array({begin, text, begin_second, second});
   return processor;
@@ -110,9 +124,16 @@ struct Parts {
 Json bpe_model(const Vocabulary& vocabulary, Json merges, bool byte_fallback, const Json& unknown, bool ignore_merges) {
   Json ids = Json::object();
   for (size_t id = 0; id < vocabulary.names.size(); ++id) ids[std::string(vocabulary.names[id])] = id;
-  return {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", unknown}, {"continuing_subword_prefix", nullptr},
-          {"end_of_word_suffix", nullptr}, {"fuse_unk", byte_fallback}, {"byte_fallback", byte_fallback},
-          {"ignore_merges", ignore_merges}, {"vocab", std::move(ids)}, {"merges", std::move(merges)}};
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", unknown},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", byte_fallback},
+          {"byte_fallback", byte_fallback},
+          {"ignore_merges", ignore_merges},
+          {"vocab", std::move(ids)},
+          {"merges", std::move(merges)}};
 }
 
 std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
@@ -122,9 +143,10 @@ std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
                bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges), rules->adds_bos};
 }
 
-/// SentencePiece joins the pair whose joined token scores highest. As rules: for each token, best score first, every way of cutting
-/// it into two tokens.
-Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& types, const std::vector<double>& scores) {
+/// SentencePiece joins the pair whose joined token scores highest. As rules: for each token, best score first, every
+/// way of cutting it into two tokens.
+Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& types,
+                     const std::vector<double>& scores) {
   StringIndex index;
   std::vector<size_t> order;
   for (size_t id = 0; id < types.size(); ++id) {
@@ -147,10 +169,11 @@ Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& t
 
 std::optional<Parts> sentencepiece_parts(const Vocabulary& vocabulary, const std::vector<int64_t>& types) {
   const std::vector<double>& scores = vocabulary.file.numbers("tokenizer.ggml.scores");
-  LIMPID_CHECK(scores.size() == types.size(), FormatError, vocabulary.where(), ": tokenizer.ggml.scores has ", scores.size(),
-               " entries, tokenizer.ggml.tokens ", types.size());
+  LIMPID_CHECK(scores.size() == types.size(), FormatError, vocabulary.where(), ": tokenizer.ggml.scores has ",
+               scores.size(), " entries, tokenizer.ggml.tokens ", types.size());
   std::optional<std::string> unknown = vocabulary.special("tokenizer.ggml.unknown_token_id");
-  if (const auto found = std::find(types.begin(), types.end(), int64_t(kUnknownToken)); !unknown && found != types.end())
+  if (const auto found = std::find(types.begin(), types.end(), int64_t(kUnknownToken));
+      !unknown && found != types.end())
     unknown = vocabulary.name(found - types.begin(), "the unknown token");
   if (!unknown || std::find(types.begin(), types.end(), int64_t(kByteToken)) == types.end()) return std::nullopt;
   const std::string mark(kWordMark);
@@ -159,11 +182,15 @@ std::optional<Parts> sentencepiece_parts(const Vocabulary& vocabulary, const std
   Json decoders = Json::array({show_spaces, {{"type", "ByteFallback"}}, {{"type", "Fuse"}}});
   Json normalizer = mark_spaces;
   if (vocabulary.file.boolean_or("tokenizer.ggml.add_space_prefix", true)) {
-    normalizer = {{"type", "Sequence"}, {"normalizers", Json::array({{{"type", "Prepend"}, {"prepend", mark}}, mark_spaces})}};
+    normalizer = {{"type", "Sequence"},
+                  {"normalizers", Json::array({{{"type", "Prepend"}, {"prepend", mark}}, mark_spaces})}};
     decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   }
-  return Parts{normalizer, nullptr, {{"type", "Sequence"}, {"decoders", decoders}},
-               bpe_model(vocabulary, merges_by_score(vocabulary, types, scores), true, *unknown, false), true};
+  return Parts{normalizer,
+               nullptr,
+               {{"type", "Sequence"}, {"decoders", decoders}},
+               bpe_model(vocabulary, merges_by_score(vocabulary, types, scores), true, *unknown, false),
+               true};
 }
 
 }  // namespace
@@ -173,17 +200,27 @@ bool write_tokenizer_json(const GgufFile& file, const fs::path& folder) {
   if (kind != "gpt2" && kind != "llama") return false;
   const Vocabulary vocabulary{file, file.texts("tokenizer.ggml.tokens")};
   const std::vector<int64_t> types = types_of(vocabulary);
-  const std::optional<Parts> parts = kind == "gpt2" ? byte_level_parts(vocabulary) : sentencepiece_parts(vocabulary, types);
+  const std::optional<Parts> parts =
+      kind == "gpt2" ? byte_level_parts(vocabulary) : sentencepiece_parts(vocabulary, types);
   if (!parts) return false;
-  const auto bos = vocabulary.special("tokenizer.ggml.bos_token_id"), eos = vocabulary.special("tokenizer.ggml.eos_token_id"),
+  const auto bos = vocabulary.special("tokenizer.ggml.bos_token_id"),
+             eos = vocabulary.special("tokenizer.ggml.eos_token_id"),
              pad = vocabulary.special("tokenizer.ggml.padding_token_id");
   const bool adds_bos = file.boolean_or("tokenizer.ggml.add_bos_token", parts->adds_bos);
-  const Json tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added_tokens(vocabulary, types)},
-                          {"normalizer", parts->normalizer}, {"pre_tokenizer", parts->pre_tokenizer},
-                          {"post_processor", post_processor(vocabulary, bos, adds_bos)}, {"decoder", parts->decoder}, {"model", parts->model}};
+  const Json tokenizer = {{"version", "1.0"},
+                          {"truncation", nullptr},
+                          {"padding", nullptr},
+                          {"added_tokens", added_tokens(vocabulary, types)},
+                          {"normalizer", parts->normalizer},
+                          {"pre_tokenizer", parts->pre_tokenizer},
+                          {"post_processor", post_processor(vocabulary, bos, adds_bos)},
+                          {"decoder", parts->decoder},
+                          {"model", parts->model}};
 
   // The generic class takes tokenizer.json as it is; others are rebuilt from their name and lose split rules.
-  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}, {"add_bos_token", adds_bos}};
+  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                 {"clean_up_tokenization_spaces", false},
+                 {"add_bos_token", adds_bos}};
   if (bos) config["bos_token"] = *bos;
   if (eos) config["eos_token"] = *eos;
   if (pad) config["pad_token"] = *pad;

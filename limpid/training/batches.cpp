@@ -8,7 +8,7 @@
 namespace limpid {
 namespace {
 
-constexpr size_t kWindow = 50;   // batches: wide enough for little padding, narrow enough to mix
+constexpr size_t kWindow = 50;  // batches: wide enough for little padding, narrow enough to mix
 
 using Plan = std::vector<std::vector<uint32_t>>;
 
@@ -59,7 +59,8 @@ Plan plan_epoch(std::span<const int64_t> lengths, int64_t batch, uint64_t seed, 
   random.shuffle(order);
   const size_t size = size_t(batch), window = kWindow * size;
   for (size_t at = 0; at < order.size(); at += window) {
-    const auto begin = order.begin() + ptrdiff_t(at), end = order.begin() + ptrdiff_t(std::min(order.size(), at + window));
+    const auto begin = order.begin() + ptrdiff_t(at),
+               end = order.begin() + ptrdiff_t(std::min(order.size(), at + window));
     std::stable_sort(begin, end, [&](uint32_t a, uint32_t b) { return lengths[a] < lengths[b]; });
   }
   Plan plan;

@@ -12,10 +12,14 @@ CalibratorReport train_calibrator(const CalibratorOptions& options) {
   settings["train_embeddings"] = options.train_embeddings;
   if (auto report = finished_run(options, "calibrator", settings)) return *report;
 
-  const auto model = open_model(options.base, {.trainable = true, .compute = options.compute, .layers = options.layers, .recompute = options.recompute});
+  const auto model = open_model(
+      options.base,
+      {.trainable = true, .compute = options.compute, .layers = options.layers, .recompute = options.recompute});
   if (!options.train_embeddings) freeze_embeddings(*model);
   const TextObjective objective(*model, model->tokenizer().get(), options);
-  const auto write = [&](const fs::path& folder, const Json& about) { save_hf_folder(*model, folder, {{"limpid", to_text(about)}}); };
+  const auto write = [&](const fs::path& folder, const Json& about) {
+    save_hf_folder(*model, folder, {{"limpid", to_text(about)}});
+  };
   return train(options, {"calibrator", settings, model->parameters(), objective, write, nullptr});
 }
 

@@ -8,7 +8,7 @@ namespace limpid {
 
 struct CalibratorOptions : TextRunOptions {
   int64_t layers = 3;
-  bool train_embeddings = false;          ///< embeddings and output matrix are frozen by default, and stay those of the base
+  bool train_embeddings = false;  ///< embeddings and output matrix are frozen by default, and stay those of the base
 };
 
 using CalibratorReport = TrainingReport;

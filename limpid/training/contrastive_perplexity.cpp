@@ -19,7 +19,8 @@ const char* name_of(ContrastiveForm form) {
   return form == ContrastiveForm::Paper ? "paper" : form == ContrastiveForm::Inside ? "inside" : "as_released";
 }
 
-Tensor contrastive_perplexity(const std::vector<Tensor>& positives, const std::vector<Tensor>& negatives, const ContrastiveLoss& loss) {
+Tensor contrastive_perplexity(const std::vector<Tensor>& positives, const std::vector<Tensor>& negatives,
+                              const ContrastiveLoss& loss) {
   const bool released = loss.form == ContrastiveForm::AsReleased;
   const double inside = loss.form == ContrastiveForm::Inside ? loss.tau : 1.0;
   const Tensor shared = released ? torch::cat(positives).mean() : Tensor();
@@ -49,7 +50,8 @@ std::vector<ContrastiveRow> read_contrastive_rows(const std::vector<std::string>
                      "\" is missing or empty, expected a list of texts");
         std::vector<std::string> all;
         for (const Json& text : *found) {
-          LIMPID_CHECK(text.is_string(), FormatError, source, ": \"", key, "\" holds ", json_kind(text), ", expected texts");
+          LIMPID_CHECK(text.is_string(), FormatError, source, ": \"", key, "\" holds ", json_kind(text),
+                       ", expected texts");
           all.push_back(text.get<std::string>());
         }
         return all;
@@ -80,10 +82,13 @@ class ContrastiveObjective final : public Objective {
     for (const ContrastiveRow& row : rows) {
       throw_if_interrupted();
       const Anchor anchor = read(*model.tokenizer(), row, options.examples);
-      if (anchor.positives == 0 || anchor.positives == anchor.examples.size()) ++left_out;
-      else anchors.push_back(anchor), places.push_back(hash_position({"", row.positives[0], false, ""}));
+      if (anchor.positives == 0 || anchor.positives == anchor.examples.size())
+        ++left_out;
+      else
+        anchors.push_back(anchor), places.push_back(hash_position({"", row.positives[0], false, ""}));
     }
-    LIMPID_CHECK(!anchors.empty(), ConfigError, "[contrastive perplexity] no row has texts of two tokens on both sides");
+    LIMPID_CHECK(!anchors.empty(), ConfigError,
+                 "[contrastive perplexity] no row has texts of two tokens on both sides");
     const double limit = split_limit(places, options.holdout);
     for (size_t i = 0; i < anchors.size(); ++i) {
       const size_t side = places[i] < limit;
@@ -93,8 +98,8 @@ class ContrastiveObjective final : public Objective {
       anchors_[side].push_back(std::move(anchors[i]));
     }
     LIMPID_CHECK(!anchors_[0].empty(), ConfigError, "all rows are held out; nothing is left to train on");
-    log_info(concat("data: ", thousands(rows.size()), " rows", left_out ? concat(", ", left_out, " too short") : "", "; ",
-                    thousands(anchors_[0].size()), " to train on, ", thousands(anchors_[1].size()), " held out"));
+    log_info(concat("data: ", thousands(rows.size()), " rows", left_out ? concat(", ", left_out, " too short") : "",
+                    "; ", thousands(anchors_[0].size()), " to train on, ", thousands(anchors_[1].size()), " held out"));
   }
 
   std::span<const int64_t> lengths(Split split) const override { return lengths_[split == Split::HeldOut]; }
@@ -103,7 +108,8 @@ class ContrastiveObjective final : public Objective {
   Part loss(Split split, std::span<const uint32_t> chosen) const override {
     const auto& anchors = anchors_[split == Split::HeldOut];
     std::vector<Example> examples;
-    for (uint32_t index : chosen) examples.insert(examples.end(), anchors[index].examples.begin(), anchors[index].examples.end());
+    for (uint32_t index : chosen)
+      examples.insert(examples.end(), anchors[index].examples.begin(), anchors[index].examples.end());
     std::vector<uint32_t> all(examples.size());
     std::iota(all.begin(), all.end(), 0u);
     const Batch batch = make_batch(examples, all);
@@ -112,7 +118,8 @@ class ContrastiveObjective final : public Objective {
     std::vector<Tensor> positives, negatives;
     auto at = phi.begin();
     for (uint32_t index : chosen) {
-      const auto middle = at + ptrdiff_t(anchors[index].positives), end = at + ptrdiff_t(anchors[index].examples.size());
+      const auto middle = at + ptrdiff_t(anchors[index].positives),
+                 end = at + ptrdiff_t(anchors[index].examples.size());
       positives.push_back(torch::stack(std::vector<Tensor>(at, middle)));
       negatives.push_back(torch::stack(std::vector<Tensor>(middle, end)));
       at = end;
@@ -125,7 +132,8 @@ class ContrastiveObjective final : public Objective {
     Anchor anchor;
     for (const auto* side : {&row.positives, &row.negatives}) {
       for (const std::string& text : *side)
-        if (Example example = make_example(tokenizer, {"", text, false, ""}, options); example.targets() > 0) anchor.examples.push_back(std::move(example));
+        if (Example example = make_example(tokenizer, {"", text, false, ""}, options); example.targets() > 0)
+          anchor.examples.push_back(std::move(example));
       if (side == &row.positives) anchor.positives = anchor.examples.size();
     }
     return anchor;
@@ -142,10 +150,12 @@ class ContrastiveObjective final : public Objective {
 TrainingReport train_contrastive_perplexity(const ContrastiveOptions& given) {
   ContrastiveOptions options = given;
   options.examples.end_token = false;
-  LIMPID_CHECK(!options.pack, ConfigError, "[contrastive perplexity] texts cannot be packed: each has a perplexity of its own");
-  LIMPID_CHECK(options.loss.tau > 0 && options.loss.weight >= 0, ConfigError, "[contrastive perplexity] tau ", options.loss.tau, " and weight ",
-               options.loss.weight, ", expected above 0 and not negative");
-  const Json settings = {{"form", name_of(options.loss.form)}, {"tau", options.loss.tau}, {"negative_weight", options.loss.weight}};
+  LIMPID_CHECK(!options.pack, ConfigError,
+               "[contrastive perplexity] texts cannot be packed: each has a perplexity of its own");
+  LIMPID_CHECK(options.loss.tau > 0 && options.loss.weight >= 0, ConfigError, "[contrastive perplexity] tau ",
+               options.loss.tau, " and weight ", options.loss.weight, ", expected above 0 and not negative");
+  const Json settings = {
+      {"form", name_of(options.loss.form)}, {"tau", options.loss.tau}, {"negative_weight", options.loss.weight}};
   return train_adapter(options, "contrastive perplexity", settings,
                        [&](const Model& model) { return std::make_unique<ContrastiveObjective>(model, options); });
 }

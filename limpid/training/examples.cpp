@@ -11,7 +11,7 @@ namespace {
 
 size_t byte_length(const Tokenizer& tokenizer, TokenId id) {
   const auto bytes = tokenizer.token_bytes(id);
-  return bytes.empty() ? tokenizer.token_text(id).size() : bytes.size();   // a special token spelt out in the text
+  return bytes.empty() ? tokenizer.token_text(id).size() : bytes.size();  // a special token spelt out in the text
 }
 
 size_t byte_length(const Tokenizer& tokenizer, const TokenIds& ids) {
@@ -21,7 +21,8 @@ size_t byte_length(const Tokenizer& tokenizer, const TokenIds& ids) {
 }
 
 /// First byte of the completion in the bytes that `ids` stand for.
-size_t boundary_byte(const Tokenizer& tokenizer, const TokenIds& ids, std::string_view before, std::string_view completion) {
+size_t boundary_byte(const Tokenizer& tokenizer, const TokenIds& ids, std::string_view before,
+                     std::string_view completion) {
   const size_t total = byte_length(tokenizer, ids), prefix = tokenizer.has_dummy_prefix() ? 1 : 0;
   if (total == prefix + before.size() + completion.size()) return prefix + before.size();
   const TokenIds tail = tokenizer.encode(completion, /*add_special=*/false);
@@ -82,8 +83,10 @@ double split_limit(std::span<const double> places, double holdout) {
   return std::min(std::max(holdout, std::nextafter(*lowest, 1.0)), *highest);
 }
 
-ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options, double holdout, bool pack) {
-  LIMPID_CHECK(holdout >= 0.0 && holdout < 1.0, ConfigError, "the held-out share is ", holdout, ", expected 0 to below 1");
+ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options,
+                          double holdout, bool pack) {
+  LIMPID_CHECK(holdout >= 0.0 && holdout < 1.0, ConfigError, "the held-out share is ", holdout,
+               ", expected 0 to below 1");
   LIMPID_CHECK(options.max_length >= 2, ConfigError, "the longest sequence is ", options.max_length,
                " tokens, expected at least 2: one to read and one to predict");
   ExampleOptions whole = options;
@@ -93,8 +96,10 @@ ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> r
   for (const TextRow& row : rows) {
     throw_if_interrupted();
     Example example = make_example(tokenizer, row, whole);
-    if (example.targets() == 0) ++sets.without_target;
-    else placed.emplace_back(hash_position(row), std::move(example));
+    if (example.targets() == 0)
+      ++sets.without_target;
+    else
+      placed.emplace_back(hash_position(row), std::move(example));
   }
   LIMPID_CHECK(!placed.empty(), ConfigError, "no row has a token to learn: of ", rows.size(),
                " rows every completion lies beyond the longest sequence of ", options.max_length, " tokens");
@@ -111,7 +116,8 @@ ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> r
   }
   for (const Example& example : sets.train) sets.train_targets += example.targets();
   for (const Example& example : sets.held_out) sets.held_out_targets += example.targets();
-  LIMPID_CHECK(!sets.train.empty(), ConfigError, "all ", sets.held_out.size(), " rows are held out; nothing is left to train on");
+  LIMPID_CHECK(!sets.train.empty(), ConfigError, "all ", sets.held_out.size(),
+               " rows are held out; nothing is left to train on");
   return sets;
 }
 

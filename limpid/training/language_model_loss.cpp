@@ -5,7 +5,8 @@
 namespace limpid {
 
 LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
-  LIMPID_CHECK(model.options().trainable, ConfigError, "[training] ", model.path().string(), " was not opened for training");
+  LIMPID_CHECK(model.options().trainable, ConfigError, "[training] ", model.path().string(),
+               " was not opened for training");
   LIMPID_CHECK(model.config().final_softcap == 0.0, ConfigError, "[training] ", model.path().string(),
                " caps its logits, which training does not support");
   const torch::Tensor& weight = model.head().weight();
@@ -28,7 +29,8 @@ std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::spa
   for (const Example& example : examples) {
     const int64_t count = example.targets();
     means.push_back(linear_cross_entropy(hidden.narrow(0, at, count), head_, batch.targets.narrow(0, at, count),
-                                         {.compute = model_.options().compute}) / double(count));
+                                         {.compute = model_.options().compute}) /
+                    double(count));
     at += count;
   }
   return means;
@@ -36,7 +38,8 @@ std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::spa
 
 void freeze_embeddings(const Model& model) {
   for (const auto& [name, parameter] : model.parameters())
-    if (name.ends_with("embed_tokens.weight") || name == "wte.weight" || name == "lm_head.weight") parameter.set_requires_grad(false);
+    if (name.ends_with("embed_tokens.weight") || name == "wte.weight" || name == "lm_head.weight")
+      parameter.set_requires_grad(false);
 }
 
 }  // namespace limpid

@@ -9,20 +9,22 @@ namespace limpid {
 /// Sum over the batch's targets of -log p(target | the tokens before it), nats; padding and prompts count nowhere.
 class LanguageModelLoss {
  public:
-  /// Keeps a copy of a frozen output matrix in the type of the products; so freeze before, and do not change it afterwards.
+  /// Keeps a copy of a frozen output matrix in the type of the products; so freeze before, and do not change it
+  /// afterwards.
   /// @throws ConfigError when the model was not opened trainable, or caps its logits.
   explicit LanguageModelLoss(const Model& model);
-  torch::Tensor sum(const Batch& batch) const;       ///< scalar float64, differentiable in the model's parameters
+  torch::Tensor sum(const Batch& batch) const;  ///< scalar float64, differentiable in the model's parameters
   /// The mean over each example's own targets: scalars. @param examples  those of the batch, in its order
   std::vector<torch::Tensor> means(const Batch& batch, std::span<const Example> examples) const;
 
  private:
-  torch::Tensor states(const Batch& batch) const;    ///< [M, D], before the output matrix
+  torch::Tensor states(const Batch& batch) const;  ///< [M, D], before the output matrix
   const Model& model_;
   torch::Tensor head_;
 };
 
-/// Token embeddings and output matrix no longer ask for a gradient, so that the trained model shares them with its base.
+/// Token embeddings and output matrix no longer ask for a gradient, so that the trained model shares them with its
+/// base.
 void freeze_embeddings(const Model& model);
 
 }  // namespace limpid

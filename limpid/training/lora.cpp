@@ -8,7 +8,11 @@ namespace limpid {
 namespace {
 
 Json adapter_settings(const PeftConfig& c) {
-  return {{"rank", c.rank}, {"alpha", c.alpha}, {"dropout", c.dropout}, {"target_modules", c.target_modules}, {"rank_stabilised", c.rank_stabilised}};
+  return {{"rank", c.rank},
+          {"alpha", c.alpha},
+          {"dropout", c.dropout},
+          {"target_modules", c.target_modules},
+          {"rank_stabilised", c.rank_stabilised}};
 }
 
 /// The base opened anew in float32: what trained may be rounded to bfloat16.
@@ -34,7 +38,9 @@ TrainingReport train_adapter(const LoraOptions& options, const std::string& kind
   config.base_model = options.base.string();
   LoraAdapters adapters(config, options.seed);
   const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-  const auto model = open_model(options.base, {.trainable = true, .compute = options.compute, .frozen = true, .recompute = options.recompute, .adapter = make});
+  const auto model = open_model(
+      options.base,
+      {.trainable = true, .compute = options.compute, .frozen = true, .recompute = options.recompute, .adapter = make});
   adapters.check_targets();
   const auto objective = make_objective(*model);
   const auto write = [&](const fs::path& folder, const Json& about) {
@@ -46,8 +52,9 @@ TrainingReport train_adapter(const LoraOptions& options, const std::string& kind
 }
 
 TrainingReport train_lora(const LoraOptions& options) {
-  return train_adapter(options, "lora", Json::object(),
-                       [&](const Model& model) { return std::make_unique<TextObjective>(model, model.tokenizer().get(), options); });
+  return train_adapter(options, "lora", Json::object(), [&](const Model& model) {
+    return std::make_unique<TextObjective>(model, model.tokenizer().get(), options);
+  });
 }
 
 }  // namespace limpid

@@ -7,15 +7,16 @@
 namespace limpid {
 
 struct LoraOptions : TextRunOptions {
-  PeftConfig adapter;                     ///< rank, alpha, dropout, targets (lora_adapters.h); the rest is filled in
-  bool merge = false;                     ///< also write the base with the change added to its weights, in the folder `merged`
+  PeftConfig adapter;  ///< rank, alpha, dropout, targets (lora_adapters.h); the rest is filled in
+  bool merge = false;  ///< also write the base with the change added to its weights, in the folder `merged`
 };
 
-/// Leaves a PEFT folder (peft.h) besides what train() writes (trainer.h, which also lists the errors). The frozen weights are kept
-/// in the type of the products and have no optimiser state.
+/// Leaves a PEFT folder (peft.h) besides what train() writes (trainer.h, which also lists the errors). The frozen
+/// weights are kept in the type of the products and have no optimiser state.
 TrainingReport train_lora(const LoraOptions& options);
 
-/// The same for another objective. @param kind, settings  what tells its runs apart, besides the settings of the adapter
+/// The same for another objective. @param kind, settings  what tells its runs apart, besides the settings of the
+/// adapter
 TrainingReport train_adapter(const LoraOptions& options, const std::string& kind, const Json& settings,
                              const std::function<std::unique_ptr<Objective>(const Model& model)>& objective);
 

@@ -14,7 +14,10 @@ namespace {
 std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
 TensorView view_of(const torch::Tensor& tensor) {
-  return {"", DType::F32, tensor.sizes().vec(), {reinterpret_cast<const std::byte*>(tensor.const_data_ptr<float>()), size_t(tensor.nbytes())}};
+  return {"",
+          DType::F32,
+          tensor.sizes().vec(),
+          {reinterpret_cast<const std::byte*>(tensor.const_data_ptr<float>()), size_t(tensor.nbytes())}};
 }
 
 }  // namespace
@@ -29,7 +32,8 @@ torch::Tensor dropped_out(const torch::Tensor& x, double p, uint64_t seed, uint6
     for (int64_t block = begin; block < end; ++block) {
       const auto words = philox4x32({uint32_t(block), uint32_t(step), uint32_t(pass), uint32_t(layer)},
                                     {uint32_t(seed), uint32_t(seed >> 32) ^ uint32_t(layer >> 32)});
-      for (int64_t i = 4 * block; i < std::min(count, 4 * block + 4); ++i) data[i] = words[size_t(i % 4)] < limit ? 0.0f : kept;
+      for (int64_t i = 4 * block; i < std::min(count, 4 * block + 4); ++i)
+        data[i] = words[size_t(i % 4)] < limit ? 0.0f : kept;
     }
   });
   return x * mask.to(x.scalar_type());
@@ -37,20 +41,24 @@ torch::Tensor dropped_out(const torch::Tensor& x, double p, uint64_t seed, uint6
 
 LoraAdapters::LoraAdapters(PeftConfig config, uint64_t seed) : config_(std::move(config)), seed_(seed) {
   LIMPID_CHECK(config_.rank >= 1, ConfigError, "[lora] rank ", config_.rank, ", expected at least 1");
-  LIMPID_CHECK(std::isfinite(config_.alpha) && config_.alpha != 0, ConfigError, "[lora] alpha ", config_.alpha, ", expected a number other than 0");
-  LIMPID_CHECK(config_.dropout >= 0 && config_.dropout < 1, ConfigError, "[lora] dropout ", config_.dropout, ", expected 0 to below 1");
+  LIMPID_CHECK(std::isfinite(config_.alpha) && config_.alpha != 0, ConfigError, "[lora] alpha ", config_.alpha,
+               ", expected a number other than 0");
+  LIMPID_CHECK(config_.dropout >= 0 && config_.dropout < 1, ConfigError, "[lora] dropout ", config_.dropout,
+               ", expected 0 to below 1");
   if (config_.target_modules == std::vector<std::string>{"all-linear"}) config_.target_modules.clear();
 }
 
 bool LoraAdapters::is_target(const std::string& name) const {
-  if (!config_.target_modules.empty()) return std::count(config_.target_modules.begin(), config_.target_modules.end(), last_part(name)) > 0;
-  return name.find('.') != std::string::npos;   // all but the output matrix stand in a block
+  if (!config_.target_modules.empty())
+    return std::count(config_.target_modules.begin(), config_.target_modules.end(), last_part(name)) > 0;
+  return name.find('.') != std::string::npos;  // all but the output matrix stand in a block
 }
 
 std::shared_ptr<const nn::LowRank> LoraAdapters::make(const std::string& name, int64_t out, int64_t in) {
   endings_.insert(last_part(name));
   if (!is_target(name)) return nullptr;
-  torch::Tensor a = torch::empty({config_.rank, in}, torch::kFloat32), b = torch::zeros({out, config_.rank}, torch::kFloat32);
+  torch::Tensor a = torch::empty({config_.rank, in}, torch::kFloat32),
+                b = torch::zeros({out, config_.rank}, torch::kFloat32);
   RandomStream random = named_stream(seed_, name + ".lora_A");
   const float bound = float(1.0 / std::sqrt(double(in)));
   float* data = a.data_ptr<float>();
@@ -61,24 +69,29 @@ std::shared_ptr<const nn::LowRank> LoraAdapters::make(const std::string& name, i
   const auto drop = [p = config_.dropout, seed = seed_, layer = name_hash(name), pass = pass_](const torch::Tensor& x) {
     return pass->number < 0 ? x : dropped_out(x, p, seed, layer, pass->step, pass->number);
   };
-  return std::make_shared<const nn::LowRank>(nn::LowRank{a, b, config_.scale(config_.rank), config_.dropout > 0 ? drop : std::function<torch::Tensor(const torch::Tensor&)>()});
+  return std::make_shared<const nn::LowRank>(
+      nn::LowRank{a, b, config_.scale(config_.rank),
+                  config_.dropout > 0 ? drop : std::function<torch::Tensor(const torch::Tensor&)>()});
 }
 
 void LoraAdapters::check_targets() const {
   std::string known;
   for (const std::string& ending : endings_) known += (known.empty() ? "" : ", ") + ending;
   for (const std::string& target : config_.target_modules)
-    LIMPID_CHECK(endings_.contains(target), ConfigError, "[lora] no layer is called \"", target, "\"; there are ", known, ", or all-linear");
+    LIMPID_CHECK(endings_.contains(target), ConfigError, "[lora] no layer is called \"", target, "\"; there are ",
+                 known, ", or all-linear");
 }
 
-void LoraAdapters::write(const fs::path& folder, const ModelConfig& model, const std::map<std::string, std::string>& metadata) const {
+void LoraAdapters::write(const fs::path& folder, const ModelConfig& model,
+                         const std::map<std::string, std::string>& metadata) const {
   PeftConfig config = config_;
-  config.fan_in_fan_out = model.architecture == "gpt2";   // its Conv1D keeps [in, out]
+  config.fan_in_fan_out = model.architecture == "gpt2";  // its Conv1D keeps [in, out]
   std::set<std::string> targets;
   std::vector<PeftModule> modules;
   for (const std::string& layer : layers_) {
     targets.insert(last_part(layer));
-    modules.push_back({stored_name(model, layer), view_of(parameters_.at(layer + ".lora_A")), view_of(parameters_.at(layer + ".lora_B"))});
+    modules.push_back({stored_name(model, layer), view_of(parameters_.at(layer + ".lora_A")),
+                       view_of(parameters_.at(layer + ".lora_B"))});
   }
   config.target_modules.assign(targets.begin(), targets.end());
   write_peft(folder, config, modules, metadata);
@@ -88,7 +101,8 @@ std::map<std::string, torch::Tensor> LoraAdapters::changes() const {
   torch::NoGradGuard no_grad;
   std::map<std::string, torch::Tensor> all;
   for (const std::string& layer : layers_)
-    all[layer + ".weight"] = parameters_.at(layer + ".lora_B").mm(parameters_.at(layer + ".lora_A")).mul(config_.scale(config_.rank));
+    all[layer + ".weight"] =
+        parameters_.at(layer + ".lora_B").mm(parameters_.at(layer + ".lora_A")).mul(config_.scale(config_.rank));
   return all;
 }
 

@@ -18,8 +18,9 @@ constexpr int64_t kGrain = 1 << 14;
 AdamW::AdamW(const std::map<std::string, torch::Tensor>& parameters, const AdamWOptions& options) : options_(options) {
   for (const auto& [name, parameter] : parameters) {
     if (!parameter.requires_grad()) continue;
-    LIMPID_CHECK(parameter.is_contiguous() && parameter.scalar_type() == torch::kFloat32, ShapeError, "[adamw] ", name, " is ",
-                 parameter.scalar_type(), " with strides ", parameter.strides(), ", expected contiguous float32");
+    LIMPID_CHECK(parameter.is_contiguous() && parameter.scalar_type() == torch::kFloat32, ShapeError, "[adamw] ", name,
+                 " is ", parameter.scalar_type(), " with strides ", parameter.strides(),
+                 ", expected contiguous float32");
     names_.push_back(name);
     parameters_.push_back(parameter);
     first_.push_back(torch::zeros_like(parameter, torch::kFloat32).detach());
@@ -33,7 +34,8 @@ void AdamW::zero_grad() {
 
 void AdamW::step(double learning_rate) {
   ++steps_;
-  const double correction1 = 1.0 - std::pow(options_.beta1, double(steps_)), correction2 = 1.0 - std::pow(options_.beta2, double(steps_));
+  const double correction1 = 1.0 - std::pow(options_.beta1, double(steps_)),
+               correction2 = 1.0 - std::pow(options_.beta2, double(steps_));
   const float beta1 = float(options_.beta1), beta2 = float(options_.beta2), epsilon = float(options_.epsilon);
   const float rest1 = float(1.0 - options_.beta1), rest2 = float(1.0 - options_.beta2);
   const float rate = float(learning_rate / correction1), root2 = float(1.0 / std::sqrt(correction2));
@@ -71,10 +73,12 @@ double clip_gradients(const std::vector<torch::Tensor>& parameters, double limit
     const torch::Tensor gradient = parameter.grad().contiguous();
     const float* g = gradient.const_data_ptr<float>();
     const int64_t blocks = (gradient.numel() + kGrain - 1) / kGrain;
-    std::vector<double> partial(size_t(blocks), 0.0);   // by block, not by thread: the same sum for any number of threads
+    std::vector<double> partial(size_t(blocks),
+                                0.0);  // by block, not by thread: the same sum for any number of threads
     at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b)
-        for (int64_t j = b * kGrain, stop = std::min(j + kGrain, gradient.numel()); j < stop; ++j) partial[size_t(b)] += double(g[j]) * g[j];
+        for (int64_t j = b * kGrain, stop = std::min(j + kGrain, gradient.numel()); j < stop; ++j)
+          partial[size_t(b)] += double(g[j]) * g[j];
     });
     for (double part : partial) squares += part;
   }
@@ -101,7 +105,8 @@ double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total, 
   if (schedule == Schedule::Constant) return peak;
   if (step >= total) return 0.0;
   const double span = double(std::max<int64_t>(1, total - warmup));
-  if (schedule == Schedule::Cosine) return peak * 0.5 * (1.0 + std::cos(std::numbers::pi * double(step - warmup) / span));
+  if (schedule == Schedule::Cosine)
+    return peak * 0.5 * (1.0 + std::cos(std::numbers::pi * double(step - warmup) / span));
   return peak * double(total - step) / span;
 }
 

@@ -12,7 +12,7 @@ namespace limpid {
 struct AdamWOptions {
   double learning_rate = 5e-4;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double weight_decay = 0.01;       ///< of matrices; vectors (norms, biases) are not decayed
+  double weight_decay = 0.01;  ///< of matrices; vectors (norms, biases) are not decayed
 };
 
 /// AdamW on float32 parameters. Loshchilov & Hutter 2019, arXiv:1711.05101, as torch.optim.AdamW:
@@ -20,7 +20,8 @@ struct AdamWOptions {
 ///   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 class AdamW {
  public:
-  /// Only those of `parameters` that require a gradient are trained. @throws ShapeError when one is not contiguous float32.
+  /// Only those of `parameters` that require a gradient are trained. @throws ShapeError when one is not contiguous
+  /// float32.
   AdamW(const std::map<std::string, torch::Tensor>& parameters, const AdamWOptions& options);
 
   void zero_grad();
@@ -49,8 +50,8 @@ enum class Schedule { Linear, Cosine, Constant };
 Schedule schedule_named(const std::string& name);
 const char* name_of(Schedule schedule);
 
-/// Linear warm-up over `warmup` steps; then linear decay to 0 at `total`, half a cosine (1 + cos(pi x)) / 2 that ends there, or
-/// the peak throughout. `step` counts from 0.
+/// Linear warm-up over `warmup` steps; then linear decay to 0 at `total`, half a cosine (1 + cos(pi x)) / 2 that ends
+/// there, or the peak throughout. `step` counts from 0.
 double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total, Schedule schedule = Schedule::Linear);
 
 }  // namespace limpid

@@ -25,7 +25,8 @@ int64_t number(const char* name, const char* fallback) {
   const std::string text = environment(name, fallback);
   int64_t value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  LIMPID_CHECK(error == std::errc() && end == text.data() + text.size() && value >= 0, ConfigError, "[processes] ", name, " is \"", text,
+  LIMPID_CHECK(error == std::errc() && end == text.data() + text.size() && value >= 0, ConfigError, "[processes] ",
+               name, " is \"", text,
                "\", expected a number; start with torchrun --no-python --nproc-per-node N limpid train …");
   return value;
 }
@@ -33,26 +34,30 @@ int64_t number(const char* name, const char* fallback) {
 #ifdef LIMPID_GLOO
 
 constexpr auto kTimeout = std::chrono::minutes(5);
-constexpr int64_t kBucket = 4 << 20;                 // floats in one sum: large enough to fill a connection, small enough to be cheap to copy
+constexpr int64_t kBucket =
+    4 << 20;  // floats in one sum: large enough to fill a connection, small enough to be cheap to copy
 
 class GlooGroup final : public ProcessGroup {
  public:
   GlooGroup(int64_t rank, int64_t size) : rank_(rank), size_(size) {
     const std::string address = environment("MASTER_ADDR", "");
-    LIMPID_CHECK(!address.empty(), ConfigError, "[processes] WORLD_SIZE is ", size, " but MASTER_ADDR is not set; start with torchrun");
+    LIMPID_CHECK(!address.empty(), ConfigError, "[processes] WORLD_SIZE is ", size,
+                 " but MASTER_ADDR is not set; start with torchrun");
     guarded([&] {
       c10d::TCPStoreOptions store;
       store.port = uint16_t(number("MASTER_PORT", ""));
-      store.isServer = rank == 0 && environment("TORCHELASTIC_USE_AGENT_STORE", "False") != "True";   // else torchrun serves
+      store.isServer =
+          rank == 0 && environment("TORCHELASTIC_USE_AGENT_STORE", "False") != "True";  // else torchrun serves
       store.waitWorkers = false;
       store.timeout = kTimeout;
       auto shared = c10::make_intrusive<c10d::TCPStore>(address, store);
-      const std::string attempt = environment("TORCHELASTIC_RESTART_COUNT", "0");   // keys of an earlier attempt are stale
+      const std::string attempt =
+          environment("TORCHELASTIC_RESTART_COUNT", "0");  // keys of an earlier attempt are stale
       auto options = c10d::ProcessGroupGloo::Options::create();
       options->timeout = kTimeout;
       options->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
-      group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("limpid/attempt_" + attempt, shared),
-                                                           int(rank), int(size), options);
+      group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
+          c10::make_intrusive<c10d::PrefixStore>("limpid/attempt_" + attempt, shared), int(rank), int(size), options);
     });
     wait();
   }
@@ -83,12 +88,14 @@ class GlooGroup final : public ProcessGroup {
       reduce(all);
       int64_t at = 0;
       if (bucket.size() > 1)
-        for (torch::Tensor& gradient : bucket) gradient.view({-1}).copy_(all.narrow(0, at, gradient.numel())), at += gradient.numel();
+        for (torch::Tensor& gradient : bucket)
+          gradient.view({-1}).copy_(all.narrow(0, at, gradient.numel())), at += gradient.numel();
       bucket.clear();
       held = 0;
     };
     for (torch::Tensor parameter : parameters) {
-      parameter.mutable_grad() = parameter.grad().defined() ? parameter.grad().contiguous() : torch::zeros_like(parameter);
+      parameter.mutable_grad() =
+          parameter.grad().defined() ? parameter.grad().contiguous() : torch::zeros_like(parameter);
       if (held + parameter.numel() > kBucket) send();
       bucket.push_back(parameter.grad());
       held += parameter.numel();
@@ -111,7 +118,8 @@ class GlooGroup final : public ProcessGroup {
       throw;
     } catch (const std::exception& error) {
       const std::string text = error.what();
-      throw IoError(concat("[processes] process ", rank_, " of ", size_, " lost the others: ", text.substr(0, text.find('\n')).substr(0, 200),
+      throw IoError(concat("[processes] process ", rank_, " of ", size_,
+                           " lost the others: ", text.substr(0, text.find('\n')).substr(0, 200),
                            "; start again, and the run continues from its last save"));
     }
   }
@@ -126,12 +134,15 @@ class GlooGroup final : public ProcessGroup {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
 };
 
-std::unique_ptr<ProcessGroup> join_others(int64_t rank, int64_t size) { return std::make_unique<GlooGroup>(rank, size); }
+std::unique_ptr<ProcessGroup> join_others(int64_t rank, int64_t size) {
+  return std::make_unique<GlooGroup>(rank, size);
+}
 
 #else
 
 std::unique_ptr<ProcessGroup> join_others(int64_t, int64_t size) {
-  throw ConfigError(concat("[processes] WORLD_SIZE is ", size, ", but this build runs in one process only; install Gloo's headers "
+  throw ConfigError(concat("[processes] WORLD_SIZE is ", size,
+                           ", but this build runs in one process only; install Gloo's headers "
                            "(libgloo-dev) and build again"));
 }
 

@@ -26,9 +26,10 @@ class ProcessGroup {
   /// Each value becomes its sum over all processes, with the same bits in all. Every process calls in the same order.
   /// @throws IoError when another process is gone, or does not answer for five minutes.
   virtual void sum(std::initializer_list<double*> values) const {}
-  /// The same for the parameters' gradients, in buckets; one that is undefined counts as zero and is defined afterwards.
+  /// The same for the parameters' gradients, in buckets; one that is undefined counts as zero and is defined
+  /// afterwards.
   virtual void sum_gradients(const std::vector<torch::Tensor>& parameters) const {}
-  virtual void wait() const {}                                      ///< until every process is here
+  virtual void wait() const {}  ///< until every process is here
 };
 
 /// Is this one of several processes, and not the first? What it has to say, the first one says.

@@ -6,10 +6,10 @@
 
 #include "limpid/core/half.h"
 
-// One loop for every instruction set: the compiler makes a version for each feature level (not for each processor: a clone named
-// "haswell" is not taken on another maker's), and the loader picks. Built with -fno-trapping-math (CMakeLists.txt), without which
-// comparisons stay scalar; it changes no bit. Loops are written over
-// kLanes independent sums so that they vectorise without leave to reorder additions: the same bits on every run.
+// One loop for every instruction set: the compiler makes a version for each feature level (not for each processor: a
+// clone named "haswell" is not taken on another maker's), and the loader picks. Built with -fno-trapping-math
+// (CMakeLists.txt), without which comparisons stay scalar; it changes no bit. Loops are written over kLanes independent
+// sums so that they vectorise without leave to reorder additions: the same bits on every run.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define LIMPID_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
@@ -25,14 +25,14 @@ constexpr int64_t kLanes = 16;
 LIMPID_INLINE float widen(float x) { return x; }
 LIMPID_INLINE float widen(uint16_t x) { return bf16_to_float(x); }
 LIMPID_INLINE void narrow(float x, float& out) { out = x; }
-LIMPID_INLINE void narrow(float x, uint16_t& out) {   // probabilities: finite, so no care for NaN
+LIMPID_INLINE void narrow(float x, uint16_t& out) {  // probabilities: finite, so no care for NaN
   const uint32_t bits = std::bit_cast<uint32_t>(x);
   out = uint16_t((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 /// e^x for x <= 0 as 2^n 2^r, |r| <= 1/2; 2^r by Cephes' polynomial of degree 6. Below -80: that of -80, near 1e-35.
 LIMPID_INLINE float exp_nonpositive(float x) {
-  constexpr float kRound = 12582912.0f;   // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   const float t = std::max(x, -80.0f) * 1.44269504088896341f;
   const float shifted = t + kRound;
   const float r = t - (shifted - kRound);
@@ -64,7 +64,7 @@ LIMPID_INLINE double sum_exp(const T* x, int64_t n, float top, float* terms) {
   float lane[kLanes] = {};
   double total = 0.0;
   int64_t i = 0;
-  while (i + kLanes <= n) {   // blocks, so that float sums stay short
+  while (i + kLanes <= n) {  // blocks, so that float sums stay short
     const int64_t end = std::min(n - n % kLanes, i + 64 * kLanes);
     for (; i < end; i += kLanes)
       for (int64_t l = 0; l < kLanes; ++l) {
@@ -106,8 +106,12 @@ LIMPID_CLONES double softmax_minus_one_hot(float* logits, int64_t n, int64_t tar
 LIMPID_CLONES double softmax_minus_one_hot(uint16_t* logits, int64_t n, int64_t target, float* scratch) {
   return gradient_row(logits, n, target, scratch);
 }
-LIMPID_CLONES double negative_log_softmax(const float* logits, int64_t n, int64_t target) { return loss_row(logits, n, target); }
-LIMPID_CLONES double negative_log_softmax(const uint16_t* logits, int64_t n, int64_t target) { return loss_row(logits, n, target); }
+LIMPID_CLONES double negative_log_softmax(const float* logits, int64_t n, int64_t target) {
+  return loss_row(logits, n, target);
+}
+LIMPID_CLONES double negative_log_softmax(const uint16_t* logits, int64_t n, int64_t target) {
+  return loss_row(logits, n, target);
+}
 
 double softmax_minus_one_hot_plain(double* logits, int64_t n, int64_t target) {
   const double top = *std::max_element(logits, logits + n), at_target = logits[target];

@@ -5,11 +5,12 @@
 namespace limpid {
 namespace {
 
-constexpr size_t kMostHeldOut = 1000;   // rows: enough for a steady loss, few enough not to cost more than the training
+constexpr size_t kMostHeldOut = 1000;  // rows: enough for a steady loss, few enough not to cost more than the training
 
 }  // namespace
 
-TextObjective::TextObjective(const Model& model, const Tokenizer* tokenizer, const TextRunOptions& options) : loss_(model) {
+TextObjective::TextObjective(const Model& model, const Tokenizer* tokenizer, const TextRunOptions& options)
+    : loss_(model) {
   LIMPID_CHECK(tokenizer, ConfigError, options.base.string(), ": has no tokenizer, so text cannot be read");
   const TextData data = read_text_data(options.data);
   sets_ = make_examples(*tokenizer, data.rows, options.examples, options.holdout, options.pack);
@@ -20,9 +21,11 @@ TextObjective::TextObjective(const Model& model, const Tokenizer* tokenizer, con
     tokens += lengths_[0].back();
   }
   for (const Example& example : sets_.held_out) lengths_[1].push_back(int64_t(example.ids.size()));
-  log_info(concat("data: ", describe(data.counts), sets_.without_target ? concat(", ", sets_.without_target, " too long to learn from") : "",
-                  "; ", thousands(sets_.train.size()), options.pack ? " windows" : "", " to train on (", thousands(uint64_t(tokens)), " tokens, ",
-                  thousands(uint64_t(sets_.train_targets)), " of them learnt), ", thousands(sets_.held_out.size()), " held out"));
+  log_info(concat("data: ", describe(data.counts),
+                  sets_.without_target ? concat(", ", sets_.without_target, " too long to learn from") : "", "; ",
+                  thousands(sets_.train.size()), options.pack ? " windows" : "", " to train on (",
+                  thousands(uint64_t(tokens)), " tokens, ", thousands(uint64_t(sets_.train_targets)),
+                  " of them learnt), ", thousands(sets_.held_out.size()), " held out"));
 }
 
 Objective::Part TextObjective::loss(Split split, std::span<const uint32_t> chosen) const {

@@ -9,7 +9,8 @@ namespace limpid {
 /// The next-token loss of a model on the texts of a run. Freeze before.
 class TextObjective final : public Objective {
  public:
-  /// Reads the data and says what it found. @throws ConfigError when nothing can be learnt from it, or the model has no tokenizer.
+  /// Reads the data and says what it found. @throws ConfigError when nothing can be learnt from it, or the model has no
+  /// tokenizer.
   TextObjective(const Model& model, const Tokenizer* tokenizer, const TextRunOptions& options);
 
   std::span<const int64_t> lengths(Split split) const override { return lengths_[split == Split::HeldOut]; }

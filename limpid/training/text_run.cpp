@@ -8,7 +8,8 @@ std::string model_sha256(const fs::path& path) {
   if (!fs::is_directory(path)) return sha256_file(path);
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(path))
-    if (const auto ending = entry.path().extension(); ending == ".safetensors" || ending == ".gguf" || entry.path().filename() == "config.json")
+    if (const auto ending = entry.path().extension();
+        ending == ".safetensors" || ending == ".gguf" || entry.path().filename() == "config.json")
       files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   std::string all;
@@ -21,12 +22,18 @@ Json settings_of(const TextRunOptions& o) {
   for (const std::string& entry : o.data.files) {
     const fs::path path = data_path(entry);
     const size_t query = entry.find('?', path.string().size());
-    data.push_back({{"file", path.filename().string()}, {"sha256", sha256_file(path)},
+    data.push_back({{"file", path.filename().string()},
+                    {"sha256", sha256_file(path)},
                     {"query", query == std::string::npos ? "" : entry.substr(query + 1)}});
   }
   Json settings = settings_of(static_cast<const TrainerOptions&>(o));
-  settings.update({{"data", data}, {"where", o.data.where}, {"fields", o.data.fields}, {"compute", o.compute == torch::kBFloat16 ? "bf16" : "f32"},
-                   {"max_length", o.examples.max_length}, {"end_token", o.examples.end_token}, {"separator", o.examples.separator},
+  settings.update({{"data", data},
+                   {"where", o.data.where},
+                   {"fields", o.data.fields},
+                   {"compute", o.compute == torch::kBFloat16 ? "bf16" : "f32"},
+                   {"max_length", o.examples.max_length},
+                   {"end_token", o.examples.end_token},
+                   {"separator", o.examples.separator},
                    {"holdout", o.holdout}});
   if (!o.base.empty()) settings["base_sha256"] = model_sha256(o.base);
   if (o.pack) settings["pack"] = true;

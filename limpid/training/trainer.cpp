@@ -17,10 +17,14 @@ double seconds_now() {
 class Run {
  public:
   Run(const TrainerOptions& options, const TrainingTask& task)
-      : options_(options), task_(task), state_file_(options.output / "resume" / "state.safetensors"), processes_(ProcessGroup::join()),
+      : options_(options),
+        task_(task),
+        state_file_(options.output / "resume" / "state.safetensors"),
+        processes_(ProcessGroup::join()),
         adam_(task.parameters, options.adamw) {
-    LIMPID_CHECK(options.accumulate >= processes_->size(), ConfigError, "[", task.kind, "] ", processes_->size(), " processes share ",
-                 options.accumulate, " passes per step, so some would have none; raise --accumulate");
+    LIMPID_CHECK(options.accumulate >= processes_->size(), ConfigError, "[", task.kind, "] ", processes_->size(),
+                 " processes share ", options.accumulate,
+                 " passes per step, so some would have none; raise --accumulate");
     if (options.keep != Keep::Last)
       for (const auto& [name, parameter] : trained()) best_[name + ".best"] = parameter.detach().clone();
     const int64_t batches = int64_t(plan(0).size());
@@ -51,7 +55,7 @@ class Run {
     report.progress = progress_;
     report.tokens_per_second = speed();
     if (processes_->is_first()) write_result(report);
-    processes_->wait();                     // nobody leaves before the files are there
+    processes_->wait();  // nobody leaves before the files are there
     return report;
   }
 
@@ -82,18 +86,21 @@ class Run {
   void save() const {
     if (processes_->is_first()) save_training_state(state_file_, state(), task_.settings, progress_);
   }
-  /// With several processes the last step's sum says whether any of them was interrupted, so that all stop behind the same step.
+  /// With several processes the last step's sum says whether any of them was interrupted, so that all stop behind the
+  /// same step.
   void stop_if_interrupted() const {
     if (processes_->size() > 1 ? !one_was_interrupted_ : !interrupted()) return;
     save();
-    throw Interrupted(concat("interrupted after step ", progress_.step, "; the same command continues from ", state_file_.string()));
+    throw Interrupted(
+        concat("interrupted after step ", progress_.step, "; the same command continues from ", state_file_.string()));
   }
 
   /// One optimiser step; returns its loss per target.
   double step() {
     const double start = seconds_now();
     if (plan_epoch_ != progress_.epoch) plan_ = plan(progress_.epoch), plan_epoch_ = progress_.epoch;
-    const size_t first = size_t(progress_.epoch_step * options_.accumulate), last = std::min(first + size_t(options_.accumulate), plan_.size());
+    const size_t first = size_t(progress_.epoch_step * options_.accumulate),
+                 last = std::min(first + size_t(options_.accumulate), plan_.size());
     int64_t targets = 0;
     for (size_t i = first; i < last; ++i)
       for (uint32_t example : plan_[i]) targets += task_.objective.targets(example);
@@ -113,9 +120,11 @@ class Run {
     one_was_interrupted_ = stopped > 0;
 
     const double norm = clip_gradients(adam_.parameters(), options_.clip), loss = sum / double(targets);
-    LIMPID_CHECK(std::isfinite(norm) && std::isfinite(sum), ConfigError, "[", task_.kind, "] step ", progress_.step + 1, ": loss ", loss,
-                 ", gradient norm ", norm, "; lower the learning rate (now ", options_.adamw.learning_rate, ") and start over");
-    const double rate = scheduled_rate(options_.adamw.learning_rate, progress_.step, options_.warmup, total_steps_, options_.schedule);
+    LIMPID_CHECK(std::isfinite(norm) && std::isfinite(sum), ConfigError, "[", task_.kind, "] step ", progress_.step + 1,
+                 ": loss ", loss, ", gradient norm ", norm, "; lower the learning rate (now ",
+                 options_.adamw.learning_rate, ") and start over");
+    const double rate =
+        scheduled_rate(options_.adamw.learning_rate, progress_.step, options_.warmup, total_steps_, options_.schedule);
     adam_.step(rate);
 
     ++progress_.step;
@@ -124,7 +133,11 @@ class Run {
     if (++progress_.epoch_step == steps_per_epoch_) ++progress_.epoch, progress_.epoch_step = 0;
     const double took = seconds_now() - start;
     progress_.train_seconds += took;
-    write_metrics({{"step", progress_.step}, {"loss", loss}, {"gradient_norm", norm}, {"learning_rate", rate}, {"tokens", progress_.tokens},
+    write_metrics({{"step", progress_.step},
+                   {"loss", loss},
+                   {"gradient_norm", norm},
+                   {"learning_rate", rate},
+                   {"tokens", progress_.tokens},
                    {"seconds", took}});
     recent_ = recent_ == 0.0 ? loss : 0.95 * recent_ + 0.05 * loss;
     return recent_;
@@ -143,7 +156,8 @@ class Run {
     return sum / targets;
   }
 
-  /// Measures, remembers the best weights, and decides whether to go on. Without held-out rows the last weights are the best.
+  /// Measures, remembers the best weights, and decides whether to go on. Without held-out rows the last weights are the
+  /// best.
   void evaluate() {
     bool better = true;
     if (measures()) {
@@ -163,7 +177,9 @@ class Run {
       for (const auto& [name, parameter] : trained()) best_.at(name + ".best").copy_(parameter);
   }
 
-  double speed() const { return progress_.train_seconds > 0 ? double(progress_.tokens) / progress_.train_seconds : 0.0; }
+  double speed() const {
+    return progress_.train_seconds > 0 ? double(progress_.tokens) / progress_.train_seconds : 0.0;
+  }
 
   std::string describe(double loss) const {
     std::string text = concat(thousands(uint64_t(speed() + 0.5)), " tokens/s");
@@ -204,7 +220,7 @@ class Run {
   const std::unique_ptr<ProcessGroup> processes_;
   AdamW adam_;
   std::map<std::string, torch::Tensor> best_;
-  std::optional<MetricsLog> metrics_;      ///< of the first process
+  std::optional<MetricsLog> metrics_;  ///< of the first process
   int64_t steps_per_epoch_ = 0, total_steps_ = 0, plan_epoch_ = -1;
   std::vector<std::vector<uint32_t>> plan_;
   TrainingProgress progress_;

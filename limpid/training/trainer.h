@@ -6,62 +6,69 @@
 #include "limpid/training/optimizer.h"
 #include "limpid/training/training_state.h"
 
-/// The one training loop: batches, AdamW with warm-up and decay, accumulation, clipping, held-out loss, early stop, several
-/// processes, resume to the same bits. What is trained, on what, and what is left behind is a TrainingTask.
+/// The one training loop: batches, AdamW with warm-up and decay, accumulation, clipping, held-out loss, early stop,
+/// several processes, resume to the same bits. What is trained, on what, and what is left behind is a TrainingTask.
 namespace limpid {
 
-enum class Keep { Best, Last, Both };     ///< which weights a run leaves: those of the best held-out loss, the last, or both
+enum class Keep {
+  Best,
+  Last,
+  Both
+};  ///< which weights a run leaves: those of the best held-out loss, the last, or both
 
 struct TrainerOptions {
-  fs::path output;                        ///< folder to write
-  int64_t epochs = 1, max_steps = 0;      ///< max_steps 0: no limit besides epochs
-  int64_t batch = 16, accumulate = 1;     ///< sequences per pass, passes per step
+  fs::path output;                     ///< folder to write
+  int64_t epochs = 1, max_steps = 0;   ///< max_steps 0: no limit besides epochs
+  int64_t batch = 16, accumulate = 1;  ///< sequences per pass, passes per step
   AdamWOptions adamw;
   Schedule schedule = Schedule::Linear;
-  int64_t warmup = 50;                    ///< steps
-  double clip = 1.0;                      ///< largest gradient norm; 0 is off
-  int64_t eval_every = 100, save_every = 200, patience = 3;   ///< patience 0: no early stop
+  int64_t warmup = 50;                                       ///< steps
+  double clip = 1.0;                                         ///< largest gradient norm; 0 is off
+  int64_t eval_every = 100, save_every = 200, patience = 3;  ///< patience 0: no early stop
   Keep keep = Keep::Best;
   uint64_t seed = 1;
-  std::function<void(int64_t step)> after_step;   ///< for tests; an exception ends the run as a crash would
+  std::function<void(int64_t step)> after_step;  ///< for tests; an exception ends the run as a crash would
 };
 
 struct TrainingTask {
-  std::string kind;                                   ///< "calibrator", in messages and training.json
-  Json settings;                                      ///< everything that changes a weight
-  std::map<std::string, torch::Tensor> parameters;    ///< float32; those that ask for a gradient are trained
+  std::string kind;                                 ///< "calibrator", in messages and training.json
+  Json settings;                                    ///< everything that changes a weight
+  std::map<std::string, torch::Tensor> parameters;  ///< float32; those that ask for a gradient are trained
   const Objective& objective;
   /// Writes the model as it stands. `about` (settings and result) goes into the file's metadata.
   std::function<void(const fs::path& folder, const Json& about)> write;
-  /// Before each forward pass, for dropout: the pass of a step, counted over all processes; pass -1 when measuring. May be empty.
+  /// Before each forward pass, for dropout: the pass of a step, counted over all processes; pass -1 when measuring. May
+  /// be empty.
   std::function<void(int64_t step, int64_t pass)> before_pass;
 };
 
 struct TrainingReport {
   TrainingProgress progress;
   int64_t total_steps = 0;
-  double tokens_per_second = 0;           ///< tokens without padding over training time, measuring and saving left out
+  double tokens_per_second = 0;  ///< tokens without padding over training time, measuring and saving left out
   bool resumed = false, already_done = false;
 };
 
 /// Trains, and writes into `options.output`:
 ///   what the task writes, with the weights to keep (Keep::Both: the best here, the last in the folder `last`)
-///   metrics.jsonl        {"step", "loss", "gradient_norm", "learning_rate", "tokens", "seconds"} and {"step", "held_out_loss"}
-///   training.json        settings, data hashes and result
-///   resume/state.safetensors   while it runs: a rerun with the same options continues from it, to the same bits
+///   metrics.jsonl        {"step", "loss", "gradient_norm", "learning_rate", "tokens", "seconds"} and {"step",
+///   "held_out_loss"} training.json        settings, data hashes and result resume/state.safetensors   while it runs: a
+///   rerun with the same options continues from it, to the same bits
 ///
-/// The loss of a step is the mean over all targets of its passes. Under torchrun (process_group.h) the passes of a step and of the
-/// held-out loss are dealt out to the processes and gradients are summed; the first process writes. Ctrl-C saves the state and
-/// throws Interrupted.
-/// @throws MismatchError when `output` holds a run with other settings, naming them; ConfigError for options that make no sense
+/// The loss of a step is the mean over all targets of its passes. Under torchrun (process_group.h) the passes of a step
+/// and of the held-out loss are dealt out to the processes and gradients are summed; the first process writes. Ctrl-C
+/// saves the state and throws Interrupted.
+/// @throws MismatchError when `output` holds a run with other settings, naming them; ConfigError for options that make
+/// no sense
 ///         and when a gradient is not finite; IoError when another process of the run is gone.
 TrainingReport train(const TrainerOptions& options, const TrainingTask& task);
 
 /// The report of a finished run in `options.output`, if there is one. Ask before a model is loaded.
 /// @throws MismatchError when it was another run.
-std::optional<TrainingReport> finished_run(const TrainerOptions& options, const std::string& kind, const Json& settings);
+std::optional<TrainingReport> finished_run(const TrainerOptions& options, const std::string& kind,
+                                           const Json& settings);
 
 void check_options(const TrainerOptions& options, const std::string& kind);
-Json settings_of(const TrainerOptions& options);     ///< those that change a weight
+Json settings_of(const TrainerOptions& options);  ///< those that change a weight
 
 }  // namespace limpid

@@ -10,18 +10,28 @@ void check_options(const TrainerOptions& o, const std::string& kind) {
   LIMPID_CHECK(o.epochs > 0 || o.max_steps > 0, ConfigError, "[", kind, "] neither epochs nor steps to train");
   LIMPID_CHECK(o.batch > 0 && o.accumulate > 0 && o.eval_every > 0 && o.save_every > 0, ConfigError, "[", kind,
                "] batch, accumulate, eval-every and save-every must be at least 1");
-  LIMPID_CHECK(o.adamw.learning_rate > 0 && std::isfinite(o.adamw.learning_rate), ConfigError, "[", kind, "] learning rate ",
-               o.adamw.learning_rate, ", expected above 0");
-  LIMPID_CHECK(o.adamw.beta1 >= 0 && o.adamw.beta1 < 1 && o.adamw.beta2 >= 0 && o.adamw.beta2 < 1 && o.adamw.epsilon > 0, ConfigError, "[", kind,
-               "] betas ", o.adamw.beta1, " and ", o.adamw.beta2, ", epsilon ", o.adamw.epsilon, "; expected betas in [0, 1) and epsilon above 0");
-  LIMPID_CHECK(o.warmup >= 0 && o.clip >= 0 && o.patience >= 0 && o.max_steps >= 0 && o.adamw.weight_decay >= 0, ConfigError, "[", kind,
-               "] warm-up, clip, patience, max-steps and weight decay must not be negative");
+  LIMPID_CHECK(o.adamw.learning_rate > 0 && std::isfinite(o.adamw.learning_rate), ConfigError, "[", kind,
+               "] learning rate ", o.adamw.learning_rate, ", expected above 0");
+  LIMPID_CHECK(
+      o.adamw.beta1 >= 0 && o.adamw.beta1 < 1 && o.adamw.beta2 >= 0 && o.adamw.beta2 < 1 && o.adamw.epsilon > 0,
+      ConfigError, "[", kind, "] betas ", o.adamw.beta1, " and ", o.adamw.beta2, ", epsilon ", o.adamw.epsilon,
+      "; expected betas in [0, 1) and epsilon above 0");
+  LIMPID_CHECK(o.warmup >= 0 && o.clip >= 0 && o.patience >= 0 && o.max_steps >= 0 && o.adamw.weight_decay >= 0,
+               ConfigError, "[", kind, "] warm-up, clip, patience, max-steps and weight decay must not be negative");
 }
 
 Json settings_of(const TrainerOptions& o) {
-  Json settings = {{"epochs", o.epochs}, {"max_steps", o.max_steps}, {"batch", o.batch}, {"accumulate", o.accumulate},
-                   {"learning_rate", o.adamw.learning_rate}, {"weight_decay", o.adamw.weight_decay}, {"warmup", o.warmup}, {"clip", o.clip},
-                   {"eval_every", o.eval_every}, {"patience", o.patience}, {"seed", o.seed}};
+  Json settings = {{"epochs", o.epochs},
+                   {"max_steps", o.max_steps},
+                   {"batch", o.batch},
+                   {"accumulate", o.accumulate},
+                   {"learning_rate", o.adamw.learning_rate},
+                   {"weight_decay", o.adamw.weight_decay},
+                   {"warmup", o.warmup},
+                   {"clip", o.clip},
+                   {"eval_every", o.eval_every},
+                   {"patience", o.patience},
+                   {"seed", o.seed}};
   const AdamWOptions usual;
   if (o.adamw.beta1 != usual.beta1) settings["beta1"] = o.adamw.beta1;
   if (o.adamw.beta2 != usual.beta2) settings["beta2"] = o.adamw.beta2;
@@ -31,7 +41,8 @@ Json settings_of(const TrainerOptions& o) {
   return settings;
 }
 
-std::optional<TrainingReport> finished_run(const TrainerOptions& options, const std::string& kind, const Json& settings) {
+std::optional<TrainingReport> finished_run(const TrainerOptions& options, const std::string& kind,
+                                           const Json& settings) {
   const fs::path file = options.output / "training.json";
   if (!fs::exists(file)) {
     for (const char* name : {"config.json", "adapter_config.json"})
@@ -42,11 +53,11 @@ std::optional<TrainingReport> finished_run(const TrainerOptions& options, const 
   const Json about = read_guarded_json(file);
   LIMPID_CHECK(about.is_object() && about.contains("settings") && about.contains("result"), FormatError, file.string(),
                ": has no settings and result; delete it to start over");
-  LIMPID_CHECK(get_or<std::string>(about, "kind", kind, file.string()) == kind, MismatchError, options.output.string(), " holds a ",
-               to_text(about["kind"]), ", expected a ", kind, "; choose another output folder");
+  LIMPID_CHECK(get_or<std::string>(about, "kind", kind, file.string()) == kind, MismatchError, options.output.string(),
+               " holds a ", to_text(about["kind"]), ", expected a ", kind, "; choose another output folder");
   const std::string difference = settings_difference(about["settings"], settings);
-  LIMPID_CHECK(difference.empty(), MismatchError, options.output.string(), " holds a ", kind, " trained with other settings: ", difference,
-               "; choose another output folder");
+  LIMPID_CHECK(difference.empty(), MismatchError, options.output.string(), " holds a ", kind,
+               " trained with other settings: ", difference, "; choose another output folder");
   TrainingReport report;
   report.progress = TrainingProgress::from_json(about["result"], file.string());
   report.total_steps = report.progress.step;

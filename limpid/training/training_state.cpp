@@ -10,9 +10,17 @@
 namespace limpid {
 
 Json TrainingProgress::to_json() const {
-  return {{"step", step}, {"epoch", epoch}, {"epoch_step", epoch_step}, {"tokens", tokens}, {"targets", targets},
-          {"train_seconds", train_seconds}, {"first_loss", first_loss}, {"best_loss", best_loss}, {"best_step", best_step},
-          {"evaluations_without_best", evaluations_without_best}, {"stopped", stopped}};
+  return {{"step", step},
+          {"epoch", epoch},
+          {"epoch_step", epoch_step},
+          {"tokens", tokens},
+          {"targets", targets},
+          {"train_seconds", train_seconds},
+          {"first_loss", first_loss},
+          {"best_loss", best_loss},
+          {"best_step", best_step},
+          {"evaluations_without_best", evaluations_without_best},
+          {"stopped", stopped}};
 }
 
 TrainingProgress TrainingProgress::from_json(const Json& json, const std::string& source) {
@@ -31,29 +39,38 @@ TrainingProgress TrainingProgress::from_json(const Json& json, const std::string
   integer("best_step", progress.best_step);
   integer("evaluations_without_best", progress.evaluations_without_best);
   progress.stopped = require<bool>(json, "stopped", source);
-  LIMPID_CHECK(progress.step >= 0 && progress.epoch >= 0 && progress.epoch_step >= 0, FormatError, source, ": negative progress");
+  LIMPID_CHECK(progress.step >= 0 && progress.epoch >= 0 && progress.epoch_step >= 0, FormatError, source,
+               ": negative progress");
   return progress;
 }
 
-void save_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors, const Json& settings,
-                         const TrainingProgress& progress) {
+void save_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors,
+                         const Json& settings, const TrainingProgress& progress) {
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
-    LIMPID_CHECK(tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32, ShapeError, "[training state] ", name, " is not contiguous float32");
-    views.push_back({name, DType::F32, tensor.sizes().vec(),
+    LIMPID_CHECK(tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32, ShapeError, "[training state] ",
+                 name, " is not contiguous float32");
+    views.push_back({name,
+                     DType::F32,
+                     tensor.sizes().vec(),
                      {reinterpret_cast<const std::byte*>(tensor.const_data_ptr<float>()), size_t(tensor.nbytes())}});
   }
-  write_safetensors(file, views, {{"limpid", to_text(Json{{"format", 1}, {"settings", settings}, {"progress", progress.to_json()}})}});
+  write_safetensors(
+      file, views,
+      {{"limpid", to_text(Json{{"format", 1}, {"settings", settings}, {"progress", progress.to_json()}})}});
 }
 
-TrainingProgress load_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors, const Json& settings) {
+TrainingProgress load_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors,
+                                     const Json& settings) {
   const auto state = SafetensorsFile::open(file);
   const std::string source = "[training state] " + file.string();
   const auto found = state->metadata().find("limpid");
-  LIMPID_CHECK(found != state->metadata().end(), FormatError, source, ": has no \"limpid\" metadata; was it written by limpid train?");
+  LIMPID_CHECK(found != state->metadata().end(), FormatError, source,
+               ": has no \"limpid\" metadata; was it written by limpid train?");
   const Json about = parse_guarded_json(found->second, source);
-  LIMPID_CHECK(about.is_object() && about.value("format", 0) == 1 && about.contains("settings") && about.contains("progress"), FormatError,
-               source, ": metadata of another format, expected format 1");
+  LIMPID_CHECK(
+      about.is_object() && about.value("format", 0) == 1 && about.contains("settings") && about.contains("progress"),
+      FormatError, source, ": metadata of another format, expected format 1");
   const std::string difference = settings_difference(about["settings"], settings);
   LIMPID_CHECK(difference.empty(), MismatchError, file.string(), " was begun with other settings: ", difference,
                "; give the same, choose another output folder, or delete this file to start over");
@@ -61,8 +78,8 @@ TrainingProgress load_training_state(const fs::path& file, const std::map<std::s
   torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : tensors) {
     const TensorView& view = state->at(name);
-    LIMPID_CHECK(view.dtype == DType::F32 && torch::IntArrayRef(view.shape) == tensor.sizes(), FormatError, source, ": tensor ", name,
-                 " has another shape or type than the model asks for");
+    LIMPID_CHECK(view.dtype == DType::F32 && torch::IntArrayRef(view.shape) == tensor.sizes(), FormatError, source,
+                 ": tensor ", name, " has another shape or type than the model asks for");
     std::memcpy(torch::Tensor(tensor).data_ptr<float>(), view.data.data(), view.data.size());
   }
   return progress;
@@ -75,7 +92,9 @@ std::string settings_difference(const Json& there, const Json& now) {
   for (const auto& [key, value] : there.items()) keys.insert(key);
   for (const auto& [key, value] : now.items()) keys.insert(key);
   std::string text;
-  const auto show = [](const Json& object, const std::string& key) { return object.contains(key) ? to_text(object[key]) : "absent"; };
+  const auto show = [](const Json& object, const std::string& key) {
+    return object.contains(key) ? to_text(object[key]) : "absent";
+  };
   for (const std::string& key : keys)
     if (show(there, key) != show(now, key))
       text += concat(text.empty() ? "" : "; ", key, ": ", show(there, key), " there, ", show(now, key), " now");
@@ -86,10 +105,12 @@ MetricsLog::MetricsLog(fs::path file, int64_t step) : file_(std::move(file)) {
   std::string kept;
   if (step > 0 && fs::exists(file_)) {
     const std::string content = read_file(file_);
-    for (size_t at = 0, end; (end = content.find('\n', at)) != std::string::npos; at = end + 1) {   // a line without its end is dropped
+    for (size_t at = 0, end; (end = content.find('\n', at)) != std::string::npos;
+         at = end + 1) {  // a line without its end is dropped
       const std::string line = content.substr(at, end - at);
       const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (row.is_object() && row.value("step", Json(0)).is_number_integer() && row["step"].get<int64_t>() <= step) kept += line + "\n";
+      if (row.is_object() && row.value("step", Json(0)).is_number_integer() && row["step"].get<int64_t>() <= step)
+        kept += line + "\n";
     }
   }
   write_file(file_, kept);

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <torch/types.h>
+
 #include <map>
 #include <optional>
 #include <string>
-
-#include <torch/types.h>
 
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
@@ -13,34 +13,37 @@
 namespace limpid {
 
 struct TrainingProgress {
-  int64_t step = 0;             ///< optimiser steps done
-  int64_t epoch = 0;            ///< where the data stands: the next step is step `epoch_step` of this epoch
+  int64_t step = 0;   ///< optimiser steps done
+  int64_t epoch = 0;  ///< where the data stands: the next step is step `epoch_step` of this epoch
   int64_t epoch_step = 0;
-  int64_t tokens = 0;           ///< seen, without padding
-  int64_t targets = 0;          ///< of them, learnt
-  double train_seconds = 0;     ///< without measuring and saving; for the report only
-  double first_loss = 0;        ///< held-out loss before the first step, nats per token
+  int64_t tokens = 0;        ///< seen, without padding
+  int64_t targets = 0;       ///< of them, learnt
+  double train_seconds = 0;  ///< without measuring and saving; for the report only
+  double first_loss = 0;     ///< held-out loss before the first step, nats per token
   double best_loss = 0;
-  int64_t best_step = -1;       ///< -1: nothing measured yet
+  int64_t best_step = -1;  ///< -1: nothing measured yet
   int64_t evaluations_without_best = 0;
-  bool stopped = false;         ///< ended early, because the held-out loss no longer fell
+  bool stopped = false;  ///< ended early, because the held-out loss no longer fell
 
   Json to_json() const;
   static TrainingProgress from_json(const Json& json, const std::string& source);
 };
 
 /// Writes `tensors` with settings and progress into FILE (safetensors), atomically.
-void save_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors, const Json& settings,
-                         const TrainingProgress& progress);
+void save_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors,
+                         const Json& settings, const TrainingProgress& progress);
 
 /// Restores `tensors` in place. @throws MismatchError when the file was begun with other settings, saying what differs;
 /// FormatError when tensors are missing or shaped otherwise.
-TrainingProgress load_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors, const Json& settings);
+TrainingProgress load_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors,
+                                     const Json& settings);
 
-/// "learning_rate: 0.0005 there, 0.001 now; seed: absent there, 2 now", empty when equal. Objects are compared key by key.
+/// "learning_rate: 0.0005 there, 0.001 now; seed: absent there, 2 now", empty when equal. Objects are compared key by
+/// key.
 std::string settings_difference(const Json& there, const Json& now);
 
-/// metrics.jsonl of a run: one object per line with "step". Opening it for a resumed run forgets what lies behind `step`.
+/// metrics.jsonl of a run: one object per line with "step". Opening it for a resumed run forgets what lies behind
+/// `step`.
 class MetricsLog {
  public:
   MetricsLog(fs::path file, int64_t step);

@@ -38,8 +38,7 @@ TEST(BlocksGolden, EveryTensorTypeStandsForTheValuesOfTheReference) {
     ASSERT_NE(reference->find(tensor.name), nullptr);
     EXPECT_EQ(tensor.shape, reference->at(tensor.name).shape);
     EXPECT_EQ(info(tensor.dtype).name, tensor.name);  // the tensors are named after their types
-    expect_rows_equal(to_floats(tensor), to_floats(reference->at(tensor.name)), size_t(tensor.shape.back()),
-                      1e-6);
+    expect_rows_equal(to_floats(tensor), to_floats(reference->at(tensor.name)), size_t(tensor.shape.back()), 1e-6);
   }
 }
 

@@ -15,7 +15,9 @@ TensorView view(std::string name, DType dtype, std::vector<int64_t> shape, const
 }
 
 template <class T>
-std::string raw(T value) { return std::string(reinterpret_cast<const char*>(&value), sizeof value); }
+std::string raw(T value) {
+  return std::string(reinterpret_cast<const char*>(&value), sizeof value);
+}
 
 inline std::string text(const std::string& value) { return raw(uint64_t(value.size())) + value; }
 
@@ -28,7 +30,7 @@ struct GgufBytes {
   std::string magic = "GGUF";
   uint32_t version = 3;
   std::vector<std::string> entries, infos;
-  uint64_t extra_tensors = 0, extra_entries = 0;   ///< claimed but not there
+  uint64_t extra_tensors = 0, extra_entries = 0;  ///< claimed but not there
   std::string data;
 
   std::string bytes() const {
@@ -46,7 +48,8 @@ inline std::string gguf_entry(const std::string& key, uint32_t type, const std::
 }
 
 /// @param dims  as in the file, fastest first
-inline std::string gguf_info(const std::string& name, const std::vector<uint64_t>& dims, uint32_t type, uint64_t offset) {
+inline std::string gguf_info(const std::string& name, const std::vector<uint64_t>& dims, uint32_t type,
+                             uint64_t offset) {
   std::string out = text(name) + raw(uint32_t(dims.size()));
   for (uint64_t size : dims) out += raw(size);
   return out + raw(type) + raw(offset);

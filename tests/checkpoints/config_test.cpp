@@ -57,14 +57,12 @@ TEST(Config, ReadsALlamaAndFillsInWhatItsClassAssumes) {
 }
 
 TEST(Config, OldAndNewSpellingOfRotaryScalingMeanTheSame) {
-  const Json scaling = {{"factor", 8.0},
-                        {"low_freq_factor", 1.0},
-                        {"high_freq_factor", 4.0},
-                        {"original_max_position_embeddings", 64}};
+  const Json scaling = {
+      {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
   const ModelConfig old_style =
       read(with(llama(), {{"rope_theta", 5e5}, {"rope_scaling", with(scaling, {{"type", "llama3"}})}}));
-  const ModelConfig new_style = read(
-      with(llama(), {{"rope_parameters", with(scaling, {{"rope_type", "llama3"}, {"rope_theta", 5e5}})}}));
+  const ModelConfig new_style =
+      read(with(llama(), {{"rope_parameters", with(scaling, {{"rope_type", "llama3"}, {"rope_theta", 5e5}})}}));
   for (const ModelConfig& config : {old_style, new_style}) {
     EXPECT_EQ(config.rope.theta, 5e5);
     EXPECT_EQ(config.rope.scaling, Scaling::kLlama3);
@@ -77,20 +75,13 @@ TEST(Config, OldAndNewSpellingOfRotaryScalingMeanTheSame) {
 }
 
 TEST(Config, Gemma3HasTwoRotaryBasesAndEverySixthLayerFull) {
-  const Json base = {{"model_type", "gemma3_text"},
-                     {"vocab_size", 400},
-                     {"hidden_size", 64},
-                     {"num_hidden_layers", 7},
-                     {"num_attention_heads", 4},
-                     {"num_key_value_heads", 1},
-                     {"head_dim", 24},
-                     {"intermediate_size", 128},
-                     {"query_pre_attn_scalar", 36},
-                     {"sliding_window", 8}};
-  const ModelConfig old_style =
-      read(with(base, {{"rope_theta", 1e6},
-                       {"rope_local_base_freq", 1e4},
-                       {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}}));
+  const Json base = {
+      {"model_type", "gemma3_text"}, {"vocab_size", 400},        {"hidden_size", 64}, {"num_hidden_layers", 7},
+      {"num_attention_heads", 4},    {"num_key_value_heads", 1}, {"head_dim", 24},    {"intermediate_size", 128},
+      {"query_pre_attn_scalar", 36}, {"sliding_window", 8}};
+  const ModelConfig old_style = read(with(base, {{"rope_theta", 1e6},
+                                                 {"rope_local_base_freq", 1e4},
+                                                 {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}}));
   const ModelConfig new_style =
       read(with(base, {{"rope_parameters",
                         {{"full_attention", {{"rope_theta", 1e6}, {"rope_type", "linear"}, {"factor", 8}}},
@@ -191,8 +182,7 @@ TEST(Config, RefusesValuesThatMakeNoSenseInOneLineWithFileAndKey) {
       {with(llama(), {{"hidden_size", nullptr}}), "\"hidden_size\" is missing"},
       {with(llama(), {{"hidden_size", "64"}}), "\"hidden_size\" is a string, expected an integer"},
       {with(llama(), {{"hidden_size", 64.5}}), "\"hidden_size\" is a number, expected an integer"},
-      {with(llama(), {{"hidden_size", uint64_t(1) << 63}}),
-       "\"hidden_size\" is 9223372036854775808, far too large"},
+      {with(llama(), {{"hidden_size", uint64_t(1) << 63}}), "\"hidden_size\" is 9223372036854775808, far too large"},
       {with(llama(), {{"num_attention_heads", 0}}), "number of heads is 0"},
       {with(llama(), {{"num_attention_heads", -4}}), "number of heads is -4"},
       {with(llama(), {{"num_attention_heads", 5}}), "hidden size 64 is not a multiple of 5 heads"},
@@ -206,13 +196,11 @@ TEST(Config, RefusesValuesThatMakeNoSenseInOneLineWithFileAndKey) {
       {with(llama(), {{"rope_theta", 0}}), "rotary base is 0"},
       {with(llama(), {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}}}),
        "rotary scaling of type \"yarn\" is not supported"},
-      {with(llama(), {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 2}}}}),
-       "original_max_position_embeddings"},
+      {with(llama(), {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 2}}}}), "original_max_position_embeddings"},
       {with(llama(), {{"rope_scaling", "linear"}}), "\"rope_scaling\" is a string, expected an object"},
       {with(llama(), {{"layer_types", {"full_attention"}}}),
        "\"layer_types\" has 1 entries, expected one for each of 3 layers"},
-      {with(llama(), {{"layer_types", {"full_attention", "linear_attention", 5}}}),
-       "\"layer_types\" entry 1"},
+      {with(llama(), {{"layer_types", {"full_attention", "linear_attention", 5}}}), "\"layer_types\" entry 1"},
       {with(llama(), {{"final_logit_softcapping", 30.0}}), "soft caps of 0 and 30 are not supported for llama"},
       {with(llama(), {{"eos_token_id", "end"}}), "\"eos_token_id\" is a string, expected an integer"},
       {with(llama(), {{"eos_token_id", {1, "end"}}}), "\"eos_token_id\" holds a string"},
@@ -276,14 +264,11 @@ TEST(Config, ReadsGgufMetadata) {
 }
 
 TEST(Config, RefusesGgufMetadataThatMakesNoSense) {
-  EXPECT_THROW(
-      read_gguf(gguf_config("llama", {gguf_entry("llama.attention.value_length", 4, raw(uint32_t(8)))})),
-      FormatError);
-  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.scaling.type", 8, text("yarn"))})),
+  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.attention.value_length", 4, raw(uint32_t(8)))})),
                FormatError);
-  EXPECT_THROW(
-      read_gguf(gguf_config("llama", {gguf_entry("llama.rope.dimension_count", 4, raw(uint32_t(4)))})),
-      FormatError);
+  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.scaling.type", 8, text("yarn"))})), FormatError);
+  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.dimension_count", 4, raw(uint32_t(4)))})),
+               FormatError);
   EXPECT_THROW(read_gguf(GgufBytes{}.bytes()), FormatError);
   EXPECT_EQ(read_gguf(gguf_config("mamba")).architecture, "mamba");
 }
@@ -310,10 +295,8 @@ TEST(ConfigGolden, AgreesWithTheTensorsOfEveryFolder) {
         for (const char* list : {"layers.", "layer.", "h.", "blocks."})
           if (const size_t at = tensor.name.find(list);
               at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.'))
-            layers =
-                std::max(layers, int64_t(std::atoi(tensor.name.c_str() + at + std::string(list).size())) + 1);
-        for (const char* name :
-             {"embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight"}) {
+            layers = std::max(layers, int64_t(std::atoi(tensor.name.c_str() + at + std::string(list).size())) + 1);
+        for (const char* name : {"embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight"}) {
           if (!tensor.name.ends_with(name)) continue;
           embedding = true;
           EXPECT_EQ(tensor.shape[0], config.vocab_size);
@@ -330,8 +313,7 @@ TEST(ConfigGolden, AgreesWithTheTensorsOfEveryFolder) {
 }
 
 TEST(ConfigReal, ReadsSmolLm2) {
-  const fs::path path =
-      testing_support::pulled_model_dir("smollm2-135m-instruct") / "SmolLM2-135M-Instruct.Q4_1.gguf";
+  const fs::path path = testing_support::pulled_model_dir("smollm2-135m-instruct") / "SmolLM2-135M-Instruct.Q4_1.gguf";
   LIMPID_REQUIRE_PATH(path);
   for (const fs::path& place : {path, path.parent_path()}) {
     const ModelConfig config = read_config(place);

@@ -56,8 +56,7 @@ TEST(Gguf, ReadsEveryMetadataType) {
   EXPECT_EQ(gguf->texts("texts"), (std::vector<std::string_view>{"a", ""}));
   EXPECT_EQ(gguf->integers("ints"), (std::vector<int64_t>{-1, 7}));
   EXPECT_EQ(gguf->numbers("floats"), std::vector<double>{1.5});
-  EXPECT_EQ(std::get<std::vector<bool>>(gguf->metadata().at("bools").value),
-            (std::vector<bool>{false, true}));
+  EXPECT_EQ(std::get<std::vector<bool>>(gguf->metadata().at("bools").value), (std::vector<bool>{false, true}));
   EXPECT_EQ(gguf->integer_or("absent", 5), 5);
   EXPECT_TRUE(gguf->tensors().empty());
 }
@@ -81,8 +80,7 @@ TEST(Gguf, TypedAccessNamesTheKeyAndBothKinds) {
     gguf->integer("llama.block_count");
     FAIL();
   } catch (const FormatError& error) {
-    EXPECT_STREQ(error.what(),
-                 "[gguf] test.gguf: metadata \"llama.block_count\" is a string, expected an integer");
+    EXPECT_STREQ(error.what(), "[gguf] test.gguf: metadata \"llama.block_count\" is a string, expected an integer");
   }
   EXPECT_THROW(gguf->text("absent"), FormatError);
 }
@@ -93,8 +91,7 @@ TEST(Gguf, ReversesDimensionsAndHonoursTheAlignmentKey) {
   file.entries = {gguf_entry("general.alignment", 4, raw(uint32_t(8)))};
   file.infos = {gguf_info("a", {3, 2}, 0, 0), gguf_info("b", {1}, 0, 24)};
   std::string bytes = file.bytes();
-  const size_t infos_end =
-      4 + 4 + 8 + 8 + file.entries[0].size() + file.infos[0].size() + file.infos[1].size();
+  const size_t infos_end = 4 + 4 + 8 + 8 + file.entries[0].size() + file.infos[0].size() + file.infos[1].size();
   bytes.resize((infos_end + 7) / 8 * 8);  // the builder pads to 32
   for (float value : {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f}) bytes += raw(value);
   const auto gguf = parse(bytes);
@@ -120,8 +117,7 @@ TEST(Gguf, GivesBackWhatWasWritten) {
       {"scores", {std::vector<double>{0.25, -1}}},
       {"flags", {std::vector<bool>{true, false}}},
   };
-  write_gguf(path, metadata,
-             {view("w", DType::F32, {2, 3}, weight), view("q", DType::Q4_0, {2, 32}, blocks)});
+  write_gguf(path, metadata, {view("w", DType::F32, {2, 3}, weight), view("q", DType::Q4_0, {2, 32}, blocks)});
   const auto gguf = GgufFile::open(path);
   ASSERT_EQ(gguf->metadata().size(), metadata.size());
   for (const auto& [key, value] : metadata) EXPECT_EQ(gguf->metadata().at(key).value, value.value) << key;
@@ -136,8 +132,7 @@ TEST(Gguf, RefusesToWriteWhatTheFormatDoesNotHave) {
   const std::vector<float> one = {5};
   const std::vector<uint8_t> byte = {5};
   const fs::path path = dir.path() / "a.gguf";
-  EXPECT_THROW(write_gguf(path, {}, {view("x", DType::F32, {1}, one), view("x", DType::F32, {1}, one)}),
-               ConfigError);
+  EXPECT_THROW(write_gguf(path, {}, {view("x", DType::F32, {1}, one), view("x", DType::F32, {1}, one)}), ConfigError);
   EXPECT_THROW(write_gguf(path, {}, {view("x", DType::U8, {1}, byte)}), ConfigError);
   EXPECT_THROW(write_gguf(path, {}, {view("x", DType::F32, {2}, one)}), ConfigError);
   EXPECT_THROW(write_gguf(path, {{"general.alignment", {int64_t(64)}}}, {}), ConfigError);

@@ -39,15 +39,14 @@ TEST(Inspect, ExplainsADetoxifierLineByLine) {
                        {"provenance", {{"tool", "limpid 0.1.0"}}}};
   const std::vector<float> values = {1, 2};
   const fs::path path = dir.path() / "calm.detox.safetensors";
-  write_safetensors(
-      path,
-      {view("align.0.weight", DType::F32, {2}, values), view("align.1.weight", DType::F32, {2}, values)},
-      {{"limpid", limpid.dump()}});
-  expect_parts(inspect(path), {"a detoxifier", "fusion", "llama, 30 layers, width 576",
-                               "vocabulary of 49,152, SHA-256 abc123", "0.2 by default; 0 is off",
-                               "share of the calibrator", "form: convex", "calibrator: helper.gguf (found)",
-                               "judge: helper.gguf (has another hash)", "expert: absent.gguf (missing)",
-                               "tool: limpid 0.1.0", "align.{0..1}.weight", "F32", "[2]", "x 2"});
+  write_safetensors(path,
+                    {view("align.0.weight", DType::F32, {2}, values), view("align.1.weight", DType::F32, {2}, values)},
+                    {{"limpid", limpid.dump()}});
+  expect_parts(inspect(path),
+               {"a detoxifier", "fusion", "llama, 30 layers, width 576", "vocabulary of 49,152, SHA-256 abc123",
+                "0.2 by default; 0 is off", "share of the calibrator", "form: convex",
+                "calibrator: helper.gguf (found)", "judge: helper.gguf (has another hash)",
+                "expert: absent.gguf (missing)", "tool: limpid 0.1.0", "align.{0..1}.weight", "F32", "[2]", "x 2"});
   const Json json = inspect_json(path);
   EXPECT_EQ(json["kind"], "detoxifier");
   EXPECT_EQ(json["detoxifier"]["needs"][0]["state"], "found");
@@ -58,8 +57,7 @@ TEST(Inspect, ExplainsADetoxifierLineByLine) {
 TEST(Inspect, ToleratesDetoxifiersThatLackPartsOrComeFromTheFuture) {
   TempDir dir;
   const fs::path path = dir.path() / "x.detox.safetensors";
-  write_safetensors(path, {},
-                    {{"limpid", R"({"format": 9, "target": 5, "needs": [3], "settings": "none"})"}});
+  write_safetensors(path, {}, {{"limpid", R"({"format": 9, "target": 5, "needs": [3], "settings": "none"})"}});
   expect_parts(inspect(path), {"9; this version of Limpid knows format 1", "settings        none"});
   for (const char* wrong : {"[]", "{", "5"}) {
     write_safetensors(path, {}, {{"limpid", wrong}});
@@ -75,8 +73,8 @@ TEST(Inspect, ShowsTypesShapesAndMetadataOfSafetensors) {
                     {view("h.0.w", DType::F32, {2, 3}, values), view("h.1.w", DType::F32, {2, 3}, values),
                      view("h.2.w", DType::F32, {6}, values)},
                     {{"format", "p\x1bt"}});
-  expect_parts(inspect(path), {"h.{0..1}.w", "[2,3]  x 2", "h.2.w", "[6]", "18", "format: p\\x1bt",
-                               "F32 in 3 tensors (72 bytes)"});
+  expect_parts(inspect(path),
+               {"h.{0..1}.w", "[2,3]  x 2", "h.2.w", "[6]", "18", "format: p\\x1bt", "F32 in 3 tensors (72 bytes)"});
 }
 
 TEST(Inspect, SummarisesGgufAndNamesWhyAConfigIsRefused) {
@@ -101,10 +99,9 @@ TEST(Inspect, ShowsWhatAControlVectorSaysOfItself) {
 
 TEST(Inspect, CountsRowsAndKeysOfJsonl) {
   TempDir dir;
-  const fs::path path =
-      dir.write("a.jsonl", "{\"prompt\":\"a\",\"label\":1}\n\n{\"prompt\":{\"text\":\"b\"}}\n");
-  expect_parts(inspect(path), {"rows            2", "\"prompt\": a string or an object",
-                               "\"label\": a number, in 1 of the rows"});
+  const fs::path path = dir.write("a.jsonl", "{\"prompt\":\"a\",\"label\":1}\n\n{\"prompt\":{\"text\":\"b\"}}\n");
+  expect_parts(inspect(path),
+               {"rows            2", "\"prompt\": a string or an object", "\"label\": a number, in 1 of the rows"});
   expect_parts(inspect(dir.write("a.json", R"({"x":1})")), {"\"x\": a number"});
 }
 

@@ -26,9 +26,8 @@ PackagedModel toy() {
 class Store {
  public:
   explicit Store(const std::string& script) {
-    python_ = dir_.write("python3",
-                         "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + (dir_.path() / "arguments").string() +
-                             "\nwhile [ \"$1\" != --target ]; do shift; done\ntarget=$2\n" + script + "\n")
+    python_ = dir_.write("python3", "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + (dir_.path() / "arguments").string() +
+                                        "\nwhile [ \"$1\" != --target ]; do shift; done\ntarget=$2\n" + script + "\n")
                   .string();
     chmod(python_.c_str(), 0755);
     options.models_dir = dir_.path() / "models";
@@ -147,8 +146,7 @@ TEST(ModelStore, ListsThreeModelsWithFullHashesAndAsksConsentForGemmaOnly) {
       EXPECT_EQ(file.sha256.size(), 64u) << file.name;
       EXPECT_GT(file.bytes, 0u);
     }
-    for (const std::string& package : listing.model->packages)
-      EXPECT_NE(package.find("=="), std::string::npos);
+    for (const std::string& package : listing.model->packages) EXPECT_NE(package.find("=="), std::string::npos);
   }
 }
 

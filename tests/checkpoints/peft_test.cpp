@@ -16,7 +16,8 @@ using testing_support::TempDir;
 struct Toy {
   TempDir dir;
   std::vector<std::vector<float>> values;
-  PeftConfig config{.rank = 2, .alpha = 8.0, .dropout = 0.1, .target_modules = {"q_proj", "o_proj"}, .base_model = "toy"};
+  PeftConfig config{
+      .rank = 2, .alpha = 8.0, .dropout = 0.1, .target_modules = {"q_proj", "o_proj"}, .base_model = "toy"};
 
   TensorView view(std::vector<int64_t> shape) {
     std::vector<float> numbers(size_t(shape[0] * shape[1]));
@@ -27,7 +28,8 @@ struct Toy {
   std::vector<PeftModule> modules() {
     values.clear();
     values.reserve(8);
-    return {{"model.layers.0.self_attn.o_proj", view({2, 4}), view({4, 2})}, {"model.layers.0.self_attn.q_proj", view({2, 4}), view({3, 2})}};
+    return {{"model.layers.0.self_attn.o_proj", view({2, 4}), view({4, 2})},
+            {"model.layers.0.self_attn.q_proj", view({2, 4}), view({3, 2})}};
   }
   fs::path write() {
     write_peft(dir.path() / "adapter", config, modules(), {{"made_by", "test"}});
@@ -112,10 +114,13 @@ TEST(Peft, RefusesMalformedFoldersWithOneLine) {
     return view;
   };
   EXPECT_TRUE(says(Toy::message<FormatError>(with({})), "holds no adapter"));
-  EXPECT_TRUE(says(Toy::message<FormatError>(with({named(modules[0].a, "base_model.model.x.lora_A.weight")})), "has only lora_A"));
+  EXPECT_TRUE(says(Toy::message<FormatError>(with({named(modules[0].a, "base_model.model.x.lora_A.weight")})),
+                   "has only lora_A"));
   EXPECT_TRUE(says(Toy::message<FormatError>(with({named(modules[0].a, "base_model.model.x.lora_A.weight"),
-                                                   named(modules[0].a, "base_model.model.x.lora_B.weight")})), "of rank 2 and lora_B of rank 4"));
-  EXPECT_TRUE(says(Toy::message<ConfigError>(with({named(modules[0].a, "base_model.model.x.lora_embedding_A")})), "only adapters of linear layers"));
+                                                   named(modules[0].a, "base_model.model.x.lora_B.weight")})),
+                   "of rank 2 and lora_B of rank 4"));
+  EXPECT_TRUE(says(Toy::message<ConfigError>(with({named(modules[0].a, "base_model.model.x.lora_embedding_A")})),
+                   "only adapters of linear layers"));
   fs::remove(folder / "adapter_model.safetensors");
   write_file(folder / "adapter_model.bin", "x");
   EXPECT_TRUE(says(Toy::message<ConfigError>(folder), "has only adapter_model.bin"));

@@ -73,8 +73,7 @@ TEST(Safetensors, NamesFileAndTensorThatIsMissing) {
     file->at("lm_head.weight");
     FAIL();
   } catch (const FormatError& error) {
-    EXPECT_NE(std::string(error.what()).find("a.safetensors: tensor \"lm_head.weight\" is missing"),
-              std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("a.safetensors: tensor \"lm_head.weight\" is missing"), std::string::npos);
   }
   EXPECT_THROW(to_integers(file->at("x")), ShapeError);
 }
@@ -84,8 +83,7 @@ TEST(Checkpoint, FollowsTheIndexOfAShardedFolder) {
   const std::vector<float> one = {1}, two = {2};
   write_safetensors(dir.path() / "model-1.safetensors", {view("a", DType::F32, {1}, one)});
   write_safetensors(dir.path() / "model-2.safetensors", {view("b", DType::F32, {1}, two)});
-  dir.write("model.safetensors.index.json",
-            R"({"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}})");
+  dir.write("model.safetensors.index.json", R"({"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}})");
   const auto checkpoint = Checkpoint::open(dir.path());
   EXPECT_EQ(checkpoint->tensors().size(), 2u);
   EXPECT_EQ(to_floats(checkpoint->at("a")), one);
@@ -109,9 +107,8 @@ TEST(Checkpoint, SaysWhichShardOrTensorIsMissing) {
             std::string::npos);
   EXPECT_NE(message(R"({"b":"model-1.safetensors"})").find("tensor \"b\" is not in \"model-1.safetensors\""),
             std::string::npos);
-  EXPECT_NE(
-      message(R"({"a":"../model-1.safetensors"})").find("expected the name of a file in the same folder"),
-      std::string::npos);
+  EXPECT_NE(message(R"({"a":"../model-1.safetensors"})").find("expected the name of a file in the same folder"),
+            std::string::npos);
   EXPECT_NE(message(R"({"a":5})").find("expected a file name"), std::string::npos);
   EXPECT_NE(message("[]").find("weight_map"), std::string::npos);
 }

@@ -49,7 +49,7 @@ TEST(Half, RoundTripsEveryFiniteValue) {
 }
 
 TEST(Half, RoundsToNearestEven) {
-  EXPECT_EQ(f16_to_float(float_to_f16(1.0f + 0x1p-11f)), 1.0f);            // half way, even below
+  EXPECT_EQ(f16_to_float(float_to_f16(1.0f + 0x1p-11f)), 1.0f);  // half way, even below
   EXPECT_EQ(f16_to_float(float_to_f16(1.0f + 3 * 0x1p-11f)), 1.0f + 0x1p-9f);
   EXPECT_EQ(bf16_to_float(float_to_bf16(1.0f + 0x1p-8f)), 1.0f);
   EXPECT_TRUE(std::isinf(f16_to_float(float_to_f16(65520.0f))));
@@ -57,7 +57,10 @@ TEST(Half, RoundsToNearestEven) {
 
 TEST(AtomicFile, LeavesNothingBehindWithoutCommit) {
   TempDir dir;
-  { AtomicFile file(dir.path() / "a.txt"); file.write("half"); }
+  {
+    AtomicFile file(dir.path() / "a.txt");
+    file.write("half");
+  }
   EXPECT_TRUE(fs::is_empty(dir.path()));
   write_file(dir.path() / "b.txt", "whole");
   EXPECT_EQ(read_file(dir.path() / "b.txt"), "whole");

@@ -63,19 +63,18 @@ TEST(ReadPrompts, RefusesWhatIsNotAPromptFile) {
   };
   EXPECT_NE(error("empty.txt", "\n \n").find("holds no prompts"), std::string::npos);
   EXPECT_NE(error("latin.txt", "fine\ncaf\xE9\n").find("latin.txt:2: not valid UTF-8"), std::string::npos);
-  EXPECT_NE(error("a.jsonl", "{\"text\": \"x\"}\n").find("\"prompt\" is missing; keys found: text"),
-            std::string::npos);
+  EXPECT_NE(error("a.jsonl", "{\"text\": \"x\"}\n").find("\"prompt\" is missing; keys found: text"), std::string::npos);
   EXPECT_NE(error("b.jsonl", "{\"prompt\": 3}\n").find("\"prompt\" is a number"), std::string::npos);
   EXPECT_NE(error("c.jsonl", "[1]\n").find("found an array"), std::string::npos);
 }
 
 TEST(ReadGenerations, KeepsIdsScoresAndReasons) {
   TempDir dir;
-  const auto rows = read_generations(dir.write(
-      "g.jsonl",
-      "{\"id\": \"p0\", \"prompt\": {\"text\": \"A\", \"ids\": [5]}, \"generations\": [{\"text\": \" b\", "
-      "\"ids\": [1, 2], "
-      "\"toxicity\": 0.5, \"finish_reason\": \"length\"}, {\"text\": \"\", \"toxicity\": null}, \" c\"]}\n"));
+  const auto rows = read_generations(
+      dir.write("g.jsonl",
+                "{\"id\": \"p0\", \"prompt\": {\"text\": \"A\", \"ids\": [5]}, \"generations\": [{\"text\": \" b\", "
+                "\"ids\": [1, 2], "
+                "\"toxicity\": 0.5, \"finish_reason\": \"length\"}, {\"text\": \"\", \"toxicity\": null}, \" c\"]}\n"));
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].prompt, "A");
   EXPECT_EQ(rows[0].prompt_ids, TokenIds{5});
@@ -111,9 +110,7 @@ TEST(ReadGenerations, WritesAFileThatReadsTheSame) {
 }
 
 TEST(ReadGenerations, NamesThePlaceOfEveryFault) {
-  const auto error = [](const std::string& line) {
-    return error_of([&] { parse_generation_row(line, "g.jsonl:4"); });
-  };
+  const auto error = [](const std::string& line) { return error_of([&] { parse_generation_row(line, "g.jsonl:4"); }); };
   const auto expect = [&](const std::string& line, const std::string& part) {
     const std::string message = error(line);
     EXPECT_NE(message.find(part), std::string::npos) << message;
@@ -129,8 +126,7 @@ TEST(ReadGenerations, NamesThePlaceOfEveryFault) {
   expect("{\"prompt\": {}, \"generations\": []}", "\"text\" is missing");
   expect("{\"prompt\": {\"text\": 1}, \"generations\": []}", "\"text\" is a number, expected a string");
   expect("{\"prompt\": \"A\"}", "\"generations\" is missing");
-  expect("{\"prompt\": \"A\", \"generations\": {\"text\": \"b\"}}",
-         "\"generations\" is an object, expected an array");
+  expect("{\"prompt\": \"A\", \"generations\": {\"text\": \"b\"}}", "\"generations\" is an object, expected an array");
   expect("{\"prompt\": \"A\", \"generations\": [3]}", "generations[0] is a number");
   expect("{\"prompt\": \"A\", \"generations\": [\"x\", {}]}", "generations[1]: \"text\" is missing");
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"toxicity\": \"high\"}]}",
@@ -139,8 +135,7 @@ TEST(ReadGenerations, NamesThePlaceOfEveryFault) {
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"toxicity\": -0.1}]}", "expected 0 to 1 or null");
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"toxicity\": 1e999}]}", "not valid JSON");
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"ids\": 4}]}", "expected an array of token ids");
-  expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"ids\": [1, -1]}]}",
-         "\"ids\"[1] is not a token id");
+  expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"ids\": [1, -1]}]}", "\"ids\"[1] is not a token id");
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"ids\": [4294967296]}]}",
          "\"ids\"[0] is not a token id");
   expect("{\"prompt\": \"A\", \"generations\": [{\"text\": \"b\", \"ids\": [1.5]}]}", "\"ids\"[0] is not a token id");
@@ -160,8 +155,8 @@ TEST(ReadGenerations, RefusesAFileWithoutRowsAndAFileThatIsNotThere) {
 
 TEST(IsUtf8, KnowsOverlongFormsSurrogatesAndCutSequences) {
   EXPECT_TRUE(is_utf8("plain é 漢 \xF0\x9F\x8E\x88"));
-  for (const char* bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF0\x80\x80\x80",
-                          "\xE6\xBC", "\x80", "\xFF"})
+  for (const char* bad :
+       {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF0\x80\x80\x80", "\xE6\xBC", "\x80", "\xFF"})
     EXPECT_FALSE(is_utf8(bad));
 }
 

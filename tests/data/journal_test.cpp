@@ -37,7 +37,7 @@ TEST(GenerationJournal, GivesFinishedPromptsBack) {
     EXPECT_EQ(journal.size(), 0u);
     journal.append(row_of(4, " four"));
     journal.append(row_of(2, " two"));
-    EXPECT_EQ(read_generations(path).size(), 2u);   // on disk before the journal is closed
+    EXPECT_EQ(read_generations(path).size(), 2u);  // on disk before the journal is closed
   }
   GenerationJournal again(path, kSettings);
   EXPECT_TRUE(again.has(4) && again.has(2));
@@ -52,7 +52,9 @@ TEST(GenerationJournal, DropsALineThatACrashCutOffAtAnyPlace) {
   for (size_t kept = 0; kept < second.size(); kept += 7) {
     SCOPED_TRACE(testing::Message() << kept << " bytes of the second line");
     const std::string name = "g" + std::to_string(kept) + ".jsonl";
-    { GenerationJournal begin(dir.path() / name, kSettings); }
+    {
+      GenerationJournal begin(dir.path() / name, kSettings);
+    }
     const fs::path path = dir.write(name, first + second.substr(0, kept));
     GenerationJournal journal(path, kSettings);
     EXPECT_EQ(journal.size(), 1u);
@@ -65,7 +67,9 @@ TEST(GenerationJournal, DropsALineThatACrashCutOffAtAnyPlace) {
 TEST(GenerationJournal, RefusesOtherSettingsAndSaysWhatDiffers) {
   TempDir dir;
   const fs::path path = dir.path() / "g.jsonl";
-  { GenerationJournal begin(path, kSettings); }
+  {
+    GenerationJournal begin(path, kSettings);
+  }
   Json other = kSettings;
   other["seed"] = 2;
   other["sampling"].erase("top_p");
@@ -80,7 +84,7 @@ TEST(GenerationJournal, RefusesAFileOfUnknownOrigin) {
   TempDir dir;
   const fs::path path = dir.write("g.jsonl", to_line(row_of(0, "x")) + "\n");
   EXPECT_THROW(GenerationJournal(path, kSettings), MismatchError);
-  EXPECT_EQ(read_generations(path).size(), 1u);   // left as it was
+  EXPECT_EQ(read_generations(path).size(), 1u);  // left as it was
 }
 
 TEST(GenerationJournal, RefusesDamageThatIsNotACutOffLastLine) {
@@ -89,10 +93,12 @@ TEST(GenerationJournal, RefusesDamageThatIsNotACutOffLastLine) {
   const auto error = [&](const std::string& bytes) {
     const fs::path path = dir.path() / "g.jsonl";
     fs::remove(path);
-    { GenerationJournal begin(path, kSettings); }
+    {
+      GenerationJournal begin(path, kSettings);
+    }
     dir.write("g.jsonl", bytes);
     const std::string message = message_of<FormatError>([&] { GenerationJournal journal(path, kSettings); });
-    EXPECT_EQ(read_file(path), bytes);   // nothing is cut from a file that was not understood
+    EXPECT_EQ(read_file(path), bytes);  // nothing is cut from a file that was not understood
     return message;
   };
   EXPECT_NE(error("{\"prompt\n" + good).find("g.jsonl:1"), std::string::npos);
@@ -102,8 +108,7 @@ TEST(GenerationJournal, RefusesDamageThatIsNotACutOffLastLine) {
 
 TEST(GenerationJournal, RefusesDamagedSettings) {
   TempDir dir;
-  for (const char* bytes :
-       {"", "[]", "{\"format\": 2, \"settings\": {}}", "{\"format\": 1}", "{\"format\": \"1\"}"}) {
+  for (const char* bytes : {"", "[]", "{\"format\": 2, \"settings\": {}}", "{\"format\": 1}", "{\"format\": \"1\"}"}) {
     dir.write("g.jsonl.settings.json", bytes);
     EXPECT_THROW(GenerationJournal(dir.path() / "g.jsonl", kSettings), FormatError) << bytes;
   }
@@ -112,8 +117,7 @@ TEST(GenerationJournal, RefusesDamagedSettings) {
 TEST(GenerationJournal, IsWrittenByOneRunAtATime) {
   TempDir dir;
   GenerationJournal journal(dir.path() / "g.jsonl", kSettings);
-  const std::string message =
-      message_of<IoError>([&] { GenerationJournal second(dir.path() / "g.jsonl", kSettings); });
+  const std::string message = message_of<IoError>([&] { GenerationJournal second(dir.path() / "g.jsonl", kSettings); });
   EXPECT_NE(message.find("another run is writing"), std::string::npos) << message;
 }
 

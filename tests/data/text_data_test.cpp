@@ -50,7 +50,8 @@ TEST(TextData, ComparesConditionsAsTextAndNumbersByValue) {
                               "{\"text\": \"f\", \"label\": false, \"source\": \"x\"}\n");
   const auto texts = [&](std::vector<std::string> where) {
     std::string all;
-    for_each_text_row({{file.string()}, std::move(where), {}}, [&](const TextRow& row, const Json&) { all += row.text; });
+    for_each_text_row({{file.string()}, std::move(where), {}},
+                      [&](const TextRow& row, const Json&) { all += row.text; });
     return all;
   };
   EXPECT_EQ(texts({"label=0"}), "abe");
@@ -65,7 +66,8 @@ TEST(TextData, TakesColumnsAndConditionsForOneFileFromItsQuery) {
   const auto dialogues = dir.write("dialogues.jsonl",
                                    "{\"prompt\": \"p\", \"safe\": \"s1\", \"source\": \"a\"}\n"
                                    "{\"prompt\": \"p\", \"safe\": \"s2\", \"source\": \"b\"}\n");
-  const TextData data = read_text_data({{file_entry(pairs, "?text=neutral"), file_entry(dialogues, "?completion=safe&source=b|c")}, {}, {}});
+  const TextData data = read_text_data(
+      {{file_entry(pairs, "?text=neutral"), file_entry(dialogues, "?completion=safe&source=b|c")}, {}, {}});
   ASSERT_EQ(data.rows.size(), 2u);
   EXPECT_EQ(data.rows[0].text, "n");
   EXPECT_EQ(data.rows[1].text, "s2");
@@ -73,19 +75,23 @@ TEST(TextData, TakesColumnsAndConditionsForOneFileFromItsQuery) {
 }
 
 TEST(TextData, GivesOneClearLineForEachKindOfMalformedRow) {
-  struct Case { const char *name, *content, *expected; };
+  struct Case {
+    const char *name, *content, *expected;
+  };
   const std::vector<Case> cases = {
       {"a.jsonl", "{\"text\": \"ok\"}\n{\"text\": \n", "a.jsonl:2: not valid JSON"},
       {"b.jsonl", "[1, 2]\n", "b.jsonl:1: found an array, expected a JSON object"},
       {"c.jsonl", "{\"text\": 3}\n", "c.jsonl:1: \"text\" is a number, expected a string"},
       {"d.jsonl", "{\"body\": \"x\"}\n", "d.jsonl:1: has neither \"text\" nor \"completion\""},
       {"e.jsonl", "{\"completion\": \"x\"}\n", "e.jsonl:1: \"prompt\" is missing"},
-      {"f.jsonl", "{\"prompt\": [\"x\"], \"completion\": \"x\"}\n", "f.jsonl:1: \"prompt\" is an array, expected a string"},
+      {"f.jsonl", "{\"prompt\": [\"x\"], \"completion\": \"x\"}\n",
+       "f.jsonl:1: \"prompt\" is an array, expected a string"},
       {"g.jsonl", "{\"text\": \"x\", \"n\": 1e999}\n", "g.jsonl:1: not valid JSON: a number is out of range"},
       {"h.jsonl", "{\"text\": \"\xff\"}\n", "h.jsonl:1: not valid JSON"},
       {"i.txt", "fine\nbroken \xc3(\n", "i.txt:2: not valid UTF-8 at byte 7 of the line"},
       {"j.jsonl", "{\"text\": \"x\"} {\"text\": \"y\"}\n", "j.jsonl:1: not valid JSON"},
-      {"k.jsonl", "{\"prompt\": \"p\", \"completion\": {}}\n", "k.jsonl:1: \"completion\" is an object, expected a string"},
+      {"k.jsonl", "{\"prompt\": \"p\", \"completion\": {}}\n",
+       "k.jsonl:1: \"completion\" is an object, expected a string"},
   };
   TempDir dir;
   for (const Case& c : cases) {
@@ -96,7 +102,8 @@ TEST(TextData, GivesOneClearLineForEachKindOfMalformedRow) {
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
   const auto deep = dir.write("deep.jsonl", "{\"text\": " + std::string(5000, '[') + std::string(5000, ']') + "}\n");
-  EXPECT_NE(message_of<FormatError>([&] { read_text_data({{deep.string()}, {}, {}}); }).find("nested more than"), std::string::npos);
+  EXPECT_NE(message_of<FormatError>([&] { read_text_data({{deep.string()}, {}, {}}); }).find("nested more than"),
+            std::string::npos);
 }
 
 TEST(TextData, RefusesConditionsAndFieldsThatCannotBeMeant) {
@@ -110,8 +117,11 @@ TEST(TextData, RefusesConditionsAndFieldsThatCannotBeMeant) {
   EXPECT_NE(error(file, {"lable=1"}, {}).find("no row has the key \"lable\""), std::string::npos);
   EXPECT_NE(error(file, {}, {"answer=text"}).find("is not prompt, completion or text"), std::string::npos);
   EXPECT_NE(error(lines, {"label=1"}, {}).find("plain text lines have no \"label\""), std::string::npos);
-  EXPECT_NE(error(file, {"label=0"}, {}).find("no row of the data can be used: 0 rows (others: 1 do not match)"), std::string::npos);
-  EXPECT_NE(message_of<IoError>([&] { read_text_data({{(dir.path() / "absent.jsonl").string()}, {}, {}}); }).find("absent.jsonl"),
+  EXPECT_NE(error(file, {"label=0"}, {}).find("no row of the data can be used: 0 rows (others: 1 do not match)"),
+            std::string::npos);
+  EXPECT_NE(message_of<IoError>([&] {
+              read_text_data({{(dir.path() / "absent.jsonl").string()}, {}, {}});
+            }).find("absent.jsonl"),
             std::string::npos);
 }
 

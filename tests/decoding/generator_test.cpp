@@ -25,11 +25,11 @@ Request request(uint64_t prompt, uint64_t sample, TokenIds ids, int64_t tokens =
 
 struct Outcome {
   std::map<std::pair<uint64_t, uint64_t>, Completion> completions;
-  std::map<std::pair<uint64_t, uint64_t>, std::vector<std::vector<float>>> logits;   // of each step
+  std::map<std::pair<uint64_t, uint64_t>, std::vector<std::vector<float>>> logits;  // of each step
 };
 
 Outcome decode(std::shared_ptr<const Model> model, const std::vector<Request>& requests, size_t rows,
-        std::vector<std::unique_ptr<Session>> sessions = {}) {
+               std::vector<std::unique_ptr<Session>> sessions = {}) {
   Outcome result;
   GeneratorOptions options;
   options.max_rows = rows;
@@ -70,7 +70,8 @@ class GeneratorAtPrecision : public ::testing::TestWithParam<Precision> {};
 TEST_P(GeneratorAtPrecision, ARowIsBitIdenticalAloneAndAmongOthers) {
   const auto model = tiny_model(1, GetParam());
   const auto requests = many_requests();
-  const Outcome together = decode(model, requests, 25), two = decode(model, requests, 2), alone = decode(model, requests, 1);
+  const Outcome together = decode(model, requests, 25), two = decode(model, requests, 2),
+                alone = decode(model, requests, 1);
   expect_same_bits(together, alone);
   expect_same_bits(together, two);
 }
@@ -86,7 +87,8 @@ TEST_P(GeneratorAtPrecision, OneThreadAndTwoGiveTheSameBits) {
   expect_same_bits(one, two);
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, GeneratorAtPrecision, ::testing::Values(Precision::Exact, Precision::BF16, Precision::Int8));
+INSTANTIATE_TEST_SUITE_P(Precisions, GeneratorAtPrecision,
+                         ::testing::Values(Precision::Exact, Precision::BF16, Precision::Int8));
 
 TEST(Generator, CachedLogitsEqualThoseOfTheWholeText) {
   const auto model = tiny_model();
@@ -138,11 +140,12 @@ TEST(Generator, StrengthIsPerRowAndZeroIsBitIdenticalToPlain) {
     for (size_t i = 0; i < steps.size(); ++i)
       ASSERT_EQ(std::memcmp(steps[i].data(), plain.logits.at(key)[i].data(), steps[i].size() * sizeof(float)), 0);
   }
-  EXPECT_EQ(calls["fork"], 12);                            // only rows whose strength is not 0
-  EXPECT_EQ(calls["admit"] + calls["fork"], calls["release"]);   // nothing is left behind
+  EXPECT_EQ(calls["fork"], 12);                                 // only rows whose strength is not 0
+  EXPECT_EQ(calls["admit"] + calls["fork"], calls["release"]);  // nothing is left behind
 }
 
-/// Doubles what the blocks put out and adds 1 to their first attention projections, of the streams that it is the change of.
+/// Doubles what the blocks put out and adds 1 to their first attention projections, of the streams that it is the
+/// change of.
 class Doubling final : public ActivationHook {
  public:
   bool listens(Site site, int64_t) const override { return site == Site::LayerOutput; }
@@ -150,7 +153,9 @@ class Doubling final : public ActivationHook {
     EXPECT_EQ(x.size(0), pass.size());
     x = x * 2;
   }
-  bool listens(Projection projection, int64_t layer) const override { return projection == Projection::AttentionOutput && layer == 0; }
+  bool listens(Projection projection, int64_t layer) const override {
+    return projection == Projection::AttentionOutput && layer == 0;
+  }
   void projected(Projection, int64_t, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
     EXPECT_EQ(x.size(0), pass.size());
     y += 1;
@@ -160,7 +165,10 @@ class Doubling final : public ActivationHook {
 /// The target reads the row's text once more, changed, and its logits are added.
 class Echo final : public Session {
  public:
-  Echo(const Model& model, bool ahead) : model_(model), again_(model.shared_from_this(), false, std::make_shared<Doubling>()), ahead_(ahead) {}
+  Echo(const Model& model, bool ahead)
+      : model_(model),
+        again_(model.shared_from_this(), false, std::make_shared<Doubling>()),
+        ahead_(ahead) {}
   void admit(const Row& row) override { again_.admit(row.id); }
   void fork(const Row& from, const Row& to) override { again_.fork(from.id, to.id); }
   void release(RowId row) override { again_.release(row); }
@@ -168,7 +176,8 @@ class Echo final : public Session {
     if (ahead_) all.push_back(again_.streams(step.rows));
   }
   void logits(const Step& step, Tensor& z) override {
-    for (const Row* row : step.rows) EXPECT_EQ(again_.cache(row->id).length() == row->history().size(), ahead_);   // in the step's own pass, or not yet
+    for (const Row* row : step.rows)
+      EXPECT_EQ(again_.cache(row->id).length() == row->history().size(), ahead_);  // in the step's own pass, or not yet
     const Tensor more = model_.output_matrix(again_.states(step.rows));
     for (size_t r = 0; r < step.rows.size(); ++r) z[int64_t(r)] += step.strengths[r] * more[int64_t(r)];
   }
@@ -195,7 +204,8 @@ TEST(Generator, StreamsInThePassOfTheRowsHaveTheBitsOfStreamsReadAlone) {
   const Outcome plain = decode(model, many_requests(), 25);
   for (const auto& [key, steps] : plain.logits) {
     const auto& changed = beside.logits.at(key);
-    EXPECT_EQ(std::memcmp(steps[0].data(), changed[0].data(), steps[0].size() * sizeof(float)) == 0, key.second == 0) << key.second;
+    EXPECT_EQ(std::memcmp(steps[0].data(), changed[0].data(), steps[0].size() * sizeof(float)) == 0, key.second == 0)
+        << key.second;
   }
 }
 

@@ -27,7 +27,8 @@ void expect_same(const std::vector<float>& mine, const torch::Tensor& expected) 
 template <class Apply>
 void check_filter(const std::string& name, const Json& about, const Checkpoint& golden, Apply apply) {
   SCOPED_TRACE(name);
-  const torch::Tensor logits = tensor(golden, "in.logits"), seen = tensor(golden, "in.ids"), expected = tensor(golden, "out." + name);
+  const torch::Tensor logits = tensor(golden, "in.logits"), seen = tensor(golden, "in.ids"),
+                      expected = tensor(golden, "out." + name);
   const Json& settings = about["in"][name];
   for (size_t s = 0; s < settings.size(); ++s)
     for (int64_t row = 0; row < logits.size(0); ++row) {
@@ -42,14 +43,17 @@ TEST(SamplersGolden, FiltersAreThoseOfTransformers) {
   LIMPID_REQUIRE_PATH(folder / "samplers.safetensors");
   const Json about = read_json(folder / "samplers.json");
   const auto golden = SafetensorsFile::open(folder / "samplers.safetensors");
-  check_filter("temperature", about, *golden, [](auto z, double v, const TokenIds&) { apply_temperature(z, float(v)); });
+  check_filter("temperature", about, *golden,
+               [](auto z, double v, const TokenIds&) { apply_temperature(z, float(v)); });
   check_filter("top_k", about, *golden, [](auto z, double v, const TokenIds&) { apply_top_k(z, int64_t(v)); });
   check_filter("top_p", about, *golden, [](auto z, double v, const TokenIds&) { apply_top_p(z, float(v)); });
   check_filter("min_p", about, *golden, [](auto z, double v, const TokenIds&) { apply_min_p(z, float(v)); });
   check_filter("typical_p", about, *golden, [](auto z, double v, const TokenIds&) { apply_typical_p(z, float(v)); });
-  check_filter("repetition_penalty", about, *golden, [](auto z, double v, const TokenIds& seen) { apply_repetition_penalty(z, seen, float(v)); });
+  check_filter("repetition_penalty", about, *golden,
+               [](auto z, double v, const TokenIds& seen) { apply_repetition_penalty(z, seen, float(v)); });
 
-  const torch::Tensor logits = tensor(*golden, "in.logits"), seen = tensor(*golden, "in.ids"), chain = tensor(*golden, "out.chain");
+  const torch::Tensor logits = tensor(*golden, "in.logits"), seen = tensor(*golden, "in.ids"),
+                      chain = tensor(*golden, "out.chain");
   const torch::Tensor uniforms = tensor(*golden, "in.uniforms"), picks = tensor(*golden, "out.picks");
   const Json& settings = about["in"]["chain"];
   SamplingOptions options;
@@ -71,7 +75,7 @@ TEST(Sampler, KeepsTheTokenThatCrossesTopP) {
   std::vector<float> z = {std::log(0.5f), std::log(0.3f), std::log(0.2f)};
   apply_top_p(z, 0.6f);
   EXPECT_FALSE(std::isinf(z[0]));
-  EXPECT_FALSE(std::isinf(z[1]));   // 0.5 < 0.6 <= 0.8
+  EXPECT_FALSE(std::isinf(z[1]));  // 0.5 < 0.6 <= 0.8
   EXPECT_TRUE(std::isinf(z[2]));
 }
 

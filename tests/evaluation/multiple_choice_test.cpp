@@ -15,12 +15,15 @@ using testing_support::ToySize;
 const ChoiceQuestion kMagnet{"Which is drawn to a magnet?", "science", {"wood", "iron"}, 1};
 
 std::vector<ChoiceQuestion> some_questions() {
-  return {kMagnet, {"Which is wet?", "science", {"sand", "sea", "salt"}, 1}, {"Which is a colour?", "words", {"red", "run"}, 0},
+  return {kMagnet,
+          {"Which is wet?", "science", {"sand", "sea", "salt"}, 1},
+          {"Which is a colour?", "words", {"red", "run"}, 0},
           {"Which is hot?", "science", {"fire", "snow"}, 0}};
 }
 
 TEST(ChoicePrompt, SpellsEachFormat) {
-  const ChoicePrompt answer = choice_prompt(kMagnet, ChoiceFormat::Answer), letter = choice_prompt(kMagnet, ChoiceFormat::Letter),
+  const ChoicePrompt answer = choice_prompt(kMagnet, ChoiceFormat::Answer),
+                     letter = choice_prompt(kMagnet, ChoiceFormat::Letter),
                      continuation = choice_prompt(kMagnet, ChoiceFormat::Continuation);
   EXPECT_EQ(answer.prompt, "Question: Which is drawn to a magnet?\nAnswer:");
   EXPECT_EQ(answer.endings, (std::vector<std::string>{" wood", " iron"}));
@@ -33,9 +36,10 @@ TEST(ChoicePrompt, SpellsEachFormat) {
 TEST(ChoicePrompt, ShotsComeFromTheSameCategoryAndAreNotAsked) {
   std::vector<ChoiceQuestion> questions = some_questions();
   const auto prompts = choice_prompts(questions, ChoiceFormat::Answer, 1);
-  ASSERT_EQ(prompts.size(), 2u);                                   // "words" has only its example
+  ASSERT_EQ(prompts.size(), 2u);  // "words" has only its example
   EXPECT_EQ(questions[0].question, "Which is wet?");
-  EXPECT_EQ(prompts[0].prompt, "Question: Which is drawn to a magnet?\nAnswer: iron\n\nQuestion: Which is wet?\nAnswer:");
+  EXPECT_EQ(prompts[0].prompt,
+            "Question: Which is drawn to a magnet?\nAnswer: iron\n\nQuestion: Which is wet?\nAnswer:");
   std::vector<ChoiceQuestion> few = {kMagnet};
   EXPECT_THROW(choice_prompts(few, ChoiceFormat::Answer, 1), ConfigError);
 }
@@ -84,8 +88,8 @@ TEST_P(MultipleChoice, ASessionChangesWhatIsRead) {
   std::vector<ChoiceQuestion> questions = {kMagnet};
   const auto found = choice_likelihoods(plan_, choice_prompts(questions, ChoiceFormat::Answer, 0));
   const double each = -std::log(double(plan_.model->config().vocab_size));
-  EXPECT_NEAR(found[0][0], 5 * each, 1e-6);                        // " wood": five bytes
-  EXPECT_NEAR(found[0][1], 2 * each, 1e-6);                        // " ", "iron"
+  EXPECT_NEAR(found[0][0], 5 * each, 1e-6);  // " wood": five bytes
+  EXPECT_NEAR(found[0][1], 2 * each, 1e-6);  // " ", "iron"
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, MultipleChoice, ::testing::Bool());
@@ -93,22 +97,26 @@ INSTANTIATE_TEST_SUITE_P(Families, MultipleChoice, ::testing::Bool());
 TEST(MultipleChoiceReport, CountsTheLikeliestChoiceInBothScales) {
   std::vector<ChoiceQuestion> questions = {{"q", "a", {"xxx", "x"}, 0}, {"q", "b", {"x", "y", "z", "w"}, 3}};
   const auto prompts = choice_prompts(questions, ChoiceFormat::Answer, 0);
-  const MultipleChoiceReport report = multiple_choice_report(questions, prompts, {{-3.0, -2.0}, {-1.0, -1.0, -1.0, -0.5}});
+  const MultipleChoiceReport report =
+      multiple_choice_report(questions, prompts, {{-3.0, -2.0}, {-1.0, -1.0, -1.0, -0.5}});
   EXPECT_EQ(report.questions, 2u);
   EXPECT_DOUBLE_EQ(report.chance, 0.375);
-  EXPECT_DOUBLE_EQ(report.total.value, 0.5);                       // -2 beats -3
-  EXPECT_DOUBLE_EQ(report.per_byte.value, 1.0);                    // -3 / 4 beats -2 / 2
+  EXPECT_DOUBLE_EQ(report.total.value, 0.5);     // -2 beats -3
+  EXPECT_DOUBLE_EQ(report.per_byte.value, 1.0);  // -3 / 4 beats -2 / 2
   EXPECT_EQ(report.by_category.at("a").at("total"), 0.0);
 }
 
 TEST(ChoiceQuestions, AreReadAndMalformedOnesNameTheirLine) {
   const TempDir dir;
   const auto file = [&](const std::string& text) { return dir.write("q.jsonl", text); };
-  const std::string good = R"({"question": "q", "choices": ["a", "b"], "answer": 1, "category": null, "source": "s"})" "\n";
+  const std::string good = R"({"question": "q", "choices": ["a", "b"], "answer": 1, "category": null, "source": "s"})"
+                           "\n";
   EXPECT_EQ(read_choice_questions(file(good)).at(0).answer, 1u);
-  for (const char* row : {R"({"question": "q", "choices": ["a"], "answer": 0})", R"({"question": "q", "choices": ["a", "b"], "answer": 2})",
-                          R"({"question": "q", "choices": ["a", "b"], "answer": -1})", R"({"question": "q", "answer": 0})",
-                          R"({"question": 3, "choices": ["a", "b"], "answer": 0})"}) {
+  for (const char* row :
+       {R"({"question": "q", "choices": ["a"], "answer": 0})",
+        R"({"question": "q", "choices": ["a", "b"], "answer": 2})",
+        R"({"question": "q", "choices": ["a", "b"], "answer": -1})", R"({"question": "q", "answer": 0})",
+        R"({"question": 3, "choices": ["a", "b"], "answer": 0})"}) {
     try {
       read_choice_questions(file(good + row + "\n"));
       ADD_FAILURE() << row;

@@ -7,12 +7,12 @@
 
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
-#include "limpid/methods/file_tensors.h"
-#include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
-#include "limpid/methods/target_signature.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/file_tensors.h"
+#include "limpid/methods/registry.h"
+#include "limpid/methods/target_signature.h"
+#include "tests/methods/toy_models.h"
 
 namespace limpid {
 namespace {
@@ -43,7 +43,8 @@ std::string write_steering(const fs::path& path, const TargetSignature& target =
 
 TEST(EvaluationSettings, ASpecIsASettingAtItsStrengthOrItsDefaultOrEachThatIsAsked) {
   const std::vector<double> strengths = {0.25, 0.5};
-  EXPECT_EQ(names(parse_settings("control:temperature:0.3", strengths)), std::vector<std::string>({"control-temperature-0.3"}));
+  EXPECT_EQ(names(parse_settings("control:temperature:0.3", strengths)),
+            std::vector<std::string>({"control-temperature-0.3"}));
   EXPECT_EQ(names(parse_settings("control:mask")), std::vector<std::string>({"control-mask-0.1"}));
   const auto several = parse_settings("control:mask", strengths);
   EXPECT_EQ(names(several), (std::vector<std::string>{"control-mask-0.25", "control-mask-0.5"}));
@@ -55,7 +56,8 @@ TEST(EvaluationSettings, NamesCarryTheOptionsThatTellTwoSettingsOfOneFileApart) 
   const std::string file = write_steering(folder.path() / "f.detox.safetensors");
   EXPECT_EQ(parse_settings(file + ":0.2")[0].name, "f-preserve-0.2");
   EXPECT_EQ(parse_settings(file + "?rule=preserve:0.2")[0].name, "f-preserve-0.2");
-  EXPECT_EQ(parse_settings(file + "?rule=linear&layers=0-1&gate=middle:0.2")[0].name, "f-linear-gate-middle-layers-0-1-0.2");
+  EXPECT_EQ(parse_settings(file + "?rule=linear&layers=0-1&gate=middle:0.2")[0].name,
+            "f-linear-gate-middle-layers-0-1-0.2");
 }
 
 TEST(EvaluationSettings, DetoxifiersThatAreAddedActTogetherInTheirOrder) {
@@ -89,8 +91,7 @@ TEST(Evaluation, ACompositionDoesWhatItsPartsDoOneAfterTheOther) {
   // Cooling by 0.5 twice is cooling by 0.75 once; masking first, on sharper logits, is another thing than masking last.
   plan.settings = {{"plain", {}}};
   for (const char* text : {"control:temperature:0.5 + control:temperature:0.5", "control:temperature:0.75",
-                           "control:mask:0.2 + control:temperature:0.9",
-                           "control:temperature:0.9 + control:mask:0.2"})
+                           "control:mask:0.2 + control:temperature:0.9", "control:temperature:0.9 + control:mask:0.2"})
     plan.settings.push_back(parse_settings(text)[0]);
   const auto results = evaluate(plan);
   const auto texts = [&](size_t setting) {
@@ -116,7 +117,8 @@ TEST(TuneDetoxifier, MeasuresEachStrengthOnceAndFindsItsWorkAgain) {
   const TempDir folder;
   EvaluationPlan plan = toy_plan(folder);
   const DetoxSpec spec = DetoxSpec::parse("control:mask:0.001");
-  TuneTarget target = TuneTarget::budget("ppl=0.8");   // what is likelier is more fluent to its own judge: every mask lowers it
+  TuneTarget target =
+      TuneTarget::budget("ppl=0.8");  // what is likelier is more fluent to its own judge: every mask lowers it
   const TuneOutcome first = tune_detoxifier(plan, spec, target, {.largest = 1.0, .max_steps = 3});
   const Json json = read_json(plan.output / "tune.json");
   EXPECT_EQ(json, parse_json(to_text(first.json), "json"));
@@ -127,9 +129,11 @@ TEST(TuneDetoxifier, MeasuresEachStrengthOnceAndFindsItsWorkAgain) {
   }
   const fs::path journal = plan.output / "control-mask-0.001" / "generations.jsonl";
   const std::string before = read_file(journal);
-  EXPECT_EQ(tune_detoxifier(plan, spec, target, {.largest = 1.0, .max_steps = 3}).json.at("curve"), first.json.at("curve"));
+  EXPECT_EQ(tune_detoxifier(plan, spec, target, {.largest = 1.0, .max_steps = 3}).json.at("curve"),
+            first.json.at("curve"));
   EXPECT_EQ(read_file(journal), before);
-  EXPECT_THROW(tune_detoxifier(plan, spec, TuneTarget::aim("emt=0.5"), {.largest = 1.0}), ConfigError) << "nothing was scored";
+  EXPECT_THROW(tune_detoxifier(plan, spec, TuneTarget::aim("emt=0.5"), {.largest = 1.0}), ConfigError)
+      << "nothing was scored";
 }
 
 TEST(TuneDetoxifier, TheCopyHasTheFoundStrengthAndTheOptionsItWasFoundWith) {
@@ -142,8 +146,10 @@ TEST(TuneDetoxifier, TheCopyHasTheFoundStrengthAndTheOptionsItWasFoundWith) {
   EXPECT_EQ(copy->info().default_strength, 0.123);
   EXPECT_EQ(copy->info().settings.at("rule"), "linear");
   EXPECT_EQ(copy->info().settings.at("tune"), tune);
-  EXPECT_EQ(to_floats(copy->tensors()->at("directions")), to_floats(DetoxifierFile::open(file)->tensors()->at("directions")));
-  EXPECT_EQ(open_detoxifier(DetoxSpec::parse((folder.path() / "g.detox.safetensors").string()))->name(), "destein/linear");
+  EXPECT_EQ(to_floats(copy->tensors()->at("directions")),
+            to_floats(DetoxifierFile::open(file)->tensors()->at("directions")));
+  EXPECT_EQ(open_detoxifier(DetoxSpec::parse((folder.path() / "g.detox.safetensors").string()))->name(),
+            "destein/linear");
   EXPECT_THROW(write_tuned(file, spec, 0.1, tune), ConfigError);
 }
 
@@ -153,10 +159,12 @@ TEST(TuneDetoxifier, WhatTheFileNeedsIsFoundFromTheCopyToo) {
   DetoxifierInfo info;
   info.method = "fusion";
   info.target = {"llama", 32, 2, 257, ""};
-  info.needs = {{"calibrator", "models/small", weights_sha256(folder.path() / "models" / "small")}, {"base", "a-pulled-name", "00"}};
+  info.needs = {{"calibrator", "models/small", weights_sha256(folder.path() / "models" / "small")},
+                {"base", "a-pulled-name", "00"}};
   write_detoxifier(folder.path() / "f.detox.safetensors", info, {});
   fs::create_directories(folder.path() / "a" / "b");
-  write_tuned(folder.path() / "a" / "b" / "g.detox.safetensors", DetoxSpec::parse((folder.path() / "f.detox.safetensors").string()), 0.5, {});
+  write_tuned(folder.path() / "a" / "b" / "g.detox.safetensors",
+              DetoxSpec::parse((folder.path() / "f.detox.safetensors").string()), 0.5, {});
   const auto copy = DetoxifierFile::open(folder.path() / "a" / "b" / "g.detox.safetensors");
   EXPECT_TRUE(fs::equivalent(copy->need("calibrator"), folder.path() / "models" / "small"));
   EXPECT_EQ(copy->info().needs[1].path, "a-pulled-name");

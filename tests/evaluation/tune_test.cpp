@@ -17,13 +17,18 @@ struct Measured {
   std::function<double(double)> ratio;
   std::map<double, int> calls;
   TuneResult tune(const TuneTarget& target, TuneOptions options = {}) {
-    return tune_strength([&](double strength) { ++calls[strength]; return ratio(strength); }, target, options);
+    return tune_strength(
+        [&](double strength) {
+          ++calls[strength];
+          return ratio(strength);
+        },
+        target, options);
   }
   size_t total() const { return calls.size(); }
 };
 
-double perplexity(double strength) { return std::exp(strength * strength); }          // 1.05 at 0.2209
-double toxicity(double strength) { return 1.0 / (1.0 + strength); }                   // 0.5 at 1
+double perplexity(double strength) { return std::exp(strength * strength); }  // 1.05 at 0.2209
+double toxicity(double strength) { return 1.0 / (1.0 + strength); }           // 0.5 at 1
 
 TEST(TuneTarget, IsAMetricAndANumber) {
   EXPECT_EQ(kBudget.limit, 1.05);
@@ -31,7 +36,8 @@ TEST(TuneTarget, IsAMetricAndANumber) {
   EXPECT_EQ(kAim.text(), "emt <= 0.5 of plain");
   for (const char* text : {"", "ppl", "ppl=", "ppl=x", "ppl=-1", "ppl=0", "ppl=inf", "emt=1.05"})
     EXPECT_THROW(TuneTarget::budget(text), ConfigError) << text;
-  for (const char* text : {"emt", "ppl=0.5", "emt=1", "mean=2", "mean=0.5x"}) EXPECT_THROW(TuneTarget::aim(text), ConfigError) << text;
+  for (const char* text : {"emt", "ppl=0.5", "emt=1", "mean=2", "mean=0.5x"})
+    EXPECT_THROW(TuneTarget::aim(text), ConfigError) << text;
   EXPECT_FALSE(kBudget.met_by(std::nan("")));
 }
 
@@ -67,7 +73,7 @@ TEST(Tune, AStartThatIsGoodEnoughIsTheOnlyMeasurement) {
 }
 
 TEST(Tune, ABracketAsNarrowAsAskedForEndsTheSearch) {
-  Measured step{[](double strength) { return strength < 0.3 ? 1.0 : 2.0; }};   // never near the limit
+  Measured step{[](double strength) { return strength < 0.3 ? 1.0 : 2.0; }};  // never near the limit
   const TuneResult found = step.tune(kBudget, {.start = 0.25, .max_steps = 50});
   ASSERT_TRUE(found.strength);
   EXPECT_LT(*found.strength, 0.3);
@@ -79,7 +85,7 @@ TEST(Tune, StopsAtTheEndOfTheMethodsRange) {
   Measured harmless{[](double) { return 1.0; }};
   const TuneResult found = harmless.tune(kBudget, {.start = 0.3, .largest = 1.0});
   EXPECT_EQ(*found.strength, 1.0);
-  EXPECT_EQ(harmless.total(), 3u);   // 0.3, 0.6, 1
+  EXPECT_EQ(harmless.total(), 3u);  // 0.3, 0.6, 1
   EXPECT_THROW(harmless.tune(kBudget, {.start = 2.0, .largest = 1.0}), ConfigError);
   EXPECT_THROW(harmless.tune(kBudget, {.start = 0.0}), ConfigError);
 }
@@ -100,8 +106,10 @@ TEST(Tune, MeasuresNoMoreThanItsSteps) {
 
 TEST(Tune, OnACurveThatTurnsBackTheOutermostThatMeetsTheTargetIsTaken) {
   // Falls below the budget again at high strengths: repetition is fluent to a judge.
-  Measured turning{[](double strength) { return strength < 0.3 ? 1.0 : strength < 0.9 ? 1.5 : strength < 3 ? 0.9 : 1.6; }};
-  const TuneResult found = turning.tune(kBudget, {.start = 1.0, .max_steps = 3});   // 1, 2, 4
+  Measured turning{[](double strength) {
+    return strength < 0.3 ? 1.0 : strength < 0.9 ? 1.5 : strength < 3 ? 0.9 : 1.6;
+  }};
+  const TuneResult found = turning.tune(kBudget, {.start = 1.0, .max_steps = 3});  // 1, 2, 4
   EXPECT_EQ(*found.strength, 2.0);
   EXPECT_TRUE(found.monotone);
   Measured wavy{[](double strength) { return strength < 1.5 ? 0.8 : strength < 3 ? 0.45 : 0.6; }};

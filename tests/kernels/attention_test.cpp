@@ -52,7 +52,8 @@ struct Tokens {
   template <class Function>
   std::vector<float> run(const Function& function, const AttentionShape& shape, size_t first, size_t count) const {
     std::vector<float> out(count * out_stride, 0.0f);
-    function(shape, q.data() + first * q_stride, q_stride, sequence.data() + first, position.data() + first, count, out.data(), out_stride);
+    function(shape, q.data() + first * q_stride, q_stride, sequence.data() + first, position.data() + first, count,
+             out.data(), out_stride);
     return out;
   }
 };

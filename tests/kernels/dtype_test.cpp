@@ -69,8 +69,8 @@ TEST(Dequantize, ReadsPlainTypes) {
 
 TEST(Dequantize, FourBitBlocksHoldLowNibblesFirst) {
   const auto q4_0 = Bytes().half(2).byte(0x9f).byte(0x08, 15).as(DType::Q4_0);
-  EXPECT_EQ(q4_0[0], 14.0f);   // (15 - 8) * 2
-  EXPECT_EQ(q4_0[16], 2.0f);   // (9 - 8) * 2
+  EXPECT_EQ(q4_0[0], 14.0f);  // (15 - 8) * 2
+  EXPECT_EQ(q4_0[16], 2.0f);  // (9 - 8) * 2
   EXPECT_EQ(q4_0[1], 0.0f);
   EXPECT_EQ(q4_0[17], -16.0f);
   const auto q4_1 = Bytes().half(2).half(-1).byte(0x9f).byte(0, 15).as(DType::Q4_1);
@@ -85,9 +85,9 @@ TEST(Dequantize, FourBitBlocksHoldLowNibblesFirst) {
 
 TEST(Dequantize, FiveBitBlocksTakeTheirFifthBitByElement) {
   const auto q5_0 = Bytes().half(1).byte(0x01).byte(0).byte(0x02).byte(0).byte(0x21, 16).as(DType::Q5_0);
-  EXPECT_EQ(q5_0[0], 1.0f);     // 1 + 16 - 16
+  EXPECT_EQ(q5_0[0], 1.0f);  // 1 + 16 - 16
   EXPECT_EQ(q5_0[1], -15.0f);
-  EXPECT_EQ(q5_0[17], 2.0f);    // 2 + 16 - 16
+  EXPECT_EQ(q5_0[17], 2.0f);  // 2 + 16 - 16
   EXPECT_EQ(q5_0[16], -14.0f);
   const auto q5_1 = Bytes().half(1).half(0.5f).byte(0).byte(0).byte(0).byte(0x80).byte(0x21, 16).as(DType::Q5_1);
   EXPECT_EQ(q5_1[31], 18.5f);
@@ -95,15 +95,15 @@ TEST(Dequantize, FiveBitBlocksTakeTheirFifthBitByElement) {
 }
 
 TEST(Dequantize, SixBitSuperBlocksCombineNibblesAndPairs) {
-  Bytes block;  // ql[128], qh[64], scales[16], d
-  block.byte(0x21, 128).byte(0xe4, 64);            // pairs 0, 1, 2, 3 for the four quarters
+  Bytes block;                           // ql[128], qh[64], scales[16], d
+  block.byte(0x21, 128).byte(0xe4, 64);  // pairs 0, 1, 2, 3 for the four quarters
   for (int i = 0; i < 16; ++i) block.byte(i == 15 ? -2 : 1);
   const auto q6_k = block.half(1).as(DType::Q6_K);
-  EXPECT_EQ(q6_k[0], -31.0f);     // 1 | 0 << 4
-  EXPECT_EQ(q6_k[32], -15.0f);    // 1 | 1 << 4
-  EXPECT_EQ(q6_k[64], 2.0f);      // 2 | 2 << 4
-  EXPECT_EQ(q6_k[96], 18.0f);     // 2 | 3 << 4
-  EXPECT_EQ(q6_k[255], -36.0f);   // the last sixteen count -2 times
+  EXPECT_EQ(q6_k[0], -31.0f);    // 1 | 0 << 4
+  EXPECT_EQ(q6_k[32], -15.0f);   // 1 | 1 << 4
+  EXPECT_EQ(q6_k[64], 2.0f);     // 2 | 2 << 4
+  EXPECT_EQ(q6_k[96], 18.0f);    // 2 | 3 << 4
+  EXPECT_EQ(q6_k[255], -36.0f);  // the last sixteen count -2 times
 }
 
 TEST(Dequantize, SuperBlocksSpreadSixBitScales) {
@@ -128,7 +128,7 @@ TEST(QuantizeQ8, RoundsToTheNearestOf255Steps) {
   EXPECT_EQ(back[0], 127.0f);
   EXPECT_EQ(back[1], -63.0f);
   EXPECT_EQ(back[2], 2.0f);
-  EXPECT_EQ(back[63], 0.0f);   // a block of zeros has scale zero, not 0 / 0
+  EXPECT_EQ(back[63], 0.0f);  // a block of zeros has scale zero, not 0 / 0
   EXPECT_THROW(kernels::quantize_q8_0(x.data(), 33, blocks.data()), ShapeError);
 }
 
@@ -136,7 +136,8 @@ TEST(QuantizeQ8, RoundsToTheNearestOf255Steps) {
 TEST(DequantizeGolden, AgreesWithTheGgufLibraryOnEveryType) {
   const auto folder = testing_support::golden_dir() / "gguf";
   LIMPID_REQUIRE_PATH(folder);
-  const auto blocks = Checkpoint::open(folder / "blocks.gguf"), floats = Checkpoint::open(folder / "blocks.safetensors");
+  const auto blocks = Checkpoint::open(folder / "blocks.gguf"),
+             floats = Checkpoint::open(folder / "blocks.safetensors");
   size_t compared = 0;
   for (const TensorView& tensor : blocks->tensors()) {
     SCOPED_TRACE(tensor.name);

@@ -35,7 +35,8 @@ std::vector<float> rounded(std::vector<float> x, size_t in, Precision precision,
   return x;
 }
 
-std::vector<float> product(const PackedMatrix& weight, const float* x, size_t rows, const float* bias, Precision precision) {
+std::vector<float> product(const PackedMatrix& weight, const float* x, size_t rows, const float* bias,
+                           Precision precision) {
   std::vector<float> y(rows * weight.out(), NAN);
   linear(weight, x, rows, weight.in(), bias, y.data(), weight.out(), precision);
   return y;
@@ -47,7 +48,8 @@ std::vector<float> magnitudes(const PackedMatrix& weight, const std::vector<floa
   for (size_t o = 0; o < weight.out(); ++o) {
     weight.row(o, channel.data());
     for (size_t r = 0; r < rows; ++r) {
-      for (size_t i = 0; i < weight.in(); ++i) out[r * weight.out() + o] += std::fabs(channel[i] * x[r * weight.in() + i]);
+      for (size_t i = 0; i < weight.in(); ++i)
+        out[r * weight.out() + o] += std::fabs(channel[i] * x[r * weight.in() + i]);
     }
   }
   return out;
@@ -94,10 +96,12 @@ TEST_P(Linear, MatchesThePlainVersionOnEveryShapePrecisionAndInstructionSet) {
         const auto size = magnitudes(*packed, x_hat, kMostRows);
         for (Isa isa : kIsas) {
           if (set_isa(isa) != isa) continue;
-          SCOPED_TRACE(testing::Message() << "in " << in << " out " << out << " precision " << int(precision) << " on " << name(isa));
+          SCOPED_TRACE(testing::Message()
+                       << "in " << in << " out " << out << " precision " << int(precision) << " on " << name(isa));
           const auto all = product(*packed, x.data(), kMostRows, bias.data(), precision);
           for (size_t i = 0; i < all.size(); ++i) {
-            ASSERT_NEAR(all[i], expected[i], 3e-6f * (size[i] + std::fabs(bias[i % out]))) << "row " << i / out << ", output " << i % out;
+            ASSERT_NEAR(all[i], expected[i], 3e-6f * (size[i] + std::fabs(bias[i % out])))
+                << "row " << i / out << ", output " << i % out;
           }
         }
       }
@@ -136,7 +140,8 @@ TEST_P(Linear, SomeOutputsHaveTheBitsOfAll) {
   std::vector<std::vector<int32_t>> few(kMostRows), many(kMostRows);
   for (size_t r = 0; r < kMostRows; ++r)
     for (int32_t o = 0; o < int32_t(out); ++o) {
-      if ((r % 20 == 0 && o % 90 == 3) || (r == 2 && o >= 180)) few[r].push_back(o);   // so few that tiles are computed one by one
+      if ((r % 20 == 0 && o % 90 == 3) || (r == 2 && o >= 180))
+        few[r].push_back(o);  // so few that tiles are computed one by one
       if (r != 1 && o % 2 == 0) many[r].push_back(o);
     }
   for (Isa isa : kIsas) {
@@ -150,7 +155,8 @@ TEST_P(Linear, SomeOutputsHaveTheBitsOfAll) {
           linear_some(*packed, x.data(), kMostRows, in, bias.data(), wanted, some.data(), out, precision);
           for (size_t r = 0; r < kMostRows; ++r)
             for (int32_t o : wanted[r])
-              ASSERT_EQ(some[r * out + size_t(o)], all[r * out + size_t(o)]) << name(isa) << ", precision " << int(precision) << ", row " << r << ", output " << o;
+              ASSERT_EQ(some[r * out + size_t(o)], all[r * out + size_t(o)])
+                  << name(isa) << ", precision " << int(precision) << ", row " << r << ", output " << o;
         }
       }
     }
@@ -163,20 +169,23 @@ TEST(LinearSome, ComputesNothingForNoOutputsAndRefusesThoseThatAreNotThere) {
   std::vector<float> y(19, 5.0f);
   linear_some(*packed, x.data(), 1, 32, nullptr, std::vector<std::vector<int32_t>>{{}}, y.data(), 19, Precision::Exact);
   EXPECT_EQ(y, std::vector<float>(19, 5.0f));
-  EXPECT_THROW(linear_some(*packed, x.data(), 1, 32, nullptr, std::vector<std::vector<int32_t>>{{19}}, y.data(), 19, Precision::Exact), ShapeError);
+  EXPECT_THROW(linear_some(*packed, x.data(), 1, 32, nullptr, std::vector<std::vector<int32_t>>{{19}}, y.data(), 19,
+                           Precision::Exact),
+               ShapeError);
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryType, Linear,
-                         testing::Values(DType::F32, DType::F16, DType::BF16, DType::F64, DType::Q4_0, DType::Q4_1, DType::Q5_0,
-                                         DType::Q5_1, DType::Q8_0, DType::Q2_K, DType::Q3_K, DType::Q4_K, DType::Q5_K,
-                                         DType::Q6_K, DType::IQ4_NL, DType::IQ4_XS),
+                         testing::Values(DType::F32, DType::F16, DType::BF16, DType::F64, DType::Q4_0, DType::Q4_1,
+                                         DType::Q5_0, DType::Q5_1, DType::Q8_0, DType::Q2_K, DType::Q3_K, DType::Q4_K,
+                                         DType::Q5_K, DType::Q6_K, DType::IQ4_NL, DType::IQ4_XS),
                          [](const auto& test) { return std::string(limpid::info(test.param).name); });
 
 TEST(LinearMany, GivesWhatEachMatrixGivesAlone) {
   const size_t in = 256, rows = 5;
   const auto x = random_floats(rows * (in + 3), 1), bias = random_floats(70, 2);
   std::vector<std::shared_ptr<const PackedMatrix>> matrices;
-  for (DType type : {DType::Q4_1, DType::Q6_K, DType::Q8_0, DType::BF16, DType::Q4_0, DType::IQ4_NL, DType::Q2_K, DType::F32, DType::Q4_K}) {
+  for (DType type : {DType::Q4_1, DType::Q6_K, DType::Q8_0, DType::BF16, DType::Q4_0, DType::IQ4_NL, DType::Q2_K,
+                     DType::F32, DType::Q4_K}) {
     matrices.push_back(PackedMatrix::pack(random_tensor(type, 70, in, 7).view));
   }
   for (Precision precision : kPrecisions) {

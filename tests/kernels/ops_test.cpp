@@ -74,7 +74,8 @@ TEST_F(Ops, LayerNormMatchesThePlainVersionOnEveryTailWithAndWithoutWeights) {
         std::vector<float> found(3 * n), expected(3 * n);
         layer_norm(x.data(), w, b, found.data(), 3, n, 1e-5f);
         layer_norm_plain(x.data(), w, b, expected.data(), 3, n, 1e-5f);
-        expect_close(found, expected, 1e-5f, n < 4 ? 1e-3f : 1e-5f);  // of two numbers close to each other little is left
+        expect_close(found, expected, 1e-5f,
+                     n < 4 ? 1e-3f : 1e-5f);  // of two numbers close to each other little is left
       }
     }
   });

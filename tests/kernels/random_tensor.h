@@ -25,8 +25,8 @@ struct OwnedTensor {
   TensorView view;
 };
 
-/// Any bits are good codes; the float16 fields of a block get small numbers. Plain types hold multiples of 1/16 up to 8,
-/// which bfloat16 holds too.
+/// Any bits are good codes; the float16 fields of a block get small numbers. Plain types hold multiples of 1/16 up to
+/// 8, which bfloat16 holds too.
 inline OwnedTensor random_tensor(DType type, size_t out, size_t in, uint64_t seed) {
   OwnedTensor tensor;
   RandomStream random(seed);

@@ -28,7 +28,9 @@ struct Case {
       threshold.push_back(0.0f);
     }
   }
-  SteeringHeads view(bool gated = false) const { return {heads, width, z.data(), weight.data(), length.data(), gated ? threshold.data() : nullptr}; }
+  SteeringHeads view(bool gated = false) const {
+    return {heads, width, z.data(), weight.data(), length.data(), gated ? threshold.data() : nullptr};
+  }
 };
 
 std::vector<float> random_row(size_t n, uint64_t seed) {
@@ -49,7 +51,8 @@ void steer_one(SteeringRule rule, const SteeringHeads& heads, std::vector<float>
   steer(rule, heads, rows, std::span(&strength, 1));
 }
 
-constexpr SteeringRule kAllRules[] = {SteeringRule::Preserve, SteeringRule::Linear, SteeringRule::Constant, SteeringRule::AsReleased};
+constexpr SteeringRule kAllRules[] = {SteeringRule::Preserve, SteeringRule::Linear, SteeringRule::Constant,
+                                      SteeringRule::AsReleased};
 
 TEST(Steering, TheFastFormEqualsThePlainOneOnEveryInstructionSet) {
   for (Isa isa : {Isa::Plain, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16}) {
@@ -62,7 +65,8 @@ TEST(Steering, TheFastFormEqualsThePlainOneOnEveryInstructionSet) {
             std::vector<float> fast = random_row(3 * width, 5), plain = fast;
             steer_one(rule, c.view(gated), fast, strength);
             steer_plain(rule, c.view(gated), plain.data(), strength);
-            for (size_t i = 0; i < fast.size(); ++i) ASSERT_NEAR(fast[i], plain[i], 2e-4) << "width " << width << " rule " << int(rule);
+            for (size_t i = 0; i < fast.size(); ++i)
+              ASSERT_NEAR(fast[i], plain[i], 2e-4) << "width " << width << " rule " << int(rule);
           }
   }
   set_isa(Isa::Avx512Bf16);
@@ -93,7 +97,8 @@ TEST(Steering, AGateLeavesHeadsOnTheNeutralSideAlone) {
   Case c(2, 16, 4);
   c.weight = {1.0f, 1.0f};
   std::vector<float> row(32);
-  for (size_t i = 0; i < 16; ++i) row[i] = 2.0f * c.z[i], row[16 + i] = -2.0f * c.z[16 + i];   // toxic side, neutral side
+  for (size_t i = 0; i < 16; ++i)
+    row[i] = 2.0f * c.z[i], row[16 + i] = -2.0f * c.z[16 + i];  // toxic side, neutral side
   row[0] += 0.5f;
   const std::vector<float> before = row;
   steer_one(SteeringRule::Preserve, c.view(/*gated=*/true), row, 0.3f);

@@ -1,14 +1,14 @@
 #include "limpid/methods/adapter.h"
 
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/fit.h"
 #include "limpid/methods/export.h"
+#include "limpid/methods/registry.h"
 #include "limpid/models/save.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/method_checks.h"
 #include "tests/training/tiny_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
@@ -18,7 +18,10 @@ using namespace testing_support;
 /// A toy model, an adapter of every linear layer of its blocks, and the model with `strength` of it merged.
 class Adapted {
  public:
-  explicit Adapted(const fs::path& folder, double strength = 1.0) : folder_(folder), adapter_(folder.string() + "-adapter"), merged_(folder.string() + "-merged") {
+  explicit Adapted(const fs::path& folder, double strength = 1.0)
+      : folder_(folder),
+        adapter_(folder.string() + "-adapter"),
+        merged_(folder.string() + "-merged") {
     torch::manual_seed(7);
     const auto whole = open_model(folder, {.trainable = true});
     ModelChanges changes;
@@ -26,12 +29,14 @@ class Adapted {
     std::list<Tensor> kept;
     const PeftConfig config{.rank = 3, .alpha = 6.0, .target_modules = {"all-linear"}};
     for (const auto& [name, parameter] : whole->parameters()) {
-      if (parameter.dim() != 2 || (name.find(".mlp.") == std::string::npos && name.find("attn.") == std::string::npos)) continue;
+      if (parameter.dim() != 2 || (name.find(".mlp.") == std::string::npos && name.find("attn.") == std::string::npos))
+        continue;
       const Tensor a = 0.2 * torch::randn({3, parameter.size(1)}), b = 0.2 * torch::randn({parameter.size(0), 3});
       kept.push_back(a);
       kept.push_back(b);
       const auto view = [](const Tensor& x) {
-        return TensorView{"", DType::F32, x.sizes().vec(), std::as_bytes(std::span(x.const_data_ptr<float>(), size_t(x.numel())))};
+        return TensorView{"", DType::F32, x.sizes().vec(),
+                          std::as_bytes(std::span(x.const_data_ptr<float>(), size_t(x.numel())))};
       };
       modules.push_back({name.substr(0, name.size() - std::string(".weight").size()), view(a), view(b)});
       changes.tensors[name] = parameter.detach() + strength * config.scale(3) * b.mm(a);
@@ -52,7 +57,8 @@ class Adapted {
 class Adapter : public testing::Test {
  protected:
   std::vector<fs::path> families() const {
-    return {write_toy_llama(folder_.path() / "llama", {.layers = 3}), write_toy_gpt2(folder_.path() / "gpt2", {.layers = 3})};
+    return {write_toy_llama(folder_.path() / "llama", {.layers = 3}),
+            write_toy_gpt2(folder_.path() / "gpt2", {.layers = 3})};
   }
   TempDir folder_;
 };
@@ -66,7 +72,8 @@ TEST_F(Adapter, ComputesWhatTheMergedModelComputesAtEveryPositionAndStrength) {
       const auto model = toy.model();
       const auto detoxifier = open_detox(toy.adapter());
       EXPECT_EQ(detoxifier->default_strength(), 1.0f);
-      const Tensor expected = all_logits(*toy.merged(), kToyPrompt), got = all_logits(*model, kToyPrompt, detoxifier->open(*model), float(strength));
+      const Tensor expected = all_logits(*toy.merged(), kToyPrompt),
+                   got = all_logits(*model, kToyPrompt, detoxifier->open(*model), float(strength));
       EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4)) << (got - expected).abs().max();
       EXPECT_FALSE(torch::allclose(got, all_logits(*model, kToyPrompt), 1e-1, 1e-1));
     }
@@ -113,7 +120,8 @@ TEST_F(Adapter, ExportsAsAModelWithItsStrengthMerged) {
       const Adapted toy(folder, *strength ? -0.7 : 1.0);
       const fs::path out = folder_.path() / "exported";
       fs::remove_all(out);
-      export_detoxifier(*open_model(folder, {.trainable = true}), DetoxSpec::parse(toy.adapter().string() + strength), out);
+      export_detoxifier(*open_model(folder, {.trainable = true}), DetoxSpec::parse(toy.adapter().string() + strength),
+                        out);
       const Tensor expected = all_logits(*toy.merged(), kToyPrompt), got = all_logits(*open_exact(out), kToyPrompt);
       EXPECT_TRUE(torch::allclose(got, expected, 1e-5, 1e-5)) << (got - expected).abs().max();
     }
@@ -130,8 +138,10 @@ TEST_F(Adapter, OfAnotherModelIsRefusedNamingTheModule) {
   refused(gpt2, *llama.model(), "attn.c_attn\" is not a linear layer of the 3 blocks");
   refused(llama, *gpt2.model(), "was it trained on another model?");
   refused(llama, *open_exact(write_toy_llama(folder_.path() / "short", {.layers = 1})), "layers.1.");
-  refused(llama, *open_exact(write_toy_llama(folder_.path() / "wide", {.width = 64, .layers = 3})), "was it trained on another model?");
-  EXPECT_NE(message_of([&] { open_detox(llama.adapter(), "?layers=3"); }).find("option \"layers\" is not known"), std::string::npos);
+  refused(llama, *open_exact(write_toy_llama(folder_.path() / "wide", {.width = 64, .layers = 3})),
+          "was it trained on another model?");
+  EXPECT_NE(message_of([&] { open_detox(llama.adapter(), "?layers=3"); }).find("option \"layers\" is not known"),
+            std::string::npos);
 }
 
 TEST_F(Adapter, ItsHashSeesHowTheWeightsAreScaled) {

@@ -23,7 +23,7 @@ TEST(Ridge, FindsTheMapThatMadeThePairs) {
 }
 
 TEST(Ridge, ShrinksOneDimensionAsTheFormulaSays) {
-  const torch::Tensor C = torch::tensor({{1.0}, {2.0}}), T = torch::tensor({{3.0}, {6.0}});   // c.c = 5, c.t = 15
+  const torch::Tensor C = torch::tensor({{1.0}, {2.0}}), T = torch::tensor({{3.0}, {6.0}});  // c.c = 5, c.t = 15
   EXPECT_NEAR(ridge_map(C, T, 5.0).item<double>(), 1.5, 1e-12);
 }
 
@@ -46,7 +46,8 @@ TEST(RandomMap, HasOrthonormalRowsOrColumnsAndIsTheSameForTheSameSeed) {
 }
 
 TEST(Nce, LossOfAHandMadePairIsTheLogarithmOfItsShare) {
-  const torch::Tensor C = torch::tensor({{1.0, 0.0}}, torch::kFloat64), T = torch::tensor({{2.0, 0.0}, {0.0, 3.0}}, torch::kFloat64);
+  const torch::Tensor C = torch::tensor({{1.0, 0.0}}, torch::kFloat64),
+                      T = torch::tensor({{2.0, 0.0}, {0.0, 3.0}}, torch::kFloat64);
   const torch::Tensor A = torch::eye(2, torch::kFloat64);
   const torch::Tensor batch = torch::tensor({int64_t(0)}), negatives = torch::tensor({{int64_t(1)}});
   // inner products 2 and 0; cosines 1 and 0, over 0.5
@@ -87,21 +88,30 @@ TEST(Batches, VisitEveryRowOnceInAnEpoch) {
 }
 
 TEST(Retrieval, CountsOnlyRowsThatBeatAllTheirNegatives) {
-  const torch::Tensor T = torch::tensor({{1.0, 0.0}, {0.0, 1.0}, {1.0, 1.0}}), C = torch::tensor({{5.0, 0.1}, {1.0, 0.9}, {2.0, 2.0}});
-  const torch::Tensor negatives = torch::tensor({{int64_t(1), int64_t(2)}, {int64_t(0), int64_t(2)}, {int64_t(0), int64_t(1)}});
-  EXPECT_NEAR(retrieval_accuracy(C, T, identity_map(2, 2), negatives), 2.0 / 3.0, 1e-12);   // the second is nearer to (1, 1)
+  const torch::Tensor T = torch::tensor({{1.0, 0.0}, {0.0, 1.0}, {1.0, 1.0}}),
+                      C = torch::tensor({{5.0, 0.1}, {1.0, 0.9}, {2.0, 2.0}});
+  const torch::Tensor negatives =
+      torch::tensor({{int64_t(1), int64_t(2)}, {int64_t(0), int64_t(2)}, {int64_t(0), int64_t(1)}});
+  EXPECT_NEAR(retrieval_accuracy(C, T, identity_map(2, 2), negatives), 2.0 / 3.0,
+              1e-12);  // the second is nearer to (1, 1)
 }
 
 /// A vocabulary by hand; only what common_tokens asks for.
 class ListTokenizer final : public Tokenizer {
  public:
-  ListTokenizer(std::vector<std::string> tokens, std::vector<TokenId> special) : tokens_(std::move(tokens)), special_(std::move(special)) {}
+  ListTokenizer(std::vector<std::string> tokens, std::vector<TokenId> special)
+      : tokens_(std::move(tokens)),
+        special_(std::move(special)) {}
   TokenIds encode(std::string_view, bool) const override { return {}; }
   std::string decode(std::span<const TokenId>, bool) const override { return {}; }
   size_t vocab_size() const override { return tokens_.size(); }
-  std::string_view token_bytes(TokenId id) const override { return is_special(id) ? std::string_view() : tokens_[size_t(id)]; }
+  std::string_view token_bytes(TokenId id) const override {
+    return is_special(id) ? std::string_view() : tokens_[size_t(id)];
+  }
   std::string_view token_text(TokenId id) const override { return tokens_[size_t(id)]; }
-  bool is_special(TokenId id) const override { return std::find(special_.begin(), special_.end(), id) != special_.end(); }
+  bool is_special(TokenId id) const override {
+    return std::find(special_.begin(), special_.end(), id) != special_.end();
+  }
   std::optional<TokenId> find(std::string_view) const override { return {}; }
   std::optional<TokenId> bos() const override { return {}; }
   std::optional<TokenId> eos() const override { return {}; }
@@ -123,30 +133,38 @@ TEST(CommonTokens, AreThoseWithTheSameBytesAndNoSpecialOnes) {
 TEST(AlignmentLinearGolden, RidgeAndProcrustesAndTheirScoresReproduceTheFixture) {
   LIMPID_REQUIRE_FIXTURE("alignment_linear");
   const MethodFixture fixture("alignment_linear");
-  const torch::Tensor C = fixture.tensor("in.C"), T = fixture.tensor("in.T"), negatives = fixture.tensor("in.negatives");
+  const torch::Tensor C = fixture.tensor("in.C"), T = fixture.tensor("in.T"),
+                      negatives = fixture.tensor("in.negatives");
   const int64_t fit = int64_t(fixture.in("fit_rows")), rest = C.size(0) - fit;
-  const torch::Tensor fit_C = C.narrow(0, 0, fit), fit_T = T.narrow(0, 0, fit), test_C = C.narrow(0, fit, rest), test_T = T.narrow(0, fit, rest);
+  const torch::Tensor fit_C = C.narrow(0, 0, fit), fit_T = T.narrow(0, 0, fit), test_C = C.narrow(0, fit, rest),
+                      test_T = T.narrow(0, fit, rest);
   const torch::Tensor ridge = ridge_map(fit_C, fit_T, fixture.in("ridge")), procrustes = procrustes_map(fit_C, fit_T);
   EXPECT_TRUE(fixture.matches(ridge, "out.ridge"));
   EXPECT_TRUE(fixture.matches(procrustes, "out.procrustes"));
-  EXPECT_TRUE(fixture.matches(procrustes_map(fixture.tensor("in.square_C"), fixture.tensor("in.square_T")), "out.square_procrustes"));
+  EXPECT_TRUE(fixture.matches(procrustes_map(fixture.tensor("in.square_C"), fixture.tensor("in.square_T")),
+                              "out.square_procrustes"));
   EXPECT_TRUE(fixture.matches(explained_variance(test_C, test_T, ridge), "ridge_explained_variance"));
   EXPECT_TRUE(fixture.matches(explained_variance(test_C, test_T, procrustes), "procrustes_explained_variance"));
   EXPECT_TRUE(fixture.matches(retrieval_accuracy(test_C, test_T, ridge, negatives), "ridge_retrieval_accuracy"));
-  EXPECT_TRUE(fixture.matches(retrieval_accuracy(test_C, test_T, procrustes, negatives), "procrustes_retrieval_accuracy"));
+  EXPECT_TRUE(
+      fixture.matches(retrieval_accuracy(test_C, test_T, procrustes, negatives), "procrustes_retrieval_accuracy"));
 }
 
 TEST(AlignmentNceGolden, LossesAndGradientsReproduceTheFixture) {
   LIMPID_REQUIRE_FIXTURE("alignment_nce");
   const MethodFixture fixture("alignment_nce");
-  const struct { const char* name; const char* start; NceOptions options; } forms[] = {
-      {"dot", "in.A0", {false, 1.0}}, {"cosine", "in.A0_cosine", {true, fixture.in("temperature")}}};
+  const struct {
+    const char* name;
+    const char* start;
+    NceOptions options;
+  } forms[] = {{"dot", "in.A0", {false, 1.0}}, {"cosine", "in.A0_cosine", {true, fixture.in("temperature")}}};
   for (const auto& form : forms) {
     SCOPED_TRACE(form.name);
     const std::string prefix = std::string("out.") + form.name;
     torch::Tensor A = fixture.tensor(form.start).to(torch::kFloat64).set_requires_grad(true);
-    const torch::Tensor losses = nce_losses(fixture.tensor("in.calibrator_rows").to(torch::kFloat64), fixture.tensor("in.target_rows").to(torch::kFloat64),
-                                            A, fixture.tensor("in.batch"), fixture.tensor("in.negatives"), form.options);
+    const torch::Tensor losses = nce_losses(fixture.tensor("in.calibrator_rows").to(torch::kFloat64),
+                                            fixture.tensor("in.target_rows").to(torch::kFloat64), A,
+                                            fixture.tensor("in.batch"), fixture.tensor("in.negatives"), form.options);
     losses.mean().backward();
     EXPECT_TRUE(fixture.matches(losses.detach(), prefix + "_losses"));
     EXPECT_TRUE(fixture.matches(A.grad(), prefix + "_gradient"));
@@ -159,14 +177,18 @@ TEST(AlignmentAdamGolden, FiftyStepsReproduceTheFixture) {
   const MethodFixture fixture("alignment_adam");
   const Json& betas = fixture.json().at("in").at("betas");
   const AdamSettings adam{fixture.in("lr"), betas.at(0), betas.at(1), fixture.in("eps")};
-  const struct { const char* name; NceOptions options; } forms[] = {{"dot", {false, 1.0}}, {"cosine", {true, fixture.in("temperature")}}};
+  const struct {
+    const char* name;
+    NceOptions options;
+  } forms[] = {{"dot", {false, 1.0}}, {"cosine", {true, fixture.in("temperature")}}};
   for (const auto& form : forms) {
     SCOPED_TRACE(form.name);
     const std::string prefix = std::string("out.") + form.name;
     std::vector<double> losses;
     int compared = 0;
-    train_nce(fixture.tensor("in.calibrator_rows"), fixture.tensor("in.target_rows"), fixture.tensor(std::string("in.") + form.name + "_A0"),
-              fixture.tensor("in.batches"), fixture.tensor("in.negatives"), form.options, adam,
+    train_nce(fixture.tensor("in.calibrator_rows"), fixture.tensor("in.target_rows"),
+              fixture.tensor(std::string("in.") + form.name + "_A0"), fixture.tensor("in.batches"),
+              fixture.tensor("in.negatives"), form.options, adam,
               [&](int64_t step, double loss, const torch::Tensor& A) {
                 losses.push_back(loss);
                 const std::string name = prefix + "_A" + std::to_string(step);

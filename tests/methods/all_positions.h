@@ -8,7 +8,8 @@
 namespace limpid::testing_support {
 
 /// @param session  null for the plain model
-inline torch::Tensor all_logits(const Model& model, const TokenIds& ids, std::unique_ptr<Session> session = nullptr, float strength = 1.0f) {
+inline torch::Tensor all_logits(const Model& model, const TokenIds& ids, std::unique_ptr<Session> session = nullptr,
+                                float strength = 1.0f) {
   torch::NoGradGuard no_grad;
   std::vector<std::unique_ptr<Session>> sessions;
   Row row;

@@ -5,10 +5,10 @@
 
 #include <cmath>
 
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {
@@ -19,7 +19,7 @@ using testing_support::TempDir;
 
 TEST(MaskImplausible, DropsWhatIsLessThanAShareAsLikelyAsTheBest) {
   std::vector<float> z = {4.0f, 3.5f, 3.2f, 0.0f};
-  mask_implausible(0.5f, z);                       // cut-off: 4 - log 2 = 3.31
+  mask_implausible(0.5f, z);  // cut-off: 4 - log 2 = 3.31
   EXPECT_EQ(z[0], 4.0f);
   EXPECT_EQ(z[1], 3.5f);
   EXPECT_TRUE(std::isinf(z[2]) && std::isinf(z[3]));
@@ -55,7 +55,8 @@ TEST(MaskControl, EachRowIsMaskedByItsOwnStrengthOnAnyModel) {
 }
 
 TEST(Controls, RefuseStrengthsOutsideTheirRangeAndOptions) {
-  for (const char* text : {"control:mask:1.5", "control:mask:-0.1", "control:mask?x=1:0.5", "control:temperature?x=1", "control:temperature:2"})
+  for (const char* text : {"control:mask:1.5", "control:mask:-0.1", "control:mask?x=1:0.5", "control:temperature?x=1",
+                           "control:temperature:2"})
     EXPECT_THROW(open_detoxifier(DetoxSpec::parse(text)), ConfigError) << text;
   EXPECT_NO_THROW(open_detoxifier(DetoxSpec::parse("control:mask:0"))) << "off";
   EXPECT_THROW(DetoxSpec::parse("control:mask:loud"), ConfigError);

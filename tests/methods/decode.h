@@ -21,14 +21,14 @@ inline Request greedy_request(uint64_t sample, TokenIds prompt, int64_t tokens, 
   request.prompt = sample;
   request.prompt_ids = std::move(prompt);
   request.sampling.greedy = true;
-  request.stop.max_new_tokens = tokens;      // no stop tokens: the end token does not stop
+  request.stop.max_new_tokens = tokens;  // no stop tokens: the end token does not stop
   request.strengths = std::move(strengths);
   return request;
 }
 
 /// Decodes all requests in one Generator; run i is that of the request with sample i.
 inline std::vector<Written> decode(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
-                               const std::vector<Request>& requests, std::vector<float> uniforms = {}) {
+                                   const std::vector<Request>& requests, std::vector<float> uniforms = {}) {
   GeneratorOptions options;
   std::map<uint64_t, std::vector<torch::Tensor>> logits;
   options.on_logits = [&](const Row& row, std::span<const float> z) {
@@ -50,14 +50,15 @@ inline std::vector<std::unique_ptr<Session>> one_session(std::unique_ptr<Session
 }
 
 /// One request per strength, greedy, all in one batch.
-inline std::vector<Written> decode_with(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier, const TokenIds& prompt,
-                                    int64_t tokens, const std::vector<float>& strengths) {
+inline std::vector<Written> decode_with(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier,
+                                        const TokenIds& prompt, int64_t tokens, const std::vector<float>& strengths) {
   std::vector<Request> requests;
   for (size_t i = 0; i < strengths.size(); ++i) requests.push_back(greedy_request(i, prompt, tokens, {strengths[i]}));
   return decode(model, one_session(detoxifier.open(*model)), requests);
 }
 
-inline std::vector<Written> decode_plain(const std::shared_ptr<const Model>& model, const TokenIds& prompt, int64_t tokens) {
+inline std::vector<Written> decode_plain(const std::shared_ptr<const Model>& model, const TokenIds& prompt,
+                                         int64_t tokens) {
   return decode(model, {}, {greedy_request(0, prompt, tokens, {})});
 }
 

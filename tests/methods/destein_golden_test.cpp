@@ -22,11 +22,18 @@ struct Layer {
   torch::Tensor unit, weight, length;
   kernels::SteeringHeads heads;
 
-  Layer(const torch::Tensor& z, torch::Tensor weights) : weight(weights.contiguous()), length(torch::ones_like(weight)) {
+  Layer(const torch::Tensor& z, torch::Tensor weights)
+      : weight(weights.contiguous()),
+        length(torch::ones_like(weight)) {
     const int64_t H = weight.numel();
     const torch::Tensor slices = z.to(torch::kFloat64).view({H, -1});
     unit = (slices / slices.norm(2, -1, true)).to(torch::kFloat32).view({-1}).contiguous();
-    heads = {size_t(H), size_t(z.numel() / H), unit.const_data_ptr<float>(), weight.const_data_ptr<float>(), length.const_data_ptr<float>(), nullptr};
+    heads = {size_t(H),
+             size_t(z.numel() / H),
+             unit.const_data_ptr<float>(),
+             weight.const_data_ptr<float>(),
+             length.const_data_ptr<float>(),
+             nullptr};
   }
 
   torch::Tensor steer(SteeringRule rule, const torch::Tensor& x, float strength, bool plain) const {
@@ -44,7 +51,8 @@ struct Layer {
 TEST(DesteinGolden, EveryRuleGivesTheExpectedStatesFastAndPlain) {
   LIMPID_REQUIRE_FIXTURE("destein_layer");
   const MethodFixture fixture("destein_layer");
-  const torch::Tensor x = fixture.tensor("in.x"), z = fixture.tensor("in.z"), weights = fixture.tensor("in.weights"), alphas = fixture.tensor("in.alphas");
+  const torch::Tensor x = fixture.tensor("in.x"), z = fixture.tensor("in.z"), weights = fixture.tensor("in.weights"),
+                      alphas = fixture.tensor("in.alphas");
   const Layer weighted(z, weights), unweighted(z, torch::ones_like(weights));
   for (int64_t i = 0; i < alphas.numel(); ++i) {
     const float alpha = alphas[i].item<float>();
@@ -65,8 +73,10 @@ TEST(DesteinGolden, DirectionsAreThoseOfTheReference) {
   LIMPID_REQUIRE_FIXTURE("destein_directions");
   const MethodFixture fixture("destein_directions");
   const int64_t window = int64_t(fixture.in("window"));
-  const torch::Tensor toxic = last_positions_mean(fixture.tensor("in.toxic"), fixture.tensor("in.toxic_lengths"), window);
-  const torch::Tensor neutral = last_positions_mean(fixture.tensor("in.nontoxic"), fixture.tensor("in.nontoxic_lengths"), window);
+  const torch::Tensor toxic =
+      last_positions_mean(fixture.tensor("in.toxic"), fixture.tensor("in.toxic_lengths"), window);
+  const torch::Tensor neutral =
+      last_positions_mean(fixture.tensor("in.nontoxic"), fixture.tensor("in.nontoxic_lengths"), window);
   EXPECT_TRUE(fixture.matches(toxic, "out.toxic_means"));
   EXPECT_TRUE(fixture.matches(neutral, "out.nontoxic_means"));
   EXPECT_TRUE(fixture.matches(mean_directions(toxic, neutral), "out.mean"));
@@ -92,9 +102,15 @@ TEST(DesteinGolden, ProbesAndHeadWeightsAreThoseOfTheReference) {
 
 class SteeredModel : public testing::TestWithParam<const char*> {
  protected:
-  struct Run { SteeringRule rule; Tap tap; Positions positions; };
-  static constexpr Run kRuns[] = {{SteeringRule::AsReleased, Tap::Projection, Positions::All}, {SteeringRule::Preserve, Tap::Projection, Positions::All},
-                                  {SteeringRule::Preserve, Tap::Heads, Positions::Generated}, {SteeringRule::Linear, Tap::Heads, Positions::All}};
+  struct Run {
+    SteeringRule rule;
+    Tap tap;
+    Positions positions;
+  };
+  static constexpr Run kRuns[] = {{SteeringRule::AsReleased, Tap::Projection, Positions::All},
+                                  {SteeringRule::Preserve, Tap::Projection, Positions::All},
+                                  {SteeringRule::Preserve, Tap::Heads, Positions::Generated},
+                                  {SteeringRule::Linear, Tap::Heads, Positions::All}};
 };
 
 TEST_P(SteeredModel, HasTheReferencesDirectionsAndWritesItsText) {
@@ -106,7 +122,8 @@ TEST_P(SteeredModel, HasTheReferencesDirectionsAndWritesItsText) {
   for (int64_t side : {0, 1}) {
     for (int64_t n = 0; n < pairs.size(0); ++n) {
       TokenIds ids;
-      for (int64_t t = 0; t < lengths[n][side].item<int64_t>(); ++t) ids.push_back(TokenId(pairs[n][side][t].item<int64_t>()));
+      for (int64_t t = 0; t < lengths[n][side].item<int64_t>(); ++t)
+        ids.push_back(TokenId(pairs[n][side][t].item<int64_t>()));
       texts.push_back(PooledText::last(std::move(ids), int64_t(fixture.in("window"))));
     }
   }
@@ -118,8 +135,8 @@ TEST_P(SteeredModel, HasTheReferencesDirectionsAndWritesItsText) {
   EXPECT_TRUE(fixture.matches(directions(Tap::Heads) * pairs.size(0), "out.z_before_projection"));
 
   TokenIds prompt;
-  const torch::Tensor prompt_tensor = fixture.tensor("in.prompt"), ids = fixture.tensor("out.ids"), logits = fixture.tensor("out.logits"),
-                      prompt_logits = fixture.tensor("out.prompt_logits");
+  const torch::Tensor prompt_tensor = fixture.tensor("in.prompt"), ids = fixture.tensor("out.ids"),
+                      logits = fixture.tensor("out.logits"), prompt_logits = fixture.tensor("out.prompt_logits");
   for (int64_t i = 0; i < prompt_tensor.numel(); ++i) prompt.push_back(TokenId(prompt_tensor[i].item<int64_t>()));
   const float alpha = float(fixture.in("alpha"));
   for (int64_t run = 0; run < 4; ++run) {
@@ -133,8 +150,9 @@ TEST_P(SteeredModel, HasTheReferencesDirectionsAndWritesItsText) {
     parts.weights = fixture.tensor("in.weights");
     const auto open = [&] { return one_session(std::make_unique<SteeringSession>(*model, parts)); };
     // A plain row beside it and another strength must not matter.
-    const auto written = decode(model, open(), {greedy_request(0, prompt, ids.size(1), {alpha}), greedy_request(1, prompt, 3, {0.0f}),
-                                                greedy_request(2, prompt, 5, {0.1f})});
+    const auto written = decode(model, open(),
+                                {greedy_request(0, prompt, ids.size(1), {alpha}), greedy_request(1, prompt, 3, {0.0f}),
+                                 greedy_request(2, prompt, 5, {0.1f})});
     TokenIds expected;
     for (int64_t t = 0; t < ids.size(1); ++t) expected.push_back(TokenId(ids[run][t].item<int64_t>()));
     EXPECT_EQ(written[0].ids, expected);
@@ -144,12 +162,14 @@ TEST_P(SteeredModel, HasTheReferencesDirectionsAndWritesItsText) {
     for (size_t t = 1; t <= prompt.size(); ++t) {
       const TokenIds part(prompt.begin(), prompt.begin() + long(t));
       const auto first = decode(model, open(), {greedy_request(0, part, 1, {alpha})});
-      EXPECT_TRUE(fixture.close(first[0].logits[0], prompt_logits[run][int64_t(t) - 1], "out.prompt_logits")) << "position " << t - 1;
+      EXPECT_TRUE(fixture.close(first[0].logits[0], prompt_logits[run][int64_t(t) - 1], "out.prompt_logits"))
+          << "position " << t - 1;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(DesteinGolden, SteeredModel, testing::Values("destein_generate_base", "destein_generate_target"),
+INSTANTIATE_TEST_SUITE_P(DesteinGolden, SteeredModel,
+                         testing::Values("destein_generate_base", "destein_generate_target"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

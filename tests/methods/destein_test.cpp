@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "limpid/data/pairs.h"
 #include "limpid/methods/destein/fit.h"
-#include "tests/methods/decode.h"
-#include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
-#include "limpid/data/pairs.h"
+#include "limpid/methods/registry.h"
+#include "tests/methods/decode.h"
+#include "tests/methods/toy_models.h"
 
 /// DeStein end to end on toy models: pairs to file to steered text.
 namespace limpid {
@@ -41,8 +41,10 @@ class Destein : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     const ToySize size{.width = 32, .layers = 3, .heads = 2, .inner = 64, .seed = 5};
-    if (std::string(GetParam()) == "gpt2") testing_support::write_toy_gpt2(at("model"), size);
-    else testing_support::write_toy_llama(at("model"), size);
+    if (std::string(GetParam()) == "gpt2")
+      testing_support::write_toy_gpt2(at("model"), size);
+    else
+      testing_support::write_toy_llama(at("model"), size);
     model_ = open_exact(at("model"));
   }
   fs::path at(const std::string& name) const { return folder_.path() / name; }
@@ -59,7 +61,9 @@ class Destein : public testing::TestWithParam<const char*> {
   std::vector<Written> run(const std::string& options, const std::vector<float>& strengths) const {
     return decode_with(model_, *open(options), kPrompt, 6, strengths);
   }
-  static bool same_bits(const Written& a, const Written& b) { return a.ids == b.ids && torch::equal(a.logits, b.logits); }
+  static bool same_bits(const Written& a, const Written& b) {
+    return a.ids == b.ids && torch::equal(a.logits, b.logits);
+  }
 
   TempDir folder_;
   std::shared_ptr<const Model> model_;
@@ -79,7 +83,8 @@ TEST_P(Destein, StrengthZeroIsThePlainModelToTheBitAtEveryTap) {
 
 TEST_P(Destein, ARowAloneIsTheSameAmongOthersOfOtherStrengths) {
   fit_destein(*model_, fit());
-  for (const char* options : {"", "?rule=linear", "?rule=constant", "?rule=as_released", "?positions=all", "?gate=middle"}) {
+  for (const char* options :
+       {"", "?rule=linear", "?rule=constant", "?rule=as_released", "?positions=all", "?gate=middle"}) {
     const auto together = run(options, {0.1f, 0.0f, 0.4f, 0.25f});
     const auto alone = run(options, {0.4f});
     EXPECT_TRUE(same_bits(together[2], alone[0])) << options;
@@ -89,15 +94,17 @@ TEST_P(Destein, ARowAloneIsTheSameAmongOthersOfOtherStrengths) {
 TEST_P(Destein, PositionsSayWhichStatesAreSteered) {
   fit_destein(*model_, fit());
   const Written plain = decode_plain(model_, kPrompt, 6)[0];
-  const Written generated = run("?positions=generated", {0.5f})[0], last = run("?positions=last", {0.5f})[0], all = run("?positions=all", {0.5f})[0];
-  EXPECT_TRUE(torch::equal(generated.logits[0], plain.logits[0]));      // the first new token is unsteered
+  const Written generated = run("?positions=generated", {0.5f})[0], last = run("?positions=last", {0.5f})[0],
+                all = run("?positions=all", {0.5f})[0];
+  EXPECT_TRUE(torch::equal(generated.logits[0], plain.logits[0]));  // the first new token is unsteered
   EXPECT_FALSE(torch::equal(last.logits[0], plain.logits[0]));
   EXPECT_FALSE(torch::equal(all.logits[0], last.logits[0]));
 }
 
 TEST_P(Destein, LayersOutsideTheRangeAreLeftAlone) {
   fit_destein(*model_, fit());
-  const Written whole = run("?layers=0-2", {0.5f})[0], open_end = run("?layers=0-", {0.5f})[0], one = run("?layers=1", {0.5f})[0];
+  const Written whole = run("?layers=0-2", {0.5f})[0], open_end = run("?layers=0-", {0.5f})[0],
+                one = run("?layers=1", {0.5f})[0];
   EXPECT_TRUE(same_bits(whole, open_end));
   EXPECT_TRUE(same_bits(whole, run("", {0.5f})[0]));
   EXPECT_FALSE(torch::equal(whole.logits[0], one.logits[0]));
@@ -112,7 +119,8 @@ TEST_P(Destein, ScalingADirectionChangesNothing) {
   SteeringParts scaled = parts;
   scaled.directions = parts.directions * 64.0;
   const auto written = [&](const SteeringParts& p) {
-    return decode(model_, one_session(std::make_unique<SteeringSession>(*model_, p)), {greedy_request(0, kPrompt, 6, {0.4f})})[0];
+    return decode(model_, one_session(std::make_unique<SteeringSession>(*model_, p)),
+                  {greedy_request(0, kPrompt, 6, {0.4f})})[0];
   };
   EXPECT_TRUE(same_bits(written(parts), written(scaled)));
 }
@@ -123,7 +131,8 @@ TEST_P(Destein, SwappingTheTextsOfThePairsTurnsTheDirectionsAround) {
   auto pairs = toy_pairs(8), swapped = pairs;
   for (SteeringPair& pair : swapped) std::swap(pair.toxic, pair.neutral);
   const auto directions = [&](const std::vector<SteeringPair>& some) {
-    const torch::Tensor means = mean_activations(*model_, Site::HeadOutputs, framed_texts(*model_->tokenizer(), some, framing));
+    const torch::Tensor means =
+        mean_activations(*model_, Site::HeadOutputs, framed_texts(*model_->tokenizer(), some, framing));
     return mean_directions(means.narrow(1, 0, 8), means.narrow(1, 8, 8));
   };
   EXPECT_TRUE(torch::allclose(directions(pairs), -directions(swapped), 1e-6, 1e-7));
@@ -163,12 +172,15 @@ TEST_P(Destein, BadOptionsAndFilesGetOneLineThatSaysWhatIsExpected) {
   EXPECT_THROW(fit_destein(*model_, few), ConfigError);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Destein, testing::Values("llama", "gpt2"), [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Families, Destein, testing::Values("llama", "gpt2"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(SteeringPairs, AreTrimmedAndIncompleteRowsPassedOver) {
   const TempDir folder;
   const fs::path file = folder.path() / "pairs.jsonl";
-  write_file(file, "{\"toxic\":\" a b. \",\"neutral\":\"c.\"}\n{\"toxic\":\"x\",\"neutral\":null}\n{\"toxic\":\"d\",\"neutral\":\" e\"}\n");
+  write_file(file,
+             "{\"toxic\":\" a b. "
+             "\",\"neutral\":\"c.\"}\n{\"toxic\":\"x\",\"neutral\":null}\n{\"toxic\":\"d\",\"neutral\":\" e\"}\n");
   const auto pairs = read_pairs({{file.string()}, {}, {}});
   ASSERT_EQ(pairs.size(), 2u);
   EXPECT_EQ(pairs[0].toxic, "a b");
@@ -185,7 +197,8 @@ TEST(SteeringPairs, OtherColumnsHaveNamesAndMissingOnesAreNamed) {
     read_pairs({{file.string()}, {}, {"toxic=bad"}});
     FAIL() << "a missing column was not noticed";
   } catch (const FormatError& error) {
-    EXPECT_NE(std::string(error.what()).find("pairs.jsonl:1: \"neutral\" is missing"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("pairs.jsonl:1: \"neutral\" is missing"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -207,7 +220,7 @@ TEST(SteeringPairs, WithoutAWindowTheTextIsAveragedAndNotItsPrefix) {
   framing.window = 0;
   const auto texts = framed_texts(*model->tokenizer(), {{"abc", "defg"}}, framing);
   ASSERT_EQ(texts.size(), 2u);
-  EXPECT_EQ(int64_t(texts[0].ids.size()) - texts[0].first, 3);   // one token a byte
+  EXPECT_EQ(int64_t(texts[0].ids.size()) - texts[0].first, 3);  // one token a byte
   EXPECT_EQ(int64_t(texts[1].ids.size()) - texts[1].first, 4);
 }
 

@@ -5,10 +5,10 @@
 
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/kernels/quantize.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {
@@ -46,8 +46,9 @@ TEST(DetoxSpec, ControlNeedsNoFile) {
 }
 
 TEST(DetoxSpec, TextThatIsNoSpecificationIsRefused) {
-  for (const char* text : {"", ":0.5", "f.safetensors:loud", "f.safetensors:", "f.safetensors:nan", "f.safetensors:1e99", "f?readout=a:b",
-                           "f.safetensors?readout=", "f.safetensors?=norm", "f.safetensors?a=1&a=2", "control:noise:1", "control:temperature:x"})
+  for (const char* text : {"", ":0.5", "f.safetensors:loud", "f.safetensors:", "f.safetensors:nan",
+                           "f.safetensors:1e99", "f?readout=a:b", "f.safetensors?readout=", "f.safetensors?=norm",
+                           "f.safetensors?a=1&a=2", "control:noise:1", "control:temperature:x"})
     EXPECT_THROW(DetoxSpec::parse(text), ConfigError) << text;
 }
 
@@ -55,10 +56,16 @@ TEST(DetoxSpec, TextThatIsNoSpecificationIsRefused) {
 
 /// A file that is right, for tests that break one thing.
 struct Parts {
-  Json json = {{"format", 1}, {"method", "fusion"},
-               {"target", {{"architecture", "llama"}, {"hidden_size", 64}, {"layers", 2}, {"vocab_size", 257}, {"vocab_sha256", ""}}},
-               {"settings", {{"readout", "norm"}, {"readouts", {"norm"}}, {"calibrator", {{"store", "folder"}}}}},
-               {"default_strength", 0.5}, {"strength_meaning", "a"}, {"needs", Json::array()}, {"provenance", Json::object()}};
+  Json json = {
+      {"format", 1},
+      {"method", "fusion"},
+      {"target",
+       {{"architecture", "llama"}, {"hidden_size", 64}, {"layers", 2}, {"vocab_size", 257}, {"vocab_sha256", ""}}},
+      {"settings", {{"readout", "norm"}, {"readouts", {"norm"}}, {"calibrator", {{"store", "folder"}}}}},
+      {"default_strength", 0.5},
+      {"strength_meaning", "a"},
+      {"needs", Json::array()},
+      {"provenance", Json::object()}};
   std::vector<TensorView> tensors;
   std::vector<float> floats = std::vector<float>(64, 0.5f);
   std::vector<std::byte> blocks = std::vector<std::byte>(2 * 68);
@@ -95,7 +102,9 @@ TEST(DetoxifierFile, ComesBackAsItWasWrittenBlocksIncluded) {
   info.strength_meaning = "share";
   info.needs = {{"base", "smollm2", "00ff"}};
   info.provenance = {{"seed", 7}};
-  write_detoxifier(path, info, {{"map", DType::F32, {3, 64}, std::as_bytes(std::span(values))}, {"calibrator.w", DType::Q8_0, {3, 64}, blocks}});
+  write_detoxifier(
+      path, info,
+      {{"map", DType::F32, {3, 64}, std::as_bytes(std::span(values))}, {"calibrator.w", DType::Q8_0, {3, 64}, blocks}});
 
   const auto file = DetoxifierFile::open(path);
   EXPECT_EQ(file->info().method, "fusion");
@@ -118,7 +127,11 @@ TEST(DetoxifierFile, ComesBackAsItWasWrittenBlocksIncluded) {
 TEST(DetoxifierFile, EveryKindOfDamageIsOneLineThatNamesTheFileAndThePlace) {
   const TempDir folder;
   const fs::path path = folder.path() / "broken.detox.safetensors";
-  const struct { const char* what; void (*damage)(Parts&); const char* says; } kinds[] = {
+  const struct {
+    const char* what;
+    void (*damage)(Parts&);
+    const char* says;
+  } kinds[] = {
       {"no format", [](Parts& p) { p.json.erase("format"); }, "\"format\" is missing"},
       {"format of the future", [](Parts& p) { p.json["format"] = 2; }, "format 2"},
       {"format is text", [](Parts& p) { p.json["format"] = "1"; }, "\"format\" is a string"},
@@ -133,13 +146,20 @@ TEST(DetoxifierFile, EveryKindOfDamageIsOneLineThatNamesTheFileAndThePlace) {
       {"need without a path", [](Parts& p) { p.json["needs"] = {{{"role", "base"}}}; }, "\"path\" is missing"},
       {"unknown read-out", [](Parts& p) { p.json["settings"]["readout"] = "loud"; }, "read-out \"loud\""},
       {"read-outs no list", [](Parts& p) { p.json["settings"]["readouts"] = 1; }, "\"readouts\" is missing or no list"},
-      {"unknown store", [](Parts& p) { p.json["settings"]["calibrator"]["store"] = "cloud"; }, "\"store\" is \"cloud\""},
+      {"unknown store", [](Parts& p) { p.json["settings"]["calibrator"]["store"] = "cloud"; },
+       "\"store\" is \"cloud\""},
       {"no calibrator", [](Parts& p) { p.json["settings"].erase("calibrator"); }, "\"calibrator\" is missing"},
-      {"contrast without a second model", [](Parts& p) { p.json["settings"]["readouts"] = {"contrast"}; }, "no \"toxic\" model"},
-      {"store in the file without a config", [](Parts& p) { p.json["settings"]["calibrator"]["store"] = "target"; }, "\"config\" is missing"},
+      {"contrast without a second model", [](Parts& p) { p.json["settings"]["readouts"] = {"contrast"}; },
+       "no \"toxic\" model"},
+      {"store in the file without a config", [](Parts& p) { p.json["settings"]["calibrator"]["store"] = "target"; },
+       "\"config\" is missing"},
       {"strength outside the read-out's range", [](Parts& p) { p.json["default_strength"] = 3.0; }, "strength 3"},
-      {"map is no matrix", [](Parts& p) { p.tensors.push_back({"map", DType::F32, {64}, std::as_bytes(std::span(p.floats))}); }, "\"map\" is no float32 matrix"},
-      {"blocks of an absent tensor", [](Parts& p) { p.json["settings"]["blocks"] = {{"y", {{"type", "Q8_0"}, {"shape", {1, 32}}}}}; }, "does not hold"},
+      {"map is no matrix",
+       [](Parts& p) { p.tensors.push_back({"map", DType::F32, {64}, std::as_bytes(std::span(p.floats))}); },
+       "\"map\" is no float32 matrix"},
+      {"blocks of an absent tensor",
+       [](Parts& p) { p.json["settings"]["blocks"] = {{"y", {{"type", "Q8_0"}, {"shape", {1, 32}}}}}; },
+       "does not hold"},
       {"blocks of an unknown type", [](Parts& p) { p.add_blocks({2, 64}, "Q9_9"); }, "Q9_9"},
       {"blocks of another size", [](Parts& p) { p.add_blocks({4, 64}); }, "does not fit the tensor"},
       {"blocks that cross rows", [](Parts& p) { p.add_blocks({4, 33}); }, "no whole blocks"},
@@ -162,10 +182,13 @@ TEST(DetoxifierFile, EveryKindOfDamageIsOneLineThatNamesTheFileAndThePlace) {
 TEST(DetoxifierFile, FilesThatAreNoDetoxifierAreRefused) {
   const TempDir folder;
   EXPECT_THROW(open_detoxifier(DetoxSpec::parse((folder.path() / "absent.detox.safetensors").string())), IoError);
-  EXPECT_THROW(open_detoxifier(DetoxSpec::parse(folder.write("text.detox.safetensors", "not a tensor in sight").string())), FormatError);
+  EXPECT_THROW(
+      open_detoxifier(DetoxSpec::parse(folder.write("text.detox.safetensors", "not a tensor in sight").string())),
+      FormatError);
   const std::vector<float> values(4);
   write_safetensors(folder.path() / "plain.safetensors", {{"x", DType::F32, {4}, std::as_bytes(std::span(values))}});
-  const std::string message = message_of([&] { open_detoxifier(DetoxSpec::parse((folder.path() / "plain.safetensors").string())); });
+  const std::string message =
+      message_of([&] { open_detoxifier(DetoxSpec::parse((folder.path() / "plain.safetensors").string())); });
   EXPECT_NE(message.find("not a detoxifier"), std::string::npos) << message;
   write_safetensors(folder.path() / "json.safetensors", {}, {{"limpid", "{\"format\": 1,"}});
   EXPECT_THROW(DetoxifierFile::open(folder.path() / "json.safetensors"), FormatError);
@@ -177,17 +200,25 @@ TEST(DetoxifierFile, OptionsThatTheMethodDoesNotKnowAreRefused) {
   Parts().write(path);
   EXPECT_NO_THROW(open_detoxifier(DetoxSpec::parse(path.string())));
   EXPECT_NO_THROW(open_detoxifier(DetoxSpec::parse(path.string() + "?readout=temperature")));
-  EXPECT_NE(message_of([&] { open_detoxifier(DetoxSpec::parse(path.string() + "?loudness=3")); }).find("loudness"), std::string::npos);
-  EXPECT_NE(message_of([&] { open_detoxifier(DetoxSpec::parse(path.string() + "?readout=contrast")); }).find("it has norm"), std::string::npos);
+  EXPECT_NE(message_of([&] { open_detoxifier(DetoxSpec::parse(path.string() + "?loudness=3")); }).find("loudness"),
+            std::string::npos);
+  EXPECT_NE(
+      message_of([&] { open_detoxifier(DetoxSpec::parse(path.string() + "?readout=contrast")); }).find("it has norm"),
+      std::string::npos);
   EXPECT_THROW(open_detoxifier(DetoxSpec::parse(path.string() + ":7")), ConfigError);
 }
 
 TEST(DetoxifierFile, MadeForAnotherModelIsRefusedWithAllThatDiffers) {
   const TempDir folder;
-  const auto target = open_exact(testing_support::write_toy_llama(folder.path() / "target", {.width = 64, .layers = 2, .heads = 4, .merges = {"t h"}}));
+  const auto target = open_exact(testing_support::write_toy_llama(
+      folder.path() / "target", {.width = 64, .layers = 2, .heads = 4, .merges = {"t h"}}));
   const fs::path path = folder.path() / "f.detox.safetensors";
   Parts parts;
-  parts.json["target"] = {{"architecture", "gpt2"}, {"hidden_size", 32}, {"layers", 3}, {"vocab_size", 258}, {"vocab_sha256", std::string(64, 'a')}};
+  parts.json["target"] = {{"architecture", "gpt2"},
+                          {"hidden_size", 32},
+                          {"layers", 3},
+                          {"vocab_size", 258},
+                          {"vocab_sha256", std::string(64, 'a')}};
   parts.write(path);
   const auto detoxifier = open_detoxifier(DetoxSpec::parse(path.string()));
   std::string message;
@@ -196,7 +227,8 @@ TEST(DetoxifierFile, MadeForAnotherModelIsRefusedWithAllThatDiffers) {
   } catch (const MismatchError& error) {
     message = error.what();
   }
-  for (const char* part : {"architecture gpt2, this model has llama", "hidden_size 32, this model has 64", "layers 3, this model has 2", "vocabulary aaaaaaaaaaaa"})
+  for (const char* part : {"architecture gpt2, this model has llama", "hidden_size 32, this model has 64",
+                           "layers 3, this model has 2", "vocabulary aaaaaaaaaaaa"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
   EXPECT_EQ(message.find("vocab_size"), std::string::npos) << "equal sizes do not differ: " << message;
 }
@@ -206,7 +238,9 @@ TEST(DetoxifierFile, ModelsItNeedsAreFoundBesideItAndTheirHashIsChecked) {
   testing_support::write_toy_llama(folder.path() / "models" / "small", {.width = 64, .layers = 1, .heads = 4});
   const fs::path path = folder.path() / "f.detox.safetensors";
   Parts parts;
-  parts.json["needs"] = {{{"role", "calibrator"}, {"path", "models/small"}, {"sha256", weights_sha256(folder.path() / "models" / "small")}}};
+  parts.json["needs"] = {{{"role", "calibrator"},
+                          {"path", "models/small"},
+                          {"sha256", weights_sha256(folder.path() / "models" / "small")}}};
   parts.write(path);
   EXPECT_TRUE(fs::equivalent(DetoxifierFile::open(path)->need("calibrator"), folder.path() / "models" / "small"));
   EXPECT_THROW(DetoxifierFile::open(path)->need("toxic"), FormatError);
@@ -221,7 +255,8 @@ TEST(DetoxifierFile, ModelsItNeedsAreFoundBesideItAndTheirHashIsChecked) {
 
 TEST(TemperatureControl, IsADetoxifierOfItsOwnOnAnyModel) {
   const TempDir folder;
-  const auto target = open_exact(testing_support::write_toy_llama(folder.path() / "target", {.width = 64, .layers = 1, .heads = 4}));
+  const auto target =
+      open_exact(testing_support::write_toy_llama(folder.path() / "target", {.width = 64, .layers = 1, .heads = 4}));
   const auto control = open_detoxifier(DetoxSpec::parse("control:temperature:0.25"));
   const auto plain = testing_support::decode_plain(target, {5, 6, 7}, 1)[0];
   const auto cooled = testing_support::decode_with(target, *control, {5, 6, 7}, 1, {0.25f})[0];

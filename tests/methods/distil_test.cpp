@@ -70,7 +70,8 @@ TEST_F(Distil, WritesTextsWithTheirScoresAndHowTheyWereMade) {
   EXPECT_EQ(report.written + report.empty, 7u);
   uint64_t tokens = 0;
   for (const Json& line : lines) {
-    EXPECT_NEAR(line.at("mean_score").get<double>(), line.at("toxic_nll").get<double>() - line.at("base_nll").get<double>(), 1e-12);
+    EXPECT_NEAR(line.at("mean_score").get<double>(),
+                line.at("toxic_nll").get<double>() - line.at("base_nll").get<double>(), 1e-12);
     EXPECT_TRUE(line.contains("toxicity"));
     EXPECT_FALSE(line.contains("context"));
     EXPECT_LE(line.at("ids").size(), 12u);
@@ -101,7 +102,7 @@ TEST_F(Distil, TextsDependOnTheSeedAloneNotOnBatchSizeThreadsOrHowManyAreAskedFo
   grown.texts = 7;
   distil(grown);
   EXPECT_EQ(content(reference), content(grown));
-  grown.texts = 3;                                       // fewer again: the first of them
+  grown.texts = 3;  // fewer again: the first of them
   distil(grown);
   EXPECT_TRUE(content(reference).starts_with(content(grown)));
 
@@ -124,7 +125,7 @@ TEST_F(Distil, ARunThatWasCutAnywhereGoesOnToTheSameTexts) {
   }
   DistilPlan changed = plan();
   changed.contrast.alpha = 0.2;
-  EXPECT_THROW(distil(changed), MismatchError);          // the journal was begun with other settings
+  EXPECT_THROW(distil(changed), MismatchError);  // the journal was begun with other settings
 }
 
 TEST_F(Distil, RejectsTheLowestMeanScoresAndKeepsThemInTheJournal) {
@@ -205,7 +206,8 @@ TEST_F(Distil, AChangeOfTheBaseServesAsTheToxicModelAndItsScoresAreThoseOfTheMer
   for (int64_t layer = 0; layer < 2; ++layer) {
     const Tensor& weight = whole->projection(Projection::MlpDown, layer).weight();
     for (const auto& [name, parameter] : whole->parameters())
-      if (parameter.is_same(weight)) changes.tensors[name] = changed_weight(weight, deltas.layers[size_t(layer)], DeltaInput::Input, 1.0);
+      if (parameter.is_same(weight))
+        changes.tensors[name] = changed_weight(weight, deltas.layers[size_t(layer)], DeltaInput::Input, 1.0);
   }
   save_hf_folder(*whole, folder_.path() / "merged", {}, changes);
 
@@ -223,8 +225,9 @@ TEST_F(Distil, AChangeOfTheBaseServesAsTheToxicModelAndItsScoresAreThoseOfTheMer
 
 TEST_F(Distil, SettingsOutOfRangeAreRefused) {
   for (const auto& damage : std::vector<std::function<void(DistilPlan&)>>{
-           [](DistilPlan& p) { p.texts = 0; }, [](DistilPlan& p) { p.length = 0; }, [](DistilPlan& p) { p.opening = 12; },
-           [](DistilPlan& p) { p.reject = 1.0; }, [](DistilPlan& p) { p.contrast.alpha = 0.0; }}) {
+           [](DistilPlan& p) { p.texts = 0; }, [](DistilPlan& p) { p.length = 0; },
+           [](DistilPlan& p) { p.opening = 12; }, [](DistilPlan& p) { p.reject = 1.0; },
+           [](DistilPlan& p) { p.contrast.alpha = 0.0; }}) {
     DistilPlan bad = plan("bad.jsonl");
     damage(bad);
     EXPECT_THROW(distil(bad), ConfigError);
@@ -237,7 +240,8 @@ TEST(TextBeginning, IsWhatStandsBetweenDocumentsBeforeABosThatMayOpenATurn) {
   const fs::path toy = write_toy_llama(folder.path() / "toy", {});
   const auto replace = [&](const char* name, const std::string& from, const std::string& to) {
     std::string text = read_file(toy / name);
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
     write_file(toy / name, text);
   };
   replace("config.json", "\"bos_token_id\":0", "\"bos_token_id\":7");

@@ -3,17 +3,17 @@
 #include <gtest/gtest.h>
 
 #include "limpid/checkpoints/gguf.h"
+#include "limpid/data/pairs.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/destein/fit.h"
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/model_surgery/fit.h"
 #include "limpid/methods/profs/fit.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/toy_models.h"
 #include "tests/training/tiny_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
-#include "limpid/data/pairs.h"
 
 namespace limpid {
 namespace {
@@ -27,7 +27,8 @@ const TokenIds kPrompt = {73, 33, 105, 3, 200, 67, 12};
 
 std::vector<SteeringPair> pairs() {
   std::vector<SteeringPair> pairs;
-  for (int i = 0; i < 12; ++i) pairs.push_back({"storm and rain " + std::to_string(i * 37), "calm and sun " + std::to_string(i * 91)});
+  for (int i = 0; i < 12; ++i)
+    pairs.push_back({"storm and rain " + std::to_string(i * 37), "calm and sun " + std::to_string(i * 91)});
   return pairs;
 }
 
@@ -55,7 +56,8 @@ void expect_equal_to_running(const fs::path& base, const DetoxSpec& spec, const 
   const auto model = open_exact(base);
   export_detoxifier(*open_model(base, {.trainable = true}), spec, output);
   const Tensor expected = running(*model, spec), got = all_logits(*open_exact(output), kPrompt);
-  EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4)) << spec.file << ": " << (got - expected).abs().max().item<float>();
+  EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4))
+      << spec.file << ": " << (got - expected).abs().max().item<float>();
   EXPECT_FALSE(torch::allclose(got, all_logits(*model, kPrompt), 1e-2, 1e-2)) << spec.file << ": changes nothing";
 }
 
@@ -77,22 +79,24 @@ void check_biases(const fs::path& base, const fs::path& folder) {
 TEST(Export, ConstantRulesBecomeAttentionBiasesOfAllFamilies) {
   const TempDir dir;
   for (const fs::path& base : toys(dir.path())) check_biases(base, dir.path());
-  EXPECT_EQ(read_json(dir.path() / "exported" / "config.json").at("attention_bias"), true);   // the last one, Gemma 3
+  EXPECT_EQ(read_json(dir.path() / "exported" / "config.json").at("attention_bias"), true);  // the last one, Gemma 3
 }
 
 TEST(ExportGolden, ConstantRulesBecomeAttentionBiasesOfAllFamilies) {
   LIMPID_REQUIRE_PATH(golden_dir() / "models" / "gemma3");
   const TempDir dir;
-  for (const char* family : {"llama", "llama-gqa", "gpt2", "gemma3"}) check_biases(golden_dir() / "models" / family, dir.path());
+  for (const char* family : {"llama", "llama-gqa", "gpt2", "gemma3"})
+    check_biases(golden_dir() / "models" / family, dir.path());
 }
 
 TEST(Export, AModelWithBiasesKeepsThem) {
   const TempDir dir;
   const fs::path base = testing_support::write_toy_llama(dir.path() / "llama", {});
   const fs::path once = dir.path() / "once", twice = dir.path() / "twice";
-  const DetoxSpec first = DetoxSpec::parse(fit_steering(*open_exact(base), dir.path(), Tap::Projection).string() + "?weights=uniform:0.7");
+  const DetoxSpec first =
+      DetoxSpec::parse(fit_steering(*open_exact(base), dir.path(), Tap::Projection).string() + "?weights=uniform:0.7");
   export_detoxifier(*open_model(base, {.trainable = true}), first, once);
-  expect_equal_to_running(once, first, twice);                       // the second push adds to the first
+  expect_equal_to_running(once, first, twice);  // the second push adds to the first
 }
 
 TEST(Export, ChangedWeightsAreWrittenForProfsAndModelSurgery) {
@@ -129,7 +133,8 @@ TEST(Export, AControlVectorReadBackIsTheConstantRuleOnLayerOutputs) {
   for (const fs::path& base : toys(dir.path())) {
     SCOPED_TRACE(base);
     const auto model = open_exact(base);
-    const DetoxSpec spec = DetoxSpec::parse(fit_steering(*model, dir.path(), Tap::Layer, /*first_layer=*/1).string() + "?weights=uniform:0.6");
+    const DetoxSpec spec = DetoxSpec::parse(fit_steering(*model, dir.path(), Tap::Layer, /*first_layer=*/1).string() +
+                                            "?weights=uniform:0.6");
     EXPECT_EQ(export_form(spec), ExportForm::ControlVector);
     const fs::path file = dir.path() / "v.gguf";
     export_detoxifier(*model, spec, file);
@@ -143,9 +148,11 @@ TEST(Export, AControlVectorReadBackIsTheConstantRuleOnLayerOutputs) {
     EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4)) << (got - expected).abs().max().item<float>();
     EXPECT_FALSE(torch::allclose(got, all_logits(*model, kPrompt), 1e-2, 1e-2));
     // Strength scales it; what is steered at generated positions leaves the prompt alone.
-    const DetoxSpec half = DetoxSpec::parse(file.string() + ":0.5"), weaker = DetoxSpec::parse(spec.file + "?weights=uniform:0.3");
+    const DetoxSpec half = DetoxSpec::parse(file.string() + ":0.5"),
+                    weaker = DetoxSpec::parse(spec.file + "?weights=uniform:0.3");
     EXPECT_TRUE(torch::allclose(running(*model, half), running(*model, weaker), 1e-4, 1e-4));
-    EXPECT_TRUE(torch::equal(running(*model, DetoxSpec::parse(file.string() + "?positions=generated:1")), all_logits(*model, kPrompt)));
+    EXPECT_TRUE(torch::equal(running(*model, DetoxSpec::parse(file.string() + "?positions=generated:1")),
+                             all_logits(*model, kPrompt)));
   }
 }
 
@@ -168,7 +175,8 @@ TEST(Export, SaysWhatFitsInsteadOfWhatDoesNot) {
   refused("v.gguf", "control vector already");
   EXPECT_THROW(export_detoxifier(*model, DetoxSpec::parse(file.string() + ":0"), dir.path() / "out"), ConfigError);
   EXPECT_THROW(export_detoxifier(*model, DetoxSpec::parse(file.string()), base), ConfigError);
-  const auto other = open_model(testing_support::write_toy_llama(dir.path() / "other", {.layers = 3}), {.trainable = true});
+  const auto other =
+      open_model(testing_support::write_toy_llama(dir.path() / "other", {.layers = 3}), {.trainable = true});
   EXPECT_THROW(export_detoxifier(*other, DetoxSpec::parse(file.string()), dir.path() / "out"), MismatchError);
   EXPECT_FALSE(fs::exists(dir.path() / "out"));
 }
@@ -199,7 +207,8 @@ TEST(ControlVector, AddsItsDirectionsAfterTheBlocksTheyAreNamedFor) {
 
 TEST(ControlVector, OfAnotherModelIsRefused) {
   const TempDir dir;
-  const auto model = open_exact(testing_support::write_toy_llama(dir.path() / "llama", {.layers = 3}));   // width 32, blocks 0 to 2
+  const auto model =
+      open_exact(testing_support::write_toy_llama(dir.path() / "llama", {.layers = 3}));  // width 32, blocks 0 to 2
   const auto open = [&](const ControlVector& vector, const std::string& options = "") {
     vector.write(dir.path() / "v.gguf");
     return open_detoxifier(DetoxSpec::parse((dir.path() / "v.gguf").string() + options))->open(*model);

@@ -3,21 +3,21 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::decode_with;
 using testing_support::open_exact;
-using testing_support::Written;
 using testing_support::TempDir;
 using testing_support::ToySize;
+using testing_support::Written;
 
 const std::vector<std::string> kMerges = {"t h", "th e", "Ġ the", "i n", "Ġ a", "n d"};
 const TokenIds kPrompt = {20, 31, 5, 77, 102, 9, 14};
@@ -40,7 +40,8 @@ class Fit : public testing::Test {
     write("target", {.width = 64, .layers = 3, .heads = 4, .inner = 96, .seed = 1, .merges = kMerges});
     write("calibrator", {.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 2, .merges = kMerges});
     write("toxic", {.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 3, .merges = kMerges});
-    write("stranger", {.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 2, .merges = kMerges, .table_seed = 5});
+    write("stranger",
+          {.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 2, .merges = kMerges, .table_seed = 5});
     testing_support::write_toy_gpt2(at("foreign"), {.width = 32, .layers = 2, .heads = 2, .seed = 4});
     target_ = open_exact(at("target"));
   }
@@ -60,7 +61,8 @@ class Fit : public testing::Test {
     return open_model(at(name), options);
   }
   std::vector<Written> run_file(const std::string& options = "", std::vector<float> strengths = {0.3f, 0.8f}) const {
-    return decode_with(target_, *open_detoxifier(DetoxSpec::parse(at("f.detox.safetensors").string() + options)), kPrompt, 8, strengths);
+    return decode_with(target_, *open_detoxifier(DetoxSpec::parse(at("f.detox.safetensors").string() + options)),
+                       kPrompt, 8, strengths);
   }
   static void expect_equal(const std::vector<Written>& a, const std::vector<Written>& b, double tolerance) {
     ASSERT_EQ(a.size(), b.size());
@@ -73,14 +75,17 @@ class Fit : public testing::Test {
 
 TEST_F(Fit, CalibratorOfTheTargetsBaseLiesInTheFileAndRunsAsTheModelItself) {
   fit_fusion(*target_, fit("calibrator"));
-  fs::remove_all(at("calibrator") / "model.safetensors");           // the file stands alone
+  fs::remove_all(at("calibrator") / "model.safetensors");  // the file stands alone
   const auto file = DetoxifierFile::open(at("f.detox.safetensors"));
   EXPECT_TRUE(file->info().needs.empty());
   EXPECT_EQ(file->tensors()->find("calibrator.model.embed_tokens.weight"), nullptr);
   EXPECT_EQ(file->tensors()->at("calibrator.model.layers.0.mlp.up_proj.weight").dtype, DType::Q8_0);
   const auto runs = run_file();
   write("calibrator", {.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 2, .merges = kMerges});
-  expect_equal(runs, decode_with(target_, FusionDetoxifier({Readout::Norm, eight_bit("calibrator"), nullptr, {}}), kPrompt, 8, {0.3f, 0.8f}), 2e-2);
+  expect_equal(runs,
+               decode_with(target_, FusionDetoxifier({Readout::Norm, eight_bit("calibrator"), nullptr, {}}), kPrompt, 8,
+                           {0.3f, 0.8f}),
+               2e-2);
   const Written plain = testing_support::decode_plain(target_, kPrompt, 8)[0];
   EXPECT_GT((runs[0].logits[0] - plain.logits[0]).abs().max().item<double>(), 0.1);
 }
@@ -106,8 +111,11 @@ TEST_F(Fit, SecondModelMakesTheContrastAndTheOtherReadoutsStayThere) {
   EXPECT_EQ(detoxifier->default_strength(), 1.0f);
   EXPECT_EQ(detoxifier->name(), "fusion/contrast");
   EXPECT_NE(DetoxifierFile::open(two.output)->tensors()->find("toxic.model.layers.0.self_attn.q_proj.weight"), nullptr);
-  expect_equal(run_file("", {0.5f, 2.0f}),
-               decode_with(target_, FusionDetoxifier({Readout::Contrast, eight_bit("calibrator"), eight_bit("toxic"), {}}), kPrompt, 8, {0.5f, 2.0f}), 5e-2);
+  expect_equal(
+      run_file("", {0.5f, 2.0f}),
+      decode_with(target_, FusionDetoxifier({Readout::Contrast, eight_bit("calibrator"), eight_bit("toxic"), {}}),
+                  kPrompt, 8, {0.5f, 2.0f}),
+      5e-2);
   EXPECT_EQ(open_detoxifier(DetoxSpec::parse(two.output.string() + "?readout=norm"))->default_strength(), 0.5f);
   fit_fusion(*target_, fit("calibrator"));
   const auto norm = run_file();
@@ -135,7 +143,8 @@ TEST_F(Fit, ForeignCalibratorIsLinkedAndMappedByRidgeOnAlignedStates) {
 }
 
 TEST_F(Fit, EveryAlignmentGivesAFileThatRuns) {
-  for (Alignment alignment : {Alignment::None, Alignment::Contrastive, Alignment::Ridge, Alignment::Procrustes, Alignment::Random}) {
+  for (Alignment alignment :
+       {Alignment::None, Alignment::Contrastive, Alignment::Ridge, Alignment::Procrustes, Alignment::Random}) {
     SCOPED_TRACE(name(alignment));
     FusionFit one = fit("calibrator");
     one.alignment = alignment;
@@ -169,7 +178,8 @@ TEST_F(Fit, CombinationsThatCannotWorkNameRidge) {
   EXPECT_NE(message(probability).find("ridge"), std::string::npos);
   EXPECT_NE(message(fit("foreign")).find("ridge"), std::string::npos);
   write("narrow", {.width = 32, .layers = 1, .heads = 2, .merges = kMerges});
-  EXPECT_NE(message(fit("narrow")).find("the calibrator has 32 where the target has 64; use --align ridge"), std::string::npos);
+  EXPECT_NE(message(fit("narrow")).find("the calibrator has 32 where the target has 64; use --align ridge"),
+            std::string::npos);
   FusionFit no_texts = fit("foreign");
   no_texts.alignment = Alignment::Ridge;
   EXPECT_NE(message(no_texts).find("--data"), std::string::npos);
@@ -186,7 +196,8 @@ TEST_F(Fit, CombinationsThatCannotWorkNameRidge) {
 TEST_F(Fit, EmbeddingsOfAnotherBaseAreNotTakenForTheTargets) {
   FusionFit stranger = fit("stranger");
   fit_fusion(*target_, stranger);
-  EXPECT_EQ(DetoxifierFile::open(stranger.output)->info().needs.at(0).role, "calibrator");   // linked, with its own embeddings
+  EXPECT_EQ(DetoxifierFile::open(stranger.output)->info().needs.at(0).role,
+            "calibrator");  // linked, with its own embeddings
   stranger.store = CalibratorStore::Embed;
   EXPECT_THROW(fit_fusion(*target_, stranger), ConfigError);
   stranger.store = CalibratorStore::Auto;
@@ -196,7 +207,10 @@ TEST_F(Fit, EmbeddingsOfAnotherBaseAreNotTakenForTheTargets) {
   const auto file = DetoxifierFile::open(stranger.output);
   EXPECT_EQ(file->info().needs.at(0).role, "base");
   EXPECT_NE(file->tensors()->find("calibrator.model.norm.weight"), nullptr);
-  expect_equal(run_file(), decode_with(target_, FusionDetoxifier({Readout::Norm, eight_bit("stranger"), nullptr, {}}), kPrompt, 8, {0.3f, 0.8f}), 2e-2);
+  expect_equal(run_file(),
+               decode_with(target_, FusionDetoxifier({Readout::Norm, eight_bit("stranger"), nullptr, {}}), kPrompt, 8,
+                           {0.3f, 0.8f}),
+               2e-2);
 }
 
 TEST_F(Fit, FileIsRefusedByAModelOfTheSameShapeWithOtherEmbeddings) {
@@ -216,9 +230,12 @@ TEST_F(Fit, Gpt2CalibratorOfItsOwnBaseIsEmbeddedThoughItsMatricesLieTransposed) 
   FusionFit one = fit("calibrator-gpt2");
   fit_fusion(*target, one);
   EXPECT_TRUE(DetoxifierFile::open(one.output)->info().needs.empty());
-  const auto from_file = decode_with(target, *open_detoxifier(DetoxSpec::parse(one.output.string())), kPrompt, 4, {0.5f});
-  const auto exact = decode_with(target, FusionDetoxifier({Readout::Norm, open_exact(at("calibrator-gpt2")), nullptr, {}}), kPrompt, 4, {0.5f});
-  const double change = (exact[0].logits[0] - testing_support::decode_plain(target, kPrompt, 4)[0].logits[0]).abs().max().item<double>();
+  const auto from_file =
+      decode_with(target, *open_detoxifier(DetoxSpec::parse(one.output.string())), kPrompt, 4, {0.5f});
+  const auto exact = decode_with(
+      target, FusionDetoxifier({Readout::Norm, open_exact(at("calibrator-gpt2")), nullptr, {}}), kPrompt, 4, {0.5f});
+  const double change =
+      (exact[0].logits[0] - testing_support::decode_plain(target, kPrompt, 4)[0].logits[0]).abs().max().item<double>();
   EXPECT_LT((from_file[0].logits[0] - exact[0].logits[0]).abs().max().item<double>(), 0.1 * change);
 }
 
@@ -236,7 +253,8 @@ TEST(AlignedPositions, AreThoseAfterWhichBothHaveReadTheSameBytes) {
   const TempDir folder;
   testing_support::write_toy_llama(folder.path() / "merged", {.merges = {"t h", "th e"}});
   testing_support::write_toy_llama(folder.path() / "bytes", {});
-  const auto merged = open_exact(folder.path() / "merged")->tokenizer(), bytes = open_exact(folder.path() / "bytes")->tokenizer();
+  const auto merged = open_exact(folder.path() / "merged")->tokenizer(),
+             bytes = open_exact(folder.path() / "bytes")->tokenizer();
   const TokenIds a = merged->encode("the t", false), b = bytes->encode("the t", false);
   ASSERT_EQ(a.size(), 3u);
   ASSERT_EQ(b.size(), 5u);

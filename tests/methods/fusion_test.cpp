@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "limpid/decoding/companion.h"
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/fusion/alignment.h"
-#include "limpid/decoding/companion.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
 
@@ -18,9 +18,9 @@ using testing_support::decode_with;
 using testing_support::greedy_request;
 using testing_support::one_session;
 using testing_support::open_exact;
-using testing_support::Written;
 using testing_support::TempDir;
 using testing_support::ToySize;
+using testing_support::Written;
 
 const std::vector<std::string> kMerges = {"t h", "th e", "Ġ the", "i n", "Ġ a", "n d"};
 const TokenIds kPrompt = {20, 31, 5, 77, 102, 9, 14};
@@ -37,7 +37,8 @@ class Fusion : public testing::Test {
     target_ = open_exact(testing_support::write_toy_llama(folder_->path() / "target", target));
     calibrator_ = open_exact(testing_support::write_toy_llama(folder_->path() / "calibrator", calibrator));
     toxic_ = open_exact(testing_support::write_toy_llama(folder_->path() / "toxic", toxic));
-    foreign_ = open_exact(testing_support::write_toy_gpt2(folder_->path() / "foreign", {.width = 32, .layers = 2, .heads = 2, .seed = 4}));
+    foreign_ = open_exact(testing_support::write_toy_gpt2(folder_->path() / "foreign",
+                                                          {.width = 32, .layers = 2, .heads = 2, .seed = 4}));
   }
   static void TearDownTestSuite() {
     target_ = calibrator_ = toxic_ = foreign_ = nullptr;
@@ -45,7 +46,8 @@ class Fusion : public testing::Test {
   }
 
   static FusionDetoxifier fusion(Readout readout, std::shared_ptr<const Model> calibrator, torch::Tensor map = {}) {
-    return FusionDetoxifier({readout, std::move(calibrator), readout == Readout::Contrast ? toxic_ : nullptr, map.defined() ? StateMap(map) : StateMap()});
+    return FusionDetoxifier({readout, std::move(calibrator), readout == Readout::Contrast ? toxic_ : nullptr,
+                             map.defined() ? StateMap(map) : StateMap()});
   }
   static torch::Tensor some_map(int64_t D1, int64_t D2) { return random_orthogonal_map(D1, D2, 5); }
 
@@ -61,8 +63,8 @@ class Fusion : public testing::Test {
   static inline std::shared_ptr<const Model> target_, calibrator_, toxic_, foreign_;
 };
 
-constexpr Readout kAll[] = {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex, Readout::Contrast, Readout::Probability,
-                            Readout::Temperature};
+constexpr Readout kAll[] = {Readout::Norm,     Readout::LayerNorm,   Readout::Scale,      Readout::Convex,
+                            Readout::Contrast, Readout::Probability, Readout::Temperature};
 
 TEST_F(Fusion, StrengthZeroIsBitIdenticalToThePlainModelBesideRowsThatAreFused) {
   const Written plain = decode_plain(target_, kPrompt, 12)[0];
@@ -81,7 +83,8 @@ TEST_F(Fusion, RowAloneIsBitIdenticalToTheSameRowAmongOthersOfOtherStrengthsAndL
     const FusionDetoxifier detoxifier = fusion(readout, calibrator_);
     std::vector<Request> requests;
     for (size_t i = 0; i < 6; ++i)
-      requests.push_back(greedy_request(i, TokenIds(kPrompt.begin(), kPrompt.begin() + 1 + long(i)), 4 + int64_t(i), {0.15f * float(i)}));
+      requests.push_back(greedy_request(i, TokenIds(kPrompt.begin(), kPrompt.begin() + 1 + long(i)), 4 + int64_t(i),
+                                        {0.15f * float(i)}));
     const auto together = decode(target_, one_session(detoxifier.open(*target_)), requests);
     for (size_t i : {0u, 3u, 5u}) {
       Request alone = requests[i];
@@ -107,16 +110,20 @@ TEST_F(Fusion, CalibratorEqualToTheTargetChangesNothingInAllFormsButTheMappedLay
   const Written plain = decode_plain(target_, kPrompt, 10)[0];
   const torch::Tensor identity = torch::eye(64);
   const auto largest_change = [&](Readout readout, torch::Tensor map) {
-    const FusionDetoxifier detoxifier({readout, target_, readout == Readout::Contrast ? target_ : nullptr, map.defined() ? StateMap(map) : StateMap()});
+    const FusionDetoxifier detoxifier({readout, target_, readout == Readout::Contrast ? target_ : nullptr,
+                                       map.defined() ? StateMap(map) : StateMap()});
     double change = 0.0;
     for (const Written& run : decode_with(target_, detoxifier, kPrompt, 10, {0.1f, 0.5f, 1.0f})) {
       EXPECT_EQ(run.ids, plain.ids);
       // Mixed probabilities come normalised, so compare what softmax sees.
-      change = std::max(change, (torch::log_softmax(run.logits, -1) - torch::log_softmax(plain.logits, -1)).abs().max().item<double>());
+      change = std::max(
+          change,
+          (torch::log_softmax(run.logits, -1) - torch::log_softmax(plain.logits, -1)).abs().max().item<double>());
     }
     return change;
   };
-  for (Readout readout : {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex, Readout::Contrast, Readout::Probability}) {
+  for (Readout readout :
+       {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex, Readout::Contrast, Readout::Probability}) {
     EXPECT_LT(largest_change(readout, {}), 1e-4) << name(readout);
     if (readout != Readout::LayerNorm && readout != Readout::Probability) {
       EXPECT_LT(largest_change(readout, identity), 1e-4) << name(readout);
@@ -144,13 +151,16 @@ TEST_F(Fusion, ContrastAddsTheMappedDifferenceOfBothStatesOfTheFullText) {
   TokenIds text = kPrompt;
   text.push_back(run.ids[0]);
   text.push_back(run.ids[1]);
-  const torch::Tensor h = state_of(*target_, text) + 1.5 * (state_of(*calibrator_, text) - state_of(*toxic_, text)).matmul(map);
+  const torch::Tensor h =
+      state_of(*target_, text) + 1.5 * (state_of(*calibrator_, text) - state_of(*toxic_, text)).matmul(map);
   EXPECT_LT((target_->output_matrix(h)[0] - run.logits[2]).abs().max().item<double>(), 1e-4);
 }
 
 TEST_F(Fusion, ProbabilitiesAreMixedThroughTheCalibratorsOwnHead) {
   const Written run = decode_with(target_, fusion(Readout::Probability, calibrator_), kPrompt, 1, {0.3f})[0];
-  const auto log_p = [&](const Model& model) { return torch::log_softmax(model.output_matrix(state_of(model, kPrompt)), -1); };
+  const auto log_p = [&](const Model& model) {
+    return torch::log_softmax(model.output_matrix(state_of(model, kPrompt)), -1);
+  };
   const torch::Tensor expected = torch::log_softmax(0.3 * log_p(*calibrator_) + 0.7 * log_p(*target_), -1);
   EXPECT_LT((expected[0] - run.logits[0]).abs().max().item<double>(), 1e-4);
   EXPECT_NEAR(run.logits[0].exp().sum().item<double>(), 1.0, 1e-5);
@@ -185,10 +195,14 @@ TEST_F(Fusion, HelperGoesBackToTheLastCommonTokenAndReadsOnlyTheRest) {
   EXPECT_EQ(companion.tokens_read() - read, 2u);
   EXPECT_LT((changed - state_of(*calibrator_, other)).abs().max().item<double>(), 1e-5);
   const TokenIds shorter(other.begin(), other.begin() + 3);
-  EXPECT_LT((companion.states(std::vector<Companion::Text>{{1, shorter}}) - state_of(*calibrator_, shorter)).abs().max().item<double>(), 1e-5);
-  EXPECT_EQ(companion.tokens_read() - read, 3u);                      // the last id of a shorter text is read again
+  EXPECT_LT((companion.states(std::vector<Companion::Text>{{1, shorter}}) - state_of(*calibrator_, shorter))
+                .abs()
+                .max()
+                .item<double>(),
+            1e-5);
+  EXPECT_EQ(companion.tokens_read() - read, 3u);  // the last id of a shorter text is read again
   companion.states(std::vector<Companion::Text>{{1, shorter}});
-  EXPECT_EQ(companion.tokens_read() - read, 3u);                      // an equal text costs nothing
+  EXPECT_EQ(companion.tokens_read() - read, 3u);  // an equal text costs nothing
 }
 
 TEST_F(Fusion, RewoundRowsGoOnAsIfTheDroppedTokensHadNeverBeen) {
@@ -224,7 +238,7 @@ TEST_F(Fusion, ForeignCalibratorSeesItsOwnEncodingOfAllBytesAtEveryStep) {
   const torch::Tensor map = some_map(32, 64).to(torch::kFloat32);
   const Tokenizer& own = *target_->tokenizer();
   const TokenIds prompt = own.encode("the end and the f\xc3\xbcnf", false);
-  ASSERT_LT(prompt.size(), std::string("the end and the f\xc3\xbcnf").size());     // merges make it shorter than its bytes
+  ASSERT_LT(prompt.size(), std::string("the end and the f\xc3\xbcnf").size());  // merges make it shorter than its bytes
   const Written run = decode_with(target_, fusion(Readout::Convex, foreign_, map), prompt, 16, {0.5f})[0];
   TokenIds text = prompt;
   for (size_t step = 0; step < 16; ++step) {
@@ -235,13 +249,14 @@ TEST_F(Fusion, ForeignCalibratorSeesItsOwnEncodingOfAllBytesAtEveryStep) {
     for (TokenId id : text) stream.push(id);
     const TokenIds ids = foreign_->tokenizer()->encode(stream.text(), false);
     const torch::Tensor h = 0.5 * state_of(*foreign_, ids).matmul(map) + 0.5 * state_of(*target_, text);
-    EXPECT_LT((target_->output_matrix(h)[0] - run.logits[int64_t(step)]).abs().max().item<double>(), 1e-4) << "step " << step;
+    EXPECT_LT((target_->output_matrix(h)[0] - run.logits[int64_t(step)]).abs().max().item<double>(), 1e-4)
+        << "step " << step;
     text.push_back(run.ids[step]);
   }
 }
 
 TEST_F(Fusion, RowWithoutAnyIdOfTheCalibratorIsLeftPlain) {
-  const TokenIds special = {0};                                    // no bytes, and this calibrator has no token to begin with
+  const TokenIds special = {0};  // no bytes, and this calibrator has no token to begin with
   const Written plain = decode_plain(target_, special, 1)[0];
   const Written run = decode_with(target_, fusion(Readout::Convex, foreign_, some_map(32, 64)), special, 3, {0.5f})[0];
   EXPECT_TRUE(torch::equal(run.logits[0], plain.logits[0]));
@@ -262,19 +277,38 @@ std::string message_of(Work work) {
 }
 
 TEST_F(Fusion, PartsThatDoNotFitTogetherAreRefusedWithWhatWouldHelp) {
-  EXPECT_NE(message_of<MismatchError>([] { fusion(Readout::Norm, foreign_).open(*target_); }).find("ridge"), std::string::npos);
-  EXPECT_NE(message_of<MismatchError>([] { fusion(Readout::Probability, foreign_).open(*target_); }).find("equal vocabularies"), std::string::npos);
-  EXPECT_NE(message_of<MismatchError>([] { fusion(Readout::Norm, calibrator_, some_map(32, 64)).open(*target_); }).find("width 32"), std::string::npos);
-  EXPECT_NE(message_of<ConfigError>([] { FusionDetoxifier({Readout::Contrast, calibrator_, nullptr, {}}).open(*target_); }).find("second model"), std::string::npos);
-  EXPECT_NE(message_of<ConfigError>([] { FusionDetoxifier({Readout::Norm, nullptr, nullptr, {}}).open(*target_); }).find("needs a calibrator"), std::string::npos);
-  EXPECT_NE(message_of<MismatchError>([] { FusionDetoxifier({Readout::Contrast, calibrator_, foreign_, {}}).open(*target_); }).find("differ"), std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([] { fusion(Readout::Norm, foreign_).open(*target_); }).find("ridge"),
+            std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([] {
+              fusion(Readout::Probability, foreign_).open(*target_);
+            }).find("equal vocabularies"),
+            std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([] {
+              fusion(Readout::Norm, calibrator_, some_map(32, 64)).open(*target_);
+            }).find("width 32"),
+            std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([] {
+              FusionDetoxifier({Readout::Contrast, calibrator_, nullptr, {}}).open(*target_);
+            }).find("second model"),
+            std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([] {
+              FusionDetoxifier({Readout::Norm, nullptr, nullptr, {}}).open(*target_);
+            }).find("needs a calibrator"),
+            std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([] {
+              FusionDetoxifier({Readout::Contrast, calibrator_, foreign_, {}}).open(*target_);
+            }).find("differ"),
+            std::string::npos);
 }
 
 TEST_F(Fusion, OtherVocabularyWithoutATokenizerIsRefused) {
   ToySize size{.width = 64, .layers = 1, .heads = 4, .inner = 96, .seed = 2};
   size.tokenizer = false;
   const auto mute = open_exact(testing_support::write_toy_llama(folder_->path() / "mute", size));
-  EXPECT_NE(message_of<MismatchError>([&] { fusion(Readout::Norm, mute, some_map(64, 64)).open(*target_); }).find("without its tokenizer"), std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([&] {
+              fusion(Readout::Norm, mute, some_map(64, 64)).open(*target_);
+            }).find("without its tokenizer"),
+            std::string::npos);
 }
 
 TEST_F(Fusion, StrengthOutsideItsRangeEndsTheRunWithAnError) {
@@ -288,7 +322,10 @@ TEST_F(Fusion, TextBeyondTheCalibratorsContextIsAnErrorThatNamesIt) {
   Companion companion(calibrator_);
   companion.admit(1);
   const TokenIds too_long(129, 30);
-  EXPECT_NE(message_of<ConfigError>([&] { companion.states(std::vector<Companion::Text>{{1, too_long}}); }).find("context of 128"), std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([&] {
+              companion.states(std::vector<Companion::Text>{{1, too_long}});
+            }).find("context of 128"),
+            std::string::npos);
 }
 
 TEST_F(Fusion, DetoxifiersComposeInTheirOrder) {

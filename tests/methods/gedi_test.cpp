@@ -1,9 +1,8 @@
-#include "limpid/methods/gedi/fit.h"
-
 #include "limpid/decoding/judge.h"
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/gedi/fit.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
@@ -15,25 +14,28 @@ constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
 GediRule rule_of(const MethodFixture& fixture) {
   const Json& in = fixture.json().at("in");
-  return {.scale = in.at("scale"), .bias = in.at("bias").get<std::array<double, 2>>(), .class_bias = in.at("class_bias").at(0), .filter_p = in.at("filter_p"),
+  return {.scale = in.at("scale"),
+          .bias = in.at("bias").get<std::array<double, 2>>(),
+          .class_bias = in.at("class_bias").at(0),
+          .filter_p = in.at("filter_p"),
           .target_p = in.at("target_p_before")};
 }
 
 TEST(LogClean, IsTheLogisticOfTheScaledMeanDifferencePerToken) {
-  const std::vector<float> logp = {-1.0f, -2.0f, -3.0f, -2.0f};         // clean, then dirty, of two tokens
+  const std::vector<float> logp = {-1.0f, -2.0f, -3.0f, -2.0f};  // clean, then dirty, of two tokens
   const auto clean = log_clean({-4.0, -6.0}, logp, /*t=*/4, {.scale = 2.0, .bias = {0.5, 0.25}, .class_bias = 1.0});
-  EXPECT_NEAR(clean[0], std::log(1.0 / (1.0 + std::exp(-(2.0 * 4.0 / 4.0 + 1.25)))), 1e-6);   // (-5) - (-9)
-  EXPECT_NEAR(clean[1], std::log(1.0 / (1.0 + std::exp(-(2.0 * 2.0 / 4.0 + 1.25)))), 1e-6);   // (-6) - (-8)
+  EXPECT_NEAR(clean[0], std::log(1.0 / (1.0 + std::exp(-(2.0 * 4.0 / 4.0 + 1.25)))), 1e-6);  // (-5) - (-9)
+  EXPECT_NEAR(clean[1], std::log(1.0 / (1.0 + std::exp(-(2.0 * 2.0 / 4.0 + 1.25)))), 1e-6);  // (-6) - (-8)
 }
 
 TEST(GuideLogits, RemovesTheLeastCleanTokensUpToTheShareOfMassAndSparesThoseThatAreCleanEnough) {
   const std::vector<float> clean = {std::log(0.9f), std::log(0.2f), std::log(0.3f), std::log(0.95f)};
   const GediRule rule{.class_bias = 0.0, .filter_p = 0.75, .target_p = 0.8};
-  std::vector<float> z(4, 0.0f);                                        // a quarter of the mass each, omega 0
+  std::vector<float> z(4, 0.0f);  // a quarter of the mass each, omega 0
   guide_logits(z, clean, 0.0f, rule);
-  EXPECT_EQ(z[1], kRemoved);                                            // 0.25
-  EXPECT_EQ(z[2], kRemoved);                                            // 0.5
-  EXPECT_NEAR(z[0], std::log(0.25f), 1e-6);                             // clean enough, although 0.75 comes with it
+  EXPECT_EQ(z[1], kRemoved);                 // 0.25
+  EXPECT_EQ(z[2], kRemoved);                 // 0.5
+  EXPECT_NEAR(z[0], std::log(0.25f), 1e-6);  // clean enough, although 0.75 comes with it
   z.assign(4, 0.0f);
   guide_logits(z, {clean.data(), 4}, 1.0f, rule);
   EXPECT_NEAR(z[3], std::log(0.25f * 0.95f), 1e-6);
@@ -44,8 +46,10 @@ TEST(GuideLogits, RemovesTheLeastCleanTokensUpToTheShareOfMassAndSparesThoseThat
 
 TEST(GediRule, ClassBiasMovesTheTargetAndNumbersOutOfRangeAreRefused) {
   EXPECT_NEAR((GediRule{.class_bias = 2.0, .target_p = 0.8}.moved_target_p()), 0.967273443634614, 1e-12);
-  for (const auto& [rule, says] : {std::pair{GediRule{.filter_p = 1.0}, "filter_p is 1"}, {GediRule{.filter_p = -0.1}, "filter_p is -0.1"},
-                                   {GediRule{.target_p = 1.0}, "target_p is 1"}, {GediRule{.scale = std::nan("")}, "are numbers"}})
+  for (const auto& [rule, says] : {std::pair{GediRule{.filter_p = 1.0}, "filter_p is 1"},
+                                   {GediRule{.filter_p = -0.1}, "filter_p is -0.1"},
+                                   {GediRule{.target_p = 1.0}, "target_p is 1"},
+                                   {GediRule{.scale = std::nan("")}, "are numbers"}})
     EXPECT_NE(message_of([&] { rule.check(); }).find(says), std::string::npos) << says;
 }
 
@@ -55,7 +59,8 @@ TEST(GediGolden, OneStepOnGivenLogitsReproducesTheFixture) {
   const GediRule rule = rule_of(fixture);
   EXPECT_TRUE(fixture.matches(rule.moved_target_p(), "target_p"));
   const std::vector<float> sums = floats(fixture.tensor("in.log_r"));
-  const auto clean = log_clean({sums[0], sums[1]}, floats(torch::log_softmax(fixture.tensor("in.codes_logits"), -1)), size_t(fixture.in("t")), rule);
+  const auto clean = log_clean({sums[0], sums[1]}, floats(torch::log_softmax(fixture.tensor("in.codes_logits"), -1)),
+                               size_t(fixture.in("t")), rule);
   EXPECT_TRUE(fixture.matches(torch::tensor(clean), "out.clean"));
   std::vector<float> z = floats(fixture.tensor("in.lm"));
   guide_logits(z, clean, float(fixture.in("omega")), rule);
@@ -66,12 +71,15 @@ TEST(GediGolden, OneStepOnGivenLogitsReproducesTheFixture) {
 TEST(GediGolden, GreedyRunReproducesIdsAndLogitsButForTokensAtTheFiltersEdge) {
   LIMPID_REQUIRE_FIXTURE(kFixture);
   const MethodFixture fixture(kFixture);
-  const std::shared_ptr<const Model> model = open_exact(fixture.model("model")), guide = open_exact(fixture.model("guide"));
+  const std::shared_ptr<const Model> model = open_exact(fixture.model("model")),
+                                     guide = open_exact(fixture.model("guide"));
   const auto codes = fixture.json().at("in").at("codes").get<std::vector<TokenId>>();
   const torch::Tensor ids = fixture.tensor("out.ids");
-  auto session = std::make_unique<GediSession>(*model, guide, std::array<TokenIds, 2>{TokenIds{codes[0]}, TokenIds{codes[1]}}, rule_of(fixture));
-  const auto run = decode(model, one_session(std::move(session)),
-                          {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("omega"))})})[0];
+  auto session = std::make_unique<GediSession>(
+      *model, guide, std::array<TokenIds, 2>{TokenIds{codes[0]}, TokenIds{codes[1]}}, rule_of(fixture));
+  const auto run =
+      decode(model, one_session(std::move(session)),
+             {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("omega"))})})[0];
   EXPECT_EQ(run.ids, token_ids(ids));
   const torch::Tensor expected = fixture.tensor("out.step_logits");
   const torch::Tensor edge = torch::isinf(run.logits).logical_xor(torch::isinf(expected));
@@ -95,7 +103,8 @@ class Gedi : public testing::Test {
   }
   TempDir folder_;
   std::shared_ptr<const Model> target_ = open_exact(write_toy_llama(folder_.path() / "target", {.seed = 1}));
-  fs::path guide_ = write_toy_gpt2(folder_.path() / "guide", {.width = 16, .seed = 2}), file_ = folder_.path() / "g.detox.safetensors";
+  fs::path guide_ = write_toy_gpt2(folder_.path() / "guide", {.width = 16, .seed = 2}),
+           file_ = folder_.path() / "g.detox.safetensors";
 };
 
 TEST_F(Gedi, FileHoldsTheCodesAndEveryStepIsTheRuleOnSumsThatWereReadAnew) {
@@ -144,7 +153,8 @@ TEST_F(Gedi, BadCodesVocabulariesAndFilesAreRefusedInOneLine) {
   refused([](GediFit& f) { f.codes[1] = "#257"; }, "id 257 is outside the vocabulary of 257");
   refused([](GediFit& f) { f.codes = {"#5", "#5"}; }, "have the same code");
   refused([](GediFit& f) { f.rule.target_p = 2.0; }, "target_p is 2");
-  refused([&](GediFit& f) { f.guide = write_toy_gpt2(folder_.path() / "wider", {.width = 16, .merges = {"t h"}}); }, "the guide has a vocabulary of 258");
+  refused([&](GediFit& f) { f.guide = write_toy_gpt2(folder_.path() / "wider", {.width = 16, .merges = {"t h"}}); },
+          "the guide has a vocabulary of 258");
   testing_support::expect_refused(file_, [](Json& s) { s.erase("clean"); }, "\"clean\" is missing");
   testing_support::expect_refused(file_, [](Json& s) { s["dirty"] = {900}; }, "id 900 is outside");
   testing_support::expect_refused(file_, [](Json& s) { s["bias"] = 1; }, "\"bias\" is a number");

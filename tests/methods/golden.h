@@ -17,7 +17,8 @@ namespace limpid::testing_support {
 class MethodFixture {
  public:
   explicit MethodFixture(const std::string& name)
-      : json_(read_json(folder() / (name + ".json"))), file_(SafetensorsFile::open(folder() / (name + ".safetensors"))) {}
+      : json_(read_json(folder() / (name + ".json"))),
+        file_(SafetensorsFile::open(folder() / (name + ".safetensors"))) {}
 
   static fs::path folder() { return golden_dir() / "methods"; }
   static bool present(const std::string& name) { return fs::exists(folder() / (name + ".json")); }
@@ -48,14 +49,18 @@ class MethodFixture {
     double absolute = tolerance.at("abs"), relative = tolerance.at("rel");
     if (const auto own = tolerance.find("per_name"); own != tolerance.end() && own->contains(name)) {
       const Json& entry = own->at(name);
-      if (entry.is_array()) absolute = entry.at(0), relative = entry.at(1);
-      else absolute = entry.value("abs", absolute), relative = entry.value("rel", relative);
+      if (entry.is_array())
+        absolute = entry.at(0), relative = entry.at(1);
+      else
+        absolute = entry.value("abs", absolute), relative = entry.value("rel", relative);
     }
     return got.sizes() == expected.sizes() &&
            torch::allclose(got.to(torch::kFloat64), expected.to(torch::kFloat64), relative, absolute);
   }
   bool matches(const torch::Tensor& got, const std::string& name) const { return close(got, tensor(name), name); }
-  bool matches(double got, const char* key) const { return close(torch::tensor(got, torch::kFloat64), torch::tensor(out(key), torch::kFloat64), key); }
+  bool matches(double got, const char* key) const {
+    return close(torch::tensor(got, torch::kFloat64), torch::tensor(out(key), torch::kFloat64), key);
+  }
 
  private:
   Json json_;
@@ -64,6 +69,6 @@ class MethodFixture {
 
 }  // namespace limpid::testing_support
 
-#define LIMPID_REQUIRE_FIXTURE(name)                                         \
-  if (!limpid::testing_support::MethodFixture::present(name))                \
+#define LIMPID_REQUIRE_FIXTURE(name)                          \
+  if (!limpid::testing_support::MethodFixture::present(name)) \
   GTEST_SKIP() << "skipped: golden fixture methods/" << name << " is not on this machine"

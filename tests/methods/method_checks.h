@@ -4,12 +4,12 @@
 
 #include <map>
 
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
 
 /// What every detoxifier that is made from a file is held to.
 namespace limpid::testing_support {
@@ -32,7 +32,9 @@ class ToyFamilies {
   std::map<std::string, std::shared_ptr<const Model>> models_;
 };
 
-inline std::vector<float> floats(const torch::Tensor& x) { return {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}; }
+inline std::vector<float> floats(const torch::Tensor& x) {
+  return {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()};
+}
 
 inline TokenIds token_ids(const torch::Tensor& x) {
   const torch::Tensor flat = x.contiguous();
@@ -52,10 +54,12 @@ inline std::shared_ptr<Detoxifier> open_detox(const fs::path& file, const std::s
 }
 
 /// A row gives the same bits alone as among rows of other prompts, lengths and strengths, plain ones among them.
-inline void expect_rows_do_not_see_one_another(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier, float strength) {
+inline void expect_rows_do_not_see_one_another(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier,
+                                               float strength) {
   std::vector<Request> requests;
   for (size_t i = 0; i < 6; ++i)
-    requests.push_back(greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i), {0.5f * float(i) * strength}));
+    requests.push_back(greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i),
+                                      {0.5f * float(i) * strength}));
   const auto together = decode(model, one_session(detoxifier.open(*model)), requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     SCOPED_TRACE(testing::Message() << "row " << i);
@@ -68,7 +72,8 @@ inline void expect_rows_do_not_see_one_another(const std::shared_ptr<const Model
 }
 
 /// Samples of one prompt, which share its reading, are those that come out one by one.
-inline void expect_samples_of_a_prompt_share_its_reading(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier, float strength) {
+inline void expect_samples_of_a_prompt_share_its_reading(const std::shared_ptr<const Model>& model,
+                                                         const Detoxifier& detoxifier, float strength) {
   const auto samples = [&](std::vector<uint64_t> wanted) {
     Generator generator(model, one_session(detoxifier.open(*model)));
     for (uint64_t sample : wanted) {
@@ -98,7 +103,8 @@ std::string message_of(Work work) {
 }
 
 /// The file with other settings is refused in one line that says `says` and names the file.
-inline void expect_refused(const fs::path& file, const std::function<void(Json& settings)>& damage, const std::string& says) {
+inline void expect_refused(const fs::path& file, const std::function<void(Json& settings)>& damage,
+                           const std::string& says) {
   SCOPED_TRACE(says);
   const auto good = DetoxifierFile::open(file);
   DetoxifierInfo info = good->info();
@@ -117,6 +123,8 @@ inline void expect_option_refused(const fs::path& file, const std::string& optio
   EXPECT_NE(message.find(says), std::string::npos) << message;
 }
 
-inline double largest_difference(const torch::Tensor& a, const torch::Tensor& b) { return (a - b).abs().max().item<double>(); }
+inline double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 }  // namespace limpid::testing_support

@@ -1,14 +1,14 @@
 #include <gtest/gtest.h>
 
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/model_surgery/fit.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
@@ -40,7 +40,8 @@ TEST(ModelSurgeryGolden, GivenMatricesAreRankedAndEdited) {
   LIMPID_REQUIRE_FIXTURE(kFixture);
   const MethodFixture fixture(kFixture);
   const Tensor gates = fixture.tensor("in.gates"), v = fixture.tensor("in.v");
-  const auto rows = rank_gate_rows(gates.size(0), gates.size(1), reader_of(gates), floats(v), int64_t(fixture.in("count")));
+  const auto rows =
+      rank_gate_rows(gates.size(0), gates.size(1), reader_of(gates), floats(v), int64_t(fixture.in("count")));
   EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.chosen")));
   std::vector<float> scores;
   for (const GateRow& one : rows) scores.push_back(float(one.score));
@@ -59,18 +60,22 @@ TEST(ModelSurgeryGolden, AModelGivesTheLogitsOfTheEditedOne) {
   const Tensor v = fixture.tensor("in.model_v");
   for (bool trainable : {false, true}) {
     SCOPED_TRACE(testing::Message() << "trainable " << trainable);
-    const auto model = trainable ? open_model(fixture.model("model"), {.trainable = true}) : open_exact(fixture.model("model"));
+    const auto model =
+        trainable ? open_model(fixture.model("model"), {.trainable = true}) : open_exact(fixture.model("model"));
     const int64_t L = model->config().num_layers, F = model->projection(Projection::MlpGate, 0).out();
     const auto rows = rank_gate_rows(L, F, gate_reader(*model), floats(v), int64_t(fixture.in("count")));
     EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.model_chosen")));
     if (trainable) continue;
     auto session = std::make_unique<WeightDeltaSession>(*model, surgery_deltas(v, chosen(rows), L));
-    EXPECT_TRUE(fixture.matches(all_logits(*model, ids_of(fixture.tensor("in.prompt")), std::move(session), float(fixture.in("a"))), "out.model_logits"));
+    EXPECT_TRUE(fixture.matches(
+        all_logits(*model, ids_of(fixture.tensor("in.prompt")), std::move(session), float(fixture.in("a"))),
+        "out.model_logits"));
   }
 }
 
 TEST(RankGateRows, PutsRowsFirstThatPointAwayWhateverTheirLength) {
-  const Tensor gates = torch::tensor({{{1.0f, 0.0f}, {0.0f, 0.0f}}, {{-3.0f, 4.0f}, {-0.1f, 0.0f}}}), v = torch::tensor({2.0f, 0.0f});
+  const Tensor gates = torch::tensor({{{1.0f, 0.0f}, {0.0f, 0.0f}}, {{-3.0f, 4.0f}, {-0.1f, 0.0f}}}),
+               v = torch::tensor({2.0f, 0.0f});
   const auto rows = rank_gate_rows(2, 2, reader_of(gates), floats(v), 4);
   EXPECT_TRUE(torch::equal(chosen(rows), torch::tensor({1, 1, 1, 0, 0, 1, 0, 0}, torch::kInt64).view({4, 2})));
   EXPECT_NEAR(rows[0].score, 1.0, 1e-12);
@@ -93,14 +98,15 @@ SurgeryFit toy_fit(const fs::path& file) {
 
 TEST(FitModelSurgery, AFileShiftsGateRowsOfBothFamiliesInEitherDirection) {
   const TempDir dir;
-  for (const fs::path& folder : {testing_support::write_toy_llama(dir.path() / "llama", {}), testing_support::write_toy_gpt2(dir.path() / "gpt2", {})}) {
+  for (const fs::path& folder : {testing_support::write_toy_llama(dir.path() / "llama", {}),
+                                 testing_support::write_toy_gpt2(dir.path() / "gpt2", {})}) {
     SCOPED_TRACE(folder);
     const auto model = open_exact(folder);
     const fs::path file = dir.path() / "s.detox.safetensors";
     const Json settings = fit_model_surgery(*model, toy_fit(file));
     const int64_t F = folder.filename() == "gpt2" ? 128 : 64;
     EXPECT_EQ(settings.at("of_rows"), 2 * F);
-    EXPECT_EQ(settings.at("rows"), F == 128 ? 12 : 6);               // 4.65 %
+    EXPECT_EQ(settings.at("rows"), F == 128 ? 12 : 6);  // 4.65 %
     EXPECT_EQ(settings.at("matrix"), F == 128 ? "c_fc" : "gate_proj");
     EXPECT_GT(settings.at("probe").at("held_out_accuracy").get<double>(), 0.9);
     EXPECT_GE(settings.at("best_score"), settings.at("worst_score"));
@@ -113,7 +119,8 @@ TEST(FitModelSurgery, AFileShiftsGateRowsOfBothFamiliesInEitherDirection) {
     EXPECT_EQ(detoxifier->default_strength(), 0.5f);
     const Tensor plain = all_logits(*model, {5, 6, 7, 8});
     for (float strength : {1.0f, -1.0f})
-      EXPECT_FALSE(torch::allclose(all_logits(*model, {5, 6, 7, 8}, detoxifier->open(*model), strength), plain, 1e-3, 1e-3));
+      EXPECT_FALSE(
+          torch::allclose(all_logits(*model, {5, 6, 7, 8}, detoxifier->open(*model), strength), plain, 1e-3, 1e-3));
     EXPECT_TRUE(torch::equal(all_logits(*model, {5, 6, 7, 8}, detoxifier->open(*model), 0.0f), plain));
     EXPECT_THROW(open_detoxifier(DetoxSpec::parse(file.string() + "?layers=1")), ConfigError);
   }

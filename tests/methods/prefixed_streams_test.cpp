@@ -39,13 +39,14 @@ TEST(PrefixedStreams, ReadPrefixAndTextAsOneSequenceAndFollowTheRow) {
     for (RowId id : {0, 1, 9}) streams.admit(id);
     const std::vector<Row> steps[] = {{row_of(0, {5, 6}), row_of(9, kToyPrompt), row_of(1, {100})},
                                       {row_of(0, {5, 6}, {8}), row_of(9, kToyPrompt, {3}), row_of(1, {100}, {2})},
-                                      {row_of(0, {5, 6}, {8, 1, 2}), row_of(9, kToyPrompt)}};                       // row 9 went back
+                                      {row_of(0, {5, 6}, {8, 1, 2}), row_of(9, kToyPrompt)}};  // row 9 went back
     for (const auto& rows : steps) {
       const torch::Tensor found = states(streams, rows);
       ASSERT_EQ(found.size(0), int64_t(rows.size() * 3));
       for (size_t r = 0; r < rows.size(); ++r)
         for (size_t p = 0; p < 3; ++p)
-          EXPECT_TRUE(torch::allclose(found[int64_t(r * 3 + p)], state_of(*model, joined(prefixes[p], rows[r].history()))[0], 1e-5, 1e-5));
+          EXPECT_TRUE(torch::allclose(found[int64_t(r * 3 + p)],
+                                      state_of(*model, joined(prefixes[p], rows[r].history()))[0], 1e-5, 1e-5));
     }
     EXPECT_FALSE(torch::equal(streams.heads(9, 0), streams.heads(9, 1)));
     EXPECT_EQ(streams.prefix_heads(1).sizes(), (std::vector<int64_t>{2, 32}));
@@ -69,10 +70,12 @@ TEST(PrefixedStreams, TextLosesItsBeginningTokenBehindAPrefixWhereTheTokenizerPu
   const fs::path path = write_toy_llama(folder.path() / "plain", {});
   const auto plain = open_exact(path);
   Json tokenizer = read_json(path / "tokenizer.json");
-  tokenizer["post_processor"] = {{"type", "TemplateProcessing"},
-                                 {"single", {{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
-                                 {"pair", Json::array()},
-                                 {"special_tokens", {{"<|end|>", {{"id", "<|end|>"}, {"ids", {0}}, {"tokens", {"<|end|>"}}}}}}};
+  tokenizer["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single",
+       {{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+      {"pair", Json::array()},
+      {"special_tokens", {{"<|end|>", {{"id", "<|end|>"}, {"ids", {0}}, {"tokens", {"<|end|>"}}}}}}};
   write_file(path / "tokenizer.json", to_text(tokenizer));
   write_file(path / "tokenizer_config.json", R"({"bos_token": "<|end|>", "add_bos_token": true})");
   const auto beginning = open_exact(path);
@@ -85,9 +88,10 @@ TEST(PrefixedStreams, TextLosesItsBeginningTokenBehindAPrefixWhereTheTokenizerPu
   EXPECT_TRUE(torch::allclose(found[0], state_of(*plain, joined(prefix, {20, 31}))[0], 1e-5, 1e-5));
   EXPECT_TRUE(torch::allclose(found[1], state_of(*plain, text)[0], 1e-5, 1e-5));
 
-  PrefixedStreams kept(*plain, {prefix});                                       // a tokenizer that puts none: the token is the text's own
+  PrefixedStreams kept(*plain, {prefix});  // a tokenizer that puts none: the token is the text's own
   kept.admit(1);
-  EXPECT_TRUE(torch::allclose(states(kept, {row_of(1, text)})[0], state_of(*plain, joined(prefix, text))[0], 1e-5, 1e-5));
+  EXPECT_TRUE(
+      torch::allclose(states(kept, {row_of(1, text)})[0], state_of(*plain, joined(prefix, text))[0], 1e-5, 1e-5));
 }
 
 TEST(PrefixedStreams, ManyLongTextsAreReadInSeveralPassesWithTheSameBits) {
@@ -96,7 +100,7 @@ TEST(PrefixedStreams, ManyLongTextsAreReadInSeveralPassesWithTheSameBits) {
   PrefixedStreams streams(*model, {{}, {1, 2, 3, 4}});
   std::vector<Row> rows;
   for (RowId id = 0; id < 30; ++id) {
-    rows.push_back(row_of(id, TokenIds(100, TokenId(id + 1))));                 // 30 * 204 tokens
+    rows.push_back(row_of(id, TokenIds(100, TokenId(id + 1))));  // 30 * 204 tokens
     streams.admit(id);
   }
   const torch::Tensor together = states(streams, rows);
@@ -117,7 +121,8 @@ TEST(PrefixedStreams, TextThatDoesNotFitBehindThePrefixIsRefusedWithTheLimit) {
 TEST(EncodePrefixes, ModelWithoutTokenizerSaysSo) {
   const TempDir folder;
   const auto model = open_exact(write_toy_llama(folder.path() / "m", {.tokenizer = false}));
-  EXPECT_NE(message_of([&] { encode_prefixes(*model, {"a"}, "[here] "); }).find("[here] the target has no tokenizer"), std::string::npos);
+  EXPECT_NE(message_of([&] { encode_prefixes(*model, {"a"}, "[here] "); }).find("[here] the target has no tokenizer"),
+            std::string::npos);
 }
 
 }  // namespace

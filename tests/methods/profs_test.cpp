@@ -1,15 +1,15 @@
 #include <gtest/gtest.h>
 
+#include "limpid/data/pairs.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/profs/fit.h"
+#include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/toy_models.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
-#include "limpid/methods/detoxifier_file.h"
-#include "limpid/data/pairs.h"
 
 namespace limpid {
 namespace {
@@ -41,7 +41,8 @@ TEST(ProfsGolden, SubspacesOfGivenStatesWithAndWithoutTheTopic) {
 TEST(ProfsGolden, EditedWeightsInBothStorageOrders) {
   LIMPID_REQUIRE_FIXTURE(kFixture);
   const MethodFixture fixture(kFixture);
-  const Tensor vectors = toxic_subspace(fixture.tensor("in.preferred"), fixture.tensor("in.nonpreferred"), int64_t(fixture.in("k")));
+  const Tensor vectors =
+      toxic_subspace(fixture.tensor("in.preferred"), fixture.tensor("in.nonpreferred"), int64_t(fixture.in("k")));
   EXPECT_TRUE(fixture.matches(edited(fixture.tensor("in.gpt2_W").t(), vectors).t(), "out.gpt2_W_edited"));
   EXPECT_TRUE(fixture.matches(edited(fixture.tensor("in.llama_W"), vectors), "out.llama_W_edited"));
 }
@@ -60,18 +61,24 @@ TEST(ProfsGolden, BothFamiliesFromTextsToTheLogitsOfTheEditedModel) {
     const Tensor vectors = profs_vectors(*model, texts[0], texts[1], int64_t(fixture.in("k")), layer, layer);
     EXPECT_TRUE(fixture.matches(projection(vectors[0]), "out." + role + "_P"));
 
-    const Tensor weight = open_model(fixture.model(role.c_str()), {.trainable = true})->projection(Projection::MlpDown, layer).weight();
+    const Tensor weight =
+        open_model(fixture.model(role.c_str()), {.trainable = true})->projection(Projection::MlpDown, layer).weight();
     const Tensor changed = edited(weight, vectors[0]);
     EXPECT_TRUE(fixture.matches(role == "base" ? changed.t() : changed, "out." + role + "_edited"));
 
-    auto session = std::make_unique<WeightDeltaSession>(*model, profs_deltas(vectors, layer, model->config().num_layers));
-    EXPECT_TRUE(fixture.matches(all_logits(*model, ids_of(fixture.tensor("in." + role + "_prompt")), std::move(session)), "out." + role + "_logits"));
+    auto session =
+        std::make_unique<WeightDeltaSession>(*model, profs_deltas(vectors, layer, model->config().num_layers));
+    EXPECT_TRUE(
+        fixture.matches(all_logits(*model, ids_of(fixture.tensor("in." + role + "_prompt")), std::move(session)),
+                        "out." + role + "_logits"));
   }
 }
 
 TEST(ToxicSubspace, IsTheDirectionOfTheDifferencesLessTheTopic) {
-  // All preferred states lie along the first axis; the differences are (2, 1, 0), of which the topic takes the first number.
-  const Tensor good = torch::tensor({{4.0f, 0.0f, 0.0f}, {6.0f, 0.0f, 0.0f}}), bad = good - torch::tensor({4.0f, 2.0f, 0.0f});
+  // All preferred states lie along the first axis; the differences are (2, 1, 0), of which the topic takes the first
+  // number.
+  const Tensor good = torch::tensor({{4.0f, 0.0f, 0.0f}, {6.0f, 0.0f, 0.0f}}),
+               bad = good - torch::tensor({4.0f, 2.0f, 0.0f});
   EXPECT_TRUE(torch::allclose(toxic_subspace(good, bad, 1).abs(), torch::tensor({{0.0f, 1.0f, 0.0f}}), 1e-6, 1e-6));
   const Tensor with_topic = toxic_subspace(good, bad, 1, /*keep_topic=*/true).abs();
   EXPECT_TRUE(torch::allclose(with_topic, torch::tensor({{2.0f, 1.0f, 0.0f}}) / std::sqrt(5.0f), 1e-6, 1e-6));
@@ -87,7 +94,8 @@ TEST(ToxicSubspace, RefusesWhatTheTextsCannotSpan) {
 
 std::vector<SteeringPair> toy_pairs() {
   std::vector<SteeringPair> pairs;
-  for (int i = 0; i < 16; ++i) pairs.push_back({"storm and rain " + std::to_string(i * 37), "calm and sun " + std::to_string(i * 91)});
+  for (int i = 0; i < 16; ++i)
+    pairs.push_back({"storm and rain " + std::to_string(i * 37), "calm and sun " + std::to_string(i * 91)});
   return pairs;
 }
 
@@ -103,7 +111,7 @@ TEST(FitProfs, AFileDetoxifiesBothFamiliesAndStrengthOneTakesTheSubspaceOut) {
     fit.pairs = toy_pairs();
     const Json settings = fit_profs(*model, fit);
     EXPECT_EQ(settings.at("k"), folder.filename() == "gpt2" ? 2 : 10);
-    EXPECT_EQ(settings.at("first_layer"), 2);           // 0.45 * 4
+    EXPECT_EQ(settings.at("first_layer"), 2);  // 0.45 * 4
     EXPECT_EQ(settings.at("layers"), 2);
 
     const auto detoxifier = open_detoxifier(DetoxSpec::parse(file.string()));
@@ -147,7 +155,8 @@ TEST(FitProfs, OptionLayersKeepsToSomeOfTheFilesLayers) {
   const auto layers_of = [&](const std::string& options) {
     const DetoxSpec spec = DetoxSpec::parse(fit.output.string() + options);
     std::string active;
-    for (const WeightDelta& delta : profs_deltas(*DetoxifierFile::open(fit.output), spec).layers) active += delta.empty() ? '-' : '+';
+    for (const WeightDelta& delta : profs_deltas(*DetoxifierFile::open(fit.output), spec).layers)
+      active += delta.empty() ? '-' : '+';
     return active;
   };
   EXPECT_EQ(layers_of(""), "-+++");

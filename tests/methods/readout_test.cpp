@@ -68,7 +68,7 @@ TEST(Readout, ContrastAddsTheDifferenceOfTheTwoCalibrators) {
 }
 
 TEST(Readout, ProbabilitiesAreMixedGeometricallyAndSumToOne) {
-  Floats z = {std::log(0.9f) + 7.0f, std::log(0.1f) + 7.0f};   // logits need not be normalised
+  Floats z = {std::log(0.9f) + 7.0f, std::log(0.1f) + 7.0f};  // logits need not be normalised
   EXPECT_TRUE(mix_log_probabilities(0.5f, z, Floats{std::log(0.1f), std::log(0.9f)}));
   expect_near(z, {std::log(0.5f), std::log(0.5f)});
 }
@@ -79,7 +79,7 @@ TEST(Readout, TokensExcludedByTheTargetStayExcludedInTheMixture) {
   EXPECT_EQ(z[1], -kInfinity);
   EXPECT_NEAR(z[0], std::log(0.5f), 1e-6f);
   Floats all = {0.0f, -kInfinity};
-  EXPECT_TRUE(mix_log_probabilities(1.0f, all, Floats{0.0f, 0.0f}));   // at 1 only the calibrator speaks
+  EXPECT_TRUE(mix_log_probabilities(1.0f, all, Floats{0.0f, 0.0f}));  // at 1 only the calibrator speaks
   expect_near(all, {std::log(0.5f), std::log(0.5f)});
 }
 
@@ -131,17 +131,19 @@ TEST(StateMap, RefusesStatesOfAnotherWidthAndNumbersThatAreNotFinite) {
 }
 
 /// W h' for every row of h.
-torch::Tensor direct(Readout readout, const torch::Tensor& W, const torch::Tensor& h, const torch::Tensor& c, const StateMap& map, float strength) {
+torch::Tensor direct(Readout readout, const torch::Tensor& W, const torch::Tensor& h, const torch::Tensor& c,
+                     const StateMap& map, float strength) {
   torch::Tensor state = h.clone(), mapped = map.forward(c).clone();
   for (int64_t r = 0; r < h.size(0); ++r) {
     std::span<float> row(state.mutable_data_ptr<float>() + r * h.size(1), size_t(h.size(1)));
-    mix_state(readout, map.defined(), strength, row, {mapped.mutable_data_ptr<float>() + r * h.size(1), size_t(h.size(1))});
+    mix_state(readout, map.defined(), strength, row,
+              {mapped.mutable_data_ptr<float>() + r * h.size(1), size_t(h.size(1))});
   }
   return state.to(torch::kFloat64).matmul(W.t().to(torch::kFloat64));
 }
 
-torch::Tensor folded(Readout readout, const torch::Tensor& W, const torch::Tensor& h, const torch::Tensor& c, const StateMap& map,
-                     const Floats& strengths) {
+torch::Tensor folded(Readout readout, const torch::Tensor& W, const torch::Tensor& h, const torch::Tensor& c,
+                     const StateMap& map, const Floats& strengths) {
   const FoldedReadout fold(readout, W, map);
   torch::Tensor z = h.matmul(W.t()).contiguous();
   const torch::Tensor rms = h.square().mean(1).sqrt().contiguous();
@@ -157,13 +159,16 @@ TEST(FoldedReadout, EqualsTheDirectFormWithAStrengthOfItsOwnInEveryRow) {
   for (Readout readout : {Readout::Convex, Readout::LayerNorm, Readout::Scale}) {
     const torch::Tensor z = folded(readout, W, h, c, map, strengths);
     for (int64_t r = 0; r < 3; ++r)
-      EXPECT_TRUE(torch::allclose(z[r].to(torch::kFloat64), direct(readout, W, h, c, map, strengths[size_t(r)])[r], 1e-4, 1e-4)) << name(readout);
+      EXPECT_TRUE(
+          torch::allclose(z[r].to(torch::kFloat64), direct(readout, W, h, c, map, strengths[size_t(r)])[r], 1e-4, 1e-4))
+          << name(readout);
   }
 }
 
 TEST(FoldedReadout, FoldsTheContrastToo) {
   torch::manual_seed(4);
-  const torch::Tensor W = torch::randn({50, 16}), h = torch::randn({1, 16}), safe = torch::randn({1, 12}), other = torch::randn({1, 12});
+  const torch::Tensor W = torch::randn({50, 16}), h = torch::randn({1, 16}), safe = torch::randn({1, 12}),
+                      other = torch::randn({1, 12});
   const StateMap map(torch::randn({12, 16}));
   const torch::Tensor z = folded(Readout::Contrast, W, h, safe - other, map, {1.5f});
   const torch::Tensor expected = (h + 1.5 * (safe - other).matmul(map.tensor())).matmul(W.t());
@@ -179,10 +184,13 @@ TEST(FusionPlainGolden, DirectAndFoldedFormsReproduceTheFixture) {
   LIMPID_REQUIRE_FIXTURE("fusion_plain");
   const MethodFixture fixture("fusion_plain");
   ASSERT_NEAR(fixture.in("layer_norm_eps"), kLayerNormEpsilon, 1e-12);
-  const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c"), alphas = fixture.tensor("in.alphas");
+  const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c"),
+                      alphas = fixture.tensor("in.alphas");
   const StateMap map(fixture.tensor("in.A"));
-  const struct { const char* name; Readout readout; } forms[] = {
-      {"none", Readout::Convex}, {"layer_norm", Readout::LayerNorm}, {"rms", Readout::Scale}};
+  const struct {
+    const char* name;
+    Readout readout;
+  } forms[] = {{"none", Readout::Convex}, {"layer_norm", Readout::LayerNorm}, {"rms", Readout::Scale}};
   for (const auto& form : forms) {
     SCOPED_TRACE(form.name);
     const std::string prefix = std::string("out.") + form.name;
@@ -201,7 +209,8 @@ TEST(FusionPlainGolden, DirectAndFoldedFormsReproduceTheFixture) {
 TEST(FusionPlainGolden, FormWithoutAMapTheControlAndTheMixtureReproduceTheFixture) {
   LIMPID_REQUIRE_FIXTURE("fusion_plain");
   const MethodFixture fixture("fusion_plain");
-  const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c_same_width"), alphas = fixture.tensor("in.alphas");
+  const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c_same_width"),
+                      alphas = fixture.tensor("in.alphas");
   const torch::Tensor wide_W = W.t().to(torch::kFloat64);
   const torch::Tensor z = h.to(torch::kFloat64).matmul(wide_W).to(torch::kFloat32).contiguous();
   const torch::Tensor z_calibrator = c.to(torch::kFloat64).matmul(wide_W).to(torch::kFloat32).contiguous();
@@ -209,14 +218,17 @@ TEST(FusionPlainGolden, FormWithoutAMapTheControlAndTheMixtureReproduceTheFixtur
   for (int64_t i = 0; i < alphas.numel(); ++i) {
     const float a = alphas[i].item<float>();
     SCOPED_TRACE(testing::Message() << "a = " << a);
-    EXPECT_TRUE(fixture.close(direct(Readout::LayerNorm, W, h, c, StateMap(), a), fixture.tensor("out.unaligned_logits")[i], "out.unaligned_logits"));
+    EXPECT_TRUE(fixture.close(direct(Readout::LayerNorm, W, h, c, StateMap(), a),
+                              fixture.tensor("out.unaligned_logits")[i], "out.unaligned_logits"));
     torch::Tensor control = z.clone(), mixture = z.clone();
     for (int64_t r = 0; r < z.size(0); ++r) {
       scale_logits(a, {control.mutable_data_ptr<float>() + size_t(r) * V, V});
-      EXPECT_TRUE(mix_log_probabilities(a, {mixture.mutable_data_ptr<float>() + size_t(r) * V, V}, {z_calibrator.const_data_ptr<float>() + size_t(r) * V, V}));
+      EXPECT_TRUE(mix_log_probabilities(a, {mixture.mutable_data_ptr<float>() + size_t(r) * V, V},
+                                        {z_calibrator.const_data_ptr<float>() + size_t(r) * V, V}));
     }
     EXPECT_TRUE(fixture.close(control, fixture.tensor("out.control_logits")[i], "out.control_logits"));
-    EXPECT_TRUE(fixture.close(mixture, fixture.tensor("out.mixed_log_probabilities")[i], "out.mixed_log_probabilities"));
+    EXPECT_TRUE(
+        fixture.close(mixture, fixture.tensor("out.mixed_log_probabilities")[i], "out.mixed_log_probabilities"));
   }
 }
 

@@ -1,10 +1,9 @@
-#include "limpid/methods/sasa/fit.h"
-
 #include "limpid/core/random.h"
 #include "limpid/methods/activations.h"
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/sasa/fit.h"
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
@@ -21,25 +20,29 @@ torch::Tensor normal(int64_t N, int64_t D, uint64_t seed, double centre) {
 }
 
 TEST(Subspace, OfOneDimensionIsTheMiddleAndTheOddsAreThoseOfTheDensities) {
-  const auto found = fit_subspace(torch::tensor({{1.0f}, {3.0f}}), torch::tensor({{-1.0f}, {-3.0f}}));   // means 2 and -2, variance 4 / 2
+  const auto found = fit_subspace(torch::tensor({{1.0f}, {3.0f}}),
+                                  torch::tensor({{-1.0f}, {-3.0f}}));  // means 2 and -2, variance 4 / 2
   EXPECT_FLOAT_EQ(found.w[0].item<float>(), 1.0f);
   EXPECT_FLOAT_EQ(found.midpoint[0].item<float>(), 0.0f);
   EXPECT_FLOAT_EQ(margin(found, std::vector<float>{1.0f}), 1.0f);
-  EXPECT_NEAR(found.odds, 2.0, 1e-12);                   // at 1: (-(1 - 2)^2 + (1 + 2)^2) / (2 * 2)
+  EXPECT_NEAR(found.odds, 2.0, 1e-12);  // at 1: (-(1 - 2)^2 + (1 + 2)^2) / (2 * 2)
   EXPECT_EQ(found.rank, 1);
 }
 
 TEST(Subspace, MarginFollowsTheBayesRuleAndNotAShiftOfAllData) {
-  const torch::Tensor nontoxic = normal(400, 6, 1, 0.5), toxic = normal(400, 6, 2, -0.5), states = normal(100, 6, 3, 0.0);
+  const torch::Tensor nontoxic = normal(400, 6, 1, 0.5), toxic = normal(400, 6, 2, -0.5),
+                      states = normal(100, 6, 3, 0.0);
   const torch::Tensor found = margins(fit_subspace(nontoxic, toxic), states), sums = states.sum(1);
-  for (int64_t n = 0; n < 100; ++n)                      // equal variances in all directions: the sum decides
-    if (std::fabs(sums[n].item<float>()) > 1.0f) { EXPECT_EQ(found[n].item<float>() > 0, sums[n].item<float>() > 0) << n; }
+  for (int64_t n = 0; n < 100; ++n)  // equal variances in all directions: the sum decides
+    if (std::fabs(sums[n].item<float>()) > 1.0f) {
+      EXPECT_EQ(found[n].item<float>() > 0, sums[n].item<float>() > 0) << n;
+    }
   EXPECT_LT(largest_difference(margins(fit_subspace(nontoxic + 7.0, toxic + 7.0), states + 7.0), found), 1e-4);
 }
 
 TEST(Subspace, FewerTextsThanDimensionsLeaveTheNullDirectionsOut) {
   const torch::Tensor nontoxic = normal(5, 12, 1, 0.5), toxic = normal(4, 12, 2, -0.5);
-  EXPECT_EQ(fit_subspace(nontoxic, toxic).rank, 7);      // 5 + 4 - 2
+  EXPECT_EQ(fit_subspace(nontoxic, toxic).rank, 7);  // 5 + 4 - 2
   EXPECT_EQ(fit_subspace(nontoxic, toxic, {.shrinkage = 0.1}).rank, 12);
 }
 
@@ -56,7 +59,7 @@ TEST(AddMargins, OneCandidateKeepsItsPlaceAndReleasedSharesSumToBeta) {
   EXPECT_EQ(z, (std::vector<float>{1.0f, 4.0f, 2.0f}));
   z = {1.0f, 2.0f, 3.0f};
   add_margins(z, TokenIds{0, 2}, std::vector<float>{std::log(3.0f), 0.0f}, 4.0f, SasaRule::AsCoded);
-  EXPECT_NEAR(z[0], 4.0f, 1e-6f);                        // 3/4 and 1/4 of 4
+  EXPECT_NEAR(z[0], 4.0f, 1e-6f);  // 3/4 and 1/4 of 4
   EXPECT_EQ(z[1], 2.0f);
   EXPECT_NEAR(z[2], 4.0f, 1e-6f);
 }
@@ -78,9 +81,11 @@ TEST(SasaGolden, SubspacesMarginsAndAdjustedLogitsReproduceTheFixture) {
   EXPECT_TRUE(fixture.matches(shrunk.w, "out.shrunk_w"));
   EXPECT_EQ(shrunk.rank, int64_t(fixture.out("shrunk_rank")));
 
-  for (const auto& [rule, name] : {std::pair(SasaRule::Paper, "out.adjusted"), std::pair(SasaRule::AsCoded, "out.adjusted_released")}) {
+  for (const auto& [rule, name] :
+       {std::pair(SasaRule::Paper, "out.adjusted"), std::pair(SasaRule::AsCoded, "out.adjusted_released")}) {
     std::vector<float> z = floats(fixture.tensor("in.logits"));
-    add_margins(z, token_ids(fixture.tensor("in.candidates")), floats(fixture.tensor("in.candidate_margins")), float(fixture.in("beta")), rule);
+    add_margins(z, token_ids(fixture.tensor("in.candidates")), floats(fixture.tensor("in.candidate_margins")),
+                float(fixture.in("beta")), rule);
     EXPECT_TRUE(fixture.matches(torch::tensor(z), name)) << name;
   }
 }
@@ -103,12 +108,15 @@ TEST(SasaGolden, ModelsSubspaceAndItsCandidatesReproduceTheFixture) {
   EXPECT_TRUE(fixture.matches(found.w, "out.model_w"));
   EXPECT_TRUE(fixture.matches(found.midpoint, "out.model_midpoint"));
 
-  const TokenIds prompt = token_ids(fixture.tensor("in.prompt")), candidates = token_ids(fixture.tensor("out.model_candidates"));
+  const TokenIds prompt = token_ids(fixture.tensor("in.prompt")),
+                 candidates = token_ids(fixture.tensor("out.model_candidates"));
   const float beta = float(fixture.in("beta"));
   auto session = std::make_unique<SasaSession>(*model, SasaParts{found, SasaRule::Paper, int64_t(candidates.size())});
-  const torch::Tensor adjusted = decode(model, one_session(std::move(session)), {greedy_request(0, prompt, 1, {beta})})[0].logits[0];
+  const torch::Tensor adjusted =
+      decode(model, one_session(std::move(session)), {greedy_request(0, prompt, 1, {beta})})[0].logits[0];
   const torch::Tensor plain = decode_plain(model, prompt, 1)[0].logits[0], at = fixture.tensor("out.model_candidates");
-  EXPECT_TRUE(fixture.close(adjusted.index({at}), fixture.tensor("out.model_adjusted").index({at}), "out.model_adjusted"));
+  EXPECT_TRUE(
+      fixture.close(adjusted.index({at}), fixture.tensor("out.model_adjusted").index({at}), "out.model_adjusted"));
   EXPECT_TRUE(fixture.matches((adjusted.index({at}) - plain.index({at})) / beta, "out.model_margins"));
   EXPECT_EQ(adjusted.isfinite().sum().item<int64_t>(), int64_t(candidates.size()));
 }
@@ -154,16 +162,19 @@ TEST_F(Sasa, CandidatesGainTheirOwnMarginsAndNothingElseIsLeft) {
     const auto stored = DetoxifierFile::open(file);
     const Subspace subspace{float_tensor(*stored, "w", {-1}), float_tensor(*stored, "midpoint", {-1})};
     const torch::Tensor plain = decode_plain(model, kToyPrompt, 1)[0].logits[0];
-    const torch::Tensor adjusted = decode_with(model, *open_detox(file, "?candidates=5"), kToyPrompt, 1, {2.0f})[0].logits[0];
+    const torch::Tensor adjusted =
+        decode_with(model, *open_detox(file, "?candidates=5"), kToyPrompt, 1, {2.0f})[0].logits[0];
     const TokenIds best = token_ids(std::get<1>(plain.topk(5)));
     for (TokenId candidate : best) {
       TokenIds text = kToyPrompt;
       text.push_back(candidate);
-      EXPECT_NEAR((adjusted[candidate] - plain[candidate]).item<float>(), 2.0f * margins(subspace, state_of(*model, text))[0].item<float>(), 1e-3f);
+      EXPECT_NEAR((adjusted[candidate] - plain[candidate]).item<float>(),
+                  2.0f * margins(subspace, state_of(*model, text))[0].item<float>(), 1e-3f);
     }
     EXPECT_EQ(adjusted.isfinite().sum().item<int64_t>(), 5);
-    const torch::Tensor released = decode_with(model, *open_detox(file, "?candidates=5&variant=as_coded"), kToyPrompt, 1, {2.0f})[0].logits[0];
-    EXPECT_NEAR((released - plain).sum().item<float>(), 2.0f, 1e-3f);            // shares of beta; the rest stays
+    const torch::Tensor released =
+        decode_with(model, *open_detox(file, "?candidates=5&variant=as_coded"), kToyPrompt, 1, {2.0f})[0].logits[0];
+    EXPECT_NEAR((released - plain).sum().item<float>(), 2.0f, 1e-3f);  // shares of beta; the rest stays
   }
 }
 
@@ -171,10 +182,12 @@ TEST_F(Sasa, TinyStrengthOrASingleCandidateWritesWhatThePlainModelWrites) {
   for (const auto& [family, model] : toys_.all()) {
     SCOPED_TRACE(family);
     const Written plain = decode_plain(model, kToyPrompt, 8)[0];
-    const Written tiny = decode_with(model, *open_detox(toys_.file(family), "?candidates=257"), kToyPrompt, 8, {1e-5f})[0];
+    const Written tiny =
+        decode_with(model, *open_detox(toys_.file(family), "?candidates=257"), kToyPrompt, 8, {1e-5f})[0];
     EXPECT_EQ(tiny.ids, plain.ids);
     EXPECT_LT(largest_difference(tiny.logits, plain.logits), 1e-3);
-    EXPECT_EQ(decode_with(model, *open_detox(toys_.file(family), "?candidates=1"), kToyPrompt, 8, {5.0f})[0].ids, plain.ids);
+    EXPECT_EQ(decode_with(model, *open_detox(toys_.file(family), "?candidates=1"), kToyPrompt, 8, {5.0f})[0].ids,
+              plain.ids);
   }
 }
 
@@ -210,7 +223,7 @@ TEST_F(Sasa, RowsDoNotSeeOneAnotherAndSamplesShareTheirPrompt) {
 TEST_F(Sasa, CandidatesOfManyRowsAreReadInSeveralPassesWithTheSameBits) {
   const auto& model = toys_.at("gpt2");
   const auto detoxifier = open_detox(toys_.file("gpt2"), "?candidates=120");
-  const auto together = decode_with(model, *detoxifier, kToyPrompt, 3, {0.5f, 1.0f, 1.5f, 2.0f});          // 480 at a time
+  const auto together = decode_with(model, *detoxifier, kToyPrompt, 3, {0.5f, 1.0f, 1.5f, 2.0f});  // 480 at a time
   const auto alone = decode_with(model, *detoxifier, kToyPrompt, 3, {2.0f});
   EXPECT_EQ(together[3].ids, alone[0].ids);
   EXPECT_TRUE(torch::equal(together[3].logits, alone[0].logits));
@@ -220,14 +233,16 @@ TEST_F(Sasa, MalformedFilesAndOptionsAreRefusedInOneLine) {
   const fs::path file = toys_.file("llama");
   testing_support::expect_refused(file, [](Json& s) { s.erase("candidates"); }, "\"candidates\" is missing");
   testing_support::expect_refused(file, [](Json& s) { s["candidates"] = 0; }, "\"candidates\" is 0");
-  testing_support::expect_refused(file, [](Json& s) { s["variant"] = "other"; }, "variant \"other\", expected paper or as_coded");
+  testing_support::expect_refused(
+      file, [](Json& s) { s["variant"] = "other"; }, "variant \"other\", expected paper or as_coded");
   testing_support::expect_option_refused(file, "?candidates=many", "candidates \"many\"");
   testing_support::expect_option_refused(file, "?beta=3", "option \"beta\" is not known");
   OutgoingTensors narrow;
   narrow.add("w", torch::ones({3}));
   narrow.add("midpoint", torch::ones({3}));
   write_detoxifier(toys_.file("narrow"), DetoxifierFile::open(file)->info(), narrow.views());
-  EXPECT_NE(message_of([&] { open_detox(toys_.file("narrow")); }).find("tensor \"w\" is [3], expected [32]"), std::string::npos);
+  EXPECT_NE(message_of([&] { open_detox(toys_.file("narrow")); }).find("tensor \"w\" is [3], expected [32]"),
+            std::string::npos);
   const torch::Tensor wide = torch::ones({5});
   EXPECT_THROW(SasaSession(*toys_.at("llama"), SasaParts{Subspace{wide, wide}}), ShapeError);
 }

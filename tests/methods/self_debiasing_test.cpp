@@ -1,8 +1,7 @@
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/self_debiasing/fit.h"
-
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
@@ -14,12 +13,13 @@ constexpr const char* kFixture = "self_debiasing";
 TEST(DebiasLogits, TakesFromTokensThatBecomeLikelierAndNeverMoreThanTheFloor) {
   // p = (1/2, 1/4, 1/4); the likeliest behind the two descriptions are (1/2, 1/2, 5/8).
   std::vector<float> z = {std::log(0.5f), std::log(0.25f), std::log(0.25f)};
-  const std::vector<float> before = z, biased = {std::log(0.25f), std::log(0.5f), std::log(0.25f),
-                                                 3.0f + std::log(0.25f), 3.0f + std::log(0.125f), 3.0f + std::log(0.625f)};
+  const std::vector<float> before = z,
+                           biased = {std::log(0.25f),        std::log(0.5f),          std::log(0.25f),
+                                     3.0f + std::log(0.25f), 3.0f + std::log(0.125f), 3.0f + std::log(0.625f)};
   debias_logits(z, biased, /*lambda=*/4.0f, /*epsilon=*/std::exp(-1.25));
   EXPECT_NEAR(z[0], before[0], 1e-6f);
-  EXPECT_NEAR(z[1], before[1] - 1.0f, 1e-5f);            // 4 * 1/4
-  EXPECT_NEAR(z[2], before[2] - 1.25f, 1e-5f);           // 4 * 3/8 is beyond the floor
+  EXPECT_NEAR(z[1], before[1] - 1.0f, 1e-5f);   // 4 * 1/4
+  EXPECT_NEAR(z[2], before[2] - 1.25f, 1e-5f);  // 4 * 3/8 is beyond the floor
 }
 
 TEST(DebiasLogits, RemovedTokensStayRemovedAndEqualDescriptionsChangeNothing) {
@@ -48,11 +48,13 @@ TEST(SelfDebiasingGolden, GreedyRunBehindThreePrefixesReproducesIdsAndProbabilit
   const MethodFixture fixture(kFixture);
   const std::shared_ptr<const Model> model = open_exact(fixture.model("model"));
   std::vector<TokenIds> prefixes;
-  for (const char* name : {"in.prefix0", "in.prefix1", "in.prefix2"}) prefixes.push_back(token_ids(fixture.tensor(name)));
+  for (const char* name : {"in.prefix0", "in.prefix1", "in.prefix2"})
+    prefixes.push_back(token_ids(fixture.tensor(name)));
   const torch::Tensor ids = fixture.tensor("out.ids");
   auto session = std::make_unique<DebiasingSession>(*model, prefixes, fixture.in("epsilon"));
-  const auto run = decode(model, one_session(std::move(session)),
-                          {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("decay"))})})[0];
+  const auto run =
+      decode(model, one_session(std::move(session)),
+             {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("decay"))})})[0];
   EXPECT_EQ(run.ids, token_ids(ids));
   EXPECT_TRUE(fixture.matches(torch::log_softmax(run.logits, -1), "out.step_log_probabilities"));
 }
@@ -81,7 +83,8 @@ TEST(DebiasingDescriptions, AreTheSixOfThePaperEachALine) {
 TEST_F(SelfDebiasing, FileFromTheFitActsAndFadesWithItsStrength) {
   for (const auto& [family, model] : toys_.all()) {
     SCOPED_TRACE(family);
-    EXPECT_EQ(DetoxifierFile::open(toys_.file(family))->info().settings.at("prefixes"), Json({"It is loud\n", "It is cold and long:\n", "x\n"}));
+    EXPECT_EQ(DetoxifierFile::open(toys_.file(family))->info().settings.at("prefixes"),
+              Json({"It is loud\n", "It is cold and long:\n", "x\n"}));
     const auto detoxifier = open_detox(toys_.file(family));
     EXPECT_EQ(detoxifier->default_strength(), 50.0f);
     const auto plain = decode_plain(model, kToyPrompt, 8)[0];
@@ -90,7 +93,8 @@ TEST_F(SelfDebiasing, FileFromTheFitActsAndFadesWithItsStrength) {
     EXPECT_LT(largest_difference(runs[0].logits, plain.logits), 1e-4);
     const torch::Tensor change = runs[1].logits[0] - plain.logits[0];
     EXPECT_LE(change.max().item<float>(), 0.0f);
-    EXPECT_NEAR(change.min().item<float>(), std::log(0.01f), 1e-3f);             // tiny models change their minds entirely: the floor is met
+    EXPECT_NEAR(change.min().item<float>(), std::log(0.01f),
+                1e-3f);  // tiny models change their minds entirely: the floor is met
   }
 }
 
@@ -105,7 +109,8 @@ TEST_F(SelfDebiasing, RowsDoNotSeeOneAnotherAndSamplesShareTheirPrompt) {
 TEST_F(SelfDebiasing, MalformedFilesAndOptionsAreRefusedInOneLine) {
   const fs::path file = toys_.file("gpt2");
   testing_support::expect_refused(file, [](Json& s) { s.erase("prefixes"); }, "\"prefixes\" is not a list");
-  testing_support::expect_refused(file, [](Json& s) { s["prefixes"] = Json::array(); }, "\"prefixes\" is not a list of at least one text");
+  testing_support::expect_refused(
+      file, [](Json& s) { s["prefixes"] = Json::array(); }, "\"prefixes\" is not a list of at least one text");
   testing_support::expect_refused(file, [](Json& s) { s["prefixes"] = {"a", 1}; }, "holds a number");
   testing_support::expect_refused(file, [](Json& s) { s["epsilon"] = 0; }, "\"epsilon\" is 0");
   testing_support::expect_refused(file, [](Json& s) { s["epsilon"] = "small"; }, "\"epsilon\" is a string");
@@ -115,7 +120,8 @@ TEST_F(SelfDebiasing, MalformedFilesAndOptionsAreRefusedInOneLine) {
   fit.prefixes = {"a", ""};
   EXPECT_NE(message_of([&] { fit_self_debiasing(*toys_.at("llama"), fit); }).find("is empty"), std::string::npos);
   fit.prefixes = {};
-  EXPECT_NE(message_of([&] { fit_self_debiasing(*toys_.at("llama"), fit); }).find("no descriptions"), std::string::npos);
+  EXPECT_NE(message_of([&] { fit_self_debiasing(*toys_.at("llama"), fit); }).find("no descriptions"),
+            std::string::npos);
 }
 
 }  // namespace

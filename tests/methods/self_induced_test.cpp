@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "tests/methods/toy_models.h"
 #include "limpid/data/pairs.h"
+#include "tests/methods/toy_models.h"
 
 namespace limpid {
 namespace {
@@ -48,11 +48,13 @@ class SelfInduced : public ::testing::Test {
   SelfInduced() {
     const fs::path folder = write_toy_llama(dir_.path() / "toy", ToySize{});
     Json config = read_json(folder / "config.json");
-    config["max_position_embeddings"] = 1024;                     // the instruction is long in bytes
+    config["max_position_embeddings"] = 1024;  // the instruction is long in bytes
     write_file(folder / "config.json", to_text(config));
-    write_file(folder / "tokenizer_config.json", to_text({{"chat_template",
-        "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
-        "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"}}));
+    write_file(folder / "tokenizer_config.json",
+               to_text({{"chat_template",
+                         "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] "
+                         "+ '<|im_end|>' + '\n'}}"
+                         "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"}}));
     plan_.model = plan_.rewriter = testing_support::open_exact(folder);
     for (int p = 0; p < 8; ++p) plan_.prompts.push_back("prompt number " + std::to_string(p));
     plan_.samples = 5;
@@ -72,7 +74,7 @@ class SelfInduced : public ::testing::Test {
 TEST_F(SelfInduced, PairsAreToxicContinuationsWithTheirCleanRewrites) {
   const SelfInducedPairs found = run(scattered);
   ASSERT_GE(scorer_->calls.size(), 2u);
-  const auto& continuations = scorer_->calls[0];                  // prompt by prompt, sample by sample
+  const auto& continuations = scorer_->calls[0];  // prompt by prompt, sample by sample
   ASSERT_EQ(continuations.size(), 40u);
   EXPECT_EQ(found.continuations, 40u);
 
@@ -98,11 +100,13 @@ TEST_F(SelfInduced, PairsAreToxicContinuationsWithTheirCleanRewrites) {
 TEST_F(SelfInduced, TheMostToxicComeFirstAndNoMoreThanAskedForIsTaken) {
   plan_.pairs = 3;
   const SelfInducedPairs found = run([&](const std::string& text) {
-    return scorer_->calls.size() == 1 ? 0.6 + 0.001 * double(text.size()) : 0.0;   // the longer, the worse; every rewrite is clean
+    return scorer_->calls.size() == 1 ? 0.6 + 0.001 * double(text.size())
+                                      : 0.0;  // the longer, the worse; every rewrite is clean
   });
   ASSERT_EQ(found.pairs.size(), 3u);
   const std::vector<std::string>& texts = scorer_->calls[0];
-  const auto longest = std::max_element(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  const auto longest =
+      std::max_element(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
   EXPECT_EQ(found.pairs[0].toxic, trimmed_pair_text(*longest));
 }
 

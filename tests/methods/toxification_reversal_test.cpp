@@ -1,5 +1,4 @@
 #include "limpid/methods/toxification_reversal/fit.h"
-
 #include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
 
@@ -12,20 +11,21 @@ constexpr const char* kFixture = "toxification_reversal";
 
 TEST(ReverseHeads, TakesTheDifferenceAwayAndKeepsTheLength) {
   std::vector<float> v = {3, 4};
-  const std::vector<float> pos = {1, 1}, neg = {4, 1}, end = {-1, 0};            // delta (3, 0)
+  const std::vector<float> pos = {1, 1}, neg = {4, 1}, end = {-1, 0};  // delta (3, 0)
   reverse_heads(v, pos, neg, end, /*heads=*/1, 1.0f, {.norm = 0.0, .similarity = 0.6});
-  EXPECT_NEAR(v[0], 0.0f, 1e-6f);                                                // (3, 4) - (3, 0), made 5 long again
+  EXPECT_NEAR(v[0], 0.0f, 1e-6f);  // (3, 4) - (3, 0), made 5 long again
   EXPECT_NEAR(v[1], 5.0f, 1e-6f);
 }
 
 TEST(ReverseHeads, BothFactorsGrowAsTheirExponentsSay) {
-  std::vector<float> v = {1, 0, 0, 2};                                           // two heads
+  std::vector<float> v = {1, 0, 0, 2};  // two heads
   const std::vector<float> pos = {0, 0, 0, 0}, neg = {0, 3, 0, 0}, end = {5, 0, 0, 1};
   reverse_heads(v, pos, neg, end, /*heads=*/2, 1.0f, {.norm = 0.5, .similarity = 1.0});
-  const float own = -(2.0f * 2.0f * 3.0f), scale = std::sqrt(5.0f / (1.0f + own * own + 4.0f));   // (1 + 3)^0.5, (1 + cos 0)^1
+  const float own = -(2.0f * 2.0f * 3.0f),
+              scale = std::sqrt(5.0f / (1.0f + own * own + 4.0f));  // (1 + 3)^0.5, (1 + cos 0)^1
   EXPECT_NEAR(v[0], scale, 1e-6f);
   EXPECT_NEAR(v[1], scale * own, 1e-5f);
-  EXPECT_NEAR(v[3], scale * 2.0f, 1e-6f);                                        // the second head has no difference
+  EXPECT_NEAR(v[3], scale * 2.0f, 1e-6f);  // the second head has no difference
 }
 
 TEST(ReverseHeads, EqualStreamsChangeNotABitAndStrengthScalesTheDifference) {
@@ -45,8 +45,8 @@ TEST(ToxificationReversalGolden, HeadsReproduceTheFixture) {
   const ReversalExponents exponents{fixture.in("norm_exponent"), fixture.in("similarity_exponent")};
   torch::Tensor v = fixture.tensor("in.v").clone();
   std::vector<float> values = floats(v);
-  reverse_heads(values, floats(fixture.tensor("in.v_pos")), floats(fixture.tensor("in.v_neg")), floats(fixture.tensor("in.v_negend")), 4, 1.0f,
-                exponents);
+  reverse_heads(values, floats(fixture.tensor("in.v_pos")), floats(fixture.tensor("in.v_neg")),
+                floats(fixture.tensor("in.v_negend")), 4, 1.0f, exponents);
   EXPECT_TRUE(fixture.matches(torch::tensor(values).view_as(v), "out.v_new"));
 }
 
@@ -57,9 +57,11 @@ TEST(ToxificationReversalGolden, GreedyRunsOfBothFamiliesReproduceIdsAndLogits) 
     SCOPED_TRACE(role);
     const std::shared_ptr<const Model> model = open_exact(fixture.model(role.c_str()));
     const torch::Tensor ids = fixture.tensor("out." + role + "_ids");
-    auto session = std::make_unique<ReversalSession>(*model, token_ids(fixture.tensor("in." + role + "_prefix")), ReversalExponents{});
-    const auto run = decode(model, one_session(std::move(session)),
-                            {greedy_request(0, token_ids(fixture.tensor("in." + role + "_prompt")), ids.size(0), {1.0f})})[0];
+    auto session = std::make_unique<ReversalSession>(*model, token_ids(fixture.tensor("in." + role + "_prefix")),
+                                                     ReversalExponents{});
+    const auto run =
+        decode(model, one_session(std::move(session)),
+               {greedy_request(0, token_ids(fixture.tensor("in." + role + "_prompt")), ids.size(0), {1.0f})})[0];
     EXPECT_EQ(run.ids, token_ids(ids));
     EXPECT_TRUE(fixture.matches(run.logits, "out." + role + "_logits"));
   }

@@ -17,8 +17,8 @@ struct ToySize {
   int64_t width = 32, layers = 2, heads = 2, inner = 64;
   uint64_t seed = 1;
   bool tied = true;
-  std::vector<std::string> merges = {};   ///< of the byte-level BPE, besides the 256 bytes: "t h", "th e"
-  uint64_t table_seed = 99;               ///< embeddings: equal seeds are one base
+  std::vector<std::string> merges = {};  ///< of the byte-level BPE, besides the 256 bytes: "t h", "th e"
+  uint64_t table_seed = 99;              ///< embeddings: equal seeds are one base
   bool tokenizer = true;
 };
 
@@ -46,11 +46,32 @@ inline Json toy_tokenizer(const std::vector<std::string>& merges) {
     vocab[both] = vocab.size();
   }
   const Json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  return {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr},
-          {"added_tokens", {{{"id", 0}, {"content", "<|end|>"}, {"single_word", false}, {"lstrip", false}, {"rstrip", false}, {"normalized", false}, {"special", true}}}},
-          {"normalizer", nullptr}, {"pre_tokenizer", level}, {"post_processor", nullptr}, {"decoder", level},
-          {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr}, {"end_of_word_suffix", nullptr},
-                     {"fuse_unk", false}, {"byte_fallback", false}, {"ignore_merges", false}, {"vocab", vocab}, {"merges", merges}}}};
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens",
+           {{{"id", 0},
+             {"content", "<|end|>"},
+             {"single_word", false},
+             {"lstrip", false},
+             {"rstrip", false},
+             {"normalized", false},
+             {"special", true}}}},
+          {"normalizer", nullptr},
+          {"pre_tokenizer", level},
+          {"post_processor", nullptr},
+          {"decoder", level},
+          {"model",
+           {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", nullptr},
+            {"continuing_subword_prefix", nullptr},
+            {"end_of_word_suffix", nullptr},
+            {"fuse_unk", false},
+            {"byte_fallback", false},
+            {"ignore_merges", false},
+            {"vocab", vocab},
+            {"merges", merges}}}};
 }
 
 class ToyWriter {
@@ -94,10 +115,23 @@ inline fs::path write_toy_llama(const fs::path& folder, const ToySize& size) {
     out.add(at + "mlp.up_proj.weight", {size.inner, D}, size.seed, scale);
     out.add(at + "mlp.down_proj.weight", {D, size.inner}, size.seed, scale);
   }
-  out.write(folder, {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"vocab_size", V}, {"hidden_size", D},
-                     {"num_hidden_layers", size.layers}, {"num_attention_heads", size.heads}, {"num_key_value_heads", 1},
-                     {"intermediate_size", size.inner}, {"max_position_embeddings", 128}, {"rms_norm_eps", 1e-5}, {"hidden_act", "silu"},
-                     {"rope_theta", 10000.0}, {"tie_word_embeddings", size.tied}, {"bos_token_id", 0}, {"eos_token_id", 0}}, size);
+  out.write(folder,
+            {{"architectures", {"LlamaForCausalLM"}},
+             {"model_type", "llama"},
+             {"vocab_size", V},
+             {"hidden_size", D},
+             {"num_hidden_layers", size.layers},
+             {"num_attention_heads", size.heads},
+             {"num_key_value_heads", 1},
+             {"intermediate_size", size.inner},
+             {"max_position_embeddings", 128},
+             {"rms_norm_eps", 1e-5},
+             {"hidden_act", "silu"},
+             {"rope_theta", 10000.0},
+             {"tie_word_embeddings", size.tied},
+             {"bos_token_id", 0},
+             {"eos_token_id", 0}},
+            size);
   return folder;
 }
 
@@ -117,16 +151,30 @@ inline fs::path write_toy_gpt2(const fs::path& folder, const ToySize& size) {
       out.add(at + norm + ".weight", {D}, size.seed, 0.1, 1.0);
       out.add(at + norm + ".bias", {D}, size.seed, 0.1);
     }
-    const std::pair<const char*, std::pair<int64_t, int64_t>> matrices[] = {   // stored [in, out]
-        {"attn.c_attn", {D, 3 * D}}, {"attn.c_proj", {D, D}}, {"mlp.c_fc", {D, 4 * D}}, {"mlp.c_proj", {4 * D, D}}};
+    const std::pair<const char*, std::pair<int64_t, int64_t>> matrices[] = {// stored [in, out]
+                                                                            {"attn.c_attn", {D, 3 * D}},
+                                                                            {"attn.c_proj", {D, D}},
+                                                                            {"mlp.c_fc", {D, 4 * D}},
+                                                                            {"mlp.c_proj", {4 * D, D}}};
     for (const auto& [name, shape] : matrices) {
       out.add(at + name + ".weight", {shape.first, shape.second}, size.seed, scale);
       out.add(at + name + ".bias", {shape.second}, size.seed, 0.1);
     }
   }
-  out.write(folder, {{"architectures", {"GPT2LMHeadModel"}}, {"model_type", "gpt2"}, {"vocab_size", V}, {"n_embd", D}, {"n_layer", size.layers},
-                     {"n_head", size.heads}, {"n_positions", 128}, {"layer_norm_epsilon", 1e-5}, {"activation_function", "gelu_new"},
-                     {"tie_word_embeddings", true}, {"bos_token_id", 0}, {"eos_token_id", 0}}, size);
+  out.write(folder,
+            {{"architectures", {"GPT2LMHeadModel"}},
+             {"model_type", "gpt2"},
+             {"vocab_size", V},
+             {"n_embd", D},
+             {"n_layer", size.layers},
+             {"n_head", size.heads},
+             {"n_positions", 128},
+             {"layer_norm_epsilon", 1e-5},
+             {"activation_function", "gelu_new"},
+             {"tie_word_embeddings", true},
+             {"bos_token_id", 0},
+             {"eos_token_id", 0}},
+            size);
   return folder;
 }
 

@@ -30,18 +30,19 @@ torch::Tensor contrast_rows(const torch::Tensor& base, const torch::Tensor& toxi
   torch::Tensor out = base.clone();
   const size_t V = size_t(base.size(1));
   for (int64_t r = 0; r < base.size(0); ++r)
-    contrast_logits({out.mutable_data_ptr<float>() + size_t(r) * V, V}, {toxic.const_data_ptr<float>() + size_t(r) * V, V}, options);
+    contrast_logits({out.mutable_data_ptr<float>() + size_t(r) * V, V},
+                    {toxic.const_data_ptr<float>() + size_t(r) * V, V}, options);
   return out;
 }
 
 TEST(ContrastLogits, DropsTokensTheBaseFindsImplausibleAndPrefersWhatTheToxicModelDoesNot) {
   std::vector<float> z = {4.0f, 3.5f, 0.0f};
   const std::vector<float> toxic = {4.0f, 0.5f, 0.0f};
-  contrast_logits(z, toxic, {.alpha = 0.5});                          // cut-off: 4 - ln 2 = 3.31
+  contrast_logits(z, toxic, {.alpha = 0.5});  // cut-off: 4 - ln 2 = 3.31
   EXPECT_EQ(z, (std::vector<float>{0.0f, 3.0f, kRemoved}));
   z = {4.0f, 3.5f, 0.0f};
   contrast_logits(z, toxic, {.alpha = 0.5, .beta = 2.0, .temperature = 0.5});
-  EXPECT_EQ(z, (std::vector<float>{8.0f, 19.0f, kRemoved}));          // (3 * 4 - 2 * 4) / 0.5, (3 * 3.5 - 2 * 0.5) / 0.5
+  EXPECT_EQ(z, (std::vector<float>{8.0f, 19.0f, kRemoved}));  // (3 * 4 - 2 * 4) / 0.5, (3 * 3.5 - 2 * 0.5) / 0.5
   z = {4.0f, 3.5f, 0.0f};
   contrast_logits(z, toxic, {.alpha = 0.5, .top_k = 1});
   EXPECT_EQ(z, (std::vector<float>{kRemoved, 3.0f, kRemoved}));
@@ -59,22 +60,28 @@ TEST(ContrastLogits, ThresholdOneKeepsTheBestTokenOnlyATinyOneAllAndEqualModelsM
 
 TEST(ContrastLogits, FollowsThePlainVersion) {
   const torch::Tensor base = torch::randn({3, 301}) * 4, toxic = torch::randn({3, 301}) * 4;
-  for (const ContrastOptions& options : {ContrastOptions{}, ContrastOptions{.alpha = 1e-4, .beta = 0.7, .temperature = 1.3}, ContrastOptions{.alpha = 0.9, .beta = 30.0}}) {
+  for (const ContrastOptions& options :
+       {ContrastOptions{}, ContrastOptions{.alpha = 1e-4, .beta = 0.7, .temperature = 1.3},
+        ContrastOptions{.alpha = 0.9, .beta = 30.0}}) {
     const torch::Tensor fast = contrast_rows(base, toxic, options);
     for (int64_t r = 0; r < 3; ++r) {
       const std::vector<double> plain = contrast_logits_plain(floats(base[r]), floats(toxic[r]), options);
       for (int64_t v = 0; v < 301; ++v) {
         const double got = fast[r][v].item<float>();
-        if (std::isinf(plain[size_t(v)])) EXPECT_EQ(got, plain[size_t(v)]);
-        else EXPECT_NEAR(got, plain[size_t(v)], 1e-5 * (1.0 + std::fabs(plain[size_t(v)])));
+        if (std::isinf(plain[size_t(v)]))
+          EXPECT_EQ(got, plain[size_t(v)]);
+        else
+          EXPECT_NEAR(got, plain[size_t(v)], 1e-5 * (1.0 + std::fabs(plain[size_t(v)])));
       }
     }
   }
 }
 
 TEST(ContrastLogits, OptionsOutOfRangeAreRefusedByName) {
-  for (const auto& [options, says] : {std::pair{ContrastOptions{.alpha = 0.0}, "alpha is 0"}, {ContrastOptions{.alpha = 1.5}, "alpha is 1.5"},
-                                      {ContrastOptions{.beta = 0.0}, "beta is 0"}, {ContrastOptions{.temperature = 0.0}, "temperature is 0"},
+  for (const auto& [options, says] : {std::pair{ContrastOptions{.alpha = 0.0}, "alpha is 0"},
+                                      {ContrastOptions{.alpha = 1.5}, "alpha is 1.5"},
+                                      {ContrastOptions{.beta = 0.0}, "beta is 0"},
+                                      {ContrastOptions{.temperature = 0.0}, "temperature is 0"},
                                       {ContrastOptions{.top_k = -1}, "top-k is -1"}})
     EXPECT_NE(message_of([&] { options.check(); }).find(says), std::string::npos) << says;
 }
@@ -82,21 +89,26 @@ TEST(ContrastLogits, OptionsOutOfRangeAreRefusedByName) {
 TEST(UniDetoxGolden, ScoresOfGivenLogitsReproduceTheFixture) {
   LIMPID_REQUIRE_FIXTURE(kContrast);
   const MethodFixture fixture(kContrast);
-  const torch::Tensor base = fixture.tensor("in.base"), toxic = fixture.tensor("in.toxic"), masks = fixture.tensor("out.mask");
+  const torch::Tensor base = fixture.tensor("in.base"), toxic = fixture.tensor("in.toxic"),
+                      masks = fixture.tensor("out.mask");
   const auto thresholds = fixture.json().at("in").at("thresholds").get<std::vector<double>>();
   for (size_t i = 0; i < thresholds.size(); ++i)
-    EXPECT_TRUE(torch::equal(torch::isfinite(contrast_rows(base, toxic, {.alpha = thresholds[i]})).to(torch::kInt64), masks[int64_t(i)]));
+    EXPECT_TRUE(torch::equal(torch::isfinite(contrast_rows(base, toxic, {.alpha = thresholds[i]})).to(torch::kInt64),
+                             masks[int64_t(i)]));
   const double alpha = fixture.in("alpha_cd");
   EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha}), "out.infinite"));
   EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .beta = fixture.in("beta")}), "out.finite"));
-  EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .temperature = fixture.in("temperature")}), "out.tempered"));
+  EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .temperature = fixture.in("temperature")}),
+                              "out.tempered"));
 }
 
-/// Outputs named released_* are left alone: there the toxic model reads the base's cache, which a cache of ours refuses.
+/// Outputs named released_* are left alone: there the toxic model reads the base's cache, which a cache of ours
+/// refuses.
 TEST(UniDetoxGolden, RunsWithSeparateCachesReproduceIdsAndScores) {
   LIMPID_REQUIRE_FIXTURE(kGenerate);
   const MethodFixture fixture(kGenerate);
-  const std::shared_ptr<const Model> base = open_exact(fixture.model("base")), toxic = open_exact(fixture.model("toxic"));
+  const std::shared_ptr<const Model> base = open_exact(fixture.model("base")),
+                                     toxic = open_exact(fixture.model("toxic"));
   const TokenIds prompt = token_ids(fixture.tensor("in.prompt"));
   const std::vector<float> uniforms = floats(fixture.tensor("in.uniforms"));
   const auto expect_run = [&](const std::string& name, double beta, bool sampled) {
@@ -121,15 +133,17 @@ TEST(UniDetoxGolden, TextScoresAndTheirFirstOrderValueReproduceTheFixture) {
   const MethodFixture fixture(kGenerate);
   TokenIds ids = token_ids(fixture.tensor("in.prompt"));
   for (TokenId id : token_ids(fixture.tensor("out.infinite_ids"))) ids.push_back(id);
-  const auto base = likelihoods(*open_exact(fixture.model("base")), ids).nll, toxic = likelihoods(*open_exact(fixture.model("toxic")), ids).nll;
+  const auto base = likelihoods(*open_exact(fixture.model("base")), ids).nll,
+             toxic = likelihoods(*open_exact(fixture.model("toxic")), ids).nll;
   torch::Tensor scores = torch::empty({int64_t(base.size())});
   for (size_t i = 0; i < base.size(); ++i) scores[int64_t(i)] = toxic[i] - base[i];
   EXPECT_TRUE(fixture.matches(scores, "out.text_scores"));
 
   LoadOptions trainable;
   trainable.trainable = true;
-  const FirstOrderCheck check(open_model(fixture.model("base"), trainable), open_model(fixture.model("toxic"), trainable));
-  for (int repeat = 0; repeat < 2; ++repeat) {                        // no gradient is left over
+  const FirstOrderCheck check(open_model(fixture.model("base"), trainable),
+                              open_model(fixture.model("toxic"), trainable));
+  for (int repeat = 0; repeat < 2; ++repeat) {  // no gradient is left over
     const FirstOrder text = check(ids);
     EXPECT_EQ(text.tokens, 26);
     EXPECT_TRUE(fixture.matches(text.score, "mean_text_score")) << text.score;
@@ -149,15 +163,20 @@ TEST(FirstOrderCheck, MeansAreOverTokensAndOtherModelsAreRefused) {
     return open_model(write_toy_llama(folder.path() / name, {.layers = layers}), options);
   };
   const std::shared_ptr<const Model> base = open("base", 2, true);
-  EXPECT_NE(message_of([&] { FirstOrderCheck(base, open("frozen", 2, false)); }).find("not opened trainable"), std::string::npos);
-  EXPECT_NE(message_of([&] { FirstOrderCheck(base, open("short", 1, true)); }).find("must be the base, trained on"), std::string::npos);
+  EXPECT_NE(message_of([&] { FirstOrderCheck(base, open("frozen", 2, false)); }).find("not opened trainable"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { FirstOrderCheck(base, open("short", 1, true)); }).find("must be the base, trained on"),
+            std::string::npos);
 }
 
 class Contrast : public testing::Test {
  protected:
-  std::shared_ptr<const Model> toy(const char* name, uint64_t seed) { return open_exact(write_toy_gpt2(folder_.path() / name, {.seed = seed})); }
+  std::shared_ptr<const Model> toy(const char* name, uint64_t seed) {
+    return open_exact(write_toy_gpt2(folder_.path() / name, {.seed = seed}));
+  }
   Written run(const Request& request, ContrastOptions options = {}, size_t opening = 0) {
-    return decode(base_, one_session(std::make_unique<ContrastSession>(*base_, toxic_, options, opening)), {request})[0];
+    return decode(base_, one_session(std::make_unique<ContrastSession>(*base_, toxic_, options, opening)),
+                  {request})[0];
   }
   TempDir folder_;
   std::shared_ptr<const Model> base_ = toy("base", 1), toxic_ = toy("toxic", 2);
@@ -186,8 +205,11 @@ TEST_F(Contrast, ThresholdOneIsGreedyOnTheBaseAndTheOpeningIsThePlainBase) {
 
 TEST_F(Contrast, RowsOfABatchDoNotSeeOneAnother) {
   std::vector<Request> requests;
-  for (size_t i = 0; i < 5; ++i) requests.push_back(greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i), {1.0f}));
-  const auto together = decode(base_, one_session(std::make_unique<ContrastSession>(*base_, toxic_, ContrastOptions{}, 1)), requests);
+  for (size_t i = 0; i < 5; ++i)
+    requests.push_back(
+        greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i), {1.0f}));
+  const auto together =
+      decode(base_, one_session(std::make_unique<ContrastSession>(*base_, toxic_, ContrastOptions{}, 1)), requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].sample = 0;
     const Written alone = run(requests[i], {}, 1);
@@ -198,7 +220,8 @@ TEST_F(Contrast, RowsOfABatchDoNotSeeOneAnother) {
 
 TEST_F(Contrast, OtherVocabulariesAreRefused) {
   const auto wider = open_exact(write_toy_gpt2(folder_.path() / "wider", {.merges = {"t h"}}));
-  EXPECT_NE(message_of([&] { ContrastSession(*base_, wider, {}); }).find("vocabulary of 258 tokens, the target of 257"), std::string::npos);
+  EXPECT_NE(message_of([&] { ContrastSession(*base_, wider, {}); }).find("vocabulary of 258 tokens, the target of 257"),
+            std::string::npos);
 }
 
 }  // namespace

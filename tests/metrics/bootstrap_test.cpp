@@ -27,7 +27,7 @@ TEST(Statistics, LeavesUndefinedWhatTooFewValuesCannotSay) {
 TEST(Statistics, WilsonStaysInsideWhereTheNormalIntervalDoesNot) {
   const Interval none = wilson_interval(0, 10), half = wilson_interval(5, 10);
   EXPECT_NEAR(none.low, 0.0, 1e-15);
-  EXPECT_NEAR(none.high, 0.27753, 1e-5);     // z^2 / (n + z^2) = 3.8415 / 13.8415
+  EXPECT_NEAR(none.high, 0.27753, 1e-5);  // z^2 / (n + z^2) = 3.8415 / 13.8415
   EXPECT_NEAR(half.low, 0.23659, 1e-5);
   EXPECT_NEAR(half.high, 0.76341, 1e-5);
 }
@@ -71,8 +71,8 @@ TEST(Bootstrap, DependsOnItsSeedAndOnNothingElse) {
 TEST(Bootstrap, WeighsARatioByItsDenominators) {
   const std::vector<double> nll = {10, 90}, tokens = {10, 30};
   const Interval interval = bootstrap_ratio(nll, tokens);
-  EXPECT_DOUBLE_EQ(interval.low, 1.0);       // first prompt twice
-  EXPECT_DOUBLE_EQ(interval.high, 3.0);      // second prompt twice
+  EXPECT_DOUBLE_EQ(interval.low, 1.0);   // first prompt twice
+  EXPECT_DOUBLE_EQ(interval.high, 3.0);  // second prompt twice
   EXPECT_THROW(bootstrap_ratio(nll, std::vector<double>{1}), ShapeError);
 }
 
@@ -104,7 +104,7 @@ TEST(PairedDifference, TakesOutWhatThePromptsHaveInCommon) {
   EXPECT_NEAR(paired.interval.low, -0.1, 1e-12);
   EXPECT_TRUE(paired.excludes_zero());
   const Interval a = bootstrap_mean(first), b = bootstrap_mean(second);
-  EXPECT_GT(b.high, a.low);                  // apart, the two runs could not be told from each other
+  EXPECT_GT(b.high, a.low);  // apart, the two runs could not be told from each other
   EXPECT_THROW(paired_difference(first, std::vector<double>{1}), ShapeError);
 }
 

@@ -20,16 +20,16 @@ Curve small_curve() {
   Curve curve;
   curve.title = "toy", curve.x_name = "perplexity", curve.y_name = "EMT";
   curve.reference = CurvePoint{1.0, 0.5, Interval{0.4, 0.6}, "plain"};
-  curve.series = {{"steering", {{1.0, 0.4, {}, "0.1"}, {2.0, 0.2, Interval{0.1, 0.3}, "0.4"}}}, {"alone", {{4.0, 0.3, {}, ""}}}};
+  curve.series = {{"steering", {{1.0, 0.4, {}, "0.1"}, {2.0, 0.2, Interval{0.1, 0.3}, "0.4"}}},
+                  {"alone", {{4.0, 0.3, {}, ""}}}};
   return curve;
 }
-
 
 TEST(Curve, ALineForEachSeriesOfSeveralPointsAndAMarkerForEachPoint) {
   const std::string svg = curve_svg(small_curve());
   EXPECT_EQ(count(svg, "<polyline"), 1u);
-  EXPECT_EQ(count(svg, "<title>"), 4u);            // three points and plain; markers of the legend have none
-  EXPECT_EQ(count(svg, "opacity=\"0.45\""), 2u);   // whiskers where there is an interval
+  EXPECT_EQ(count(svg, "<title>"), 4u);           // three points and plain; markers of the legend have none
+  EXPECT_EQ(count(svg, "opacity=\"0.45\""), 2u);  // whiskers where there is an interval
   EXPECT_NE(svg.find("<title>steering 0.4: perplexity 2, EMT 0.200 [0.100, 0.300]</title>"), std::string::npos);
   EXPECT_NE(svg.find("width=\"800\""), std::string::npos);
 }
@@ -39,7 +39,8 @@ TEST(Curve, XIsLogarithmic) {
   curve.series = {{"s", {{1.0, 0.5, {}, ""}, {2.0, 0.5, {}, ""}, {4.0, 0.5, {}, ""}}}};
   const std::string svg = curve_svg(curve);
   const std::string points = svg.substr(svg.find("points=\"") + 8);
-  const std::string after_one = points.substr(points.find(' ') + 1), after_two = after_one.substr(after_one.find(' ') + 1);
+  const std::string after_one = points.substr(points.find(' ') + 1),
+                    after_two = after_one.substr(after_one.find(' ') + 1);
   const double first = std::stod(points), second = std::stod(after_one), third = std::stod(after_two);
   EXPECT_NEAR(second - first, third - second, 0.02);
   EXPECT_LT(first, second);
@@ -47,7 +48,8 @@ TEST(Curve, XIsLogarithmic) {
 
 TEST(Curve, PointsThatAreNoNumbersAreLeftOut) {
   Curve curve = small_curve();
-  curve.series = {{"s", {{std::nan(""), 0.5, {}, ""}, {0.0, 0.5, {}, ""}, {INFINITY, 0.5, {}, ""}, {1.0, std::nan(""), {}, ""}}}};
+  curve.series = {
+      {"s", {{std::nan(""), 0.5, {}, ""}, {0.0, 0.5, {}, ""}, {INFINITY, 0.5, {}, ""}, {1.0, std::nan(""), {}, ""}}}};
   curve.reference.reset();
   const std::string svg = curve_svg(curve);
   EXPECT_EQ(count(svg, "<title>"), 0u);
@@ -56,17 +58,25 @@ TEST(Curve, PointsThatAreNoNumbersAreLeftOut) {
 }
 
 Json setting(const std::string& name, Json strength, double ppl, double emt) {
-  return {{"name", name}, {"strength", strength}, {"metrics", {{"ppl", ppl}, {"emt", {{"value", emt}, {"bootstrap_95", {emt - 0.1, emt + 0.1}}}}}}};
+  return {{"name", name},
+          {"strength", strength},
+          {"metrics", {{"ppl", ppl}, {"emt", {{"value", emt}, {"bootstrap_95", {emt - 0.1, emt + 0.1}}}}}}};
 }
 
 EvaluationReport report(const std::string& source, Json settings) {
-  return {source, {{"model", "toy"}, {"prompts", 4}, {"samples", 3}, {"tokens", 20}, {"scorer", {{"name", "s"}}},
-                   {"provenance", {{"prompts_sha256", "ab"}}}, {"settings", settings}}};
+  return {source,
+          {{"model", "toy"},
+           {"prompts", 4},
+           {"samples", 3},
+           {"tokens", 20},
+           {"scorer", {{"name", "s"}}},
+           {"provenance", {{"prompts_sha256", "ab"}}},
+           {"settings", settings}}};
 }
 
 TEST(ToxicityCurve, StrengthsOfOneDetoxifierAreALineInTheirOrder) {
-  const Json settings = {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.4", 0.4f, 30, 0.3), setting("f-norm-0.2", 0.2f, 22, 0.4),
-                         setting("g-linear-2", 2, 40, 0.1),
+  const Json settings = {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.4", 0.4f, 30, 0.3),
+                         setting("f-norm-0.2", 0.2f, 22, 0.4), setting("g-linear-2", 2, 40, 0.1),
                          setting("f-norm-0.2+g-linear-2", {0.2f, 2.0f}, 50, 0.05)};
   const Curve curve = toxicity_curve(std::vector{report("a", settings)});
   EXPECT_EQ(curve.reference->x, 1.0);
@@ -83,7 +93,8 @@ TEST(ToxicityCurve, StrengthsOfOneDetoxifierAreALineInTheirOrder) {
 
 TEST(ToxicityCurve, SeveralReportsAreMergedAndTheFirstWins) {
   const Json first = {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.2", 0.2f, 22, 0.4)};
-  const Json second = {setting("plain", 0.0, 40, 0.6), setting("f-norm-0.2", 0.2f, 99, 0.1), setting("f-norm-0.4", 0.4f, 60, 0.2)};
+  const Json second = {setting("plain", 0.0, 40, 0.6), setting("f-norm-0.2", 0.2f, 99, 0.1),
+                       setting("f-norm-0.4", 0.4f, 60, 0.2)};
   const Curve curve = toxicity_curve(std::vector{report("a", first), report("b", second)});
   EXPECT_EQ(curve.reference->y, 0.5);
   ASSERT_EQ(curve.series.size(), 1u);
@@ -93,8 +104,8 @@ TEST(ToxicityCurve, SeveralReportsAreMergedAndTheFirstWins) {
 }
 
 TEST(ToxicityCurve, DrawsOnlyWhatIsNamedInThatOrder) {
-  const std::vector reports = {report("a", {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.2", 0.2f, 22, 0.4), setting("g-linear-2", 2, 40, 0.1),
-                                            setting("h-mask-1", 1, 30, 0.3)})};
+  const std::vector reports = {report("a", {setting("plain", 0.0, 20, 0.5), setting("f-norm-0.2", 0.2f, 22, 0.4),
+                                            setting("g-linear-2", 2, 40, 0.1), setting("h-mask-1", 1, 30, 0.3)})};
   const Curve curve = toxicity_curve(reports, {"h-mask", "f-norm"});
   ASSERT_EQ(curve.series.size(), 2u);
   EXPECT_EQ(curve.series[0].name, "h-mask");
@@ -134,7 +145,8 @@ TEST(ToxicityCurve, WhatWasNotJudgedOrScoredIsLeftOut) {
   unscored["metrics"]["emt"] = {{"value", nullptr}, {"bootstrap_95", {nullptr, nullptr}}};
   Json odd = setting("f-norm-0.8", 0.8f, 22, 0.4);
   odd["metrics"]["emt"] = 3;
-  EXPECT_TRUE(toxicity_curve(std::vector{report("x", {setting("plain", 0.0, 20, 0.5), unjudged, unscored, odd})}).series.empty());
+  EXPECT_TRUE(toxicity_curve(std::vector{report("x", {setting("plain", 0.0, 20, 0.5), unjudged, unscored, odd})})
+                  .series.empty());
 }
 
 }  // namespace

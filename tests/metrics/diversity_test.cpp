@@ -17,22 +17,22 @@ GenerationRow row_of(const std::string& prompt, const std::vector<std::string>& 
 TEST(CountNgrams, SplitsOnSingleSpacesAndNeverAcrossTexts) {
   const auto counts = count_ngrams({"a b a b", "b a"});
   EXPECT_EQ(counts.words, 6u);
-  EXPECT_EQ(counts.distinct[0], 2u);   // a, b
-  EXPECT_EQ(counts.distinct[1], 2u);   // ab, ba
-  EXPECT_EQ(counts.ngrams[1], 4u);     // 3 + 1, none from the first text into the second
-  EXPECT_EQ(counts.distinct[2], 2u);   // aba, bab
+  EXPECT_EQ(counts.distinct[0], 2u);  // a, b
+  EXPECT_EQ(counts.distinct[1], 2u);  // ab, ba
+  EXPECT_EQ(counts.ngrams[1], 4u);    // 3 + 1, none from the first text into the second
+  EXPECT_EQ(counts.distinct[2], 2u);  // aba, bab
 }
 
 TEST(CountNgrams, CountsEmptyWordsOfLeadingSpacesAndEmptyTexts) {
   EXPECT_EQ(count_ngrams({" a"}).words, 2u);
   EXPECT_EQ(count_ngrams({""}).words, 1u);
-  EXPECT_EQ(count_ngrams({"", " a", "a"}).distinct[0], 2u);   // "" and "a"
+  EXPECT_EQ(count_ngrams({"", " a", "a"}).distinct[0], 2u);  // "" and "a"
   EXPECT_EQ(count_ngrams({}).words, 0u);
 }
 
 TEST(CountNgrams, DoesNotTakeAShortNgramForALongOne) {
   // "" has number 0, which also fills the unused places of shorter n-grams.
-  const auto counts = count_ngrams({"  "});   // three empty words
+  const auto counts = count_ngrams({"  "});  // three empty words
   EXPECT_EQ(counts.distinct, (std::array<size_t, kMaxDistN>{1, 1, 1}));
 }
 
@@ -44,7 +44,7 @@ TEST(Diversity, DividesByWordsForEveryNAndAveragesOverPrompts) {
 }
 
 TEST(Diversity, CountsThePromptInUniDetoxsVariant) {
-  const auto report = measure_diversity({row_of("a", {" b", " c"})});   // "a b", "a c": 3 distinct of 4 words
+  const auto report = measure_diversity({row_of("a", {" b", " c"})});  // "a b", "a c": 3 distinct of 4 words
   EXPECT_DOUBLE_EQ(report.dist[0].prompt_plus_continuation, 0.75);
   EXPECT_DOUBLE_EQ(report.dist[1].prompt_plus_continuation, 0.5);
 }
@@ -53,7 +53,7 @@ TEST(Diversity, PoolsAllPromptsAndDividesByNgramsInTheCorpusVariant) {
   const auto report = measure_diversity({row_of("p", {"a b"}), row_of("q", {"a b", "c d"})});
   EXPECT_DOUBLE_EQ(report.dist[0].corpus, 4.0 / 6);
   EXPECT_DOUBLE_EQ(report.dist[1].corpus, 2.0 / 3);
-  EXPECT_TRUE(std::isnan(report.dist[2].corpus));   // there are no trigrams
+  EXPECT_TRUE(std::isnan(report.dist[2].corpus));  // there are no trigrams
 }
 
 TEST(Diversity, LeavesOutPromptsWithoutContinuations) {

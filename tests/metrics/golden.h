@@ -27,9 +27,7 @@ class Fixture {
   std::string name() const { return path_.stem().string(); }
   const Json& in() const { return description_["in"]; }
   const Json& out() const { return description_["out"]; }
-  fs::path file(const char* role) const {
-    return path_.parent_path() / description_["files"][role].get<std::string>();
-  }
+  fs::path file(const char* role) const { return path_.parent_path() / description_["files"][role].get<std::string>(); }
 
   std::vector<double> floats(const std::string& tensor) const {
     const auto values = to_floats(tensors_->at(tensor));
@@ -63,8 +61,10 @@ class Fixture {
   void compare(const std::string& name, const Json& found, const Json& expected) const {
     if (expected.is_object()) {
       for (const auto& [key, value] : expected.items()) {
-        if (!found.is_object() || !found.contains(key)) ADD_FAILURE() << name << "." << key << " is not computed";
-        else compare(name + "." + key, found[key], value);
+        if (!found.is_object() || !found.contains(key))
+          ADD_FAILURE() << name << "." << key << " is not computed";
+        else
+          compare(name + "." + key, found[key], value);
       }
     } else if (expected.is_array()) {
       ASSERT_TRUE(found.is_array() && found.size() == expected.size()) << name << " has another length";
@@ -80,22 +80,27 @@ class Fixture {
   /// Compares one tensor, element by element; reports the first difference.
   void compare_tensor(const std::string& name, const std::vector<double>& found) const {
     std::vector<double> expected;
-    if (is_integer(name)) for (int64_t value : integers(name)) expected.push_back(double(value));
-    else expected = floats(name);
+    if (is_integer(name))
+      for (int64_t value : integers(name)) expected.push_back(double(value));
+    else
+      expected = floats(name);
     ASSERT_EQ(found.size(), expected.size()) << name;
     for (size_t i = 0; i < found.size(); ++i)
       ASSERT_TRUE(close(name, found[i], expected[i]))
           << name << "[" << i << "] is " << found[i] << ", expected " << expected[i];
   }
 
-  /// Fails for each expected tensor that `found` lacks, compares the others. @param given  used as inputs: not compared.
+  /// Fails for each expected tensor that `found` lacks, compares the others. @param given  used as inputs: not
+  /// compared.
   void compare_tensors(const std::map<std::string, std::vector<double>>& found,
                        const std::set<std::string>& given = {}) const {
     for (const std::string& name : expected_tensors()) {
       if (given.contains(name)) continue;
       const auto values = found.find(name);
-      if (values == found.end()) ADD_FAILURE() << name << " is not computed";
-      else compare_tensor(name, values->second);
+      if (values == found.end())
+        ADD_FAILURE() << name << " is not computed";
+      else
+        compare_tensor(name, values->second);
     }
   }
 

@@ -36,7 +36,7 @@ TEST(HeatColour, GoesFromPaleToDarkAndStopsAtTheEnds) {
   EXPECT_EQ(heat_colour(0.5), "#41b6c4");
   EXPECT_EQ(heat_colour(-3.0), heat_colour(0.0));
   EXPECT_EQ(heat_colour(7.0), heat_colour(1.0));
-  double last = 1e9;                               // it must be read in grey, too
+  double last = 1e9;  // it must be read in grey, too
   for (int i = 0; i <= 32; ++i) {
     const std::string colour = heat_colour(i / 32.0);
     const auto part = [&](size_t at) { return double(std::stoi(colour.substr(at, 2), nullptr, 16)); };
@@ -53,7 +53,8 @@ TEST(HeatMap, HasACellWithATooltipForEachValueAndALegend) {
   EXPECT_NE(svg.find("<title>layer 1, head 0: 0.800</title>"), std::string::npos);
   EXPECT_NE(svg.find("fill=\"#ffffd9\"><title>layer 0, head 0: 0.500"), std::string::npos);
   EXPECT_NE(svg.find("fill=\"#081d58\"><title>layer 1, head 2: 1.000"), std::string::npos);
-  for (const char* number : {">0.5<", ">0.6<", ">0.7<", ">0.8<", ">0.9<", ">1<"}) EXPECT_NE(svg.find(number), std::string::npos) << number;
+  for (const char* number : {">0.5<", ">0.6<", ">0.7<", ">0.8<", ">0.9<", ">1<"})
+    EXPECT_NE(svg.find(number), std::string::npos) << number;
 }
 
 TEST(HeatMap, LabelsAreThinnedWhereCellsAreSmall) {
@@ -87,11 +88,17 @@ TEST(HeatMap, TextFromAFileCannotLeaveItsPlace) {
 
 fs::path write_detoxifier_like(const TempDir& folder, bool with_accuracy) {
   static const std::vector<float> values = {0.5f, 0.6f, 0.7f, 0.95f};
-  const Json target = {{"architecture", "llama"}, {"hidden_size", 4}, {"layers", 2}, {"vocab_size", 9}, {"vocab_sha256", ""}};
+  const Json target = {
+      {"architecture", "llama"}, {"hidden_size", 4}, {"layers", 2}, {"vocab_size", 9}, {"vocab_sha256", ""}};
   const Json curve = {{{"ratio", 0.5}, {"strength", 2}, {"inner", {{"x", 1}}}}};
-  const Json about = {{"format", 1}, {"method", "destein"}, {"target", target},
-                      {"settings", {{"rule", "preserve"}, {"pairs", {{"count", 20}}}, {"curve", curve}}}, {"default_strength", 0.2},
-                      {"strength_meaning", "a <b>"}, {"needs", Json::array()}, {"provenance", {{"tool", "limpid"}}}};
+  const Json about = {{"format", 1},
+                      {"method", "destein"},
+                      {"target", target},
+                      {"settings", {{"rule", "preserve"}, {"pairs", {{"count", 20}}}, {"curve", curve}}},
+                      {"default_strength", 0.2},
+                      {"strength_meaning", "a <b>"},
+                      {"needs", Json::array()},
+                      {"provenance", {{"tool", "limpid"}}}};
   std::vector<TensorView> tensors;
   if (with_accuracy) tensors.push_back({"accuracy", DType::F32, {2, 2}, std::as_bytes(std::span(values))});
   const fs::path path = folder.path() / "f.detox.safetensors";
@@ -103,9 +110,10 @@ TEST(DetoxifierReport, IsAPageWithTheFactsAndTheHeatMapOfTheProbes) {
   const TempDir folder;
   const fs::path file = write_detoxifier_like(folder, true);
   const std::string page = detoxifier_report(file);
-  for (const char* part : {"<h1>f.detox.safetensors</h1>", "<td>method</td><td>destein</td>", "<td>pairs count</td><td>20</td>",
-                           "<td>curve</td><td>ratio 0.5, strength 2</td>", "<td>hidden_size</td><td>4</td>",
-                           "a &lt;b&gt;", "<td>accuracy</td><td>F32 [2,2]</td>", "layer 1, head 1: 0.950", "best 0.950 (layer 1, head 1)"})
+  for (const char* part :
+       {"<h1>f.detox.safetensors</h1>", "<td>method</td><td>destein</td>", "<td>pairs count</td><td>20</td>",
+        "<td>curve</td><td>ratio 0.5, strength 2</td>", "<td>hidden_size</td><td>4</td>", "a &lt;b&gt;",
+        "<td>accuracy</td><td>F32 [2,2]</td>", "layer 1, head 1: 0.950", "best 0.950 (layer 1, head 1)"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
   write_detoxifier_report(file, folder.path() / "map.svg");
   EXPECT_TRUE(read_file(folder.path() / "map.svg").starts_with("<svg"));

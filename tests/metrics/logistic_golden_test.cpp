@@ -9,7 +9,7 @@ namespace {
 /// Activations of one layer and head: toxic and non-toxic rows of the same N pairs.
 struct HeadPairs {
   size_t pairs, width;
-  std::vector<float> toxic, nontoxic;   // [N, K]
+  std::vector<float> toxic, nontoxic;  // [N, K]
 
   /// The rows of the chosen pairs, both of each pair, toxic ones labelled 1.
   template <class Chosen>
@@ -35,7 +35,7 @@ size_t count_right(const LogisticModel& model, const std::pair<std::vector<float
 
 TEST(LogisticGolden, EveryProbeAgrees) {
   golden::for_each_fixture("destein_probes", [](const golden::Fixture& fixture) {
-    const auto shape = fixture.shape("in.toxic");   // [L, N, D]
+    const auto shape = fixture.shape("in.toxic");  // [L, N, D]
     const size_t layers = size_t(shape[0]), pairs = size_t(shape[1]), width = size_t(shape[2]);
     const size_t heads = fixture.in()["heads"].get<size_t>(), folds = fixture.in()["folds"].get<size_t>();
     const size_t train_pairs = fixture.in()["train_pairs"].get<size_t>(), k = width / heads;
@@ -59,8 +59,7 @@ TEST(LogisticGolden, EveryProbeAgrees) {
         for (double weight : model.weights) found["out.released_weights"].push_back(weight);
         found["out.released_intercepts"].push_back(model.intercept);
         const auto held_out = data.rows([&](size_t i) { return i >= train_pairs; });
-        found["out.released_accuracy"].push_back(double(count_right(model, held_out)) /
-                                                 double(held_out.second.size()));
+        found["out.released_accuracy"].push_back(double(count_right(model, held_out)) / double(held_out.second.size()));
 
         size_t right = 0;
         for (size_t fold = 0; fold < folds; ++fold) {

@@ -48,7 +48,7 @@ TEST(Logistic, BalancesLossAndPenaltyOfASingleWeight) {
 }
 
 TEST(Logistic, PutsTheShareOfPositivesIntoTheIntercept) {
-  const std::vector<float> rows = {0, 0, 0, 0};   // nothing to learn but that 3 of 4 are positive
+  const std::vector<float> rows = {0, 0, 0, 0};  // nothing to learn but that 3 of 4 are positive
   const auto model = fit_logistic(rows, 1, std::vector<int>{1, 1, 1, 0});
   EXPECT_NEAR(model.intercept, std::log(3.0), 1e-6);
   EXPECT_NEAR(model.probability(std::vector<float>{7}), 0.75, 1e-6);
@@ -61,7 +61,7 @@ TEST(Logistic, WithoutInterceptPassesThroughZero) {
   options.intercept = false;
   const auto model = fit_logistic(rows, 1, std::vector<int>{1, 1, 1, 0}, options);
   EXPECT_EQ(model.intercept, 0.0);
-  const double w = model.weights[0];   // w + 4 sigmoid(w) - 3 = 0
+  const double w = model.weights[0];  // w + 4 sigmoid(w) - 3 = 0
   EXPECT_NEAR(w + 4 / (1 + std::exp(-w)) - 3, 0.0, 1e-6);
 }
 
@@ -78,7 +78,8 @@ TEST(Logistic, TakesASampleWeightForThatManyCopies) {
 }
 
 TEST(Logistic, EndsWhereTheGradientVanishes) {
-  // Far from centred, badly scaled and nearly separable: the gradient is taken anew, by the formula, from the result alone.
+  // Far from centred, badly scaled and nearly separable: the gradient is taken anew, by the formula, from the result
+  // alone.
   const Data data = noisy_data(600, 5, 30, 50, 0.1);
   LogisticOptions options;
   options.C = 100;
@@ -93,7 +94,7 @@ TEST(Logistic, EndsWhereTheGradientVanishes) {
   for (size_t j = 0; j < 5; ++j) gradient[j] += model.weights[j];
   double norm = 0;
   for (double value : gradient) norm += value * value;
-  EXPECT_LE(std::sqrt(norm), 1e-5);   // 1e-6 and the rounding of 3,000 sums of size 1e4
+  EXPECT_LE(std::sqrt(norm), 1e-5);  // 1e-6 and the rounding of 3,000 sums of size 1e4
   EXPECT_TRUE(model.converged);
 }
 

@@ -29,8 +29,8 @@ TEST(WordMask, KeepsTheFirstLetterAndTheCase) {
 
 TEST(WordMask, KnowsPluralsAndVerbForms) {
   const WordMask mask = mask_of({"turnip", "plum", "bake", "berry", "fox"});
-  for (const char* form : {"turnips", "turniped", "turniping", "plummed", "plumming", "baked", "baking", "bakes",
-                           "berries", "foxes"})
+  for (const char* form :
+       {"turnips", "turniped", "turniping", "plummed", "plumming", "baked", "baking", "bakes", "berries", "foxes"})
     EXPECT_TRUE(mask.matches(form)) << form;
   for (const char* other : {"turni", "turniper", "parsnip", "plumber", "bak", "berr", "s", "ing"})
     EXPECT_FALSE(mask.matches(other)) << other;

@@ -29,12 +29,11 @@ TEST(PerplexityGolden, EveryScalarAndDerivedTensorAgrees) {
     std::map<std::string, std::vector<double>> tensors;
     for (size_t k = 0; k < prompt_of.size(); ++k) {
       const size_t prompt = size_t(prompt_of[k]);
-      const TokenIds full = tokens_of(full_ids, full_offsets, k),
-                     alone = tokens_of(prompt_ids, prompt_offsets, prompt);
+      const TokenIds full = tokens_of(full_ids, full_offsets, k), alone = tokens_of(prompt_ids, prompt_offsets, prompt);
       const std::vector<double> full_nlls(full.empty() ? 0 : full.size() - 1, nll_full[k]);
       const std::vector<double> prompt_nlls(alone.empty() ? 0 : alone.size() - 1, nll_prompt[prompt]);
       auto one = judge_continuation(prompt, full, full_nlls, alone, prompt_nlls, size_t(first[k]), empty[k]);
-      one.continuation_nll = continuation_nll[k];   // the fixture has means of texts, not the NLL of every token
+      one.continuation_nll = continuation_nll[k];  // the fixture has means of texts, not the NLL of every token
       judged.push_back(one);
       const double value = compatible_perplexity(one);
       tensors["out.ppl"].push_back(value);

@@ -11,8 +11,8 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 /// Prompt of `prompt_tokens` with mean `prompt_nll`, and so on; the continuation's own sums follow from both.
-JudgedContinuation judged(size_t prompt, int64_t full_tokens, double full_nll, int64_t prompt_tokens,
-                          double prompt_nll, int64_t tokens = 0, double nll = 0) {
+JudgedContinuation judged(size_t prompt, int64_t full_tokens, double full_nll, int64_t prompt_tokens, double prompt_nll,
+                          int64_t tokens = 0, double nll = 0) {
   JudgedContinuation one;
   one.prompt = prompt;
   one.full_tokens = full_tokens, one.prompt_tokens = prompt_tokens;
@@ -27,13 +27,13 @@ TEST(CompatiblePerplexity, DividesTheDifferenceOfTotalsByTheDifferenceOfLengths)
 }
 
 TEST(CompatiblePerplexity, ReproducesTheQuirksOfTheOriginal) {
-  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 5, 1.0, 1, kNone))));       // prompt of one token: NaN
-  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 0.5, 3, 0.5))));         // empty: 0 / 0
-  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 0.9, 3, 0.5))));         // merged, likelier prompt: +inf
-  EXPECT_EQ(compatible_perplexity(judged(0, 3, 0.5, 3, 0.9)), 0.0);                // merged, -inf: kept as 0
+  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 5, 1.0, 1, kNone))));  // prompt of one token: NaN
+  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 0.5, 3, 0.5))));    // empty: 0 / 0
+  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 0.9, 3, 0.5))));    // merged, likelier prompt: +inf
+  EXPECT_EQ(compatible_perplexity(judged(0, 3, 0.5, 3, 0.9)), 0.0);           // merged, -inf: kept as 0
   EXPECT_TRUE(is_kept(compatible_perplexity(judged(0, 3, 0.5, 3, 0.9))));
-  EXPECT_DOUBLE_EQ(compatible_perplexity(judged(0, 2, 3.0, 3, 1.0)), std::exp(-1.0));   // n_f < n_p: the wrong sign
-  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 800.0, 2, 0.0))));       // exp overflows: infinite
+  EXPECT_DOUBLE_EQ(compatible_perplexity(judged(0, 2, 3.0, 3, 1.0)), std::exp(-1.0));  // n_f < n_p: the wrong sign
+  EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 800.0, 2, 0.0))));           // exp overflows: infinite
   EXPECT_FALSE(is_kept(1e4));
   EXPECT_TRUE(is_kept(9999.0));
 }
@@ -42,7 +42,7 @@ TEST(Perplexity, AveragesKeptValuesAndCountsDroppedOnes) {
   const std::vector<JudgedContinuation> all = {judged(0, 3, 0.0, 2, 0.0), judged(0, 3, std::log(2.0), 2, 0.0),
                                                judged(1, 3, 100.0, 2, 0.0), judged(1, 4, 1.0, 1, kNone)};
   const auto report = measure_perplexity(all);
-  EXPECT_NEAR(report.compatible_ppl, (1.0 + 4.0) / 2, 1e-12);   // 2 tokens of ln 2 on one new token: exp(2 ln 2)
+  EXPECT_NEAR(report.compatible_ppl, (1.0 + 4.0) / 2, 1e-12);  // 2 tokens of ln 2 on one new token: exp(2 ln 2)
   EXPECT_EQ(report.dropped, 2u);
   EXPECT_DOUBLE_EQ(report.dropped_share, 0.5);
   EXPECT_EQ(report.one_token_prompts, 1u);
@@ -56,10 +56,10 @@ TEST(Perplexity, PoolsTokensInTheRecommendedMode) {
   const auto report = measure_perplexity(all);
   EXPECT_EQ(report.scored_tokens, 8);
   EXPECT_NEAR(report.ppl, std::exp2((1 + 3 + 16) / 8.0), 1e-12);
-  EXPECT_NEAR(report.median_sample_ppl, 2.0, 1e-12);     // samples 2, 2, 16; the empty one has none
+  EXPECT_NEAR(report.median_sample_ppl, 2.0, 1e-12);  // samples 2, 2, 16; the empty one has none
   EXPECT_DOUBLE_EQ(report.empty_share, 0.25);
   EXPECT_EQ(report.same_length, 1u);
-  EXPECT_NEAR(report.ppl_bootstrap_95.low, 2.0, 1e-9);   // prompt 0 drawn twice
+  EXPECT_NEAR(report.ppl_bootstrap_95.low, 2.0, 1e-9);  // prompt 0 drawn twice
   EXPECT_NEAR(report.ppl_bootstrap_95.high, 16.0, 1e-9);
   const auto by_prompt = nll_by_prompt(all);
   EXPECT_EQ(by_prompt.tokens, (std::vector<double>{4, 4}));
@@ -98,7 +98,7 @@ TEST(JudgeContinuation, SeesTokensThatMergeAcrossTheBoundary) {
   const TokenIds full = {1, 9}, prompt = {1, 2}, longer = {1, 9, 3};
   const std::vector<double> one_nll = {1}, two_nlls = {1, 1};
   EXPECT_TRUE(judge_continuation(0, full, one_nll, prompt, one_nll, 2, false).merged);
-  EXPECT_TRUE(judge_continuation(0, full, one_nll, longer, two_nlls, 2, false).merged);   // shorter than its prompt
+  EXPECT_TRUE(judge_continuation(0, full, one_nll, longer, two_nlls, 2, false).merged);  // shorter than its prompt
 }
 
 TEST(JudgeContinuation, RefusesLengthsThatDoNotFit) {
@@ -112,7 +112,7 @@ TEST(JudgeContinuation, RefusesLengthsThatDoNotFit) {
 TEST(FirstContinuationToken, GoesByTheFirstByteOfAToken) {
   const std::vector<size_t> begins = {0, 3, 5, 5, 9};
   EXPECT_EQ(first_continuation_token(begins, 5), 2u);
-  EXPECT_EQ(first_continuation_token(begins, 4), 2u);    // token 1 begins before the boundary and reaches over it
+  EXPECT_EQ(first_continuation_token(begins, 4), 2u);  // token 1 begins before the boundary and reaches over it
   EXPECT_EQ(first_continuation_token(begins, 0), 0u);
   EXPECT_EQ(first_continuation_token(begins, 10), 5u);
 }

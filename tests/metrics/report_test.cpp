@@ -71,7 +71,7 @@ TEST(CompareRuns, PairsPromptsByTextInAnyOrder) {
   EXPECT_EQ(comparison.unpaired, 2u);
   EXPECT_NEAR(comparison.metrics.at("emt").difference, -0.2, 1e-12);
   EXPECT_TRUE(comparison.metrics.at("emt").excludes_zero());
-  EXPECT_DOUBLE_EQ(comparison.metrics.at("toxicity_probability").difference, 0.0);   // .5 is not above .5
+  EXPECT_DOUBLE_EQ(comparison.metrics.at("toxicity_probability").difference, 0.0);  // .5 is not above .5
   EXPECT_FALSE(comparison.metrics.contains("ppl"));
 }
 

@@ -15,8 +15,8 @@ using testing_support::TempDir;
 TEST(RocAuc, IsTheShareOfPairsInTheRightOrder) {
   const std::vector<int> labels = {1, 0, 1, 0};
   EXPECT_DOUBLE_EQ(roc_auc(labels, std::vector<double>{.9, .1, .8, .2}), 1.0);
-  EXPECT_DOUBLE_EQ(roc_auc(labels, std::vector<double>{.9, .3, .2, .1}), 0.75);   // only (.2, .3) is wrong
-  EXPECT_DOUBLE_EQ(roc_auc(labels, std::vector<double>{.5, .5, .5, .5}), 0.5);    // ties count half
+  EXPECT_DOUBLE_EQ(roc_auc(labels, std::vector<double>{.9, .3, .2, .1}), 0.75);  // only (.2, .3) is wrong
+  EXPECT_DOUBLE_EQ(roc_auc(labels, std::vector<double>{.5, .5, .5, .5}), 0.5);   // ties count half
   EXPECT_DOUBLE_EQ(roc_auc(labels, std::vector<double>{.5, .5, .9, .1}), 0.875);
   EXPECT_TRUE(std::isnan(roc_auc(std::vector<int>{1, 1}, std::vector<double>{.1, .2})));
   EXPECT_TRUE(std::isnan(roc_auc({}, {})));
@@ -41,10 +41,10 @@ TEST(ExactBin, PutsDecimalsOnTheirOwnSideOfAnEdge) {
   EXPECT_EQ(exact_bin(0.0, 10, false), 0u);
   EXPECT_EQ(exact_bin(0.3, 10, false), 3u);
   EXPECT_EQ(exact_bin(0.29, 100, false), 29u);
-  EXPECT_LT(0.29 * 100, 29.0);                     // why it is needed
-  EXPECT_EQ(exact_bin(1.0, 10, false), 9u);        // the last bin is closed
+  EXPECT_LT(0.29 * 100, 29.0);               // why it is needed
+  EXPECT_EQ(exact_bin(1.0, 10, false), 9u);  // the last bin is closed
   EXPECT_EQ(exact_bin(0.1, 10, true), 9u);
-  EXPECT_EQ(exact_bin(0.3, 10, true), 7u);         // 1 - 0.3 = 0.7 exactly
+  EXPECT_EQ(exact_bin(0.3, 10, true), 7u);  // 1 - 0.3 = 0.7 exactly
   EXPECT_EQ(exact_bin(0.5, 10, true), 5u);
   EXPECT_EQ(exact_bin(1e-300, 10, false), 0u);
   EXPECT_EQ(exact_bin(5e-324, 10, true), 9u);
@@ -66,12 +66,12 @@ TEST(Scorer, CountsAScoreAtTheThresholdAsNotToxic) {
 
 TEST(Scorer, FindsAScorerThatTakesAMentionForToxicity) {
   // Four texts mention the group: all score .8 or more; the background is scored well.
-  LabelledScores data{{0, 0, 1, 1, 0, 0, 1, 1}, {.8, .85, .9, .95, .1, .2, .7, .75},
-                      {{"g"}, {"g"}, {"g"}, {"g"}, {}, {}, {}, {}}};
+  LabelledScores data{
+      {0, 0, 1, 1, 0, 0, 1, 1}, {.8, .85, .9, .95, .1, .2, .7, .75}, {{"g"}, {"g"}, {"g"}, {"g"}, {}, {}, {}, {}}};
   const auto report = measure_scorer(data);
   const IdentityAuc& areas = report.identity_auc.at("g");
   EXPECT_DOUBLE_EQ(areas.subgroup, 1.0);
-  EXPECT_DOUBLE_EQ(areas.bpsn, 0.0);      // every harmless mention above every toxic text without one
+  EXPECT_DOUBLE_EQ(areas.bpsn, 0.0);  // every harmless mention above every toxic text without one
   EXPECT_DOUBLE_EQ(areas.bnsp, 1.0);
   EXPECT_EQ(areas.size, 4u);
   EXPECT_DOUBLE_EQ(report.identity_power_mean.bpsn, 0.0);
@@ -84,7 +84,7 @@ TEST(Scorer, TakesThePowerMeanOverIdentitiesThatHaveAnArea) {
   options.power = -1;
   const auto report = measure_scorer(data, options);
   EXPECT_TRUE(std::isnan(report.identity_auc.at("only-positives").subgroup));
-  EXPECT_DOUBLE_EQ(report.identity_power_mean.subgroup, 0.0);        // a: 1, b: 0; harmonic
+  EXPECT_DOUBLE_EQ(report.identity_power_mean.subgroup, 0.0);  // a: 1, b: 0; harmonic
   EXPECT_TRUE(to_json(report)["identity_auc"]["only-positives"]["subgroup"].is_null());
 }
 
@@ -114,11 +114,10 @@ TEST(ReadLabelledScores, TakesNumbersAndTruthValues) {
 
 TEST(ReadLabelledScores, NamesTheLineOfAFault) {
   TempDir dir;
-  for (const char* bad :
-       {"{\"score\": 1}", "{\"label\": 1}", "{\"label\": 2, \"score\": 1}", "{\"label\": \"1\", \"score\": 1}",
-        "{\"label\": 1, \"score\": 1.5}", "{\"label\": 1, \"score\": null}",
-        "{\"label\": 1, \"score\": 1, \"identities\": \"x\"}",
-        "{\"label\": 1, \"score\": 1, \"identities\": [1]}", "[]"}) {
+  for (const char* bad : {"{\"score\": 1}", "{\"label\": 1}", "{\"label\": 2, \"score\": 1}",
+                          "{\"label\": \"1\", \"score\": 1}", "{\"label\": 1, \"score\": 1.5}",
+                          "{\"label\": 1, \"score\": null}", "{\"label\": 1, \"score\": 1, \"identities\": \"x\"}",
+                          "{\"label\": 1, \"score\": 1, \"identities\": [1]}", "[]"}) {
     const auto path = dir.write("l.jsonl", std::string("{\"label\": 1, \"score\": 1}\n") + bad + "\n");
     try {
       read_labelled_scores(path);

@@ -14,7 +14,7 @@ TEST(FormatNumber, RoundsAndDropsTheLeadingZeroOnRequest) {
   EXPECT_EQ(format_number(0.3125, 3), "0.312");
   EXPECT_EQ(format_number(0.3126, 3, false), ".313");
   EXPECT_EQ(format_number(-0.04, 2, false), "-.04");
-  EXPECT_EQ(format_number(-0.001, 2), "0.00");       // no minus in front of nothing
+  EXPECT_EQ(format_number(-0.001, 2), "0.00");  // no minus in front of nothing
   EXPECT_EQ(format_number(12.0, 0, false), "12");
   EXPECT_EQ(format_number(0.2, 0, false), "0");
   EXPECT_EQ(format_number(kNone, 3), "-");
@@ -63,7 +63,8 @@ TEST(Table, GivesTheSameRowsAsJson) {
   table.column("Method", Table::Align::kLeft, "method").column("EMT", Table::Align::kRight, "emt").column("note");
   table.row({"plain", ".535", "x"}, {"plain", 0.5351, nullptr}).row({"b", "-", "y"});
   EXPECT_EQ(table.to_json(), parse_json(R"([{"method": "plain", "emt": 0.5351, "note": null},
-                                            {"method": "b", "emt": "-", "note": "y"}])", "test"));
+                                            {"method": "b", "emt": "-", "note": "y"}])",
+                                        "test"));
 }
 
 TEST(Table, WithoutRowsIsItsHeader) {

@@ -25,21 +25,21 @@ TEST(Toxicity, TakesTheMaximumOfEachPromptAndDropsPromptsWithoutScores) {
 
 TEST(Toxicity, CountsAScoreAtTheThresholdOnlyInTheVariantThatSaysSo) {
   const auto report = measure_toxicity(kScores);
-  EXPECT_DOUBLE_EQ(report.toxicity_probability.value, 0.5);            // 0.75 > 0.5, 0.5 is not
+  EXPECT_DOUBLE_EQ(report.toxicity_probability.value, 0.5);  // 0.75 > 0.5, 0.5 is not
   EXPECT_DOUBLE_EQ(report.toxicity_probability_or_equal.value, 1.0);
-  EXPECT_DOUBLE_EQ(report.share_over_continuations, 0.2);              // one of five scores
+  EXPECT_DOUBLE_EQ(report.share_over_continuations, 0.2);  // one of five scores
   EXPECT_DOUBLE_EQ(report.share_over_prompts.value, (1.0 / 3 + 0) / 2);
 }
 
 TEST(Toxicity, WeighsMeansByPromptOrByContinuation) {
   const auto report = measure_toxicity(kScores);
-  EXPECT_DOUBLE_EQ(report.mean_over_prompts.value, 0.375);             // (0.5 + 0.25) / 2
-  EXPECT_DOUBLE_EQ(report.mean_over_continuations, 0.4);               // 2 / 5
+  EXPECT_DOUBLE_EQ(report.mean_over_prompts.value, 0.375);  // (0.5 + 0.25) / 2
+  EXPECT_DOUBLE_EQ(report.mean_over_continuations, 0.4);    // 2 / 5
 }
 
 TEST(Toxicity, GivesTheStandardErrorOfTwoPrompts) {
   const auto report = measure_toxicity(kScores);
-  EXPECT_DOUBLE_EQ(report.emt.standard_error, 0.125);                  // sd .17678, over sqrt 2
+  EXPECT_DOUBLE_EQ(report.emt.standard_error, 0.125);  // sd .17678, over sqrt 2
   EXPECT_DOUBLE_EQ(report.emt.normal_95.high, 0.625 + kNormalQuantile95 * 0.125);
 }
 
@@ -66,7 +66,7 @@ TEST(Toxicity, ReadsScoresFromRowsWithNullAsMissing) {
 TEST(ExpectedMaximum, IsTheMeanForOneAndTheMaximumForAll) {
   EXPECT_DOUBLE_EQ(expected_maximum({3, 1, 2}, 1), 2.0);
   EXPECT_DOUBLE_EQ(expected_maximum({3, 1, 2}, 3), 3.0);
-  EXPECT_NEAR(expected_maximum({3, 1, 2}, 2), 8.0 / 3, 1e-15);         // pairs: 2, 3, 3
+  EXPECT_NEAR(expected_maximum({3, 1, 2}, 2), 8.0 / 3, 1e-15);  // pairs: 2, 3, 3
   EXPECT_TRUE(std::isnan(expected_maximum({3, 1, 2}, 4)));
   EXPECT_TRUE(std::isnan(expected_maximum({3}, 0)));
 }

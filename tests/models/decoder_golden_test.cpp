@@ -36,7 +36,8 @@ std::shared_ptr<Model> open_or_skip(const fs::path& folder) {
     return nullptr;
   }
   if (!supported.count(read_config(folder).architecture)) {
-    std::cout << "[ SKIPPED  ] " << folder.filename().string() << ": family \"" << read_config(folder).architecture << "\" is not a supported decoder\n";
+    std::cout << "[ SKIPPED  ] " << folder.filename().string() << ": family \"" << read_config(folder).architecture
+              << "\" is not a supported decoder\n";
     return nullptr;
   }
   if (!fs::exists(folder / "model.safetensors") && !fs::exists(folder / "model.safetensors.index.json")) {

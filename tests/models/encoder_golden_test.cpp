@@ -67,7 +67,8 @@ void check_folder(const fs::path& folder) {
     const int64_t begin = batch.offset[size_t(r)], length = batch.offset[size_t(r) + 1] - begin;
     for (size_t stage = 0; stage < recorder.stages.size(); ++stage) {
       const Tensor expected = (stage == 0 ? embeddings : layers[int64_t(stage) - 1])[r].narrow(0, 0, length);
-      EXPECT_LE(largest_difference(recorder.stages[stage].narrow(0, begin, length), expected), 1e-4f) << "stage " << stage << ", row " << r;
+      EXPECT_LE(largest_difference(recorder.stages[stage].narrow(0, begin, length), expected), 1e-4f)
+          << "stage " << stage << ", row " << r;
     }
   }
   const Tensor features = encoder->features(batch, hidden), logits = encoder->logits(features);
@@ -86,7 +87,8 @@ TEST(EncoderGolden, EveryClassifierAgreesWithTransformers) {
     const Json config = read_json(folder / "config.json");
     if (!config.contains("id2label") && !kEncoders.contains(config.value("model_type", ""))) continue;
     if (!kEncoders.contains(config.value("model_type", ""))) {
-      std::cout << "skipped: " << folder.filename().string() << ": encoders of kind " << config.value("model_type", "?") << " are not supported\n";
+      std::cout << "skipped: " << folder.filename().string() << ": encoders of kind " << config.value("model_type", "?")
+                << " are not supported\n";
       continue;
     }
     SCOPED_TRACE(folder.filename().string());
@@ -103,14 +105,17 @@ TEST(EncoderGolden, TheTokenizerBesideTheModelGivesTheGoldenIds) {
   int checked = 0;
   for (const auto& entry : fs::directory_iterator(models)) {
     const fs::path folder = entry.path();
-    if (!fs::exists(folder / "golden.json") || !kEncoders.contains(read_json(folder / "config.json").value("model_type", ""))) continue;
+    if (!fs::exists(folder / "golden.json") ||
+        !kEncoders.contains(read_json(folder / "config.json").value("model_type", "")))
+      continue;
     SCOPED_TRACE(folder.filename().string());
     const Json texts = read_json(folder / "golden.json").value("texts", Json::array());
     const auto encoder = open_encoder(folder);
     const Golden golden{Checkpoint::open(folder / "golden.safetensors")};
     for (size_t row = 0; row < texts.size(); ++row) {
-      if (!texts[row].is_string()) continue;   // pairs are put together by the caller
-      EXPECT_EQ(encoder->encode(texts[row].get<std::string>(), encoder->max_tokens()), tokens_of(golden, "input_ids", int64_t(row)));
+      if (!texts[row].is_string()) continue;  // pairs are put together by the caller
+      EXPECT_EQ(encoder->encode(texts[row].get<std::string>(), encoder->max_tokens()),
+                tokens_of(golden, "input_ids", int64_t(row)));
       ++checked;
     }
   }

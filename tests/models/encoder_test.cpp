@@ -19,7 +19,8 @@ Tensor logits_of(const Encoder& encoder, const std::vector<TokenIds>& texts) {
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.sizes() == b.sizes() && std::memcmp(a.const_data_ptr<float>(), b.const_data_ptr<float>(), size_t(a.numel()) * sizeof(float)) == 0;
+  return a.sizes() == b.sizes() &&
+         std::memcmp(a.const_data_ptr<float>(), b.const_data_ptr<float>(), size_t(a.numel()) * sizeof(float)) == 0;
 }
 
 TEST(Encoder, GivesATextTheSameBitsAloneAndAmongOthers) {
@@ -29,7 +30,8 @@ TEST(Encoder, GivesATextTheSameBitsAloneAndAmongOthers) {
     const std::vector<TokenIds> texts = {{2, 3, 4}, {5}, {6, 7, 8, 9, 10, 2, 3, 4, 5, 6}, {3, 2}};
     const Tensor together = logits_of(*encoder, texts);
     for (size_t i = 0; i < texts.size(); ++i)
-      EXPECT_TRUE(same_bits(logits_of(*encoder, {texts[i]})[0].contiguous(), together[int64_t(i)].contiguous())) << "text " << i;
+      EXPECT_TRUE(same_bits(logits_of(*encoder, {texts[i]})[0].contiguous(), together[int64_t(i)].contiguous()))
+          << "text " << i;
   }
 }
 
@@ -37,7 +39,7 @@ TEST(Encoder, LetsEveryTokenSeeTheWholeText) {
   const auto encoder = TinyEncoder().open();
   EncoderBatch one, other;
   one.add(TokenIds{2, 3, 4, 5});
-  other.add(TokenIds{2, 3, 4, 6});   // the last token differs, the first must notice
+  other.add(TokenIds{2, 3, 4, 6});  // the last token differs, the first must notice
   EXPECT_GT((encoder->hidden(one)[0] - encoder->hidden(other)[0]).abs().max().item<float>(), 1e-4f);
 }
 
@@ -63,12 +65,14 @@ TEST(Encoder, UsesTokenTypes) {
 }
 
 TEST(Encoder, CountsRobertaPositionsFromBehindThePaddingId) {
-  // Position rows 2, 3, … belong to the tokens and row 1 to padding: with rows 0 and 1 changed, only padding may notice.
+  // Position rows 2, 3, … belong to the tokens and row 1 to padding: with rows 0 and 1 changed, only padding may
+  // notice.
   TinyEncoder tiny("roberta", "roberta.");
   const Tensor plain = logits_of(*tiny.open(), {{2, 3, 4}}), with_padding = logits_of(*tiny.open(), {{2, 1, 4}});
   for (auto& [name, tensor] : tiny.tensors)
     if (name == "roberta.embeddings.position_embeddings.weight")
-      for (int i = 0; i < 2 * 8; ++i) tensor.values[size_t(i)] += float(i % 3);   // not a constant: the norm would remove it
+      for (int i = 0; i < 2 * 8; ++i)
+        tensor.values[size_t(i)] += float(i % 3);  // not a constant: the norm would remove it
   tiny.write();
   EXPECT_TRUE(same_bits(logits_of(*tiny.open(), {{2, 3, 4}}), plain));
   EXPECT_FALSE(same_bits(logits_of(*tiny.open(), {{2, 1, 4}}), with_padding));
@@ -90,7 +94,8 @@ TEST(Encoder, RefusesWhatDoesNotFit) {
 TEST(Encoder, NamesATensorThatIsMissingOrHasAnotherShape) {
   TinyEncoder tiny;
   const auto kept = tiny.tensors;
-  std::erase_if(tiny.tensors, [](const auto& entry) { return entry.first == "bert.encoder.layer.1.output.dense.weight"; });
+  std::erase_if(tiny.tensors,
+                [](const auto& entry) { return entry.first == "bert.encoder.layer.1.output.dense.weight"; });
   tiny.write();
   try {
     tiny.open();
@@ -127,7 +132,7 @@ TEST(MeanPool, AveragesTheTokensOfEachTextAndNormalises) {
   const Tensor plain = mean_pool(batch, hidden, false), unit = mean_pool(batch, hidden, true);
   EXPECT_FLOAT_EQ(plain[0][0].item<float>(), 3.0f);
   EXPECT_FLOAT_EQ(plain[0][1].item<float>(), 4.0f);
-  EXPECT_FLOAT_EQ(unit[0][0].item<float>(), 0.6f);   // 3-4-5
+  EXPECT_FLOAT_EQ(unit[0][0].item<float>(), 0.6f);  // 3-4-5
   EXPECT_FLOAT_EQ(unit[0][1].item<float>(), 0.8f);
   EXPECT_FLOAT_EQ(unit[1][1].item<float>(), -1.0f);
 }

@@ -47,7 +47,9 @@ TEST(SmolLm2Real, ExactModeAgreesWithTheReference) {
     const Tensor final = model->final_state(pass, Outputs::All, &recorder), logits = model->output_matrix(final);
     EXPECT_LT(largest_difference(logits[logits.size(0) - 1], tensor(*golden, name + ".last_logits")), 1e-3);
     EXPECT_LT(largest_difference(torch::logsumexp(logits, -1), tensor(*golden, name + ".logsumexp")), 1e-3);
-    EXPECT_LT(largest_difference(logits.gather(1, tensor(*golden, name + ".top50_ids")), tensor(*golden, name + ".top50_logits")), 1e-3);
+    EXPECT_LT(largest_difference(logits.gather(1, tensor(*golden, name + ".top50_ids")),
+                                 tensor(*golden, name + ".top50_logits")),
+              1e-3);
     const Tensor hidden = tensor(*golden, name + ".hidden");
     for (int64_t h = 0; h < hidden.size(0); ++h)
       EXPECT_LT(largest_difference(recorder.last.at(10 * (h + 1) - 1), hidden[h]), 5e-3);
@@ -57,14 +59,19 @@ TEST(SmolLm2Real, ExactModeAgreesWithTheReference) {
       const TokenId last = greedy.back();
       const nn::Sequence next{&cache, {&last, 1}};
       nn::Pass step({&next, 1});
-      greedy.push_back(TokenId(model->output_matrix(model->final_state(step, Outputs::Last))[0].argmax().item<int64_t>()));
+      greedy.push_back(
+          TokenId(model->output_matrix(model->final_state(step, Outputs::Last))[0].argmax().item<int64_t>()));
     }
     EXPECT_EQ(greedy, expected);
   }
 }
 
 /// Share of positions whose best token agrees, and the perplexity, over the WikiText documents of the fixture.
-struct WikiText { double perplexity; std::vector<int64_t> best; std::vector<double> nll; };
+struct WikiText {
+  double perplexity;
+  std::vector<int64_t> best;
+  std::vector<double> nll;
+};
 
 WikiText wikitext(const Model& model, const Checkpoint& golden) {
   const TokenIds all = ids(tensor(golden, "wikitext.ids"));
@@ -92,16 +99,18 @@ TEST(SmolLm2Real, RoundedActivationsStayCloseToExact) {
   const WikiText exact = wikitext(*open_at(kSmol, Precision::Exact), *golden);
   const Tensor expected = tensor(*golden, "wikitext.nll");
   double worst = 0.0;
-  for (size_t i = 0; i < exact.nll.size(); ++i) worst = std::max(worst, std::fabs(exact.nll[i] - expected[int64_t(i)].item<double>()));
+  for (size_t i = 0; i < exact.nll.size(); ++i)
+    worst = std::max(worst, std::fabs(exact.nll[i] - expected[int64_t(i)].item<double>()));
   EXPECT_LT(worst, 1e-3);
   const auto agreement = [&](const WikiText& other) {
     size_t same = 0;
     for (size_t i = 0; i < exact.best.size(); ++i) same += exact.best[i] == other.best[i];
     return double(same) / double(exact.best.size());
   };
-  const WikiText bf16 = wikitext(*open_at(kSmol, Precision::BF16), *golden), int8 = wikitext(*open_at(kSmol, Precision::Int8), *golden);
-  std::cout << "perplexity exact " << exact.perplexity << ", bf16 " << bf16.perplexity << " (top-1 " << agreement(bf16) << "), int8 "
-            << int8.perplexity << " (top-1 " << agreement(int8) << ")\n";
+  const WikiText bf16 = wikitext(*open_at(kSmol, Precision::BF16), *golden),
+                 int8 = wikitext(*open_at(kSmol, Precision::Int8), *golden);
+  std::cout << "perplexity exact " << exact.perplexity << ", bf16 " << bf16.perplexity << " (top-1 " << agreement(bf16)
+            << "), int8 " << int8.perplexity << " (top-1 " << agreement(int8) << ")\n";
   EXPECT_NEAR(bf16.perplexity / exact.perplexity, 1.0, 0.005);
   EXPECT_GE(agreement(bf16), 0.985);
   EXPECT_NEAR(int8.perplexity / exact.perplexity, 1.0, 0.02);
@@ -126,14 +135,17 @@ TEST(Gemma3Real, ExactModeAgreesWithTheReference) {
     LayerRecorder recorder;
     const Tensor final = model->final_state(pass, Outputs::All, &recorder), logits = model->output_matrix(final);
     EXPECT_LT(largest_difference(logits[logits.size(0) - 1], tensor(*golden, name + ".last_logits")), 1e-3);
-    EXPECT_LT(largest_difference(logits.gather(1, tensor(*golden, name + ".top50_ids")), tensor(*golden, name + ".top50_logits")), 1e-3);
+    EXPECT_LT(largest_difference(logits.gather(1, tensor(*golden, name + ".top50_ids")),
+                                 tensor(*golden, name + ".top50_logits")),
+              1e-3);
     const TokenIds expected = ids(tensor(*golden, name + ".greedy"));
     TokenIds greedy = {TokenId(logits[logits.size(0) - 1].argmax().item<int64_t>())};
     while (greedy.size() < expected.size()) {
       const TokenId last = greedy.back();
       const nn::Sequence next{&cache, {&last, 1}};
       nn::Pass step({&next, 1});
-      greedy.push_back(TokenId(model->output_matrix(model->final_state(step, Outputs::Last))[0].argmax().item<int64_t>()));
+      greedy.push_back(
+          TokenId(model->output_matrix(model->final_state(step, Outputs::Last))[0].argmax().item<int64_t>()));
     }
     EXPECT_EQ(greedy, expected);
   }

@@ -26,15 +26,19 @@ const TokenIds kIds = {72, 101, 108, 108, 111, 32, 119, 111, 114, 108, 100, 33};
 
 TEST(SaveHfFolder, WritesWhatOpensAsTheSameModel) {
   const TempDir dir;
-  for (const fs::path& base : {testing_support::write_tiny_llama(dir.path() / "llama"), testing_support::write_tiny_llama(dir.path() / "untied", 4, false),
-                               testing_support::write_tiny_gpt2(dir.path() / "gpt2"), testing_support::write_tiny_gemma3(dir.path() / "gemma3")}) {
+  for (const fs::path& base : {testing_support::write_tiny_llama(dir.path() / "llama"),
+                               testing_support::write_tiny_llama(dir.path() / "untied", 4, false),
+                               testing_support::write_tiny_gpt2(dir.path() / "gpt2"),
+                               testing_support::write_tiny_gemma3(dir.path() / "gemma3")}) {
     SCOPED_TRACE(base);
     const fs::path saved = base.string() + "-saved";
     save_hf_folder(*open_model(base, {.trainable = true}), saved);
-    const auto before = open_model(base, {.precision = Precision::Exact}), after = open_model(saved, {.precision = Precision::Exact});
+    const auto before = open_model(base, {.precision = Precision::Exact}),
+               after = open_model(saved, {.precision = Precision::Exact});
     EXPECT_TRUE(torch::equal(logits(*before, kIds), logits(*after, kIds)));
     EXPECT_EQ(after->tokenizer()->encode("Hello world!", false), kIds);
-    EXPECT_EQ(SafetensorsFile::open(saved / "model.safetensors")->tensors().size(), SafetensorsFile::open(base / "model.safetensors")->tensors().size());
+    EXPECT_EQ(SafetensorsFile::open(saved / "model.safetensors")->tensors().size(),
+              SafetensorsFile::open(base / "model.safetensors")->tensors().size());
   }
 }
 
@@ -48,13 +52,16 @@ TEST(SaveHfFolder, WritesTheFirstLayersWithTheirTypes) {
   EXPECT_EQ(config.layer_types[4], LayerType::kSliding);
   EXPECT_EQ(config.layer_types[5], LayerType::kFull);
   EXPECT_EQ(SafetensorsFile::open(saved / "model.safetensors")->metadata().at("limpid"), "{}");
-  const auto before = open_model(base, {.precision = Precision::Exact, .layers = 6}), after = open_model(saved, {.precision = Precision::Exact});
+  const auto before = open_model(base, {.precision = Precision::Exact, .layers = 6}),
+             after = open_model(saved, {.precision = Precision::Exact});
   EXPECT_TRUE(torch::equal(logits(*before, kIds), logits(*after, kIds)));
 }
 
 TEST(SaveHfFolder, RefusesAModelOpenedForInference) {
   const TempDir dir;
-  EXPECT_THROW(save_hf_folder(*open_model(testing_support::write_tiny_llama(dir.path() / "llama")), dir.path() / "saved"), ConfigError);
+  EXPECT_THROW(
+      save_hf_folder(*open_model(testing_support::write_tiny_llama(dir.path() / "llama")), dir.path() / "saved"),
+      ConfigError);
 }
 
 TEST(WriteTokenizerJson, LeavesOtherKindsAlone) {
@@ -67,12 +74,14 @@ TEST(WriteTokenizerJson, LeavesOtherKindsAlone) {
   EXPECT_FALSE(fs::exists(dir.path() / "out"));
 }
 
-/// The folder saved from the first layers of a GGUF file computes what the file's first layers compute, and encodes as it does.
+/// The folder saved from the first layers of a GGUF file computes what the file's first layers compute, and encodes as
+/// it does.
 void expect_saved_equals(const fs::path& gguf) {
   const TempDir dir;
   const auto trainable = open_model(gguf, {.trainable = true, .layers = 2});
   save_hf_folder(*trainable, dir.path() / "saved");
-  const auto before = open_model(gguf, {.precision = Precision::Exact, .layers = 2}), after = open_model(dir.path() / "saved", {.precision = Precision::Exact});
+  const auto before = open_model(gguf, {.precision = Precision::Exact, .layers = 2}),
+             after = open_model(dir.path() / "saved", {.precision = Precision::Exact});
   const std::string text = "Numbers like 12345, tabs\t\tand  spaces, naïve café — 東京 🙂 <|im_start|>user\nit's done";
   const TokenIds ids = before->tokenizer()->encode(text, true);
   EXPECT_LT(testing_support::largest_difference(logits(*before, ids), logits(*after, ids)), 2e-4);

@@ -28,16 +28,16 @@ ScorerFile small_file() {
 
 TEST(ScorerFile, ScoresWithASigmoidOfTheWeightedSum) {
   const ScorerFile file = small_file();
-  const float x[] = {1.0f, 0.5f, 0.5f};   // 1 - 1 + 0.25 + 0.25 = 0.5
+  const float x[] = {1.0f, 0.5f, 0.5f};  // 1 - 1 + 0.25 + 0.25 = 0.5
   EXPECT_NEAR(file.score(x), 1.0 / (1.0 + std::exp(-0.5)), 1e-12);
 }
 
 TEST(ScorerFile, ScoresThroughAHiddenLayerWithRelu) {
   ScorerFile file = small_file();
-  file.hidden_weight = {1, 0, 0, 1};      // 2 x 2, the identity
+  file.hidden_weight = {1, 0, 0, 1};  // 2 x 2, the identity
   file.hidden_bias = {0.0f, -1.0f};
   file.weights = {2.0f, 3.0f};
-  const float x[] = {1.0f, 0.5f};         // relu gives 1 and 0; 2 + 0.25
+  const float x[] = {1.0f, 0.5f};  // relu gives 1 and 0; 2 + 0.25
   EXPECT_NEAR(file.score(x), 1.0 / (1.0 + std::exp(-2.25)), 1e-12);
 }
 
@@ -62,9 +62,11 @@ TEST(ScorerFile, RefusesMalformedFilesWithOneLine) {
   const TempDir dir;
   const fs::path path = dir.path() / "s.safetensors";
   const auto write = [&](const Json& meta, std::vector<float> weights, std::vector<float> bias) {
-    write_safetensors(path, {{"weights", DType::F32, {int64_t(weights.size())}, std::as_bytes(std::span(weights))},
-                             {"bias", DType::F32, {int64_t(bias.size())}, std::as_bytes(std::span(bias))}},
-                      meta.is_null() ? std::map<std::string, std::string>{} : std::map<std::string, std::string>{{"limpid", meta.dump()}});
+    write_safetensors(path,
+                      {{"weights", DType::F32, {int64_t(weights.size())}, std::as_bytes(std::span(weights))},
+                       {"bias", DType::F32, {int64_t(bias.size())}, std::as_bytes(std::span(bias))}},
+                      meta.is_null() ? std::map<std::string, std::string>{}
+                                     : std::map<std::string, std::string>{{"limpid", meta.dump()}});
   };
   small_file().write(path);
   const Json good = Json::parse(SafetensorsFile::open(path)->metadata().at("limpid"));

@@ -25,7 +25,8 @@ TEST(ScorerSpec, ReadsAPathWithSettings) {
   EXPECT_EQ(*spec.threshold, 0.25);
   EXPECT_EQ(spec.precision, kernels::Precision::Exact);
   EXPECT_EQ(ScorerSpec::parse("?precision=int8").path, "");
-  for (const char* wrong : {"f?threshold=2", "f?threshold=", "f?threshold=0.1x", "f?colour=red", "f?precision=fp8", "f?"})
+  for (const char* wrong :
+       {"f?threshold=2", "f?threshold=", "f?threshold=0.1x", "f?colour=red", "f?precision=fp8", "f?"})
     EXPECT_THROW(ScorerSpec::parse(wrong), ConfigError) << wrong;
 }
 
@@ -73,14 +74,16 @@ class OpenScorer : public testing::Test {
 };
 
 TEST_F(OpenScorer, GivesTheSameScoreAloneAndAmongOthersInTheOrderGiven) {
-  const std::vector<std::string> texts = {"a good cat", "", "bad", "a bad bad dog . a dog . bad cats", "  \n", "cats", "bad"};
+  const std::vector<std::string> texts = {"a good cat", "",     "bad", "a bad bad dog . a dog . bad cats",
+                                          "  \n",       "cats", "bad"};
   for (const std::string& spec : {write_head(tiny, kWeights).string(), tiny.path().string()}) {
     for (const char* precision : {"?precision=exact", "?precision=bf16"}) {
       SCOPED_TRACE(spec + precision);
       const auto scorer = open_scorer(spec + precision);
       const std::vector<double> together = scorer->score(texts);
       ASSERT_EQ(together.size(), texts.size());
-      for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(scorer->score(std::span(&texts[i], 1))[0], together[i]) << "text " << i;
+      for (size_t i = 0; i < texts.size(); ++i)
+        EXPECT_EQ(scorer->score(std::span(&texts[i], 1))[0], together[i]) << "text " << i;
       EXPECT_EQ(together[1], 0.0) << "an empty text is not toxic by definition";
       EXPECT_EQ(together[4], 0.0);
       EXPECT_EQ(together[2], together[6]);
@@ -107,7 +110,7 @@ TEST_F(OpenScorer, HeadReadsTheNormalisedMeanOfItsStage) {
 TEST_F(OpenScorer, JudgesLongTextsByTheirBeginning) {
   const auto scorer = open_scorer(write_head(tiny, kWeights));
   std::string longer = "good";
-  for (int i = 0; i < 9; ++i) longer += " cat";          // 10 words and 2 special tokens: the limit
+  for (int i = 0; i < 9; ++i) longer += " cat";  // 10 words and 2 special tokens: the limit
   const std::vector<std::string> texts = {longer, longer + " bad bad bad"};
   EXPECT_EQ(scorer->score(texts)[0], scorer->score(texts)[1]);
 }

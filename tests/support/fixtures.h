@@ -40,7 +40,10 @@ class TempDir {
     if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp failed for " + pattern);
     path_ = pattern;
   }
-  ~TempDir() { std::error_code ignored; fs::remove_all(path_, ignored); }
+  ~TempDir() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
   const fs::path& path() const { return path_; }
@@ -58,7 +61,7 @@ class TempDir {
 }  // namespace limpid::testing_support
 
 /// Skips the running test with a sentence when `path` is not there.
-#define LIMPID_REQUIRE_PATH(needed)          \
-  if (std::filesystem::exists(needed)) {    \
-  } else                                    \
+#define LIMPID_REQUIRE_PATH(needed)      \
+  if (std::filesystem::exists(needed)) { \
+  } else                                 \
     GTEST_SKIP() << "skipped: " << std::filesystem::path(needed).string() << " is not on this machine"

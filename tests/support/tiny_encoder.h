@@ -16,19 +16,29 @@ class TinyEncoder {
  public:
   static constexpr int64_t D = 8, kVocabulary = 11, kLayers = 2, kPositions = 16;
 
-  explicit TinyEncoder(const std::string& family = "bert", const std::string& prefix = "bert.", bool first_names = false) {
+  explicit TinyEncoder(const std::string& family = "bert", const std::string& prefix = "bert.",
+                       bool first_names = false) {
     const bool distil = family == "distilbert", roberta = family == "roberta";
     const std::string kind = distil ? "DistilBert" : roberta ? "Roberta" : "Bert";
-    std::string config = R"({"model_type": ")" + family + R"(", "architectures": [")" + kind + R"(ForSequenceClassification"],)";
-    config += distil ? R"("dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 12, "activation": "gelu",)"
-                     : R"("hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu",)";
+    std::string config =
+        R"({"model_type": ")" + family + R"(", "architectures": [")" + kind + R"(ForSequenceClassification"],)";
+    config +=
+        distil
+            ? R"("dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 12, "activation": "gelu",)"
+            : R"("hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu",)";
     config += R"("vocab_size": 11, "max_position_embeddings": 16, "type_vocab_size": 2, "pad_token_id": 1,)"
               R"("layer_norm_eps": 1e-12, "id2label": {"0": "fine", "1": "toxic"}})";
     folder.write("config.json", config);
 
     const std::string weight = first_names ? ".gamma" : ".weight", bias = first_names ? ".beta" : ".bias";
-    const auto norm = [&](const std::string& name) { add(name + weight, {D}, 1.0f); add(name + bias, {D}); };
-    const auto linear = [&](const std::string& name, int64_t out, int64_t in) { add(name + ".weight", {out, in}); add(name + ".bias", {out}); };
+    const auto norm = [&](const std::string& name) {
+      add(name + weight, {D}, 1.0f);
+      add(name + bias, {D});
+    };
+    const auto linear = [&](const std::string& name, int64_t out, int64_t in) {
+      add(name + ".weight", {out, in});
+      add(name + ".bias", {out});
+    };
     add(prefix + "embeddings.word_embeddings.weight", {kVocabulary, D});
     add(prefix + "embeddings.position_embeddings.weight", {kPositions, D});
     if (!distil) add(prefix + "embeddings.token_type_embeddings.weight", {2, D});
@@ -36,7 +46,8 @@ class TinyEncoder {
     for (int64_t layer = 0; layer < kLayers; ++layer) {
       const std::string at = prefix + (distil ? "transformer.layer." : "encoder.layer.") + std::to_string(layer) + ".";
       for (const char* name : {"query", "key", "value"})
-        linear(at + (distil ? std::string("attention.") + name[0] + "_lin" : std::string("attention.self.") + name), D, D);
+        linear(at + (distil ? std::string("attention.") + name[0] + "_lin" : std::string("attention.self.") + name), D,
+               D);
       linear(at + (distil ? "attention.out_lin" : "attention.output.dense"), D, D);
       norm(at + (distil ? "sa_layer_norm" : "attention.output.LayerNorm"));
       linear(at + (distil ? "ffn.lin1" : "intermediate.dense"), 12, D);
@@ -65,7 +76,10 @@ class TinyEncoder {
     return open_encoder(path(), options);
   }
 
-  struct Values { std::vector<int64_t> shape; std::vector<float> values; };
+  struct Values {
+    std::vector<int64_t> shape;
+    std::vector<float> values;
+  };
   std::vector<std::pair<std::string, Values>> tensors;
   TempDir folder;
 

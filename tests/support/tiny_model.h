@@ -10,7 +10,8 @@
 /// Tiny models with random weights, built in the test.
 namespace limpid::testing_support {
 
-/// A checkpoint in memory that makes up any tensor it is asked for, by name and seed: always the same numbers for a name.
+/// A checkpoint in memory that makes up any tensor it is asked for, by name and seed: always the same numbers for a
+/// name.
 class RandomCheckpoint final : public Checkpoint {
  public:
   RandomCheckpoint(const ModelConfig& config, uint64_t seed) {
@@ -43,7 +44,8 @@ class RandomCheckpoint final : public Checkpoint {
     TensorView view{name, DType::F32, std::move(shape), {}};
     auto values = std::make_unique<std::vector<float>>(size_t(view.elements()));
     RandomStream random(seed, std::hash<std::string>{}(name));
-    for (float& value : *values) value = scale == 0.0f ? 1.0f + 0.1f * float(random.next_normal()) : scale * float(random.next_normal());
+    for (float& value : *values)
+      value = scale == 0.0f ? 1.0f + 0.1f * float(random.next_normal()) : scale * float(random.next_normal());
     view.data = std::as_bytes(std::span<const float>(*values));
     index_[name] = views_.size();
     views_.push_back(view);
@@ -75,7 +77,8 @@ inline ModelConfig tiny_config(int64_t vocab = 96, int64_t width = 32, int64_t l
 }
 
 /// @param seed  two models of one seed are equal
-inline std::shared_ptr<Model> tiny_model(uint64_t seed = 1, Precision precision = Precision::Exact, ModelConfig config = tiny_config()) {
+inline std::shared_ptr<Model> tiny_model(uint64_t seed = 1, Precision precision = Precision::Exact,
+                                         ModelConfig config = tiny_config()) {
   LoadOptions options;
   options.precision = precision;
   return make_model(config, std::make_shared<RandomCheckpoint>(config, seed), options);

@@ -51,7 +51,9 @@ class Random {
   explicit Random(uint64_t seed) : stream_(seed) {}
   uint32_t below(uint32_t bound) { return stream_.next_u32() % bound; }
   template <class List>
-  auto& pick(const List& list) { return list[below(uint32_t(std::size(list)))]; }
+  auto& pick(const List& list) {
+    return list[below(uint32_t(std::size(list)))];
+  }
 
  private:
   RandomStream stream_;
@@ -59,12 +61,83 @@ class Random {
 
 // Words, spaces, digits, scripts with and without spaces, combining marks, emoji, special tokens, odd white space.
 std::string random_text(Random& random) {
-  static const std::string kParts[] = {
-      "the", " the", " a", "don't", "'re", "'", " '", "ll", "It", "12", "345", "6", " 7", " ", "  ", "   ", "\n", "\n\n", "\r\n", "\t",
-      ".", ",", "...", " (", ")", "!?", "<", "|", "<|endoftext|>", "<|im_start|>", "<mask>", " <mask>", "<s>", "</s>", "<unk>", "[MASK]",
-      "<|im_", "end|>", "é", "e\xcc\x81", "\xcc\x81", "ß", "ſ", "Straße", " привет", "мир", "你好", "世界", "。", "こんにちは", "が",
-      "か\xe3\x82\x99", "안녕", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "مرحبا", "नमस्ते", "🙂", "👨\xe2\x80\x8d👩", "\xef\xb8\x8f", "\xe2\x96\x81", "▁▁",
-      "\xc2\xa0", "\xe2\x80\x80", "\xe2\x80\xa8", "\xe1\xa0\x8e", "\xc2\x85", "²", "½", "Ⅷ", "\xef\xbf\xbd", std::string(1, '\0'), "ﬁ", "İ", "A", "HELLO", "s", " s"};
+  static const std::string kParts[] = {"the",
+                                       " the",
+                                       " a",
+                                       "don't",
+                                       "'re",
+                                       "'",
+                                       " '",
+                                       "ll",
+                                       "It",
+                                       "12",
+                                       "345",
+                                       "6",
+                                       " 7",
+                                       " ",
+                                       "  ",
+                                       "   ",
+                                       "\n",
+                                       "\n\n",
+                                       "\r\n",
+                                       "\t",
+                                       ".",
+                                       ",",
+                                       "...",
+                                       " (",
+                                       ")",
+                                       "!?",
+                                       "<",
+                                       "|",
+                                       "<|endoftext|>",
+                                       "<|im_start|>",
+                                       "<mask>",
+                                       " <mask>",
+                                       "<s>",
+                                       "</s>",
+                                       "<unk>",
+                                       "[MASK]",
+                                       "<|im_",
+                                       "end|>",
+                                       "é",
+                                       "e\xcc\x81",
+                                       "\xcc\x81",
+                                       "ß",
+                                       "ſ",
+                                       "Straße",
+                                       " привет",
+                                       "мир",
+                                       "你好",
+                                       "世界",
+                                       "。",
+                                       "こんにちは",
+                                       "が",
+                                       "か\xe3\x82\x99",
+                                       "안녕",
+                                       "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab",
+                                       "مرحبا",
+                                       "नमस्ते",
+                                       "🙂",
+                                       "👨\xe2\x80\x8d👩",
+                                       "\xef\xb8\x8f",
+                                       "\xe2\x96\x81",
+                                       "▁▁",
+                                       "\xc2\xa0",
+                                       "\xe2\x80\x80",
+                                       "\xe2\x80\xa8",
+                                       "\xe1\xa0\x8e",
+                                       "\xc2\x85",
+                                       "²",
+                                       "½",
+                                       "Ⅷ",
+                                       "\xef\xbf\xbd",
+                                       std::string(1, '\0'),
+                                       "ﬁ",
+                                       "İ",
+                                       "A",
+                                       "HELLO",
+                                       "s",
+                                       " s"};
   std::string text;
   for (uint32_t n = random.below(40) + 1; n > 0; --n) text += random.pick(kParts);
   return text;
@@ -89,9 +162,10 @@ void compare_streams(const Shared& target, const Shared& calibrator, int texts, 
     for (size_t i = 0; i < tokens.size();) {
       follow(fast.push(tokens[i++]), followed);
       const TokenIds expected = slow.after(std::span(tokens).first(i));
-      ASSERT_EQ(fast.ids(), expected) << "seed " << seed << ", text " << text << ", token " << i << " of " << Json(fast.text()).dump();
+      ASSERT_EQ(fast.ids(), expected) << "seed " << seed << ", text " << text << ", token " << i << " of "
+                                      << Json(fast.text()).dump();
       ASSERT_EQ(followed, expected);
-      if (random.below(12) == 0) {   // go back, and on again
+      if (random.below(12) == 0) {  // go back, and on again
         const size_t back = random.below(uint32_t(std::min<size_t>(i, 9) + 1));
         follow(fast.rewind(back), followed);
         i -= back;
@@ -120,7 +194,8 @@ TEST(ByteAlignedStreamGolden, GivesTheReferenceStepsOfEveryPair) {
   };
   size_t rows = 0;
   for_each_jsonl(folder / "cross_tokenizer.jsonl", [&](const Json& row, size_t line) {
-    const Shared target = open(row["target"].get<std::string>()), calibrator = open(row["calibrator"].get<std::string>());
+    const Shared target = open(row["target"].get<std::string>()),
+                 calibrator = open(row["calibrator"].get<std::string>());
     if (!target || !calibrator) return;
     ++rows;
     SCOPED_TRACE(testing::Message() << "cross_tokenizer.jsonl:" << line);
@@ -160,7 +235,8 @@ TEST(ByteAlignedStreamGolden, EqualsEncodingEverythingAgainForEveryPairOfFolders
 }
 
 TEST(ByteAlignedStreamGolden, EqualsEncodingEverythingAgainOnAThousandTextsBothWays) {
-  const fs::path spm = shared_dir() / "vocab" / "ggml-vocab-llama-spm.gguf", smollm2 = pulled_model_dir("smollm2-135m-instruct");
+  const fs::path spm = shared_dir() / "vocab" / "ggml-vocab-llama-spm.gguf",
+                 smollm2 = pulled_model_dir("smollm2-135m-instruct");
   const fs::path gpt2 = golden_dir() / "tokenizers" / "gpt2", roberta = golden_dir() / "tokenizers" / "roberta";
   for (const auto& path : {spm, smollm2, gpt2, roberta}) LIMPID_REQUIRE_PATH(path);
   compare_streams(open_tokenizer(smollm2), open_tokenizer(spm), 250, 101);
@@ -188,7 +264,7 @@ TEST(ByteAlignedStreamGolden, EncodesOnlyAShortTailAgain) {
     try {
       tokenizer = open_tokenizer(entry.path());
     } catch (const ConfigError&) {
-      continue;   // named as skipped by the other tests
+      continue;  // named as skipped by the other tests
     }
     SCOPED_TRACE(entry.path().filename().string());
     std::string text = "First, ";

@@ -15,7 +15,8 @@ using testing_support::golden_dir;
 using testing_support::pulled_model_dir;
 
 constexpr const char* kChatMl =
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "
+    "'\\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 TEST(RenderChat, WritesChatMlTurns) {
@@ -27,17 +28,20 @@ TEST(RenderChat, WritesChatMlTurns) {
 
 TEST(RenderChat, RecognisesATemplateInAnotherSpelling) {
   const std::string spaced =
-      "{%- for message in messages -%}\n    {{- \"<|im_start|>\" + message.role + \"\\n\" + message.content + \"<|im_end|>\\n\" -}}\n"
+      "{%- for message in messages -%}\n    {{- \"<|im_start|>\" + message.role + \"\\n\" + message.content + "
+      "\"<|im_end|>\\n\" -}}\n"
       "{%- endfor -%}\n{%- if add_generation_prompt -%}\n    {{- '<|im_start|>assistant\\n' -}}\n{%- endif -%}\n";
   EXPECT_EQ(render_chat(spaced, {{"user", "Hi"}}, true), "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
 }
 
 TEST(RenderChat, TakesTheDefaultSystemPromptFromTheTemplate) {
   const std::string source =
-      "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nBe brief.<|im_end|>\n' }}"
+      "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nBe "
+      "brief.<|im_end|>\n' }}"
       "{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
-  EXPECT_EQ(render_chat(source, {{"user", "Hi"}}, false), "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n");
+  EXPECT_EQ(render_chat(source, {{"user", "Hi"}}, false),
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n");
   EXPECT_EQ(render_chat(source, {{"system", "Rhyme."}}, false), "<|im_start|>system\nRhyme.<|im_end|>\n");
 }
 
@@ -61,10 +65,12 @@ TEST(ChatTemplatesGolden, RenderAsTransformersDoes) {
     const auto name = row["name"].get<std::string>();
     const auto source = row["source"].get<std::string>();
     std::vector<Turn> turns;
-    for (const Json& message : row["messages"]) turns.push_back({message.value("role", ""), message.value("content", "")});
+    for (const Json& message : row["messages"])
+      turns.push_back({message.value("role", ""), message.value("content", "")});
     SCOPED_TRACE(testing::Message() << "chat_templates.jsonl:" << line << " " << name);
     try {
-      const std::string text = render_chat(source, turns, row["add_generation_prompt"].get<bool>(), row["bos_token"].get<std::string>());
+      const std::string text =
+          render_chat(source, turns, row["add_generation_prompt"].get<bool>(), row["bos_token"].get<std::string>());
       ++rendered;
       EXPECT_EQ(Json(text), row["rendered"]);
     } catch (const ConfigError& error) {
@@ -96,7 +102,7 @@ TEST(ChatReal, SmolLm2IsAskedInItsOwnTurns) {
 TEST(ChatReal, GemmaTurnsAreTokensThoughItsVocabularyReadsThemAsText) {
   LIMPID_REQUIRE_PATH(pulled_model_dir("gemma-3-270m"));
   const auto gemma = open_tokenizer(pulled_model_dir("gemma-3-270m"));
-  EXPECT_THROW(render_chat(*gemma, {{"user", "Hi"}}, true), ConfigError);   // the base model has no template
+  EXPECT_THROW(render_chat(*gemma, {{"user", "Hi"}}, true), ConfigError);  // the base model has no template
   const TokenIds ids = encode_chat(*gemma, "<bos><start_of_turn>user\nHi<end_of_turn>\n");
   ASSERT_EQ(ids.size(), 7u);
   EXPECT_EQ(ids[0], 2);

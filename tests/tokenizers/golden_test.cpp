@@ -60,9 +60,9 @@ void check_cases(const Tokenizer& tokenizer, const fs::path& file) {
     const std::string shown = tokenizer.decode(expected, false), plain = tokenizer.decode(expected, true);
     const bool same = ids == expected && shown == row["decoded"] && plain == row["decoded_plain"];
     if (same || ++failures > 3) return;
-    ADD_FAILURE() << file.string() << ":" << line << " " << row["text"] << "\n  ids      " << as_text(ids) << "\n  expected "
-                  << as_text(expected) << "\n  decoded  " << Json(shown) << " expected " << row["decoded"] << "\n  plain    "
-                  << Json(plain) << " expected " << row["decoded_plain"];
+    ADD_FAILURE() << file.string() << ":" << line << " " << row["text"] << "\n  ids      " << as_text(ids)
+                  << "\n  expected " << as_text(expected) << "\n  decoded  " << Json(shown) << " expected "
+                  << row["decoded"] << "\n  plain    " << Json(plain) << " expected " << row["decoded_plain"];
   });
   EXPECT_EQ(failures, 0u) << file.string() << ": " << failures << " of " << cases << " cases differ";
   EXPECT_GT(cases, 0u) << file.string();
@@ -80,10 +80,11 @@ void check_streams(const std::shared_ptr<const Tokenizer>& tokenizer, const fs::
       all += shown.back();
     }
     const std::string rest = decoder.finish();
-    const bool same = shown == row["shown"].get<std::vector<std::string>>() && rest == row["rest"] && all + rest == row["text"];
+    const bool same =
+        shown == row["shown"].get<std::vector<std::string>>() && rest == row["rest"] && all + rest == row["text"];
     if (same || ++failures > 3) return;
-    ADD_FAILURE() << file.string() << ":" << line << "\n  shown    " << Json(shown) << " then " << Json(rest) << "\n  expected "
-                  << row["shown"] << " then " << row["rest"];
+    ADD_FAILURE() << file.string() << ":" << line << "\n  shown    " << Json(shown) << " then " << Json(rest)
+                  << "\n  expected " << row["shown"] << " then " << row["rest"];
   });
   EXPECT_EQ(failures, 0u) << file.string() << ": " << failures << " of " << streams << " streams differ";
   EXPECT_GT(streams, 0u) << file.string();
@@ -145,7 +146,8 @@ TEST(TokenizersGolden, VocabulariesWrittenAsTokenizerJsonGiveTheSameIds) {
       if (text.find('<') != std::string::npos) return;
       ++compared;
       const TokenIds expected = before->encode(text, true), found = after->encode(text, true);
-      if (found != expected && ++different <= 3) ADD_FAILURE() << Json(text) << "\n  found    " << as_text(found) << "\n  expected " << as_text(expected);
+      if (found != expected && ++different <= 3)
+        ADD_FAILURE() << Json(text) << "\n  found    " << as_text(found) << "\n  expected " << as_text(expected);
       EXPECT_EQ(after->decode(expected, true), before->decode(expected, true)) << Json(text);
     });
     EXPECT_EQ(different, 0u) << "of " << compared;

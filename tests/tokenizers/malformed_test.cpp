@@ -55,7 +55,8 @@ TEST(MalformedTokenizerJson, SaysWhatIsNotJson) {
             "[tokenizer] tokenizer.json: is an array, expected an object");
   EXPECT_EQ(message_of<FormatError>([] { parse_tokenizer_json("{}", "tokenizer.json", {}); }),
             "[tokenizer] tokenizer.json: model is missing, expected an object");
-  EXPECT_NE(message_of<FormatError>([] { parse_tokenizer_json(std::string(100'000, '['), "tokenizer.json", {}); }), "no exception");
+  EXPECT_NE(message_of<FormatError>([] { parse_tokenizer_json(std::string(100'000, '['), "tokenizer.json", {}); }),
+            "no exception");
 }
 
 TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheVocabulary) {
@@ -75,7 +76,8 @@ TEST(MalformedTokenizerJson, SaysWhichMergeIsWrong) {
   EXPECT_EQ(json_error([](Json& j) { j["model"]["merges"][1] = "Ġ a b"; }),
             "[tokenizer] tokenizer.json: model.merges[1]: \"Ġ a b\" has 3 fields, expected 2");
   EXPECT_EQ(json_error([](Json& j) { j["model"]["merges"][1] = {"a"}; }),
-            "[tokenizer] tokenizer.json: model.merges[1]: found an array of 1, expected \"left right\" or [\"left\", \"right\"]");
+            "[tokenizer] tokenizer.json: model.merges[1]: found an array of 1, expected \"left right\" or [\"left\", "
+            "\"right\"]");
   EXPECT_EQ(json_error([](Json& j) { j["model"]["merges"][1] = "a c"; }),
             "[tokenizer] tokenizer.json: model.merges[1]: \"ac\" is not in the vocabulary");
   EXPECT_EQ(json_error([](Json& j) { j["model"]["merges"] = 3; }),
@@ -87,18 +89,25 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
             "[tokenizer] tokenizer.json: added_tokens[0]: \"id\" is missing");
   EXPECT_EQ(json_error([](Json& j) { j["added_tokens"][0]["lstrip"] = "yes"; }),
             "[tokenizer] tokenizer.json: added_tokens[0]: \"lstrip\" is a string, expected true or false");
-  EXPECT_EQ(json_error([](Json& j) { j["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "a("}}}}; }),
-            "[tokenizer] tokenizer.json: pre_tokenizer: Split: regular expression, near byte 2: missing closing parenthesis");
+  EXPECT_EQ(
+      json_error([](Json& j) { j["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "a("}}}}; }),
+      "[tokenizer] tokenizer.json: pre_tokenizer: Split: regular expression, near byte 2: missing closing parenthesis");
   EXPECT_EQ(json_error([](Json& j) { j["pre_tokenizer"] = {{"type", "Split"}, {"pattern", 1}}; }),
-            "[tokenizer] tokenizer.json: pre_tokenizer: Split: \"pattern\" is a number, expected {\"String\": …} or {\"Regex\": …}");
+            "[tokenizer] tokenizer.json: pre_tokenizer: Split: \"pattern\" is a number, expected {\"String\": …} or "
+            "{\"Regex\": …}");
   EXPECT_EQ(json_error([](Json& j) { j["pre_tokenizer"] = {{"type", "Sequence"}}; }),
             "[tokenizer] tokenizer.json: pre_tokenizer: a Sequence needs an array \"pretokenizers\"");
-  EXPECT_EQ(json_error([](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"x", 99}}, {"sep", {"x", 1}}}; }),
+  EXPECT_EQ(json_error([](Json& j) {
+              j["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"x", 99}}, {"sep", {"x", 1}}};
+            }),
             "[tokenizer] tokenizer.json: post_processor: id 99 is not in the vocabulary");
   EXPECT_EQ(json_error([](Json& j) {
-              j["post_processor"] = {{"type", "TemplateProcessing"}, {"single", {{{"SpecialToken", {{"id", "x"}}}}}}, {"special_tokens", Json::object()}};
+              j["post_processor"] = {{"type", "TemplateProcessing"},
+                                     {"single", {{{"SpecialToken", {{"id", "x"}}}}}},
+                                     {"special_tokens", Json::object()}};
             }),
-            "[tokenizer] tokenizer.json: post_processor: TemplateProcessing: the template names \"x\", which special_tokens does not have");
+            "[tokenizer] tokenizer.json: post_processor: TemplateProcessing: the template names \"x\", which "
+            "special_tokens does not have");
   EXPECT_EQ(json_error([](Json& j) { j["model"]["unk_token"] = "[UNK]"; }),
             "[tokenizer] tokenizer.json: unk_token \"[UNK]\" is not in the vocabulary");
   EXPECT_EQ(json_error([](Json& j) {
@@ -116,7 +125,8 @@ TEST(UnsupportedTokenizerJson, NamesTheKind) {
             "[tokenizer] tokenizer.json: normalizer: Precompiled is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }),
             "[tokenizer] tokenizer.json: pre_tokenizer: UnicodeScripts is not supported");
-  EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "CTC"}}; }), "[tokenizer] tokenizer.json: decoder: CTC is not supported");
+  EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "CTC"}}; }),
+            "[tokenizer] tokenizer.json: decoder: CTC is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
             "[tokenizer] tokenizer.json: model.end_of_word_suffix \"\"</w>\"\" is not supported");
 }
@@ -125,53 +135,71 @@ TEST(MalformedVocabFiles, NameFileAndLine) {
   const std::string vocab = R"({"t": 0, "h": 1, "e": 2, "th": 3})";
   EXPECT_EQ(folder_error({{"vocab.json", vocab}, {"merges.txt", "#version: 0.2\nt h\nth e x\n"}}),
             "[tokenizer] merges.txt:3: \"th e x\" has 3 fields, expected 2");
-  EXPECT_EQ(folder_error({{"vocab.json", vocab}, {"merges.txt", "th\n"}}), "[tokenizer] merges.txt:1: \"th\" has 1 field, expected 2");
-  EXPECT_EQ(folder_error({{"vocab.json", vocab}, {"merges.txt", "t e\n"}}), "[tokenizer] merges.txt:1: \"te\" is not in the vocabulary");
+  EXPECT_EQ(folder_error({{"vocab.json", vocab}, {"merges.txt", "th\n"}}),
+            "[tokenizer] merges.txt:1: \"th\" has 1 field, expected 2");
+  EXPECT_EQ(folder_error({{"vocab.json", vocab}, {"merges.txt", "t e\n"}}),
+            "[tokenizer] merges.txt:1: \"te\" is not in the vocabulary");
   EXPECT_EQ(folder_error({{"vocab.json", "{\"t\": 1.5}"}, {"merges.txt", ""}}),
             "[tokenizer] vocab.json: token \"t\" has a number for an id, expected an integer");
-  EXPECT_EQ(folder_error({{"vocab.txt", "[UNK]\n\n[CLS]\n"}}), "[tokenizer] vocab.txt:2: the line is empty, expected a token");
-  EXPECT_EQ(folder_error({{"vocab.txt", "[UNK]\n[CLS]\n"}}), "[tokenizer] vocab.txt: special token \"[SEP]\" is not in the vocabulary");
+  EXPECT_EQ(folder_error({{"vocab.txt", "[UNK]\n\n[CLS]\n"}}),
+            "[tokenizer] vocab.txt:2: the line is empty, expected a token");
+  EXPECT_EQ(folder_error({{"vocab.txt", "[UNK]\n[CLS]\n"}}),
+            "[tokenizer] vocab.txt: special token \"[SEP]\" is not in the vocabulary");
   EXPECT_EQ(folder_error({{"vocab.txt", ""}}), "[tokenizer] vocab.txt: holds no tokens");
 }
 
 TEST(MalformedGgufTokenizer, NamesTheKeyAndThePlace) {
-  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.token_type"] = {std::vector<int64_t>{1}}; }, tiny::byte_level_metadata()),
+  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.token_type"] = {std::vector<int64_t>{1}}; },
+                       tiny::byte_level_metadata()),
             "model.gguf: tokenizer.ggml.token_type has 1 entries, tokenizer.ggml.tokens 7");
-  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.merges"] = {std::vector<std::string_view>{"a b", "ab"}}; }, tiny::byte_level_metadata()),
+  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.merges"] = {std::vector<std::string_view>{"a b", "ab"}}; },
+                       tiny::byte_level_metadata()),
             "model.gguf: tokenizer.ggml.merges[1]: \"ab\" has 1 field, expected 2");
-  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.merges"] = {std::vector<std::string_view>{"a x"}}; }, tiny::byte_level_metadata()),
+  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.merges"] = {std::vector<std::string_view>{"a x"}}; },
+                       tiny::byte_level_metadata()),
             "model.gguf: tokenizer.ggml.merges[0]: \"x\" is not in the vocabulary");
   EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.bos_token_id"] = {int64_t(7)}; }, tiny::byte_level_metadata()),
             "model.gguf: tokenizer.ggml.bos_token_id is 7, expected 0 to 6");
-  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.scores"] = {std::vector<double>{1}}; }, tiny::sentencepiece_metadata()),
+  EXPECT_EQ(gguf_error([](auto& m) { m["tokenizer.ggml.scores"] = {std::vector<double>{1}}; },
+                       tiny::sentencepiece_metadata()),
             "model.gguf: tokenizer.ggml.scores has 1 entries, tokenizer.ggml.tokens 266");
-  EXPECT_EQ(gguf_error([](auto& m) {
-              auto scores = std::get<std::vector<double>>(m["tokenizer.ggml.scores"].value);
-              scores[4] = std::numeric_limits<double>::quiet_NaN();
-              m["tokenizer.ggml.scores"] = {scores};
-            }, tiny::sentencepiece_metadata()),
+  EXPECT_EQ(gguf_error(
+                [](auto& m) {
+                  auto scores = std::get<std::vector<double>>(m["tokenizer.ggml.scores"].value);
+                  scores[4] = std::numeric_limits<double>::quiet_NaN();
+                  m["tokenizer.ggml.scores"] = {scores};
+                },
+                tiny::sentencepiece_metadata()),
             "model.gguf: the score of token 4 is not a number");
-  EXPECT_EQ(gguf_error([](auto& m) {
-              auto types = std::get<std::vector<int64_t>>(m["tokenizer.ggml.token_type"].value);
-              types[4] = 6;
-              m["tokenizer.ggml.token_type"] = {types};
-            }, tiny::sentencepiece_metadata()),
+  EXPECT_EQ(gguf_error(
+                [](auto& m) {
+                  auto types = std::get<std::vector<int64_t>>(m["tokenizer.ggml.token_type"].value);
+                  types[4] = 6;
+                  m["tokenizer.ggml.token_type"] = {types};
+                },
+                tiny::sentencepiece_metadata()),
             "model.gguf: byte token 4 is named \"a\", expected <0x00> to <0xFF>");
-  EXPECT_EQ(gguf_error([](auto& m) {
-              auto types = std::get<std::vector<int64_t>>(m["tokenizer.ggml.token_type"].value);
-              types[4] = 9;
-              m["tokenizer.ggml.token_type"] = {types};
-            }, tiny::sentencepiece_metadata()),
+  EXPECT_EQ(gguf_error(
+                [](auto& m) {
+                  auto types = std::get<std::vector<int64_t>>(m["tokenizer.ggml.token_type"].value);
+                  types[4] = 9;
+                  m["tokenizer.ggml.token_type"] = {types};
+                },
+                tiny::sentencepiece_metadata()),
             "model.gguf: token 4 is of type 9, expected 1 to 6");
-  EXPECT_EQ(gguf_error([](auto& m) {
-              auto types = std::get<std::vector<int64_t>>(m["tokenizer.ggml.token_type"].value);
-              types[20] = 1;
-              m["tokenizer.ggml.token_type"] = {types};
-            }, tiny::sentencepiece_metadata()),
+  EXPECT_EQ(gguf_error(
+                [](auto& m) {
+                  auto types = std::get<std::vector<int64_t>>(m["tokenizer.ggml.token_type"].value);
+                  types[20] = 1;
+                  m["tokenizer.ggml.token_type"] = {types};
+                },
+                tiny::sentencepiece_metadata()),
             "model.gguf: there are byte tokens, but none for byte 10");
-  EXPECT_NE(gguf_error([](auto& m) { m.erase("tokenizer.ggml.merges"); }, tiny::byte_level_metadata()).find("tokenizer.ggml.merges"),
+  EXPECT_NE(gguf_error([](auto& m) { m.erase("tokenizer.ggml.merges"); }, tiny::byte_level_metadata())
+                .find("tokenizer.ggml.merges"),
             std::string::npos);
-  EXPECT_NE(gguf_error([](auto& m) { m["tokenizer.ggml.tokens"] = {std::string("a")}; }, tiny::byte_level_metadata()).find("tokenizer.ggml.tokens"),
+  EXPECT_NE(gguf_error([](auto& m) { m["tokenizer.ggml.tokens"] = {std::string("a")}; }, tiny::byte_level_metadata())
+                .find("tokenizer.ggml.tokens"),
             std::string::npos);
 }
 
@@ -179,22 +207,31 @@ TEST(UnsupportedGgufTokenizer, NamesTheKind) {
   TempDir dir;
   auto metadata = tiny::byte_level_metadata();
   metadata["tokenizer.ggml.pre"] = {std::string("deepseek-llm")};
-  EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("pre-tokenizer \"deepseek-llm\" (tokenizer.ggml.pre) is not supported"),
+  EXPECT_NE(message_of<ConfigError>([&] {
+              tiny::open(dir, metadata);
+            }).find("pre-tokenizer \"deepseek-llm\" (tokenizer.ggml.pre) is not supported"),
             std::string::npos);
   metadata["tokenizer.ggml.model"] = {std::string("t5")};
-  EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("tokenizer kind \"t5\""), std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("tokenizer kind \"t5\""),
+            std::string::npos);
   metadata.erase("tokenizer.ggml.model");
   EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("holds no tokenizer"), std::string::npos);
 }
 
 TEST(OpenTokenizer, SaysWhatItLooksForInAFolder) {
   TempDir dir;
-  EXPECT_NE(message_of<ConfigError>([&] { open_tokenizer(dir.path()); }).find("no tokenizer here; expected tokenizer.json"), std::string::npos);
-  EXPECT_NE(message_of<IoError>([&] { open_tokenizer(dir.path() / "absent"); }).find("no such file or folder"), std::string::npos);
-  EXPECT_NE(message_of<ConfigError>([&] { open_tokenizer(dir.write("x.bin", "abc")); }).find("is neither a GGUF file"), std::string::npos);
+  EXPECT_NE(
+      message_of<ConfigError>([&] { open_tokenizer(dir.path()); }).find("no tokenizer here; expected tokenizer.json"),
+      std::string::npos);
+  EXPECT_NE(message_of<IoError>([&] { open_tokenizer(dir.path() / "absent"); }).find("no such file or folder"),
+            std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([&] { open_tokenizer(dir.write("x.bin", "abc")); }).find("is neither a GGUF file"),
+            std::string::npos);
   dir.write("tokenizer.json", tiny::byte_level_json().dump());
   dir.write("tokenizer_config.json", "[1]");
-  EXPECT_NE(message_of<FormatError>([&] { open_tokenizer(dir.path()); }).find("tokenizer_config.json: is an array, expected an object"),
+  EXPECT_NE(message_of<FormatError>([&] {
+              open_tokenizer(dir.path());
+            }).find("tokenizer_config.json: is an array, expected an object"),
             std::string::npos);
 }
 

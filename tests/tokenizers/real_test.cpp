@@ -17,7 +17,9 @@ void check_prompts(const fs::path& golden, const fs::path& model) {
   const Json file = read_json(golden);
   for (const Json& prompt : file["prompts"]) {
     if (!prompt.contains("ids")) continue;
-    EXPECT_EQ(tokenizer->encode(prompt["text"].get<std::string>(), tokenizer->adds_bos()), prompt["ids"].get<TokenIds>()) << prompt["text"];
+    EXPECT_EQ(tokenizer->encode(prompt["text"].get<std::string>(), tokenizer->adds_bos()),
+              prompt["ids"].get<TokenIds>())
+        << prompt["text"];
     ++checked;
   }
   EXPECT_GT(checked, 0u) << golden;

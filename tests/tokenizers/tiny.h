@@ -33,7 +33,9 @@ inline Json word_piece_json() {
               "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "un": 3, "##a": 4, "##able": 5, "able": 6, ".": 7}}})");
 }
 
-inline std::shared_ptr<const Tokenizer> open(const Json& json) { return parse_tokenizer_json(json.dump(), "tokenizer.json", {}); }
+inline std::shared_ptr<const Tokenizer> open(const Json& json) {
+  return parse_tokenizer_json(json.dump(), "tokenizer.json", {});
+}
 
 /// Writes metadata as a GGUF file without tensors. Integers and texts by the value's type.
 using Metadata = std::map<std::string, GgufValue>;

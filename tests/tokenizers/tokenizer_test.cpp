@@ -66,7 +66,8 @@ TEST(ByteLevelBpe, SaysTheSameFromGguf) {
 
 TEST(AddedTokens, TakeTheWhiteSpaceBesideThemWhenTheySaySo) {
   Json json = tiny::byte_level_json();
-  json["added_tokens"].push_back({{"id", 7}, {"content", "<m>"}, {"special", true}, {"lstrip", true}, {"rstrip", true}});
+  json["added_tokens"].push_back(
+      {{"id", 7}, {"content", "<m>"}, {"special", true}, {"lstrip", true}, {"rstrip", true}});
   EXPECT_EQ(tiny::open(json)->encode("a  <m> \n b", false), (TokenIds{0, 7, 1}));
 }
 
@@ -74,7 +75,7 @@ TEST(AddedTokens, OfTheLeftmostTheLongestCounts) {
   Json json = tiny::byte_level_json();
   json["added_tokens"].push_back({{"id", 7}, {"content", "cc"}, {"special", true}});
   json["added_tokens"].push_back({{"id", 8}, {"content", "ccb"}, {"special", true}});
-  EXPECT_EQ(tiny::open(json)->encode("cccbccb", false), (TokenIds{7, 2, 1, 8}));   // cc starts before ccb
+  EXPECT_EQ(tiny::open(json)->encode("cccbccb", false), (TokenIds{7, 2, 1, 8}));  // cc starts before ccb
 }
 
 TEST(AddedTokens, StandAloneWhenTheyAreSingleWords) {
@@ -88,8 +89,9 @@ TEST(PreTokenizers, SplitAsTheirBehaviourSays) {
   const auto encode = [](const char* behavior, const char* text) {
     Json json = tiny::byte_level_json();
     json["pre_tokenizer"] = {{"type", "Sequence"},
-                             {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"String", "c"}}}, {"behavior", behavior}},
-                                                {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}};
+                             {"pretokenizers",
+                              {{{"type", "Split"}, {"pattern", {{"String", "c"}}}, {"behavior", behavior}},
+                               {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}};
     json["model"]["vocab"].update({{"bc", 7}, {"ca", 8}, {"cc", 9}});
     json["model"]["merges"] = {"a b", "b c", "c a", "c c"};
     return tiny::open(json)->encode(text, false);
@@ -104,9 +106,9 @@ TEST(PreTokenizers, SplitAsTheirBehaviourSays) {
 TEST(WordPiece, TakesTheLongestPieceFromTheLeft) {
   const auto tokenizer = tiny::open(tiny::word_piece_json());
   EXPECT_EQ(tokenizer->encode("Una able.", false), (TokenIds{3, 4, 6, 7}));
-  EXPECT_EQ(tokenizer->encode("ÜN", true), (TokenIds{1, 3, 2}));              // accents and case are dropped
-  EXPECT_EQ(tokenizer->encode("unx", false), TokenIds{0});                    // one word, one unknown token
-  EXPECT_EQ(tokenizer->encode("unable", false), TokenIds{0});                 // more than 5 characters
+  EXPECT_EQ(tokenizer->encode("ÜN", true), (TokenIds{1, 3, 2}));  // accents and case are dropped
+  EXPECT_EQ(tokenizer->encode("unx", false), TokenIds{0});        // one word, one unknown token
+  EXPECT_EQ(tokenizer->encode("unable", false), TokenIds{0});     // more than 5 characters
   EXPECT_EQ(tokenizer->decode(TokenIds{1, 3, 4, 6, 7}, true), "una able.");
   EXPECT_EQ(tokenizer->decode(TokenIds{1, 3}, false), "[CLS] un");
   EXPECT_EQ(tokenizer->token_bytes(3), " un");
@@ -124,10 +126,10 @@ TEST(WordPiece, ReadsVocabTxtWithItsConfig) {
 TEST(SentencePiece, JoinsTheHighestScoreFirst) {
   TempDir dir;
   const auto tokenizer = tiny::open(dir, tiny::sentencepiece_metadata());
-  EXPECT_EQ(tokenizer->encode("ab", false), (TokenIds{7, 5}));          // ▁a scores -1, ab -2
-  EXPECT_EQ(tokenizer->encode("bab", true), (TokenIds{1, 3, 5, 6}));    // BOS, ▁, b, ab
+  EXPECT_EQ(tokenizer->encode("ab", false), (TokenIds{7, 5}));        // ▁a scores -1, ab -2
+  EXPECT_EQ(tokenizer->encode("bab", true), (TokenIds{1, 3, 5, 6}));  // BOS, ▁, b, ab
   EXPECT_EQ(tokenizer->encode("", false), TokenIds{});
-  EXPECT_EQ(tokenizer->decode(TokenIds{1, 7, 5}, false), "ab");         // neither BOS nor the dummy space is shown
+  EXPECT_EQ(tokenizer->decode(TokenIds{1, 7, 5}, false), "ab");  // neither BOS nor the dummy space is shown
   EXPECT_TRUE(tokenizer->adds_bos());
   EXPECT_TRUE(tokenizer->has_dummy_prefix());
 }
@@ -138,7 +140,7 @@ TEST(SentencePiece, FallsBackToBytesAndReadsControlTokensAsText) {
   const TokenId first_byte = 10;
   EXPECT_EQ(tokenizer->encode("é", false), (TokenIds{3, first_byte + 0xC3, first_byte + 0xA9}));
   EXPECT_EQ(tokenizer->encode("<s>", false), (TokenIds{3, first_byte + '<', first_byte + 's', first_byte + '>'}));
-  EXPECT_EQ(tokenizer->encode("a<t>a", false), (TokenIds{7, 9, 4}));    // user-defined tokens are found in the text
+  EXPECT_EQ(tokenizer->encode("a<t>a", false), (TokenIds{7, 9, 4}));  // user-defined tokens are found in the text
   EXPECT_EQ(tokenizer->decode(TokenIds{3, first_byte + 0xC3, first_byte + 0xA9}, false), "é");
 }
 
@@ -156,14 +158,16 @@ TEST(StreamingDecoder, HoldsBackUnfinishedCharactersAndHidesTheDummySpace) {
   const auto tokenizer = tiny::open(dir, tiny::sentencepiece_metadata());
   const TokenId byte = 10;
   StreamingDecoder decoder(tokenizer);
-  EXPECT_EQ(decoder.push(1), "");                     // BOS
-  EXPECT_EQ(decoder.push(7), "a");                    // " a"
+  EXPECT_EQ(decoder.push(1), "");   // BOS
+  EXPECT_EQ(decoder.push(7), "a");  // " a"
   EXPECT_EQ(decoder.push(7), " a");
   EXPECT_EQ(decoder.push(byte + 0xC3), "");
   EXPECT_EQ(decoder.push(byte + 0xA9), "é");
   EXPECT_EQ(decoder.push(byte + 0xE2), "");
   EXPECT_EQ(decoder.push(byte + 0x80), "");
-  EXPECT_EQ(decoder.push(4), "\xef\xbf\xbd" "a");     // E2 80 was a beginning of nothing: one U+FFFD
+  EXPECT_EQ(decoder.push(4),
+            "\xef\xbf\xbd"
+            "a");  // E2 80 was a beginning of nothing: one U+FFFD
   EXPECT_EQ(decoder.push(byte + 0xF0), "");
   EXPECT_EQ(decoder.finish(), "\xef\xbf\xbd");
   EXPECT_EQ(decoder.finish(), "");
@@ -179,7 +183,8 @@ TEST(Encode, TakesInvalidUtf8AsReplacementCharacters) {
 TEST(VocabSha256, CoversLengthsAndBytesInOrder) {
   // "a", "b", "c", " ", "ab", " ab", "<e>", each after its length in four bytes
   std::string bytes;
-  for (std::string token : {"a", "b", "c", " ", "ab", " ab", "<e>"}) bytes += std::string{char(token.size()), 0, 0, 0} + token;
+  for (std::string token : {"a", "b", "c", " ", "ab", " ab", "<e>"})
+    bytes += std::string{char(token.size()), 0, 0, 0} + token;
   EXPECT_EQ(vocab_sha256(*tiny::open(tiny::byte_level_json())), sha256(bytes));
 }
 
@@ -187,7 +192,8 @@ TEST(TokenizeFile, WritesOneObjectForEachLine) {
   TempDir dir;
   const auto tokenizer = tiny::open(tiny::byte_level_json());
   std::ostringstream ids, texts;
-  tokenize_file(*tokenizer, dir.write("texts.jsonl", "{\"text\": \"ab abc\"}\n\n{\"text\": \"<e>\"}\n"), false, false, ids);
+  tokenize_file(*tokenizer, dir.write("texts.jsonl", "{\"text\": \"ab abc\"}\n\n{\"text\": \"<e>\"}\n"), false, false,
+                ids);
   EXPECT_EQ(ids.str(), "{\"text\":\"ab abc\",\"ids\":[4,5,2]}\n{\"text\":\"<e>\",\"ids\":[6]}\n");
   tokenize_file(*tokenizer, dir.write("ids.jsonl", "{\"ids\": [0, 6]}\n"), false, true, texts);
   EXPECT_EQ(texts.str(), "{\"ids\":[0,6],\"decoded\":\"a<e>\",\"decoded_plain\":\"a\"}\n");
@@ -205,7 +211,8 @@ TEST(TokenizeFile, NamesTheLineThatIsWrong) {
     }
     return std::string("no error");
   };
-  EXPECT_NE(message("{\"ids\": [7]}\n", true).find("x.jsonl:1: id 7 is outside the vocabulary of 7"), std::string::npos);
+  EXPECT_NE(message("{\"ids\": [7]}\n", true).find("x.jsonl:1: id 7 is outside the vocabulary of 7"),
+            std::string::npos);
   EXPECT_NE(message("{\"ids\": \"a\"}\n", true).find("x.jsonl:1: \"ids\" is a string"), std::string::npos);
   EXPECT_NE(message("{\"ids\": [-1]}\n", true).find("id -1 is outside"), std::string::npos);
   EXPECT_NE(message("{\"id\": []}\n", false).find("x.jsonl:1: \"text\" is missing"), std::string::npos);
@@ -213,7 +220,9 @@ TEST(TokenizeFile, NamesTheLineThatIsWrong) {
 
 // The heap and the short scan are two ways to the same merges.
 TEST(MergeSymbols, GivesTheSameForShortAndLongSequences) {
-  const auto rank = [](int left, int right) { return (left + right) % 7 < 4 ? uint32_t((left * 5 + right) % 11) : kNoMerge; };
+  const auto rank = [](int left, int right) {
+    return (left + right) % 7 < 4 ? uint32_t((left * 5 + right) % 11) : kNoMerge;
+  };
   const auto join = [](int left, int right) { return (left * 3 + right) % 50; };
   uint32_t state = 1;
   for (size_t size = 0; size <= 32; ++size)
@@ -228,9 +237,9 @@ TEST(MergeSymbols, GivesTheSameForShortAndLongSequences) {
 }
 
 TEST(Utf8, CountsOneReplacementForEachMaximalBeginning) {
-  EXPECT_EQ(to_valid_utf8("a\xf0\x9f\x98z"), "a\xef\xbf\xbdz");               // one beginning of three bytes
-  EXPECT_EQ(to_valid_utf8("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");   // a surrogate is three wrong bytes
-  EXPECT_EQ(to_valid_utf8("\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");           // overlong
+  EXPECT_EQ(to_valid_utf8("a\xf0\x9f\x98z"), "a\xef\xbf\xbdz");                      // one beginning of three bytes
+  EXPECT_EQ(to_valid_utf8("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a surrogate is three wrong bytes
+  EXPECT_EQ(to_valid_utf8("\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");                  // overlong
   EXPECT_EQ(incomplete_tail("a\xf0\x9f\x98"), 3u);
   EXPECT_EQ(incomplete_tail("\x80"), 0u);
   EXPECT_EQ(incomplete_tail("\xe0\x80"), 0u);

@@ -30,8 +30,12 @@ struct Setting {
     o.layers = 2;
     return o;
   }
-  std::string weights(const std::string& output) const { return testing_support::tensor_hashes(dir.path() / output / "model.safetensors"); }
-  std::string metrics(const std::string& output) const { return testing_support::metrics_without_times(dir.path() / output); }
+  std::string weights(const std::string& output) const {
+    return testing_support::tensor_hashes(dir.path() / output / "model.safetensors");
+  }
+  std::string metrics(const std::string& output) const {
+    return testing_support::metrics_without_times(dir.path() / output);
+  }
 };
 
 TEST(Calibrator, LearnsAToyLanguageAndLeavesAFolderThatOpens) {
@@ -55,7 +59,9 @@ TEST(Calibrator, LearnsAToyLanguageAndLeavesAFolderThatOpens) {
 
 TEST(Calibrator, KeepsEmbeddingsOfItsBaseUnlessTold) {
   const Setting setting;
-  const auto embedding = [&](const fs::path& folder) { return sha256(SafetensorsFile::open(folder / "model.safetensors")->at("model.embed_tokens.weight").data); };
+  const auto embedding = [&](const fs::path& folder) {
+    return sha256(SafetensorsFile::open(folder / "model.safetensors")->at("model.embed_tokens.weight").data);
+  };
   CalibratorOptions options = setting.options("frozen");
   train_calibrator(options);
   EXPECT_EQ(embedding(options.output), embedding(setting.base));
@@ -70,7 +76,7 @@ TEST(Calibrator, ContinuesAfterACrashToTheSameBits) {
   train_calibrator(setting.options("whole"));
   CalibratorOptions cut = setting.options("cut");
   cut.after_step = [](int64_t step) {
-    if (step == 14) throw Crash();   // steps 11 to 14 are lost, and done again
+    if (step == 14) throw Crash();  // steps 11 to 14 are lost, and done again
   };
   EXPECT_THROW(train_calibrator(cut), Crash);
   EXPECT_FALSE(fs::exists(cut.output / "config.json")) << "an unfinished run is no model yet";
@@ -87,7 +93,7 @@ TEST(Calibrator, ContinuesAcrossAnEpochInBfloat16ToTheSameBits) {
     CalibratorOptions o = setting.options(name);
     o.compute = torch::kBFloat16;
     o.batch = 16;
-    o.accumulate = 3;       // 9 batches an epoch: the last step of each has fewer passes
+    o.accumulate = 3;  // 9 batches an epoch: the last step of each has fewer passes
     o.epochs = 6;
     o.max_steps = 0;
     o.save_every = 7;
@@ -113,18 +119,21 @@ TEST(Calibrator, RefusesToContinueWithOtherSettingsAndSaysWhatDiffers) {
   EXPECT_THROW(train_calibrator(options), Crash);
   options.after_step = nullptr;
   options.adamw.learning_rate = 1e-3;
-  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(options); }).find("learning_rate: 0.005 there, 0.001 now"), std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(options); }).find("learning_rate: 0.005 there, 0.001 now"),
+            std::string::npos);
   options.adamw.learning_rate = 5e-3;
   train_calibrator(options);
   EXPECT_TRUE(train_calibrator(options).already_done);
   options.seed = 9;
-  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(options); }).find("seed: 1 there, 9 now"), std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(options); }).find("seed: 1 there, 9 now"),
+            std::string::npos);
 }
 
 TEST(Calibrator, NeverWritesOverAModelItDidNotMake) {
   const Setting setting;
   CalibratorOptions options = setting.options("base");
-  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(options); }).find("was not trained here"), std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(options); }).find("was not trained here"),
+            std::string::npos);
 }
 
 TEST(Calibrator, StopsEarlyAndKeepsTheBestWeights) {
@@ -139,7 +148,9 @@ TEST(Calibrator, StopsEarlyAndKeepsTheBestWeights) {
   EXPECT_TRUE(report.progress.stopped);
   EXPECT_EQ(report.progress.step, report.progress.best_step + 2);
   if (report.progress.best_step == 0) {
-    const auto weights = [](const fs::path& folder) { return sha256(SafetensorsFile::open(folder / "model.safetensors")->at("model.layers.0.mlp.up_proj.weight").data); };
+    const auto weights = [](const fs::path& folder) {
+      return sha256(SafetensorsFile::open(folder / "model.safetensors")->at("model.layers.0.mlp.up_proj.weight").data);
+    };
     EXPECT_EQ(weights(options.output), weights(setting.base));
   }
 }
@@ -175,10 +186,20 @@ TEST(TrainingState, RefusesDamagedFilesWithOneLine) {
   save_training_state(file, {{"w", value}}, settings, {});
   const std::string whole = read_file(file);
   dir.write("cut.safetensors", whole.substr(0, whole.size() - 1));
-  EXPECT_NE(message_of<FormatError>([&] { load_training_state(dir.path() / "cut.safetensors", {{"w", value}}, settings); }).find("cut.safetensors"), std::string::npos);
-  EXPECT_NE(message_of<FormatError>([&] { load_training_state(file, {{"w", torch::ones({3})}}, settings); }).find("another shape"), std::string::npos);
-  EXPECT_NE(message_of<FormatError>([&] { load_training_state(file, {{"v", value}}, settings); }).find("v"), std::string::npos);
-  EXPECT_NE(message_of<MismatchError>([&] { load_training_state(file, {{"w", value}}, {{"a", 2}}); }).find("a: 1 there, 2 now"), std::string::npos);
+  EXPECT_NE(message_of<FormatError>([&] {
+              load_training_state(dir.path() / "cut.safetensors", {{"w", value}}, settings);
+            }).find("cut.safetensors"),
+            std::string::npos);
+  EXPECT_NE(message_of<FormatError>([&] {
+              load_training_state(file, {{"w", torch::ones({3})}}, settings);
+            }).find("another shape"),
+            std::string::npos);
+  EXPECT_NE(message_of<FormatError>([&] { load_training_state(file, {{"v", value}}, settings); }).find("v"),
+            std::string::npos);
+  EXPECT_NE(message_of<MismatchError>([&] {
+              load_training_state(file, {{"w", value}}, {{"a", 2}});
+            }).find("a: 1 there, 2 now"),
+            std::string::npos);
 }
 
 TEST(LanguageModelLoss, CountsNeitherPaddingNorPrompts) {
@@ -196,7 +217,8 @@ TEST(LanguageModelLoss, CountsNeitherPaddingNorPrompts) {
 
 TEST(LanguageModelLoss, HasTheGradientsOfFiniteDifferences) {
   const TempDir dir;
-  for (const fs::path& folder : {write_tiny_llama(dir.path() / "llama", 2, false), write_tiny_gpt2(dir.path() / "gpt2", 2)}) {
+  for (const fs::path& folder :
+       {write_tiny_llama(dir.path() / "llama", 2, false), write_tiny_gpt2(dir.path() / "gpt2", 2)}) {
     SCOPED_TRACE(folder);
     const auto model = open_model(folder, {.trainable = true});
     const LanguageModelLoss loss(*model);

@@ -18,12 +18,16 @@ using torch::Tensor;
 std::vector<Tensor> rows_of(const Tensor& matrix) { return matrix.unbind(0); }
 
 TEST(ContrastivePerplexity, GivesNumbersOneCanCheckByHand) {
-  const std::vector<Tensor> positives = {torch::tensor({2.0, 2.0}, torch::kFloat64)}, negatives = {torch::tensor({2.0, 3.0}, torch::kFloat64)};
+  const std::vector<Tensor> positives = {torch::tensor({2.0, 2.0}, torch::kFloat64)},
+                            negatives = {torch::tensor({2.0, 3.0}, torch::kFloat64)};
   const double far = std::exp(-1.0);
-  const auto loss = [&](ContrastiveLoss options) { return contrastive_perplexity(positives, negatives, options).item<double>(); };
+  const auto loss = [&](ContrastiveLoss options) {
+    return contrastive_perplexity(positives, negatives, options).item<double>();
+  };
   EXPECT_NEAR(loss({ContrastiveForm::Paper, 0.5, 1.0}), -std::log(2.0 / (3.0 + far)), 1e-12) << "tau cancels";
   EXPECT_NEAR(loss({ContrastiveForm::Inside, 0.5, 1.0}), -std::log(2.0 / (3.0 + far * far)), 1e-12);
-  EXPECT_NEAR(loss({ContrastiveForm::AsReleased, 1.0, 0.0}), -2.0 / 3.0 * std::log(std::exp(1.0) / (3.0 * std::exp(1.0) + std::exp(far))), 1e-12);
+  EXPECT_NEAR(loss({ContrastiveForm::AsReleased, 1.0, 0.0}),
+              -2.0 / 3.0 * std::log(std::exp(1.0) / (3.0 * std::exp(1.0) + std::exp(far))), 1e-12);
 }
 
 TEST(ContrastivePerplexityGolden, LossAndGradientsOfEveryFormAgree) {
@@ -33,22 +37,30 @@ TEST(ContrastivePerplexityGolden, LossAndGradientsOfEveryFormAgree) {
   const auto tensors = Checkpoint::open(folder / "contrastive_perplexity.safetensors");
   const auto check = [&](const std::string& name, ContrastiveForm form, double weight, double divisor) {
     SCOPED_TRACE(name);
-    const Tensor positives = testing_support::tensor(*tensors, "in.positives").to(torch::kFloat64).set_requires_grad(true);
-    const Tensor negatives = testing_support::tensor(*tensors, "in.negatives").to(torch::kFloat64).set_requires_grad(true);
-    const Tensor loss = contrastive_perplexity(rows_of(positives), rows_of(negatives), {form, in["tau"], weight}) / divisor;
+    const Tensor positives =
+        testing_support::tensor(*tensors, "in.positives").to(torch::kFloat64).set_requires_grad(true);
+    const Tensor negatives =
+        testing_support::tensor(*tensors, "in.negatives").to(torch::kFloat64).set_requires_grad(true);
+    const Tensor loss =
+        contrastive_perplexity(rows_of(positives), rows_of(negatives), {form, in["tau"], weight}) / divisor;
     loss.backward();
     EXPECT_NEAR(loss.item<double>(), out[name].get<double>(), 1e-5);
-    EXPECT_LT(testing_support::largest_difference(positives.grad(), testing_support::tensor(*tensors, "out." + name + "_gradient_positives")), 1e-5);
-    EXPECT_LT(testing_support::largest_difference(negatives.grad(), testing_support::tensor(*tensors, "out." + name + "_gradient_negatives")), 1e-5);
+    EXPECT_LT(testing_support::largest_difference(
+                  positives.grad(), testing_support::tensor(*tensors, "out." + name + "_gradient_positives")),
+              1e-5);
+    EXPECT_LT(testing_support::largest_difference(
+                  negatives.grad(), testing_support::tensor(*tensors, "out." + name + "_gradient_negatives")),
+              1e-5);
   };
   check("paper", ContrastiveForm::Paper, in["alpha"], 1.0);
   check("inside", ContrastiveForm::Inside, in["alpha"], 1.0);
-  check("as_released", ContrastiveForm::AsReleased, in["alpha_released"], 4.0);   // the mean over its four anchors
+  check("as_released", ContrastiveForm::AsReleased, in["alpha_released"], 4.0);  // the mean over its four anchors
 
   // With the mean token NLL of the model itself; three positives each.
   const auto model = open_model(folder / about["models"]["model"].get<std::string>(), {.trainable = true});
   const LanguageModelLoss nll(*model);
-  const Tensor rows = testing_support::tensor(*tensors, "in.rows"), lengths = testing_support::tensor(*tensors, "in.lengths");
+  const Tensor rows = testing_support::tensor(*tensors, "in.rows"),
+               lengths = testing_support::tensor(*tensors, "in.lengths");
   const Tensor expected = testing_support::tensor(*tensors, "out.model_phi");
   std::vector<Tensor> positives, negatives;
   for (int64_t anchor = 0; anchor < rows.size(0); ++anchor) {
@@ -63,8 +75,9 @@ TEST(ContrastivePerplexityGolden, LossAndGradientsOfEveryFormAgree) {
     positives.push_back(phi.narrow(0, 0, 3));
     negatives.push_back(phi.narrow(0, 3, phi.size(0) - 3));
   }
-  EXPECT_NEAR(contrastive_perplexity(positives, negatives, {ContrastiveForm::Paper, in["tau"], in["alpha"]}).item<double>(),
-              out["model_loss"].get<double>(), 1e-3);
+  EXPECT_NEAR(
+      contrastive_perplexity(positives, negatives, {ContrastiveForm::Paper, in["tau"], in["alpha"]}).item<double>(),
+      out["model_loss"].get<double>(), 1e-3);
 }
 
 struct Setting {
@@ -75,7 +88,9 @@ struct Setting {
     std::string lines;
     for (int i = 0; i < 24; ++i) {
       const std::string topic = "topic " + std::to_string(i);
-      lines += to_text(Json{{"positives", {topic + " said kindly", "kindly said: " + topic}}, {"negatives", {topic + " SHOUTED LOUDLY", "LOUD: " + topic}}}) + "\n";
+      lines += to_text(Json{{"positives", {topic + " said kindly", "kindly said: " + topic}},
+                            {"negatives", {topic + " SHOUTED LOUDLY", "LOUD: " + topic}}}) +
+               "\n";
     }
     return dir.write("rows.jsonl", lines);
   }
@@ -100,13 +115,18 @@ TEST(ContrastivePerplexity, TrainsAnAdapterThatSetsTheNegativesApart) {
 TEST(ContrastivePerplexity, NamesTheLineThatHasNoTexts) {
   const Setting setting;
   const auto error = [&](const char* line) {
-    const fs::path file = setting.dir.write("bad.jsonl", std::string(R"({"positives": ["a"], "negatives": ["b"]})") + "\n" + line + "\n");
+    const fs::path file =
+        setting.dir.write("bad.jsonl", std::string(R"({"positives": ["a"], "negatives": ["b"]})") + "\n" + line + "\n");
     return message_of<FormatError>([&] { read_contrastive_rows({file.string()}); });
   };
   EXPECT_NE(error(R"({"positives": ["a"]})").find("bad.jsonl:2: \"negatives\" is missing or empty"), std::string::npos);
-  EXPECT_NE(error(R"({"positives": [], "negatives": ["b"]})").find("bad.jsonl:2: \"positives\" is missing or empty"), std::string::npos);
+  EXPECT_NE(error(R"({"positives": [], "negatives": ["b"]})").find("bad.jsonl:2: \"positives\" is missing or empty"),
+            std::string::npos);
   EXPECT_NE(error(R"({"positives": ["a", 3], "negatives": ["b"]})").find("holds a number"), std::string::npos);
-  EXPECT_NE(message_of<ConfigError>([&] { read_contrastive_rows({setting.dir.write("none.jsonl", "\n").string()}); }).find("no rows"), std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([&] {
+              read_contrastive_rows({setting.dir.write("none.jsonl", "\n").string()});
+            }).find("no rows"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -28,7 +28,9 @@ Tensor random_targets(int64_t rows, int64_t vocabulary, uint64_t seed) {
   return targets;
 }
 
-double largest_difference(const Tensor& a, const Tensor& b) { return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>(); }
+double largest_difference(const Tensor& a, const Tensor& b) {
+  return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
+}
 
 TEST(SoftmaxMinusOneHot, GivesNumbersOneCanCheckByHand) {
   float logits[] = {0.0f, std::log(3.0f)}, scratch[2];
@@ -76,12 +78,15 @@ TEST(LinearCrossEntropyPlain, HasTheGradientsOfFiniteDifferences) {
     return (above - below) / (2 * h);
   };
   Tensor moved_hidden = hidden, moved_weight = weight;
-  for (int64_t i = 0; i < hidden.numel(); ++i) EXPECT_NEAR(slope(moved_hidden, i), exact.hidden.data_ptr<double>()[i], 1e-7);
-  for (int64_t i = 0; i < weight.numel(); ++i) EXPECT_NEAR(slope(moved_weight, i), exact.weight.data_ptr<double>()[i], 1e-7);
+  for (int64_t i = 0; i < hidden.numel(); ++i)
+    EXPECT_NEAR(slope(moved_hidden, i), exact.hidden.data_ptr<double>()[i], 1e-7);
+  for (int64_t i = 0; i < weight.numel(); ++i)
+    EXPECT_NEAR(slope(moved_weight, i), exact.weight.data_ptr<double>()[i], 1e-7);
 }
 
 TEST(LinearCrossEntropy, MatchesThePlainVersionForEveryChunking) {
-  const Tensor hidden = random_tensor(37, 24, 3), weight = random_tensor(301, 24, 4), targets = random_targets(37, 301, 5);
+  const Tensor hidden = random_tensor(37, 24, 3), weight = random_tensor(301, 24, 4),
+               targets = random_targets(37, 301, 5);
   const auto plain = linear_cross_entropy_plain(hidden, weight, targets);
   for (int64_t chunk : {1, 5, 37, 100}) {
     SCOPED_TRACE(testing::Message() << "chunks of " << chunk);
@@ -95,17 +100,20 @@ TEST(LinearCrossEntropy, MatchesThePlainVersionForEveryChunking) {
 }
 
 TEST(LinearCrossEntropy, InBfloat16StaysWithinItsRounding) {
-  const Tensor hidden = random_tensor(64, 48, 6), weight = random_tensor(512, 48, 7, 0.3), targets = random_targets(64, 512, 8);
+  const Tensor hidden = random_tensor(64, 48, 6), weight = random_tensor(512, 48, 7, 0.3),
+               targets = random_targets(64, 512, 8);
   const auto plain = linear_cross_entropy_plain(hidden, weight, targets);
   const Tensor h = hidden.clone().set_requires_grad(true);
-  const Tensor loss = linear_cross_entropy(h, weight.to(torch::kBFloat16), targets, {.compute = torch::kBFloat16, .chunk_rows = 16});
+  const Tensor loss =
+      linear_cross_entropy(h, weight.to(torch::kBFloat16), targets, {.compute = torch::kBFloat16, .chunk_rows = 16});
   EXPECT_NEAR(loss.item<double>(), plain.loss, 5e-3 * plain.loss);
   loss.backward();
   EXPECT_LT(largest_difference(h.grad(), plain.hidden), 0.03 * plain.hidden.abs().max().item<double>());
 }
 
 TEST(LinearCrossEntropy, LeavesAFrozenOutputMatrixWithoutAGradient) {
-  const Tensor h = random_tensor(3, 4, 1).set_requires_grad(true), w = random_tensor(6, 4, 2), targets = random_targets(3, 6, 3);
+  const Tensor h = random_tensor(3, 4, 1).set_requires_grad(true), w = random_tensor(6, 4, 2),
+               targets = random_targets(3, 6, 3);
   linear_cross_entropy(h, w, targets).backward();
   EXPECT_TRUE(h.grad().defined());
   EXPECT_FALSE(w.grad().defined());

@@ -13,7 +13,9 @@ namespace {
 using testing_support::message_of;
 using testing_support::ToyTokenizer;
 
-TextRow dialogue(std::string prompt, std::string completion) { return {std::move(prompt), std::move(completion), true, "test:1"}; }
+TextRow dialogue(std::string prompt, std::string completion) {
+  return {std::move(prompt), std::move(completion), true, "test:1"};
+}
 TextRow plain(std::string text) { return {"", std::move(text), false, "test:1"}; }
 
 TEST(MakeExample, LearnsTheCompletionAndTheEndToken) {
@@ -25,7 +27,7 @@ TEST(MakeExample, LearnsTheCompletionAndTheEndToken) {
 }
 
 TEST(MakeExample, LeavesATokenThatBeginsBeforeTheBoundaryToThePrompt) {
-  const ToyTokenizer tokenizer({"\nc"});   // one token across the boundary: a separate tokenisation would say otherwise
+  const ToyTokenizer tokenizer({"\nc"});  // one token across the boundary: a separate tokenisation would say otherwise
   const Example example = make_example(tokenizer, dialogue("ab", "cd"), {});
   EXPECT_EQ(example.ids, (TokenIds{'a', 'b', 256, 'd', *tokenizer.eos()}));
   EXPECT_EQ(example.loss_from, 3);
@@ -57,7 +59,8 @@ TEST(MakeExample, CutsLongTextsWithoutPretendingThatTheyEnd) {
   EXPECT_EQ(make_example(tokenizer, plain("abcd"), {.max_length = 4}).ids, (TokenIds{'a', 'b', 'c', 'd'}));
   EXPECT_EQ(make_example(tokenizer, plain("abcde"), {.max_length = 4}).ids, (TokenIds{'a', 'b', 'c', 'd'}));
   EXPECT_EQ(make_example(tokenizer, plain("abc"), {.max_length = 4}).ids.back(), *tokenizer.eos());
-  EXPECT_EQ(make_example(tokenizer, plain("abc"), {.max_length = 9, .end_token = false}).ids, (TokenIds{'a', 'b', 'c'}));
+  EXPECT_EQ(make_example(tokenizer, plain("abc"), {.max_length = 9, .end_token = false}).ids,
+            (TokenIds{'a', 'b', 'c'}));
   EXPECT_EQ(make_example(tokenizer, dialogue("abcdef", "g"), {.max_length = 4}).targets(), 0);
 }
 
@@ -69,7 +72,9 @@ TEST(MakeExamples, DropsAndCountsRowsWithNothingToLearn) {
   EXPECT_EQ(sets.train.size(), 2u);
   EXPECT_EQ(sets.train_targets, 6);
   const std::vector<TextRow> hopeless(1, dialogue("a long prompt", "x"));
-  EXPECT_NE(message_of<ConfigError>([&] { make_examples(tokenizer, hopeless, {.max_length = 8}, 0.0); }).find("no row has a token"),
+  EXPECT_NE(message_of<ConfigError>([&] {
+              make_examples(tokenizer, hopeless, {.max_length = 8}, 0.0);
+            }).find("no row has a token"),
             std::string::npos);
 }
 
@@ -146,7 +151,8 @@ TEST(MakeBatch, PadsOnTheRightAndSelectsOnlyWhatIsLearnt) {
 }
 
 TEST(PackExamples, FillsWindowsAndStillLearnsNoPrompt) {
-  const std::vector<Example> examples = {{{1, 2, 3, 4}, 2}, {{5, 6, 7}, 0}, {{8, 9}, 1}};   // a prompt of two, plain text, a BOS
+  const std::vector<Example> examples = {
+      {{1, 2, 3, 4}, 2}, {{5, 6, 7}, 0}, {{8, 9}, 1}};  // a prompt of two, plain text, a BOS
   const auto windows = pack_examples(examples, 5);
   ASSERT_EQ(windows.size(), 2u);
   EXPECT_EQ(windows[0].ids, (TokenIds{1, 2, 3, 4, 5}));
@@ -160,12 +166,13 @@ TEST(PackExamples, FillsWindowsAndStillLearnsNoPrompt) {
 TEST(MakeExamples, PacksEachSideOfTheSplitWithoutCuttingTexts) {
   const testing_support::ToyTokenizer tokenizer;
   std::vector<TextRow> rows;
-  for (int i = 0; i < 40; ++i) rows.push_back({"", "row number " + std::to_string(i) + " which is longer than a window", false, ""});
+  for (int i = 0; i < 40; ++i)
+    rows.push_back({"", "row number " + std::to_string(i) + " which is longer than a window", false, ""});
   const ExampleSets sets = make_examples(tokenizer, rows, {.max_length = 16}, 0.2, /*pack=*/true);
   int64_t tokens = 0, expected = 0;
   for (const auto* side : {&sets.train, &sets.held_out})
     for (const Example& window : *side) tokens += int64_t(window.ids.size());
-  for (const TextRow& row : rows) expected += int64_t(row.text.size()) + 1;   // bytes and one end token
+  for (const TextRow& row : rows) expected += int64_t(row.text.size()) + 1;  // bytes and one end token
   EXPECT_EQ(tokens, expected);
   EXPECT_FALSE(sets.held_out.empty());
   for (size_t i = 0; i + 1 < sets.train.size(); ++i) EXPECT_EQ(sets.train[i].ids.size(), 16u);

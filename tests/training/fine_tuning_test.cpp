@@ -12,9 +12,9 @@ namespace {
 
 using testing_support::Crash;
 using testing_support::message_of;
-using testing_support::tensor_hashes;
 using testing_support::metrics_without_times;
 using testing_support::TempDir;
+using testing_support::tensor_hashes;
 
 struct Setting {
   TempDir dir;
@@ -35,7 +35,8 @@ TEST(FineTuning, LowersTheLossOfEveryFamilyAndLeavesAFolderThatOpens) {
   for (const fs::path& base : {setting.llama, gpt2, gemma}) {
     for (const auto compute : {torch::kFloat32, torch::kBFloat16}) {
       SCOPED_TRACE(testing::Message() << base.filename() << " in " << compute);
-      FineTuningOptions options = setting.options(base.filename().string() + (compute == torch::kFloat32 ? "-f32" : "-bf16"));
+      FineTuningOptions options =
+          setting.options(base.filename().string() + (compute == torch::kFloat32 ? "-f32" : "-bf16"));
       options.base = base;
       options.compute = compute;
       options.max_steps = 30;
@@ -69,7 +70,8 @@ TEST(FineTuning, ContinuesFromEverySaveToTheSameBits) {
     EXPECT_THROW(fine_tune(cut), Crash);
     cut.after_step = nullptr;
     EXPECT_TRUE(fine_tune(cut).resumed);
-    EXPECT_EQ(tensor_hashes(cut.output / "model.safetensors"), tensor_hashes(setting.dir.path() / "whole" / "model.safetensors"));
+    EXPECT_EQ(tensor_hashes(cut.output / "model.safetensors"),
+              tensor_hashes(setting.dir.path() / "whole" / "model.safetensors"));
     EXPECT_EQ(metrics_without_times(cut.output), metrics_without_times(setting.dir.path() / "whole"));
   }
 }
@@ -78,7 +80,7 @@ TEST(FineTuning, KeepsTheBestTheLastOrBothWeights) {
   const Setting setting;
   const auto run = [&](const std::string& name, Keep keep) {
     FineTuningOptions options = setting.options(name);
-    options.adamw.learning_rate = 1.0;      // makes it worse after the first evaluation
+    options.adamw.learning_rate = 1.0;  // makes it worse after the first evaluation
     options.warmup = 0;
     options.max_steps = 4;
     options.eval_every = 1;
@@ -86,7 +88,9 @@ TEST(FineTuning, KeepsTheBestTheLastOrBothWeights) {
     options.keep = keep;
     return fine_tune(options);
   };
-  const auto hashes = [&](const char* folder) { return tensor_hashes(setting.dir.path() / folder / "model.safetensors"); };
+  const auto hashes = [&](const char* folder) {
+    return tensor_hashes(setting.dir.path() / folder / "model.safetensors");
+  };
   ASSERT_LT(run("both", Keep::Both).progress.best_step, 4);
   run("best", Keep::Best);
   run("last", Keep::Last);
@@ -97,7 +101,9 @@ TEST(FineTuning, KeepsTheBestTheLastOrBothWeights) {
 
 TEST(FineTuning, TrainsEmbeddingsUnlessTheyAreFrozen) {
   const Setting setting;
-  const auto embedding = [](const fs::path& folder) { return sha256(SafetensorsFile::open(folder / "model.safetensors")->at("model.embed_tokens.weight").data); };
+  const auto embedding = [](const fs::path& folder) {
+    return sha256(SafetensorsFile::open(folder / "model.safetensors")->at("model.embed_tokens.weight").data);
+  };
   FineTuningOptions options = setting.options("trained");
   options.max_steps = 2;
   fine_tune(options);
@@ -153,7 +159,8 @@ TEST(FineTuning, RefusesATokenizerThatIsTooLargeAndHalfOfAPair) {
   options.init = setting.dir.write("small.json", to_text(config));
   EXPECT_NE(message_of<ConfigError>([&] { fine_tune(options); }).find("needs a tokenizer"), std::string::npos);
   options.tokenizer = setting.llama;
-  EXPECT_NE(message_of<ConfigError>([&] { fine_tune(options); }).find("\"vocab_size\" is 100, the tokenizer has 257"), std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([&] { fine_tune(options); }).find("\"vocab_size\" is 100, the tokenizer has 257"),
+            std::string::npos);
 }
 
 TEST(LanguageModelLoss, PaddingChangesNeitherLossNorGradients) {

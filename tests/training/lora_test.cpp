@@ -36,14 +36,18 @@ struct Adapted {
   LoraAdapters adapters;
   std::shared_ptr<Model> model;
 
-  Adapted(const fs::path& base, const PeftConfig& config, torch::ScalarType compute = torch::kFloat32, bool recompute = false) : adapters(config, 3) {
+  Adapted(const fs::path& base, const PeftConfig& config, torch::ScalarType compute = torch::kFloat32,
+          bool recompute = false)
+      : adapters(config, 3) {
     const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-    model = open_model(base, {.trainable = true, .compute = compute, .frozen = true, .recompute = recompute, .adapter = make});
+    model = open_model(
+        base, {.trainable = true, .compute = compute, .frozen = true, .recompute = recompute, .adapter = make});
     torch::NoGradGuard no_grad;
     RandomStream random(5);
     for (const auto& [name, parameter] : adapters.parameters())
       if (name.ends_with(".lora_B"))
-        for (int64_t i = 0; i < parameter.numel(); ++i) parameter.data_ptr<float>()[i] = 0.05f * float(random.next_normal());
+        for (int64_t i = 0; i < parameter.numel(); ++i)
+          parameter.data_ptr<float>()[i] = 0.05f * float(random.next_normal());
   }
   torch::Tensor loss(const std::vector<Example>& examples) const {
     std::vector<uint32_t> chosen(examples.size());
@@ -71,7 +75,8 @@ TEST(Lora, LowersTheLossOfEveryFamilyAndLeavesOnlyAnAdapter) {
       EXPECT_EQ(adapter->config().rank, 4);
       EXPECT_EQ(adapter->config().fan_in_fan_out, base == setting.gpt2);
       EXPECT_EQ(adapter->modules().size(), base == setting.gpt2 ? 8u : 14u);
-      EXPECT_EQ(adapter->modules()[0].name, base == setting.gpt2 ? "transformer.h.0.attn.c_attn" : "model.layers.0.mlp.down_proj");
+      EXPECT_EQ(adapter->modules()[0].name,
+                base == setting.gpt2 ? "transformer.h.0.attn.c_attn" : "model.layers.0.mlp.down_proj");
     }
   }
 }
@@ -80,10 +85,12 @@ TEST(Lora, StartsAsItsBase) {
   const Setting setting;
   LoraAdapters adapters({.rank = 4}, 1);
   const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-  const auto adapted = open_model(setting.llama, {.trainable = true, .frozen = true, .adapter = make}), plain = open_model(setting.llama, {.trainable = true});
+  const auto adapted = open_model(setting.llama, {.trainable = true, .frozen = true, .adapter = make}),
+             plain = open_model(setting.llama, {.trainable = true});
   const std::vector<uint32_t> chosen = {0, 1};
   const Batch batch = make_batch(kExamples, chosen);
-  EXPECT_NEAR(LanguageModelLoss(*adapted).sum(batch).item<double>(), LanguageModelLoss(*plain).sum(batch).item<double>(), 1e-4);
+  EXPECT_NEAR(LanguageModelLoss(*adapted).sum(batch).item<double>(),
+              LanguageModelLoss(*plain).sum(batch).item<double>(), 1e-4);
 }
 
 TEST(Lora, HasTheGradientsOfFiniteDifferences) {
@@ -92,7 +99,8 @@ TEST(Lora, HasTheGradientsOfFiniteDifferences) {
     const Adapted adapted(base, {.rank = 4, .alpha = 8.0});
     adapted.loss(kExamples).backward();
     SCOPED_TRACE(base.filename().string());
-    testing_support::expect_gradients_are_slopes(adapted.adapters.parameters(), [&] { return adapted.loss(kExamples).item<double>(); });
+    testing_support::expect_gradients_are_slopes(adapted.adapters.parameters(),
+                                                 [&] { return adapted.loss(kExamples).item<double>(); });
   }
 }
 
@@ -108,16 +116,19 @@ TEST(Lora, MergedIsTheSameModel) {
     const auto beside = [&](const std::string& name, int64_t out, int64_t in) -> std::shared_ptr<const nn::LowRank> {
       for (const PeftModule& module : adapter->modules())
         if (module.name.ends_with(name))
-          return std::make_shared<const nn::LowRank>(nn::LowRank{torch::tensor(to_floats(module.a)).view({4, in}), torch::tensor(to_floats(module.b)).view({out, 4}),
+          return std::make_shared<const nn::LowRank>(nn::LowRank{torch::tensor(to_floats(module.a)).view({4, in}),
+                                                                 torch::tensor(to_floats(module.b)).view({out, 4}),
                                                                  adapter->config().scale(4), nullptr});
       return nullptr;
     };
-    const auto unmerged = open_model(base, {.trainable = true, .adapter = beside}), merged = open_model(options.output / "merged", {.trainable = true});
+    const auto unmerged = open_model(base, {.trainable = true, .adapter = beside}),
+               merged = open_model(options.output / "merged", {.trainable = true});
     const std::vector<uint32_t> chosen = {0, 1};
     const Batch batch = make_batch(kExamples, chosen);
     const double loss = LanguageModelLoss(*unmerged).sum(batch).item<double>();
     EXPECT_NEAR(LanguageModelLoss(*merged).sum(batch).item<double>(), loss, 1e-4);
-    EXPECT_GT(std::fabs(LanguageModelLoss(*open_model(base, {.trainable = true})).sum(batch).item<double>() - loss), 1e-2);
+    EXPECT_GT(std::fabs(LanguageModelLoss(*open_model(base, {.trainable = true})).sum(batch).item<double>() - loss),
+              1e-2);
   }
 }
 
@@ -140,13 +151,16 @@ TEST(Lora, ContinuesWithDropoutToTheSameBits) {
     EXPECT_THROW(train_lora(cut), Crash);
     cut.after_step = nullptr;
     EXPECT_TRUE(train_lora(cut).resumed);
-    EXPECT_EQ(sha256_file(cut.output / "adapter_model.safetensors"), sha256_file(setting.dir.path() / "whole" / "adapter_model.safetensors"));
+    EXPECT_EQ(sha256_file(cut.output / "adapter_model.safetensors"),
+              sha256_file(setting.dir.path() / "whole" / "adapter_model.safetensors"));
   }
 }
 
 TEST(Lora, RecomputedActivationsGiveTheSameGradientsWithDropoutToo) {
   const Setting setting;
-  for (const auto& [targets, compute] : {std::pair{std::vector<std::string>{"all-linear"}, torch::kBFloat16}, {{"down_proj"}, torch::kFloat32}, {{"q_proj"}, torch::kBFloat16}}) {
+  for (const auto& [targets, compute] : {std::pair{std::vector<std::string>{"all-linear"}, torch::kBFloat16},
+                                         {{"down_proj"}, torch::kFloat32},
+                                         {{"q_proj"}, torch::kBFloat16}}) {
     const PeftConfig config{.rank = 4, .alpha = 8.0, .dropout = 0.3, .target_modules = targets};
     Adapted kept(setting.llama, config, compute), recomputed(setting.llama, config, compute, true);
     for (Adapted* one : {&kept, &recomputed}) {
@@ -163,7 +177,8 @@ TEST(Lora, NamesTheLayersThereAreWhenATargetMatchesNone) {
   LoraOptions options = setting.options("out");
   options.adapter.target_modules = {"q_proj", "c_attn"};
   const std::string message = message_of<ConfigError>([&] { train_lora(options); });
-  EXPECT_NE(message.find("no layer is called \"c_attn\"; there are down_proj, gate_proj"), std::string::npos) << message;
+  EXPECT_NE(message.find("no layer is called \"c_attn\"; there are down_proj, gate_proj"), std::string::npos)
+      << message;
   options.adapter = {.rank = 4, .dropout = 1.0};
   EXPECT_NE(message_of<ConfigError>([&] { train_lora(options); }).find("dropout 1"), std::string::npos);
 }
@@ -174,8 +189,8 @@ TEST(DroppedOut, DropsItsShareAndKeepsTheMean) {
   EXPECT_NEAR((out == 0).to(torch::kFloat32).mean().item<double>(), 0.25, 0.02);
   EXPECT_NEAR(out.mean().item<double>(), 1.0, 0.03);
   EXPECT_TRUE(torch::equal(out, dropped_out(ones, 0.25, 1, 2, 3, 4)));
-  for (const torch::Tensor& other : {dropped_out(ones, 0.25, 9, 2, 3, 4), dropped_out(ones, 0.25, 1, 9, 3, 4), dropped_out(ones, 0.25, 1, 2, 9, 4),
-                                     dropped_out(ones, 0.25, 1, 2, 3, 9)})
+  for (const torch::Tensor& other : {dropped_out(ones, 0.25, 9, 2, 3, 4), dropped_out(ones, 0.25, 1, 9, 3, 4),
+                                     dropped_out(ones, 0.25, 1, 2, 9, 4), dropped_out(ones, 0.25, 1, 2, 3, 9)})
     EXPECT_FALSE(torch::equal(out, other));
 }
 

@@ -58,7 +58,8 @@ TEST(AdamW, ContinuesToTheSameBitsFromASavedState) {
       adam.step(0.01);
     }
   };
-  const Tensor whole = parameter(start.clone()), first = parameter(start.clone()), second = parameter(torch::zeros_like(start));
+  const Tensor whole = parameter(start.clone()), first = parameter(start.clone()),
+               second = parameter(torch::zeros_like(start));
   AdamW all({{"p", whole}}, {}), before({{"p", first}}, {}), after({{"p", second}}, {});
   advance(all, whole, 0, 6);
   advance(before, first, 0, 3);

@@ -11,7 +11,8 @@
 namespace limpid::testing_support {
 
 /// The gradients that the parameters hold, against central differences of `loss` along a random direction of each.
-inline void expect_gradients_are_slopes(const std::map<std::string, torch::Tensor>& parameters, const std::function<double()>& loss) {
+inline void expect_gradients_are_slopes(const std::map<std::string, torch::Tensor>& parameters,
+                                        const std::function<double()>& loss) {
   for (const auto& [name, parameter] : parameters) {
     SCOPED_TRACE(name);
     torch::manual_seed(3);

@@ -20,15 +20,19 @@ struct TinyTensors {
   void add(const std::string& name, std::vector<int64_t> shape, double mean = 0.0, double spread = -1.0) {
     torch::Tensor value = torch::empty(shape, torch::kFloat32);
     if (spread < 0) spread = 1.0 / std::sqrt(double(shape.back()));
-    for (int64_t i = 0; i < value.numel(); ++i) value.data_ptr<float>()[i] = float(mean + spread * random.next_normal());
+    for (int64_t i = 0; i < value.numel(); ++i)
+      value.data_ptr<float>()[i] = float(mean + spread * random.next_normal());
     names.push_back(name);
     values.push_back(value);
   }
   void write(const fs::path& file) const {
     std::vector<TensorView> views;
     for (size_t i = 0; i < names.size(); ++i)
-      views.push_back({names[i], DType::F32, values[i].sizes().vec(),
-                       {reinterpret_cast<const std::byte*>(values[i].const_data_ptr<float>()), size_t(values[i].nbytes())}});
+      views.push_back(
+          {names[i],
+           DType::F32,
+           values[i].sizes().vec(),
+           {reinterpret_cast<const std::byte*>(values[i].const_data_ptr<float>()), size_t(values[i].nbytes())}});
     write_safetensors(file, views, {{"format", "pt"}});
   }
 };
@@ -41,29 +45,46 @@ inline void write_byte_tokenizer(const fs::path& folder) {
     const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
     const int code = printable ? byte : next++;
     std::string letter;
-    if (code < 0x80) letter += char(code);
-    else (letter += char(0xc0 | code >> 6)) += char(0x80 | (code & 0x3f));
+    if (code < 0x80)
+      letter += char(code);
+    else
+      (letter += char(0xc0 | code >> 6)) += char(0x80 | (code & 0x3f));
     vocab[letter] = byte;
   }
   vocab["<|endoftext|>"] = 256;
   const Json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  const Json end = {{"id", 256}, {"content", "<|endoftext|>"}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-                    {"normalized", false}, {"special", true}};
-  const Json model = {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-                      {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false}, {"ignore_merges", false},
-                      {"vocab", vocab}, {"merges", Json::array()}};
-  const Json tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", Json::array({end})},
-                          {"normalizer", nullptr}, {"pre_tokenizer", level}, {"post_processor", nullptr}, {"decoder", level}, {"model", model}};
+  const Json end = {{"id", 256},       {"content", "<|endoftext|>"}, {"single_word", false}, {"lstrip", false},
+                    {"rstrip", false}, {"normalized", false},        {"special", true}};
+  const Json model = {{"type", "BPE"},
+                      {"dropout", nullptr},
+                      {"unk_token", nullptr},
+                      {"continuing_subword_prefix", nullptr},
+                      {"end_of_word_suffix", nullptr},
+                      {"fuse_unk", false},
+                      {"byte_fallback", false},
+                      {"ignore_merges", false},
+                      {"vocab", vocab},
+                      {"merges", Json::array()}};
+  const Json tokenizer = {{"version", "1.0"},
+                          {"truncation", nullptr},
+                          {"padding", nullptr},
+                          {"added_tokens", Json::array({end})},
+                          {"normalizer", nullptr},
+                          {"pre_tokenizer", level},
+                          {"post_processor", nullptr},
+                          {"decoder", level},
+                          {"model", model}};
   write_file(folder / "tokenizer.json", to_text(tokenizer));
-  write_file(folder / "tokenizer_config.json",
-             R"({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "bos_token": "<|endoftext|>"})");
+  write_file(
+      folder / "tokenizer_config.json",
+      R"({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "bos_token": "<|endoftext|>"})");
 }
 
 constexpr int64_t kTinyVocab = 257, kTinyWidth = 32, kTinyInner = 48, kTinyHeadDim = 8;
 
 inline void add_llama_layers(TinyTensors& t, int64_t layers, bool gemma) {
   const int64_t D = kTinyWidth, q = 4 * kTinyHeadDim, kv = 2 * kTinyHeadDim;
-  const double norm = gemma ? 0.0 : 1.0;   // Gemma stores what is added to 1
+  const double norm = gemma ? 0.0 : 1.0;  // Gemma stores what is added to 1
   t.add("model.embed_tokens.weight", {kTinyVocab, D}, 0.0, 0.5);
   for (int64_t i = 0; i < layers; ++i) {
     const std::string at = "model.layers." + std::to_string(i) + ".";
@@ -77,8 +98,10 @@ inline void add_llama_layers(TinyTensors& t, int64_t layers, bool gemma) {
     t.add(at + "mlp.up_proj.weight", {kTinyInner, D});
     t.add(at + "mlp.down_proj.weight", {D, kTinyInner});
     if (!gemma) continue;
-    for (const char* name : {"pre_feedforward_layernorm", "post_feedforward_layernorm"}) t.add(at + name + ".weight", {D}, 0.0, 0.1);
-    for (const char* name : {"self_attn.q_norm", "self_attn.k_norm"}) t.add(at + name + ".weight", {kTinyHeadDim}, 0.0, 0.1);
+    for (const char* name : {"pre_feedforward_layernorm", "post_feedforward_layernorm"})
+      t.add(at + name + ".weight", {D}, 0.0, 0.1);
+    for (const char* name : {"self_attn.q_norm", "self_attn.k_norm"})
+      t.add(at + name + ".weight", {kTinyHeadDim}, 0.0, 0.1);
   }
   t.add("model.norm.weight", {D}, norm, 0.1);
 }
@@ -90,11 +113,22 @@ inline fs::path write_tiny_llama(const fs::path& folder, int64_t layers = 4, boo
   if (!tied) t.add("lm_head.weight", {kTinyVocab, kTinyWidth});
   fs::create_directories(folder);
   t.write(folder / "model.safetensors");
-  const Json config = {{"model_type", "llama"}, {"architectures", {"LlamaForCausalLM"}}, {"hidden_size", kTinyWidth},
-                       {"num_hidden_layers", layers}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"head_dim", kTinyHeadDim},
-                       {"intermediate_size", kTinyInner}, {"max_position_embeddings", 256}, {"rms_norm_eps", 1e-5},
-                       {"hidden_act", "silu"}, {"rope_theta", 10000.0}, {"vocab_size", kTinyVocab}, {"tie_word_embeddings", tied},
-                       {"bos_token_id", 256}, {"eos_token_id", 256}};
+  const Json config = {{"model_type", "llama"},
+                       {"architectures", {"LlamaForCausalLM"}},
+                       {"hidden_size", kTinyWidth},
+                       {"num_hidden_layers", layers},
+                       {"num_attention_heads", 4},
+                       {"num_key_value_heads", 2},
+                       {"head_dim", kTinyHeadDim},
+                       {"intermediate_size", kTinyInner},
+                       {"max_position_embeddings", 256},
+                       {"rms_norm_eps", 1e-5},
+                       {"hidden_act", "silu"},
+                       {"rope_theta", 10000.0},
+                       {"vocab_size", kTinyVocab},
+                       {"tie_word_embeddings", tied},
+                       {"bos_token_id", 256},
+                       {"eos_token_id", 256}};
   write_file(folder / "config.json", to_text(config));
   write_byte_tokenizer(folder);
   return folder;
@@ -105,12 +139,26 @@ inline fs::path write_tiny_gemma3(const fs::path& folder, int64_t layers = 7) {
   add_llama_layers(t, layers, true);
   fs::create_directories(folder);
   t.write(folder / "model.safetensors");
-  const Json config = {{"model_type", "gemma3_text"}, {"architectures", {"Gemma3ForCausalLM"}}, {"hidden_size", kTinyWidth},
-                       {"num_hidden_layers", layers}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"head_dim", kTinyHeadDim},
-                       {"intermediate_size", kTinyInner}, {"max_position_embeddings", 256}, {"rms_norm_eps", 1e-6},
-                       {"hidden_activation", "gelu_pytorch_tanh"}, {"rope_theta", 1000000.0}, {"rope_local_base_freq", 10000.0},
-                       {"sliding_window", 8}, {"sliding_window_pattern", 6}, {"query_pre_attn_scalar", 12}, {"vocab_size", kTinyVocab},
-                       {"tie_word_embeddings", true}, {"bos_token_id", 256}, {"eos_token_id", 256}};
+  const Json config = {{"model_type", "gemma3_text"},
+                       {"architectures", {"Gemma3ForCausalLM"}},
+                       {"hidden_size", kTinyWidth},
+                       {"num_hidden_layers", layers},
+                       {"num_attention_heads", 4},
+                       {"num_key_value_heads", 2},
+                       {"head_dim", kTinyHeadDim},
+                       {"intermediate_size", kTinyInner},
+                       {"max_position_embeddings", 256},
+                       {"rms_norm_eps", 1e-6},
+                       {"hidden_activation", "gelu_pytorch_tanh"},
+                       {"rope_theta", 1000000.0},
+                       {"rope_local_base_freq", 10000.0},
+                       {"sliding_window", 8},
+                       {"sliding_window_pattern", 6},
+                       {"query_pre_attn_scalar", 12},
+                       {"vocab_size", kTinyVocab},
+                       {"tie_word_embeddings", true},
+                       {"bos_token_id", 256},
+                       {"eos_token_id", 256}};
   write_file(folder / "config.json", to_text(config));
   write_byte_tokenizer(folder);
   return folder;
@@ -127,7 +175,7 @@ inline fs::path write_tiny_gpt2(const fs::path& folder, int64_t layers = 4) {
       t.add(at + name + ".weight", {D}, 1.0, 0.1);
       t.add(at + name + ".bias", {D}, 0.0, 0.1);
     }
-    const auto conv1d = [&](const std::string& name, int64_t in, int64_t out) {   // stored [in, out]
+    const auto conv1d = [&](const std::string& name, int64_t in, int64_t out) {  // stored [in, out]
       t.add(at + name + ".weight", {in, out}, 0.0, 1.0 / std::sqrt(double(in)));
       t.add(at + name + ".bias", {out}, 0.0, 0.1);
     };
@@ -140,9 +188,18 @@ inline fs::path write_tiny_gpt2(const fs::path& folder, int64_t layers = 4) {
   t.add("transformer.ln_f.bias", {D}, 0.0, 0.1);
   fs::create_directories(folder);
   t.write(folder / "model.safetensors");
-  const Json config = {{"model_type", "gpt2"}, {"architectures", {"GPT2LMHeadModel"}}, {"n_embd", D}, {"n_layer", layers}, {"n_head", 4},
-                       {"n_positions", 256}, {"layer_norm_epsilon", 1e-5}, {"activation_function", "gelu_new"}, {"vocab_size", kTinyVocab},
-                       {"tie_word_embeddings", true}, {"bos_token_id", 256}, {"eos_token_id", 256}};
+  const Json config = {{"model_type", "gpt2"},
+                       {"architectures", {"GPT2LMHeadModel"}},
+                       {"n_embd", D},
+                       {"n_layer", layers},
+                       {"n_head", 4},
+                       {"n_positions", 256},
+                       {"layer_norm_epsilon", 1e-5},
+                       {"activation_function", "gelu_new"},
+                       {"vocab_size", kTinyVocab},
+                       {"tie_word_embeddings", true},
+                       {"bos_token_id", 256},
+                       {"eos_token_id", 256}};
   write_file(folder / "config.json", to_text(config));
   write_byte_tokenizer(folder);
   return folder;

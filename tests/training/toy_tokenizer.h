@@ -12,7 +12,9 @@ namespace limpid::testing_support {
 class ToyTokenizer final : public Tokenizer {
  public:
   explicit ToyTokenizer(std::vector<std::string> pieces = {}, bool adds_bos = false, bool drops_returns = false)
-      : pieces_(std::move(pieces)), adds_bos_(adds_bos), drops_returns_(drops_returns) {
+      : pieces_(std::move(pieces)),
+        adds_bos_(adds_bos),
+        drops_returns_(drops_returns) {
     for (int byte = 0; byte < 256; ++byte) bytes_.push_back(std::string(1, char(byte)));
   }
   TokenIds encode(std::string_view text, bool add_special) const override {
@@ -38,7 +40,9 @@ class ToyTokenizer final : public Tokenizer {
     if (id < 256) return bytes_.at(size_t(id));
     return size_t(id) < 256 + pieces_.size() ? std::string_view(pieces_[size_t(id) - 256]) : std::string_view();
   }
-  std::string_view token_text(TokenId id) const override { return id == *bos() ? "<s>" : id == *eos() ? "</s>" : token_bytes(id); }
+  std::string_view token_text(TokenId id) const override {
+    return id == *bos() ? "<s>" : id == *eos() ? "</s>" : token_bytes(id);
+  }
   bool is_special(TokenId id) const override { return id >= *bos(); }
   std::optional<TokenId> find(std::string_view) const override { return std::nullopt; }
   std::optional<TokenId> bos() const override { return TokenId(256 + pieces_.size()); }

@@ -5,13 +5,20 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Sixteen lanes as two AVX2 registers (see plain.h for what each function means). To be included after the target pragma.
+/// Sixteen lanes as two AVX2 registers (see plain.h for what each function means). To be included after the target
+/// pragma.
 namespace limpid::kernels::avx2 {
 
 struct Simd {
-  struct F { __m256 a, b; };   // lanes 0 to 7 and 8 to 15
-  struct I { __m256i a, b; };
-  struct B { __m256i a, b; };
+  struct F {
+    __m256 a, b;
+  };  // lanes 0 to 7 and 8 to 15
+  struct I {
+    __m256i a, b;
+  };
+  struct B {
+    __m256i a, b;
+  };
 
   static F zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   static F set1(float v) { return {_mm256_set1_ps(v), _mm256_set1_ps(v)}; }
@@ -57,9 +64,7 @@ struct Simd {
     return {_mm256_blendv_ps(rest.a, v.a, _mm256_castsi256_ps(mask.a)),
             _mm256_blendv_ps(rest.b, v.b, _mm256_castsi256_ps(mask.b))};
   }
-  static F times_power_of_two(F x, F n) {
-    return {_mm256_mul_ps(x.a, power(n.a)), _mm256_mul_ps(x.b, power(n.b))};
-  }
+  static F times_power_of_two(F x, F n) { return {_mm256_mul_ps(x.a, power(n.a)), _mm256_mul_ps(x.b, power(n.b))}; }
 
   static float sum(F v) {
     const __m256 a = _mm256_add_ps(v.a, v.b);
@@ -157,8 +162,10 @@ struct Simd {
   static void transpose_eight(const float* const* rows, size_t from, size_t n, float* out) {
     __m256 a[8], b[8];
     const __m256i mask = first(n).a;
-    for (int i = 0; i < 8; ++i) a[i] = n == 8 ? _mm256_loadu_ps(rows[i] + from) : _mm256_maskload_ps(rows[i] + from, mask);
-    for (int i = 0; i < 8; i += 2) b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    for (int i = 0; i < 8; ++i)
+      a[i] = n == 8 ? _mm256_loadu_ps(rows[i] + from) : _mm256_maskload_ps(rows[i] + from, mask);
+    for (int i = 0; i < 8; i += 2)
+      b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
     for (int i = 0; i < 8; i += 4) {
       a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44), a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
       a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44), a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);

@@ -34,7 +34,9 @@ struct Simd {
     return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(magnitude), _mm512_castps_si512(sign),
                                                          _mm512_set1_epi32(int(0x80000000u)), 0xd8));
   }
-  static F less_select(F a, F b, F yes, F no) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes); }
+  static F less_select(F a, F b, F yes, F no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+  }
   static F keep_first(F v, size_t n, F rest) { return _mm512_mask_blend_ps(first(n), rest, v); }
   static F times_power_of_two(F a, F n) {
     return _mm512_mul_ps(
@@ -65,7 +67,8 @@ struct Simd {
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) a[i] = n == 16 ? load(rows[i] + from) : load_part(rows[i] + from, n);
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i += 2) b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+    for (int i = 0; i < 16; i += 2)
+      b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i += 4) {
       a[i] = pairs_low(b[i], b[i + 2]), a[i + 1] = pairs_high(b[i], b[i + 2]);
@@ -74,8 +77,10 @@ struct Simd {
     // Now quarter L of a[4 r + c] is column 4 L + c of rows 4 r to 4 r + 3.
 #pragma GCC unroll 4
     for (int c = 0; c < 4; ++c) {
-      const __m512 top_even = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88), low_even = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
-      const __m512 top_odd = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd), low_odd = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
+      const __m512 top_even = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88),
+                   low_even = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
+      const __m512 top_odd = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd),
+                   low_odd = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
       b[c] = _mm512_shuffle_f32x4(top_even, low_even, 0x88), b[8 + c] = _mm512_shuffle_f32x4(top_even, low_even, 0xdd);
       b[4 + c] = _mm512_shuffle_f32x4(top_odd, low_odd, 0x88), b[12 + c] = _mm512_shuffle_f32x4(top_odd, low_odd, 0xdd);
     }
@@ -85,7 +90,9 @@ struct Simd {
     }
   }
 
-  static F load_half(const void* at) { return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(static_cast<const __m256i*>(at))); }
+  static F load_half(const void* at) {
+    return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(static_cast<const __m256i*>(at)));
+  }
   static B load_bytes(const void* at) { return _mm512_loadu_si512(at); }
   static B low_nibbles(B v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
   static B high_nibbles(B v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }

@@ -1,7 +1,9 @@
-// Functions from here on may use AVX-512. To be included after all headers with inline functions of others: compiled here,
-// theirs could be the copy that the linker keeps for machines without it.
+// Functions from here on may use AVX-512. To be included after all headers with inline functions of others: compiled
+// here, theirs could be the copy that the linker keeps for machines without it.
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma,f16c"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma,f16c")

@@ -8,37 +8,75 @@
 
 #include "limpid/core/half.h"
 
-/// Sixteen lanes in plain C++: what the kernels are written in, for machines without a faster version, and the definition
-/// of what avx2.h and avx512.h do. Reductions add in the same order everywhere.
+/// Sixteen lanes in plain C++: what the kernels are written in, for machines without a faster version, and the
+/// definition of what avx2.h and avx512.h do. Reductions add in the same order everywhere.
 namespace limpid::kernels::plain {
 
 struct Simd {
-  struct F { float v[16]; };
-  struct I { int32_t v[16]; };
-  struct B { uint8_t v[64]; };  ///< lane i owns bytes 4i to 4i + 3
+  struct F {
+    float v[16];
+  };
+  struct I {
+    int32_t v[16];
+  };
+  struct B {
+    uint8_t v[64];
+  };  ///< lane i owns bytes 4i to 4i + 3
 
   static F zero() { return set1(0.0f); }
-  static F set1(float v) { return each([&](int) { return v; }); }
-  static F load(const float* at) { return each([&](int i) { return at[i]; }); }
+  static F set1(float v) {
+    return each([&](int) { return v; });
+  }
+  static F load(const float* at) {
+    return each([&](int i) { return at[i]; });
+  }
   /// The first n lanes, zeros in the others; n <= 16.
-  static F load_part(const float* at, size_t n) { return each([&](int i) { return size_t(i) < n ? at[i] : 0.0f; }); }
+  static F load_part(const float* at, size_t n) {
+    return each([&](int i) { return size_t(i) < n ? at[i] : 0.0f; });
+  }
   static void store(float* at, F a) { std::memcpy(at, a.v, sizeof a.v); }
   static void store_part(float* at, F a, size_t n) { std::memcpy(at, a.v, n * sizeof(float)); }
 
-  static F add(F a, F b) { return each([&](int i) { return a.v[i] + b.v[i]; }); }
-  static F sub(F a, F b) { return each([&](int i) { return a.v[i] - b.v[i]; }); }
-  static F mul(F a, F b) { return each([&](int i) { return a.v[i] * b.v[i]; }); }
-  static F div(F a, F b) { return each([&](int i) { return a.v[i] / b.v[i]; }); }
-  static F fma(F a, F b, F c) { return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; }); }   ///< a b + c
-  static F fnma(F a, F b, F c) { return each([&](int i) { return c.v[i] - a.v[i] * b.v[i]; }); }  ///< c - a b
-  static F max(F a, F b) { return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }  ///< b if unordered
-  static F min(F a, F b) { return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; }); }  ///< b if unordered
-  static F abs(F a) { return each([&](int i) { return std::fabs(a.v[i]); }); }
-  static F round(F a) { return each([&](int i) { return std::nearbyint(a.v[i]); }); }  ///< ties to even
-  static F copy_sign(F magnitude, F sign) { return each([&](int i) { return std::copysign(magnitude.v[i], sign.v[i]); }); }
+  static F add(F a, F b) {
+    return each([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static F sub(F a, F b) {
+    return each([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static F mul(F a, F b) {
+    return each([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static F div(F a, F b) {
+    return each([&](int i) { return a.v[i] / b.v[i]; });
+  }
+  static F fma(F a, F b, F c) {
+    return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
+  }  ///< a b + c
+  static F fnma(F a, F b, F c) {
+    return each([&](int i) { return c.v[i] - a.v[i] * b.v[i]; });
+  }  ///< c - a b
+  static F max(F a, F b) {
+    return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+  }  ///< b if unordered
+  static F min(F a, F b) {
+    return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
+  }  ///< b if unordered
+  static F abs(F a) {
+    return each([&](int i) { return std::fabs(a.v[i]); });
+  }
+  static F round(F a) {
+    return each([&](int i) { return std::nearbyint(a.v[i]); });
+  }  ///< ties to even
+  static F copy_sign(F magnitude, F sign) {
+    return each([&](int i) { return std::copysign(magnitude.v[i], sign.v[i]); });
+  }
   /// a < b ? yes : no; no if unordered.
-  static F less_select(F a, F b, F yes, F no) { return each([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; }); }
-  static F keep_first(F a, size_t n, F rest) { return each([&](int i) { return size_t(i) < n ? a.v[i] : rest.v[i]; }); }
+  static F less_select(F a, F b, F yes, F no) {
+    return each([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; });
+  }
+  static F keep_first(F a, size_t n, F rest) {
+    return each([&](int i) { return size_t(i) < n ? a.v[i] : rest.v[i]; });
+  }
   /// a 2^n for whole numbers n in [-126, 127].
   static F times_power_of_two(F a, F n) {
     return each([&](int i) { return a.v[i] * std::bit_cast<float>(uint32_t(int32_t(n.v[i]) + 127) << 23); });
@@ -57,12 +95,15 @@ struct Simd {
 
   /// Ties to even; what does not fit, and NaN, becomes INT32_MIN.
   static I to_int(F a) {
-    return each_int([&](int i) {
-      return a.v[i] >= -0x1p31f && a.v[i] < 0x1p31f ? int32_t(std::nearbyint(a.v[i])) : INT32_MIN;
-    });
+    return each_int(
+        [&](int i) { return a.v[i] >= -0x1p31f && a.v[i] < 0x1p31f ? int32_t(std::nearbyint(a.v[i])) : INT32_MIN; });
   }
-  static F to_float(I a) { return each([&](int i) { return float(a.v[i]); }); }
-  static I set1_int(int32_t v) { return each_int([&](int) { return v; }); }
+  static F to_float(I a) {
+    return each([&](int i) { return float(a.v[i]); });
+  }
+  static I set1_int(int32_t v) {
+    return each_int([&](int) { return v; });
+  }
   static int32_t sum_int(I a) {
     int32_t total = 0;
     for (int32_t v : a.v) total += v;
@@ -93,13 +134,19 @@ struct Simd {
     std::memcpy(out.v, at, sizeof out.v);
     return out;
   }
-  static B low_nibbles(B a) { return each_byte([&](int i) { return a.v[i] & 15; }); }
-  static B high_nibbles(B a) { return each_byte([&](int i) { return a.v[i] >> 4; }); }
+  static B low_nibbles(B a) {
+    return each_byte([&](int i) { return a.v[i] & 15; });
+  }
+  static B high_nibbles(B a) {
+    return each_byte([&](int i) { return a.v[i] >> 4; });
+  }
   /// table[index] for indices below 16.
   static B lookup(const void* table, B index) {
     return each_byte([&](int i) { return static_cast<const uint8_t*>(table)[index.v[i]]; });
   }
-  static B flip_sign(B a) { return each_byte([&](int i) { return a.v[i] ^ 0x80; }); }  ///< offset 128 to signed and back
+  static B flip_sign(B a) {
+    return each_byte([&](int i) { return a.v[i] ^ 0x80; });
+  }  ///< offset 128 to signed and back
   /// Signed byte kByte of each lane.
   template <int kByte>
   static F byte_as_float(B a) {

@@ -8,9 +8,11 @@
 namespace limpid {
 namespace {
 
-constexpr std::pair<DirectionKind, const char*> kKinds[] = {{DirectionKind::Mean, "mean"}, {DirectionKind::Pca, "pca"},
+constexpr std::pair<DirectionKind, const char*> kKinds[] = {{DirectionKind::Mean, "mean"},
+                                                            {DirectionKind::Pca, "pca"},
                                                             {DirectionKind::Logistic, "logistic"},
-                                                            {DirectionKind::Orthogonal, "orthogonal"}, {DirectionKind::Random, "random"}};
+                                                            {DirectionKind::Orthogonal, "orthogonal"},
+                                                            {DirectionKind::Random, "random"}};
 
 Tensor differences(const Tensor& toxic, const Tensor& neutral) {
   LIMPID_CHECK(toxic.dim() == 3 && toxic.sizes() == neutral.sizes() && toxic.size(1) > 0, ShapeError,
@@ -41,7 +43,7 @@ Tensor pca_directions(const Tensor& toxic, const Tensor& neutral, bool centred) 
   Tensor D = differences(toxic, neutral);
   const Tensor mean = D.mean(1);
   if (centred) D = D - mean.unsqueeze(1);
-  const Tensor first = std::get<2>(torch::linalg_svd(D, /*full_matrices=*/false)).select(1, 0);   // [L, D]
+  const Tensor first = std::get<2>(torch::linalg_svd(D, /*full_matrices=*/false)).select(1, 0);  // [L, D]
   const Tensor sign = torch::where((first * mean).sum(1, true) < 0, -1.0, 1.0);
   return (first * sign).to(torch::kFloat32);
 }

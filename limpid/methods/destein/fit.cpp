@@ -3,16 +3,16 @@
 #include <algorithm>
 
 #include "limpid/core/log.h"
-#include "limpid/methods/file_tensors.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/file_tensors.h"
 #include "limpid/methods/layer_range.h"
+#include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {
 
-constexpr float kDesteinStrength = 0.3f;   // docs/results.md
+constexpr float kDesteinStrength = 0.3f;  // docs/results.md
 
 Json layers_json(int64_t first, int64_t last) { return {first, last}; }
 
@@ -20,13 +20,13 @@ Json layers_json(int64_t first, int64_t last) { return {first, last}; }
 
 int64_t heads_of(Tap tap, const ModelConfig& config) {
   if (tap == Tap::Layer) return 1;
-  LIMPID_CHECK(tap == Tap::Heads || config.hidden_size % config.num_heads == 0, ConfigError, "[destein] ", config.num_heads,
-               " slices do not divide a width of ", config.hidden_size, "; use --tap heads");
+  LIMPID_CHECK(tap == Tap::Heads || config.hidden_size % config.num_heads == 0, ConfigError, "[destein] ",
+               config.num_heads, " slices do not divide a width of ", config.hidden_size, "; use --tap heads");
   return config.num_heads;
 }
 
-SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutral, int64_t heads, DirectionKind kind, const ProbeOptions& options,
-                                       uint64_t seed) {
+SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutral, int64_t heads, DirectionKind kind,
+                                       const ProbeOptions& options, uint64_t seed) {
   ProbeOptions probe_options = options;
   probe_options.heads = heads;
   const Probes probes = cross_validated_probes(toxic, neutral, probe_options);
@@ -41,7 +41,8 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
     case DirectionKind::Random: result.directions = random_directions(L, D, seed); break;
   }
   const auto slices = [&](const Tensor& x) { return x.to(torch::kFloat64).view({L, N, heads, D / heads}); };
-  const Tensor z = result.directions.to(torch::kFloat64).view({L, 1, heads, D / heads}), unit = z / z.norm(2, -1, true).clamp_min(1e-300);
+  const Tensor z = result.directions.to(torch::kFloat64).view({L, 1, heads, D / heads}),
+               unit = z / z.norm(2, -1, true).clamp_min(1e-300);
   const auto lengths = [&](const Tensor& x) { return slices(x).norm(2, -1).mean(1); };
   const auto projections = [&](const Tensor& x) { return (slices(x) * unit).sum(-1).mean(1); };
   result.lengths = (0.5 * (lengths(toxic) + lengths(neutral))).to(torch::kFloat32);
@@ -50,24 +51,41 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
 }
 
 Json fit_destein(const Model& target, const SteeringFit& fit) {
-  LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(), ": has no tokenizer; texts cannot be encoded");
-  LIMPID_CHECK(fit.rule != SteeringRule::AsReleased || fit.tap == Tap::Projection, ConfigError, "[fit] rule as_released belongs to --tap projection");
+  LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
+               ": has no tokenizer; texts cannot be encoded");
+  LIMPID_CHECK(fit.rule != SteeringRule::AsReleased || fit.tap == Tap::Projection, ConfigError,
+               "[fit] rule as_released belongs to --tap projection");
   const int64_t heads = heads_of(fit.tap, target.config()), pairs = int64_t(fit.pairs.size());
   const auto texts = framed_texts(*target.tokenizer(), fit.pairs, fit.framing);
   const Tensor means = mean_activations(target, site_of(fit.tap), texts, "steering pairs");
-  const SteeringStatistics found = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs), heads, fit.directions, fit.probes, fit.seed);
+  const SteeringStatistics found = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs), heads,
+                                                       fit.directions, fit.probes, fit.seed);
 
-  const int64_t first_layer = fit.first_layer >= 0 ? fit.first_layer : fit.rule == SteeringRule::AsReleased ? 0 : target.config().num_layers / 2;
+  const int64_t first_layer = fit.first_layer >= 0                   ? fit.first_layer
+                              : fit.rule == SteeringRule::AsReleased ? 0
+                                                                     : target.config().num_layers / 2;
   DetoxifierInfo info;
   info.method = "destein";
   info.target = TargetSignature::of(target);
   const Tensor weights = head_weights(found.accuracy);
-  info.settings = {{"tap", name(fit.tap)}, {"heads", heads}, {"rule", name(fit.rule)}, {"positions", name(fit.positions)},
-                   {"layers", layers_json(first_layer, fit.last_layer)}, {"directions", name(fit.directions)},
-                   {"pairs", {{"count", pairs}, {"prefixes", fit.framing.prefixes}, {"chat", fit.framing.chat}, {"window", fit.framing.window}}},
-                   {"probes", {{"folds", fit.probes.folds}, {"C", fit.probes.C}, {"mean_accuracy", found.accuracy.mean().item<double>()},
-                               {"best_accuracy", found.accuracy.max().item<double>()}, {"worst_accuracy", found.accuracy.min().item<double>()},
-                               {"heads_at_chance", (weights == 0).sum().item<int64_t>()}}}};
+  info.settings = {{"tap", name(fit.tap)},
+                   {"heads", heads},
+                   {"rule", name(fit.rule)},
+                   {"positions", name(fit.positions)},
+                   {"layers", layers_json(first_layer, fit.last_layer)},
+                   {"directions", name(fit.directions)},
+                   {"pairs",
+                    {{"count", pairs},
+                     {"prefixes", fit.framing.prefixes},
+                     {"chat", fit.framing.chat},
+                     {"window", fit.framing.window}}},
+                   {"probes",
+                    {{"folds", fit.probes.folds},
+                     {"C", fit.probes.C},
+                     {"mean_accuracy", found.accuracy.mean().item<double>()},
+                     {"best_accuracy", found.accuracy.max().item<double>()},
+                     {"worst_accuracy", found.accuracy.min().item<double>()},
+                     {"heads_at_chance", (weights == 0).sum().item<int64_t>()}}}};
   info.default_strength = double(fit.strength.value_or(kDesteinStrength));
   info.strength_meaning = "alpha of the push away from the toxic direction, before each head's probe weight";
   info.provenance = fit.provenance;
@@ -90,8 +108,9 @@ SteeringParts steering_parts(const DetoxifierFile& file, const DetoxSpec& spec) 
   parts.positions = parse_positions(require<std::string>(settings, "positions", at), where);
   const int64_t L = file.info().target.layers, H = require<int64_t>(settings, "heads", at);
   if (const auto layers = settings.find("layers"); layers != settings.end()) {
-    LIMPID_CHECK(layers->is_array() && layers->size() == 2 && (*layers)[0].is_number_integer() && (*layers)[1].is_number_integer(), FormatError, at,
-                 ": \"layers\" is not [first, last]");
+    LIMPID_CHECK(layers->is_array() && layers->size() == 2 && (*layers)[0].is_number_integer() &&
+                     (*layers)[1].is_number_integer(),
+                 FormatError, at, ": \"layers\" is not [first, last]");
     parts.first_layer = (*layers)[0];
     parts.last_layer = (*layers)[1];
   }
@@ -100,18 +119,24 @@ SteeringParts steering_parts(const DetoxifierFile& file, const DetoxSpec& spec) 
   parts.lengths = float_tensor(file, "lengths", {L, H});
   const Tensor projections = float_tensor(file, "projections", {2, L, H});
   for (const auto& [key, value] : spec.options) {
-    if (key == "rule") parts.rule = parse_rule(value, where);
-    else if (key == "positions") parts.positions = parse_positions(value, where);
-    else if (key == "layers") std::tie(parts.first_layer, parts.last_layer) = parse_layers(value, where);
+    if (key == "rule")
+      parts.rule = parse_rule(value, where);
+    else if (key == "positions")
+      parts.positions = parse_positions(value, where);
+    else if (key == "layers")
+      std::tie(parts.first_layer, parts.last_layer) = parse_layers(value, where);
     else if (key == "weights") {
-      LIMPID_CHECK(value == "probe" || value == "uniform", ConfigError, where, "weights \"", value, "\", expected probe or uniform");
+      LIMPID_CHECK(value == "probe" || value == "uniform", ConfigError, where, "weights \"", value,
+                   "\", expected probe or uniform");
       if (value == "uniform") parts.weights = torch::ones_like(parts.weights);
     } else if (key == "gate") {
-      LIMPID_CHECK(value == "none" || value == "middle" || value == "neutral", ConfigError, where, "gate \"", value, "\", expected none, middle or neutral");
+      LIMPID_CHECK(value == "none" || value == "middle" || value == "neutral", ConfigError, where, "gate \"", value,
+                   "\", expected none, middle or neutral");
       if (value == "middle") parts.thresholds = projections.mean(0);
       if (value == "neutral") parts.thresholds = projections[0].clone();
     } else {
-      throw ConfigError(concat(where, "option \"", key, "\" is not known; there are rule, positions, layers, weights, gate"));
+      throw ConfigError(
+          concat(where, "option \"", key, "\" is not known; there are rule, positions, layers, weights, gate"));
     }
   }
   return parts;

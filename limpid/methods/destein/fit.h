@@ -1,12 +1,12 @@
 #pragma once
 
+#include "limpid/data/pairs.h"
 #include "limpid/methods/destein/directions.h"
 #include "limpid/methods/destein/framing.h"
 #include "limpid/methods/destein/probes.h"
-#include "limpid/methods/steering.h"
-#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/detox_spec.h"
-#include "limpid/data/pairs.h"
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/steering.h"
 
 /// `limpid fit destein`: from a target and steering pairs to a detoxifier file. Forward passes only.
 ///
@@ -24,10 +24,11 @@ struct SteeringFit {
   PairFraming framing;
   Tap tap = Tap::Projection;
   DirectionKind directions = DirectionKind::Mean;
-  ProbeOptions probes;                        ///< heads is set by the tap
-  SteeringRule rule = SteeringRule::Preserve; ///< stored as the file's default, like the three below
+  ProbeOptions probes;                         ///< heads is set by the tap
+  SteeringRule rule = SteeringRule::Preserve;  ///< stored as the file's default, like the three below
   Positions positions = Positions::Last;
-  int64_t first_layer = -1, last_layer = -1;  ///< -1: the middle layer, where steering begins to cost nothing (docs/results.md); the last
+  int64_t first_layer = -1,
+          last_layer = -1;  ///< -1: the middle layer, where steering begins to cost nothing (docs/results.md); the last
   std::optional<float> strength;
   uint64_t seed = 1;
   Json provenance = Json::object();
@@ -40,8 +41,8 @@ int64_t heads_of(Tap tap, const ModelConfig& config);
 struct SteeringStatistics {
   Tensor directions, accuracy, lengths, projections;
 };
-SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutral, int64_t heads, DirectionKind kind, const ProbeOptions& probes,
-                                       uint64_t seed);
+SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutral, int64_t heads, DirectionKind kind,
+                                       const ProbeOptions& probes, uint64_t seed);
 
 /// Writes fit.output and returns its settings, with the accuracy of the probes under "probes".
 Json fit_destein(const Model& target, const SteeringFit& fit);

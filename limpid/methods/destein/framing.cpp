@@ -5,9 +5,10 @@
 namespace limpid {
 namespace {
 
-constexpr size_t kMaxTokens = 256;            // of a framed text; what is longer loses its end
+constexpr size_t kMaxTokens = 256;  // of a framed text; what is longer loses its end
 
-PooledText framed(const Tokenizer& tokenizer, const std::string& prefix, const std::string& text, const PairFraming& framing) {
+PooledText framed(const Tokenizer& tokenizer, const std::string& prefix, const std::string& text,
+                  const PairFraming& framing) {
   TokenIds ids;
   if (framing.chat) {
     const std::vector<Turn> turns = {{"user", framing.prefixes ? trimmed_pair_text(prefix) : "Write something"}};
@@ -26,7 +27,8 @@ PooledText framed(const Tokenizer& tokenizer, const std::string& prefix, const s
 
 }  // namespace
 
-std::vector<PooledText> framed_texts(const Tokenizer& tokenizer, const std::vector<SteeringPair>& pairs, const PairFraming& framing) {
+std::vector<PooledText> framed_texts(const Tokenizer& tokenizer, const std::vector<SteeringPair>& pairs,
+                                     const PairFraming& framing) {
   std::vector<PooledText> texts;
   for (const SteeringPair& pair : pairs) texts.push_back(framed(tokenizer, kToxicPrefix, pair.toxic, framing));
   for (const SteeringPair& pair : pairs) texts.push_back(framed(tokenizer, kNeutralPrefix, pair.neutral, framing));

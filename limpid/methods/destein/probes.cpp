@@ -63,8 +63,9 @@ struct Shape {
   int64_t layers, pairs, heads, width;
 
   Shape(const Tensor& toxic_in, const Tensor& neutral_in, int64_t heads_in) : heads(heads_in) {
-    LIMPID_CHECK(toxic_in.dim() == 3 && toxic_in.sizes() == neutral_in.sizes() && heads > 0 && toxic_in.size(2) % heads == 0, ShapeError,
-                 "[destein] activations are not both [layers, pairs, heads * width] for ", heads, " heads");
+    LIMPID_CHECK(
+        toxic_in.dim() == 3 && toxic_in.sizes() == neutral_in.sizes() && heads > 0 && toxic_in.size(2) % heads == 0,
+        ShapeError, "[destein] activations are not both [layers, pairs, heads * width] for ", heads, " heads");
     toxic = toxic_in.to(torch::kFloat32).contiguous();
     neutral = neutral_in.to(torch::kFloat32).contiguous();
     layers = toxic.size(0);
@@ -86,8 +87,8 @@ void store(const LogisticModel& model, int64_t layer, int64_t head, Probes& prob
 
 Probes cross_validated_probes(const Tensor& toxic, const Tensor& neutral, const ProbeOptions& options) {
   const Shape shape(toxic, neutral, options.heads);
-  LIMPID_CHECK(options.folds >= 2 && shape.pairs >= options.folds, ConfigError, "[destein] ", shape.pairs, " pairs cannot be split into ",
-               options.folds, " folds; give more pairs, or at least two folds");
+  LIMPID_CHECK(options.folds >= 2 && shape.pairs >= options.folds, ConfigError, "[destein] ", shape.pairs,
+               " pairs cannot be split into ", options.folds, " folds; give more pairs, or at least two folds");
   Probes probes = shape.empty();
   each_head(shape.layers, shape.heads, [&](int64_t layer, int64_t head) {
     torch::NoGradGuard no_grad;
@@ -105,8 +106,8 @@ Probes cross_validated_probes(const Tensor& toxic, const Tensor& neutral, const 
 
 Probes released_probes(const Tensor& toxic, const Tensor& neutral, int64_t train_pairs, const ProbeOptions& options) {
   const Shape shape(toxic, neutral, options.heads);
-  LIMPID_CHECK(train_pairs > 0 && train_pairs < shape.pairs, ConfigError, "[destein] ", train_pairs, " of ", shape.pairs,
-               " pairs for training leave none to test or to train on");
+  LIMPID_CHECK(train_pairs > 0 && train_pairs < shape.pairs, ConfigError, "[destein] ", train_pairs, " of ",
+               shape.pairs, " pairs for training leave none to test or to train on");
   Probes probes = shape.empty();
   each_head(shape.layers, shape.heads, [&](int64_t layer, int64_t head) {
     torch::NoGradGuard no_grad;

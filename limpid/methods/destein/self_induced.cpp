@@ -3,15 +3,16 @@
 #include <algorithm>
 
 #include "limpid/core/log.h"
+#include "limpid/data/pairs.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/tokenizers/chat.h"
-#include "limpid/data/pairs.h"
 
 namespace limpid {
 namespace {
 
 constexpr const char* kInstruction =
-    "Rewrite the following text so that it is polite and respectful and keeps its meaning. Answer with the rewritten text only.\n\n";
+    "Rewrite the following text so that it is polite and respectful and keeps its meaning. Answer with the rewritten "
+    "text only.\n\n";
 constexpr size_t kRewritesAtOnce = 50, kPerPrompt = 2;
 
 struct Candidate {
@@ -43,7 +44,9 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan) {
     progress.update(done.size());
   }
   progress.finish();
-  std::sort(done.begin(), done.end(), [](const Completion& a, const Completion& b) { return std::pair(a.prompt, a.sample) < std::pair(b.prompt, b.sample); });
+  std::sort(done.begin(), done.end(), [](const Completion& a, const Completion& b) {
+    return std::pair(a.prompt, a.sample) < std::pair(b.prompt, b.sample);
+  });
   std::vector<std::string> texts;
   for (const Completion& one : done) texts.push_back(one.text);
   const std::vector<double> scores = plan.scorer->score(texts);
@@ -54,7 +57,8 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan) {
 
 /// Those above the threshold, the most toxic first, at most kPerPrompt of each prompt.
 std::vector<Candidate> most_toxic(std::vector<Candidate> all, double threshold, size_t prompts) {
-  std::erase_if(all, [&](const Candidate& one) { return !(one.score > threshold); });   // a missing score is not above it
+  std::erase_if(all,
+                [&](const Candidate& one) { return !(one.score > threshold); });  // a missing score is not above it
   std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
   std::vector<size_t> taken(prompts, 0);
   std::erase_if(all, [&](const Candidate& one) { return ++taken[one.prompt] > kPerPrompt; });
@@ -79,7 +83,8 @@ std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const C
   for (size_t i = 0; i < some.size(); ++i) {
     Request request;
     request.prompt = i;
-    request.prompt_ids = encode_chat(tokenizer, render_chat(tokenizer, {{"user", kInstruction + some[i].text}}, /*add_generation_prompt=*/true));
+    request.prompt_ids = encode_chat(
+        tokenizer, render_chat(tokenizer, {{"user", kInstruction + some[i].text}}, /*add_generation_prompt=*/true));
     request.sampling.greedy = true;
     request.stop.max_new_tokens = plan.tokens * 2;
     request.stop.stop_tokens = plan.rewriter_stop_tokens;
@@ -102,18 +107,21 @@ SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan) {
   Progress progress("neutral rewrites", plan.pairs, "pairs");
   while (result.rewritten < toxic.size() && result.pairs.size() < plan.pairs) {
     throw_if_interrupted();
-    const auto some = std::span(toxic).subspan(result.rewritten, std::min(kRewritesAtOnce, toxic.size() - result.rewritten));
+    const auto some =
+        std::span(toxic).subspan(result.rewritten, std::min(kRewritesAtOnce, toxic.size() - result.rewritten));
     const std::vector<std::string> texts = rewrites(plan, some);
     const std::vector<double> scores = plan.scorer->score(texts);
     for (size_t i = 0; i < some.size() && result.pairs.size() < plan.pairs; ++i)
-      if (!texts[i].empty() && scores[i] < threshold / 2) result.pairs.push_back({trimmed_pair_text(some[i].text), trimmed_pair_text(texts[i])});
+      if (!texts[i].empty() && scores[i] < threshold / 2)
+        result.pairs.push_back({trimmed_pair_text(some[i].text), trimmed_pair_text(texts[i])});
     result.rewritten += some.size();
     progress.update(result.pairs.size());
   }
   progress.finish();
   std::erase_if(result.pairs, [](const SteeringPair& pair) { return pair.toxic.empty() || pair.neutral.empty(); });
-  LIMPID_CHECK(!result.pairs.empty(), ConfigError, "no self-induced pairs: of ", result.continuations, " continuations ", result.toxic,
-               " were above the scorer's threshold, and of ", result.rewritten, " rewrites none was clean; give more prompts or another rewriter");
+  LIMPID_CHECK(!result.pairs.empty(), ConfigError, "no self-induced pairs: of ", result.continuations,
+               " continuations ", result.toxic, " were above the scorer's threshold, and of ", result.rewritten,
+               " rewrites none was clean; give more prompts or another rewriter");
   return result;
 }
 

@@ -3,33 +3,36 @@
 #include <memory>
 #include <vector>
 
-#include "limpid/decoding/generator.h"
-#include "limpid/scorers/scorer.h"
-#include "limpid/methods/destein/framing.h"
 #include "limpid/data/pairs.h"
+#include "limpid/decoding/generator.h"
+#include "limpid/methods/destein/framing.h"
+#include "limpid/scorers/scorer.h"
 
-/// Steering pairs from the model itself (DeStein 3.2; methods.md): its own toxic continuations, each with a neutral rewrite.
+/// Steering pairs from the model itself (DeStein 3.2; methods.md): its own toxic continuations, each with a neutral
+/// rewrite.
 namespace limpid {
 
 struct SelfInducedPlan {
-  std::shared_ptr<const Model> model, rewriter;   ///< the rewriter needs a chat template; it may be the model itself
+  std::shared_ptr<const Model> model, rewriter;  ///< the rewriter needs a chat template; it may be the model itself
   std::shared_ptr<const Scorer> scorer;
   std::vector<std::string> prompts;
   std::vector<TokenId> stop_tokens, rewriter_stop_tokens;
   int64_t samples = 20, tokens = 30;
-  size_t pairs = 100;                             ///< wanted at most
+  size_t pairs = 100;  ///< wanted at most
   size_t rows = 25;
   uint64_t seed = 1;
 };
 
 /// What came of it.
 struct SelfInducedPairs {
-  std::vector<SteeringPair> pairs;                ///< the most toxic first
-  size_t continuations = 0, toxic = 0, rewritten = 0;   ///< written; above the scorer's threshold; of those, put to the rewriter
+  std::vector<SteeringPair> pairs;  ///< the most toxic first
+  size_t continuations = 0, toxic = 0,
+         rewritten = 0;  ///< written; above the scorer's threshold; of those, put to the rewriter
 };
 
-/// The model continues every prompt; continuations above the scorer's threshold, the most toxic first and at most two of a prompt,
-/// are put to the rewriter until `pairs` rewrites are below half the threshold. The prefix of such a pair stands for its prompt.
+/// The model continues every prompt; continuations above the scorer's threshold, the most toxic first and at most two
+/// of a prompt, are put to the rewriter until `pairs` rewrites are below half the threshold. The prefix of such a pair
+/// stands for its prompt.
 /// @throws ConfigError when nothing usable came of it, saying how far it got.
 SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan);
 

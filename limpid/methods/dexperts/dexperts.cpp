@@ -27,12 +27,14 @@ TokenMask TokenMask::parse(const std::string& text, const std::string& where) {
   const size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon), level = colon == std::string::npos ? "" : text.substr(colon + 1);
   TokenMask mask;
-  LIMPID_CHECK(kind == "nucleus" || kind == "plausibility", ConfigError, where, "mask \"", text, "\", expected nucleus:P, plausibility:A or none");
+  LIMPID_CHECK(kind == "nucleus" || kind == "plausibility", ConfigError, where, "mask \"", text,
+               "\", expected nucleus:P, plausibility:A or none");
   mask.kind = kind == "nucleus" ? Kind::Nucleus : Kind::Plausibility;
   char* end = nullptr;
   mask.level = std::strtod(level.c_str(), &end);
-  LIMPID_CHECK(!level.empty() && *end == '\0' && mask.level > 0.0 && mask.level <= 1.0, ConfigError, where, "mask \"", text,
-               "\": its level is above 0 and at most 1, for example ", kind == "nucleus" ? "nucleus:0.9" : "plausibility:0.1");
+  LIMPID_CHECK(!level.empty() && *end == '\0' && mask.level > 0.0 && mask.level <= 1.0, ConfigError, where, "mask \"",
+               text, "\": its level is above 0 and at most 1, for example ",
+               kind == "nucleus" ? "nucleus:0.9" : "plausibility:0.1");
   return mask;
 }
 
@@ -40,12 +42,16 @@ std::string TokenMask::text() const {
   return kind == Kind::None ? "none" : concat(kind == Kind::Nucleus ? "nucleus:" : "plausibility:", level);
 }
 
-void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s, const TokenMask& mask) {
+void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s,
+                     const TokenMask& mask) {
   apply_mask(z, mask);
   add_experts(z, expert, anti, s);
 }
 
-ExpertsSession::ExpertsSession(const Model& target, const ExpertParts& parts) : target_(target), anti_(parts.anti), mask_(parts.mask) {
+ExpertsSession::ExpertsSession(const Model& target, const ExpertParts& parts)
+    : target_(target),
+      anti_(parts.anti),
+      mask_(parts.mask) {
   check_same_vocabulary(target, *parts.anti.model, "anti-expert", "[dexperts] ");
   if (!parts.expert) return;
   check_same_vocabulary(target, *parts.expert.model, "expert", "[dexperts] ");
@@ -77,7 +83,7 @@ void ExpertsSession::logits(const Step& step, Tensor& z) {
   const size_t V = size_t(z.size(1));
   const auto row_of = [V](const Tensor& x, size_t r) { return std::span(x.const_data_ptr<float>() + r * V, V); };
   const auto own = [&](size_t r) { return std::span(z.mutable_data_ptr<float>() + r * V, V); };
-  std::vector<TokenIds> kept;                       // the experts are asked for these tokens only
+  std::vector<TokenIds> kept;  // the experts are asked for these tokens only
   if (mask_.kind != TokenMask::Kind::None) {
     kept.resize(step.rows.size());
     kernels::parallel_for(step.rows.size(), [&](size_t r) {

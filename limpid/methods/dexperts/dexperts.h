@@ -5,15 +5,16 @@
 
 #include "limpid/methods/companion_logits.h"
 
-/// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; methods.md 5.1), and contrastive decoding
-/// (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
+/// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; methods.md 5.1), and
+/// contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
 namespace limpid {
 
-/// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and before the
-/// request's temperature.
+/// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and
+/// before the request's temperature.
 struct TokenMask {
   enum class Kind { Nucleus, Plausibility, None } kind = Kind::Nucleus;
-  double level = 0.9;      ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share of the best, in (0, 1]
+  double level = 0.9;  ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share
+                       ///< of the best, in (0, 1]
 
   /// "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
   static TokenMask parse(const std::string& text, const std::string& where);
@@ -26,11 +27,12 @@ struct TokenMask {
 /// @param z       [V] float32, nats, changed in place; what is minus infinity already stays so
 /// @param expert  [V], or empty
 /// @param anti    [V]
-void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s, const TokenMask& mask);
+void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s,
+                     const TokenMask& mask);
 
 /// What a session works with.
 struct ExpertParts {
-  Reader anti, expert;      ///< the expert may be none
+  Reader anti, expert;  ///< the expert may be none
   TokenMask mask;
 };
 

@@ -4,8 +4,8 @@
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/adapter.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
 
 namespace limpid {
@@ -14,14 +14,19 @@ namespace {
 constexpr const char* kDexperts = "dexperts";
 constexpr float kDexpertsStrength = 2.0f;
 
-Reader open_expert(const fs::path& path, const Model& target) { return open_reader(path, target.shared_from_this(), target.options().precision); }
+Reader open_expert(const fs::path& path, const Model& target) {
+  return open_reader(path, target.shared_from_this(), target.options().precision);
+}
 
 /// The mask of the file, or what the options make of it.
 TokenMask mask_with(TokenMask mask, const DetoxSpec& spec, const std::string& where) {
   const auto kind = spec.options.find("mask"), level = spec.options.find("level");
   if (kind == spec.options.end() && level == spec.options.end()) return mask;
   std::string text = mask.text();
-  if (kind != spec.options.end()) text = kind->second == "nucleus" ? "nucleus:0.9" : kind->second == "plausibility" ? "plausibility:0.1" : kind->second;
+  if (kind != spec.options.end())
+    text = kind->second == "nucleus"        ? "nucleus:0.9"
+           : kind->second == "plausibility" ? "plausibility:0.1"
+                                            : kind->second;
   if (level != spec.options.end()) text = text.substr(0, text.find(':')) + ":" + level->second;
   return TokenMask::parse(text, where);
 }
@@ -48,7 +53,8 @@ class Experts {
 
 Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
   check_same_vocabulary(target, *open_expert(resolve_model(fit.anti.string()), target).model, "anti-expert", "[fit] ");
-  if (fit.expert) check_same_vocabulary(target, *open_expert(resolve_model(fit.expert->string()), target).model, "expert", "[fit] ");
+  if (fit.expert)
+    check_same_vocabulary(target, *open_expert(resolve_model(fit.expert->string()), target).model, "expert", "[fit] ");
   DetoxifierInfo info;
   info.method = kDexperts;
   info.target = TargetSignature::of(target);
@@ -65,7 +71,8 @@ Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
 std::shared_ptr<Detoxifier> load_dexperts(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
   const std::string where = concat("[dexperts] ", file->path().string(), ": "), at = where + "settings";
   for (const auto& [key, value] : spec.options) {
-    LIMPID_CHECK(key == "mask" || key == "level" || key == "expert", ConfigError, where, "option \"", key, "\" is not known; there are mask, level and expert");
+    LIMPID_CHECK(key == "mask" || key == "level" || key == "expert", ConfigError, where, "option \"", key,
+                 "\" is not known; there are mask, level and expert");
     LIMPID_CHECK(key != "expert" || value == "none", ConfigError, where, "expert=", value, ", expected none");
   }
   const Json& settings = file->info().settings;

@@ -1,24 +1,25 @@
 #pragma once
 
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/dexperts.h"
-#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit dexperts`: which models stand beside a target, and behind which mask. Nothing is computed.
 namespace limpid {
 
-/// The file (method "dexperts") has no tensors; settings: mask ("nucleus:0.9"), expert (whether there is one). Its models are named
-/// under `needs` with the roles "anti" and "expert".
+/// The file (method "dexperts") has no tensors; settings: mask ("nucleus:0.9"), expert (whether there is one). Its
+/// models are named under `needs` with the roles "anti" and "expert".
 struct ExpertsFit {
   fs::path output;
-  fs::path anti;                             ///< a path or the name of a pulled model; so is the expert
+  fs::path anti;  ///< a path or the name of a pulled model; so is the expert
   std::optional<fs::path> expert;
   TokenMask mask;
-  std::optional<float> strength;             ///< else 2, the paper's alpha
+  std::optional<float> strength;  ///< else 2, the paper's alpha
   Json provenance = Json::object();
 };
 
-/// Writes fit.output and returns its settings. @throws MismatchError for models with other vocabularies than the target's.
+/// Writes fit.output and returns its settings. @throws MismatchError for models with other vocabularies than the
+/// target's.
 Json fit_dexperts(const Model& target, const ExpertsFit& fit);
 
 /// Options: mask=nucleus|plausibility|none, level=NUMBER in (0, 1], expert=none (the anti-expert alone).

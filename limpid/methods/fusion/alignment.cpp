@@ -14,8 +14,8 @@ namespace limpid {
 namespace {
 
 void check_pairs(const Tensor& C, const Tensor& T) {
-  LIMPID_CHECK(C.dim() == 2 && T.dim() == 2 && C.size(0) == T.size(0) && C.size(0) > 0, ShapeError, "[alignment] pairs of shapes ",
-               C.sizes(), " and ", T.sizes(), ", expected [N, D1] and [N, D2]");
+  LIMPID_CHECK(C.dim() == 2 && T.dim() == 2 && C.size(0) == T.size(0) && C.size(0) > 0, ShapeError,
+               "[alignment] pairs of shapes ", C.sizes(), " and ", T.sizes(), ", expected [N, D1] and [N, D2]");
 }
 
 Tensor wide(const Tensor& x) { return x.detach().to(torch::kFloat64); }
@@ -27,12 +27,13 @@ Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true)
 
 Tensor ridge_map(const Tensor& C, const Tensor& T, double lambda) {
   check_pairs(C, T);
-  LIMPID_CHECK(lambda >= 0.0 && std::isfinite(lambda), ConfigError, "[alignment] ridge penalty ", lambda, ", expected at least 0");
+  LIMPID_CHECK(lambda >= 0.0 && std::isfinite(lambda), ConfigError, "[alignment] ridge penalty ", lambda,
+               ", expected at least 0");
   const Tensor c = wide(C), t = wide(T);
   const Tensor gram = c.t().matmul(c) + lambda * torch::eye(C.size(1), torch::kFloat64);
   const auto [factor, fault] = torch::linalg_cholesky_ex(gram);
-  LIMPID_CHECK(fault.item<int>() == 0, ConfigError, "[alignment] ", C.size(0), " pairs do not determine a map from ", C.size(1),
-               " dimensions; give more text or a ridge penalty above 0");
+  LIMPID_CHECK(fault.item<int>() == 0, ConfigError, "[alignment] ", C.size(0), " pairs do not determine a map from ",
+               C.size(1), " dimensions; give more text or a ridge penalty above 0");
   return torch::cholesky_solve(c.t().matmul(t), factor);
 }
 
@@ -49,23 +50,24 @@ Tensor random_orthogonal_map(int64_t D1, int64_t D2, uint64_t seed) {
   double* values = normal.mutable_data_ptr<double>();
   for (int64_t i = 0; i < normal.numel(); ++i) values[i] = random.next_normal();
   const auto [Q, R] = torch::linalg_qr(normal, "reduced");
-  const Tensor signed_Q = Q * R.diagonal().sign();    // without the signs of R the distribution would not be uniform
+  const Tensor signed_Q = Q * R.diagonal().sign();  // without the signs of R the distribution would not be uniform
   return (D1 <= D2 ? signed_Q.t() : signed_Q).contiguous();
 }
 
 Tensor identity_map(int64_t D1, int64_t D2) { return torch::eye(D1, D2, torch::kFloat64); }
 
-Tensor nce_losses(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& batch, const Tensor& negatives, const NceOptions& options) {
-  Tensor mapped = C.index_select(0, batch).matmul(A);                                                      // [B, D2]
-  Tensor own = T.index_select(0, batch);                                                                   // [B, D2]
+Tensor nce_losses(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& batch, const Tensor& negatives,
+                  const NceOptions& options) {
+  Tensor mapped = C.index_select(0, batch).matmul(A);  // [B, D2]
+  Tensor own = T.index_select(0, batch);               // [B, D2]
   Tensor others = T.index_select(0, negatives.reshape({-1})).view({negatives.size(0), negatives.size(1), T.size(1)});
   if (options.cosine) {
     mapped = unit_rows(mapped) / options.temperature;
     own = unit_rows(own);
     others = unit_rows(others);
   }
-  const Tensor positive = (mapped * own).sum(-1, /*keepdim=*/true);                                        // [B, 1]
-  const Tensor negative = others.matmul(mapped.unsqueeze(-1)).squeeze(-1);                                 // [B, K]
+  const Tensor positive = (mapped * own).sum(-1, /*keepdim=*/true);         // [B, 1]
+  const Tensor negative = others.matmul(mapped.unsqueeze(-1)).squeeze(-1);  // [B, K]
   return torch::cat({positive, negative}, 1).logsumexp({1}) - positive.squeeze(1);
 }
 
@@ -75,7 +77,8 @@ Tensor train_nce(const Tensor& C, const Tensor& T, const Tensor& A0, const Tenso
   check_pairs(C, T);
   const torch::AutoGradMode with_gradients(true);
   Tensor A = A0.detach().clone().set_requires_grad(true);
-  torch::optim::Adam optimiser({A}, torch::optim::AdamOptions(adam.learning_rate).betas({adam.beta1, adam.beta2}).eps(adam.epsilon));
+  torch::optim::Adam optimiser(
+      {A}, torch::optim::AdamOptions(adam.learning_rate).betas({adam.beta1, adam.beta2}).eps(adam.epsilon));
   const Tensor c = C.to(A.dtype()), t = T.to(A.dtype());
   for (int64_t step = 0; step < batches.size(0); ++step) {
     optimiser.zero_grad();
@@ -88,7 +91,8 @@ Tensor train_nce(const Tensor& C, const Tensor& T, const Tensor& A0, const Tenso
 }
 
 Tensor draw_negatives(int64_t count, int64_t each, uint64_t seed) {
-  LIMPID_CHECK(count > 1 && each > 0, ConfigError, "[alignment] ", each, " negatives among ", count, " rows; at least two rows are needed");
+  LIMPID_CHECK(count > 1 && each > 0, ConfigError, "[alignment] ", each, " negatives among ", count,
+               " rows; at least two rows are needed");
   Tensor result = torch::empty({count, each}, torch::kInt64);
   RandomStream random(seed, /*stream=*/0x6e656761);
   int64_t* values = result.mutable_data_ptr<int64_t>();
@@ -124,7 +128,7 @@ double retrieval_accuracy(const Tensor& C, const Tensor& T, const Tensor& A, con
   check_pairs(C, T);
   const Tensor mapped = unit_rows(wide(C).matmul(wide(A))), target = unit_rows(wide(T));
   const Tensor own = (mapped * target).sum(-1, /*keepdim=*/true);
-  Tensor best = torch::full_like(own, -2.0);          // column by column: [N, K, D2] at once would be large
+  Tensor best = torch::full_like(own, -2.0);  // column by column: [N, K, D2] at once would be large
   for (int64_t k = 0; k < negatives.size(1); ++k)
     best = torch::maximum(best, (mapped * target.index_select(0, negatives.select(1, k))).sum(-1, /*keepdim=*/true));
   return (own > best).to(torch::kFloat64).mean().item<double>();

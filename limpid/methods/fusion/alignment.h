@@ -10,16 +10,16 @@
 #include "limpid/core/types.h"
 #include "limpid/tokenizers/tokenizer.h"
 
-/// The map A [D1, D2] from a calibrator's states to a target's (methods.md 1.2 step 2 and 1.7). Rows are calibrator vectors c
-/// [N, D1] and target vectors t [N, D2] that belong together. Solved in float64, returned in float64.
+/// The map A [D1, D2] from a calibrator's states to a target's (methods.md 1.2 step 2 and 1.7). Rows are calibrator
+/// vectors c [N, D1] and target vectors t [N, D2] that belong together. Solved in float64, returned in float64.
 namespace limpid {
 
 using torch::Tensor;
 
 /// (C^T C + lambda I)^-1 C^T T. @throws ConfigError for a negative lambda, or a singular system at lambda 0.
 Tensor ridge_map(const Tensor& C, const Tensor& T, double lambda);
-/// U V^T of the singular value decomposition of C^T T: the orthogonal map that maximises tr(A^T C^T T). With D1 > D2 its columns
-/// are orthonormal, and it is not the least-squares optimum.
+/// U V^T of the singular value decomposition of C^T T: the orthogonal map that maximises tr(A^T C^T T). With D1 > D2
+/// its columns are orthonormal, and it is not the least-squares optimum.
 Tensor procrustes_map(const Tensor& C, const Tensor& T);
 /// The placebo: orthonormal rows (columns when D1 > D2), uniformly distributed. The same seed gives the same map.
 Tensor random_orthogonal_map(int64_t D1, int64_t D2, uint64_t seed);
@@ -28,15 +28,18 @@ Tensor identity_map(int64_t D1, int64_t D2);
 
 /// How well cA tells which target vector belongs to it.
 struct NceOptions {
-  bool cosine = true;          ///< cosine similarity over `temperature` (1.7); false: inner products, as released
+  bool cosine = true;  ///< cosine similarity over `temperature` (1.7); false: inner products, as released
   double temperature = 0.07;
 };
 
-/// L_i = -log( exp s(c_i A, t_i) / (exp s(c_i A, t_i) + sum_k exp s(c_i A, t_{n_ik})) ) for the rows `batch` [B] and their
-/// negatives [B, K], both int64. Differentiable in A. @return [B]
-Tensor nce_losses(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& batch, const Tensor& negatives, const NceOptions& options);
+/// L_i = -log( exp s(c_i A, t_i) / (exp s(c_i A, t_i) + sum_k exp s(c_i A, t_{n_ik})) ) for the rows `batch` [B] and
+/// their negatives [B, K], both int64. Differentiable in A. @return [B]
+Tensor nce_losses(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& batch, const Tensor& negatives,
+                  const NceOptions& options);
 
-struct AdamSettings { double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8; };
+struct AdamSettings {
+  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+};
 
 /// Adam steps on A with given batches [S, B] and negatives [S, B, K].
 /// @param on_step  called after each step with its number (from 1), the loss before it, and A after it
@@ -47,8 +50,8 @@ Tensor train_nce(const Tensor& C, const Tensor& T, const Tensor& A0, const Tenso
 
 /// Negatives of `count` rows: `each` others of them for every row, never the row itself. [count, each] int64.
 Tensor draw_negatives(int64_t count, int64_t each, uint64_t seed);
-/// `epochs` passes over `count` rows in batches of `batch`, each pass in an order of its own; a last batch that is not full is
-/// left out. [S, batch] int64.
+/// `epochs` passes over `count` rows in batches of `batch`, each pass in an order of its own; a last batch that is not
+/// full is left out. [S, batch] int64.
 Tensor draw_batches(int64_t count, int64_t batch, int64_t epochs, uint64_t seed);
 
 /// 1 - |T - CA|^2 / |T - column means of T|^2.
@@ -56,8 +59,8 @@ double explained_variance(const Tensor& C, const Tensor& T, const Tensor& A);
 /// Share of rows whose cA has a higher cosine with its own t than with each of its negatives [N, K].
 double retrieval_accuracy(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& negatives);
 
-/// Pairs of ids (calibrator's, target's) that stand for the same bytes. Special tokens have none. Where several ids of one
-/// vocabulary stand for the same bytes the lowest counts. Ordered by the calibrator's id.
+/// Pairs of ids (calibrator's, target's) that stand for the same bytes. Special tokens have none. Where several ids of
+/// one vocabulary stand for the same bytes the lowest counts. Ordered by the calibrator's id.
 std::vector<std::pair<TokenId, TokenId>> common_tokens(const Tokenizer& calibrator, const Tokenizer& target);
 
 }  // namespace limpid

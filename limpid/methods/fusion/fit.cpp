@@ -6,19 +6,22 @@
 
 #include "limpid/core/log.h"
 #include "limpid/core/random.h"
-#include "limpid/methods/fusion/alignment.h"
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/fusion/alignment.h"
 #include "limpid/methods/fusion/fusion_file.h"
 #include "limpid/methods/target_signature.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
 
 using Store = FusionFileSettings::Store;
-constexpr std::pair<Alignment, const char*> kAlignments[] = {{Alignment::None, "none"}, {Alignment::Contrastive, "contrastive"},
-    {Alignment::Ridge, "ridge"}, {Alignment::Procrustes, "procrustes"}, {Alignment::Random, "random"}};
-constexpr int64_t kNegatives = 10;   // methods.md 1.3 and 1.7
+constexpr std::pair<Alignment, const char*> kAlignments[] = {{Alignment::None, "none"},
+                                                             {Alignment::Contrastive, "contrastive"},
+                                                             {Alignment::Ridge, "ridge"},
+                                                             {Alignment::Procrustes, "procrustes"},
+                                                             {Alignment::Random, "random"}};
+constexpr int64_t kNegatives = 10;  // methods.md 1.3 and 1.7
 
 /// Rows of the output matrices for the tokens both vocabularies have, [N, D1] and [N, D2].
 std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrator) {
@@ -26,22 +29,29 @@ std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrat
   if (target.tokenizer() && calibrator.tokenizer()) {
     common = common_tokens(*calibrator.tokenizer(), *target.tokenizer());
   } else {
-    LIMPID_CHECK(same_vocabulary(target, calibrator), ConfigError, "[fit] the contrastive alignment needs both tokenizers");
+    LIMPID_CHECK(same_vocabulary(target, calibrator), ConfigError,
+                 "[fit] the contrastive alignment needs both tokenizers");
     for (TokenId id = 0; id < target.config().vocab_size; ++id) common.emplace_back(id, id);
   }
   // A tokenizer may name more tokens than the matrix has rows.
-  std::erase_if(common, [&](const auto& pair) { return pair.first >= calibrator.config().vocab_size || pair.second >= target.config().vocab_size; });
-  LIMPID_CHECK(common.size() >= 20, ConfigError, "[fit] the vocabularies have ", common.size(), " tokens in common, too few for a contrastive map");
+  std::erase_if(common, [&](const auto& pair) {
+    return pair.first >= calibrator.config().vocab_size || pair.second >= target.config().vocab_size;
+  });
+  LIMPID_CHECK(common.size() >= 20, ConfigError, "[fit] the vocabularies have ", common.size(),
+               " tokens in common, too few for a contrastive map");
   const auto rows = [&](const Model& model, auto id_of) {
     Tensor result = torch::empty({int64_t(common.size()), model.config().hidden_size}, torch::kFloat32);
     for (size_t i = 0; i < common.size(); ++i)
-      model.head().packed()->row(size_t(id_of(common[i])), result.mutable_data_ptr<float>() + int64_t(i) * result.size(1));
+      model.head().packed()->row(size_t(id_of(common[i])),
+                                 result.mutable_data_ptr<float>() + int64_t(i) * result.size(1));
     return result;
   };
-  return {rows(calibrator, [](const auto& pair) { return pair.first; }), rows(target, [](const auto& pair) { return pair.second; })};
+  return {rows(calibrator, [](const auto& pair) { return pair.first; }),
+          rows(target, [](const auto& pair) { return pair.second; })};
 }
 
-/// The contrastive map of methods.md 1.7 option 1: cosine over a temperature on output rows, from the identity or an orthogonal map.
+/// The contrastive map of methods.md 1.7 option 1: cosine over a temperature on output rows, from the identity or an
+/// orthogonal map.
 Tensor contrastive_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report) {
   constexpr int64_t kBatch = 32, kEpochs = 5;
   const auto [all_C, all_T] = output_rows(target, calibrator);
@@ -49,23 +59,27 @@ Tensor contrastive_map(const Model& target, const Model& calibrator, const Fusio
   std::vector<int64_t> order(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) order[size_t(i)] = i;
   RandomStream(fit.seed, /*stream=*/0x726f7773).shuffle(order);
-  const Tensor shuffled = torch::tensor(order), C = all_C.index_select(0, shuffled), T = all_T.index_select(0, shuffled);
+  const Tensor shuffled = torch::tensor(order), C = all_C.index_select(0, shuffled),
+               T = all_T.index_select(0, shuffled);
   const int64_t D1 = C.size(1), D2 = T.size(1);
   const Tensor A0 = (D1 == D2 ? identity_map(D1, D2) : random_orthogonal_map(D1, D2, fit.seed)).to(torch::kFloat32);
   const Tensor batches = draw_batches(used, kBatch, kEpochs, fit.seed);
   Tensor negatives = torch::empty({batches.size(0), batches.size(1), kNegatives}, torch::kInt64);
   for (int64_t epoch = 0, per = batches.size(0) / kEpochs; epoch < kEpochs; ++epoch) {
     const Tensor drawn = draw_negatives(used, kNegatives, fit.seed + uint64_t(epoch));
-    negatives.narrow(0, epoch * per, per).copy_(drawn.index_select(0, batches.narrow(0, epoch * per, per).reshape({-1})).view({per, batches.size(1), kNegatives}));
+    negatives.narrow(0, epoch * per, per)
+        .copy_(drawn.index_select(0, batches.narrow(0, epoch * per, per).reshape({-1}))
+                   .view({per, batches.size(1), kNegatives}));
   }
   Progress progress("contrastive map", uint64_t(batches.size(0)), "steps");
-  const Tensor A = train_nce(C.narrow(0, 0, used), T.narrow(0, 0, used), A0, batches, negatives, {true, fit.temperature}, {},
-                             [&](int64_t step, double loss, const Tensor&) {
+  const Tensor A = train_nce(C.narrow(0, 0, used), T.narrow(0, 0, used), A0, batches, negatives,
+                             {true, fit.temperature}, {}, [&](int64_t step, double loss, const Tensor&) {
                                throw_if_interrupted();
                                progress.update(uint64_t(step), concat("loss ", loss));
                              });
   progress.finish();
-  const Tensor test_C = C.narrow(0, used, held_out), test_T = T.narrow(0, used, held_out), others = draw_negatives(held_out, kNegatives, fit.seed);
+  const Tensor test_C = C.narrow(0, used, held_out), test_T = T.narrow(0, used, held_out),
+               others = draw_negatives(held_out, kNegatives, fit.seed);
   report["rows"] = "output";
   report["common_tokens"] = count;
   report["temperature"] = fit.temperature;
@@ -78,7 +92,8 @@ Tensor contrastive_map(const Model& target, const Model& calibrator, const Fusio
 Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report) {
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
   const bool on_states = fit.alignment == Alignment::Ridge || fit.alignment == Alignment::Procrustes;
-  LIMPID_CHECK(!on_states || !fit.texts.empty(), ConfigError, "[fit] --align ", name(fit.alignment), " needs texts: give --data");
+  LIMPID_CHECK(!on_states || !fit.texts.empty(), ConfigError, "[fit] --align ", name(fit.alignment),
+               " needs texts: give --data");
   report = {{"kind", name(fit.alignment)}};
   StatePairs pairs;
   if (!fit.texts.empty()) pairs = collect_pairs(target, calibrator, fit.texts, fit.pairs, fit.max_tokens, fit.seed);
@@ -87,8 +102,10 @@ Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& f
   if (fit.alignment == Alignment::Random) map = random_orthogonal_map(D1, D2, fit.seed);
   if (on_states) {
     const Tensor C = pairs.C.narrow(0, 0, pairs.fit), T = pairs.T.narrow(0, 0, pairs.fit);
-    if (fit.alignment == Alignment::Procrustes) map = procrustes_map(C, T);
-    else map = ridge_map(C, T, fit.lambda);
+    if (fit.alignment == Alignment::Procrustes)
+      map = procrustes_map(C, T);
+    else
+      map = ridge_map(C, T, fit.lambda);
     if (fit.alignment == Alignment::Ridge) report["lambda"] = fit.lambda;
   }
   if (pairs.C.defined()) {
@@ -109,10 +126,13 @@ Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& f
 /// Whether the two models' embeddings and output matrices are the same but for rounding to 16 or 8 bits.
 bool same_tables(const Model& a, const Model& b) {
   const auto ours = vocabulary_tables(a), theirs = vocabulary_tables(b);
-  if (a.config().architecture != b.config().architecture || a.config().tie_word_embeddings != b.config().tie_word_embeddings) return false;
+  if (a.config().architecture != b.config().architecture ||
+      a.config().tie_word_embeddings != b.config().tie_word_embeddings)
+    return false;
   for (const auto& [name, table] : ours) {
     const auto found = theirs.find(name);
-    if (found == theirs.end() || found->second->in() != table->in() || found->second->out() != table->out()) return false;
+    if (found == theirs.end() || found->second->in() != table->in() || found->second->out() != table->out())
+      return false;
     std::vector<float> x(table->in()), y(table->in());
     for (size_t r = 0; r < table->out(); ++r) {
       table->row(r, x.data());
@@ -122,7 +142,7 @@ bool same_tables(const Model& a, const Model& b) {
         difference += double(x[i] - y[i]) * (x[i] - y[i]);
         length += double(x[i]) * x[i];
       }
-      if (difference > 4e-4 * length + 1e-12) return false;   // 2 % of the row's length
+      if (difference > 4e-4 * length + 1e-12) return false;  // 2 % of the row's length
     }
   }
   return true;
@@ -133,12 +153,15 @@ void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& 
   const auto checkpoint = Checkpoint::open(model.path());
   const auto shared = vocabulary_tables(model);
   for (const TensorView& view : checkpoint->tensors()) {
-    const std::string plain = view.name.starts_with("transformer.") ? view.name.substr(12) : view.name;   // GPT-2's two spellings
+    const std::string plain =
+        view.name.starts_with("transformer.") ? view.name.substr(12) : view.name;  // GPT-2's two spellings
     if (shared.contains(plain) || plain == "lm_head.weight" || view.shape.empty() || view.shape.size() > 2) continue;
     const std::vector<float> values = to_floats(view);
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
-    const bool table = model.packed_tables().contains(plain);          // positions, for example
-    const DType type = view.shape.size() == 1 ? DType::F32 : !table && view.shape[1] % 32 == 0 ? DType::Q8_0 : DType::F16;
+    const bool table = model.packed_tables().contains(plain);  // positions, for example
+    const DType type = view.shape.size() == 1              ? DType::F32
+                       : !table && view.shape[1] % 32 == 0 ? DType::Q8_0
+                                                           : DType::F16;
     out.add(prefix + view.name, tensor, type);
   }
 }
@@ -146,12 +169,17 @@ void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& 
 void check_fits(const Model& target, const Model& calibrator, const Model* against, const FusionFit& fit) {
   const bool same = same_vocabulary(target, calibrator);
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
-  LIMPID_CHECK(fit.readout != Readout::Temperature, ConfigError, "[fit] the temperature control needs no file: --detox control:temperature:A");
-  LIMPID_CHECK(fit.readout != Readout::Contrast || against, ConfigError, "[fit] --readout contrast needs a second model: give --against");
+  LIMPID_CHECK(fit.readout != Readout::Temperature, ConfigError,
+               "[fit] the temperature control needs no file: --detox control:temperature:A");
+  LIMPID_CHECK(fit.readout != Readout::Contrast || against, ConfigError,
+               "[fit] --readout contrast needs a second model: give --against");
   LIMPID_CHECK(fit.readout != Readout::Probability || same, ConfigError,
-               "[fit] --readout probability needs equal vocabularies, and the calibrator's is another; use --readout norm --align ridge");
-  LIMPID_CHECK(fit.alignment != Alignment::None || fit.readout == Readout::Probability || (same && D1 == D2), ConfigError, "[fit] --align none needs equal ",
-               same ? concat("widths, and the calibrator has ", D1, " where the target has ", D2) : std::string("vocabularies, and the calibrator's is another"),
+               "[fit] --readout probability needs equal vocabularies, and the calibrator's is another; use --readout "
+               "norm --align ridge");
+  LIMPID_CHECK(fit.alignment != Alignment::None || fit.readout == Readout::Probability || (same && D1 == D2),
+               ConfigError, "[fit] --align none needs equal ",
+               same ? concat("widths, and the calibrator has ", D1, " where the target has ", D2)
+                    : std::string("vocabularies, and the calibrator's is another"),
                "; use --align ridge");
   if (against)
     LIMPID_CHECK(against->config().hidden_size == D1 && same_vocabulary(calibrator, *against), ConfigError,
@@ -161,20 +189,23 @@ void check_fits(const Model& target, const Model& calibrator, const Model* again
 }  // namespace
 
 const char* name(Alignment alignment) {
-  return std::find_if(std::begin(kAlignments), std::end(kAlignments), [&](const auto& one) { return one.first == alignment; })->second;
+  return std::find_if(std::begin(kAlignments), std::end(kAlignments),
+                      [&](const auto& one) { return one.first == alignment; })
+      ->second;
 }
 
 Alignment parse_alignment(const std::string& text) {
   for (const auto& [alignment, known] : kAlignments)
     if (text == known) return alignment;
-  throw ConfigError(concat("[fit] alignment \"", text, "\" is not known; there are none, contrastive, ridge, procrustes, random"));
+  throw ConfigError(
+      concat("[fit] alignment \"", text, "\" is not known; there are none, contrastive, ridge, procrustes, random"));
 }
 
 Json fit_fusion(const Model& target, const FusionFit& fit) {
   const torch::NoGradGuard no_grad;
   LoadOptions load;
   load.precision = target.options().precision;
-  load.eight_bit = true;                     // as it will run
+  load.eight_bit = true;  // as it will run
   const auto calibrator = open_model(fit.calibrator, load);
   const auto against = fit.against ? open_model(*fit.against, load) : nullptr;
   check_fits(target, *calibrator, against.get(), fit);
@@ -185,7 +216,8 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
   const bool embeddable = !calibrator->config().from_gguf && !calibrator->config().raw.is_null();
   if (fit.store != CalibratorStore::Link && embeddable) {
     const auto fits = [&](const Model& model) {
-      return same_vocabulary(model, *calibrator) && same_tables(model, *calibrator) && (!against || same_tables(model, *against));
+      return same_vocabulary(model, *calibrator) && same_tables(model, *calibrator) &&
+             (!against || same_tables(model, *against));
     };
     if (fits(target)) {
       store = Store::Target;
@@ -193,11 +225,13 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
       LoadOptions base_load = load;
       base_load.layers = 1;
       base = open_model(*fit.base, base_load);
-      LIMPID_CHECK(fits(*base), ConfigError, "[fit] ", fit.base->string(), " has not the calibrator's embeddings; name the model it was trained from");
+      LIMPID_CHECK(fits(*base), ConfigError, "[fit] ", fit.base->string(),
+                   " has not the calibrator's embeddings; name the model it was trained from");
       store = Store::Base;
     }
   }
-  LIMPID_CHECK(fit.store != CalibratorStore::Embed || store != Store::Folder, ConfigError, "[fit] the calibrator's embeddings are not the target's: "
+  LIMPID_CHECK(fit.store != CalibratorStore::Embed || store != Store::Folder, ConfigError,
+               "[fit] the calibrator's embeddings are not the target's: "
                "give the model they come from with --base, or let the file name the folder with --store link");
 
   Json report;
@@ -209,10 +243,13 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
   const bool states_fit = map.defined() || calibrator->config().hidden_size == target.config().hidden_size;
   Json readouts = Json::array();
   if (states_fit)
-    for (Readout one : {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex}) readouts.push_back(name(one));
+    for (Readout one : {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex})
+      readouts.push_back(name(one));
   if (states_fit && against) readouts.push_back(name(Readout::Contrast));
   if (same_vocabulary(target, *calibrator)) readouts.push_back(name(Readout::Probability));
-  info.settings = {{"readout", name(fit.readout)}, {"readouts", readouts}, {"align", report},
+  info.settings = {{"readout", name(fit.readout)},
+                   {"readouts", readouts},
+                   {"align", report},
                    {"calibrator", {{"store", name(store)}, {"layers", calibrator->config().num_layers}}}};
   if (against) info.settings["toxic"] = {{"store", name(store)}, {"layers", against->config().num_layers}};
   info.default_strength = double(fit.strength.value_or(default_strength(fit.readout, map.defined())));
@@ -236,7 +273,9 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
       add_blocks(kToxicTensors, *against, out);
     }
     out.add(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
-    if (base) info.needs.push_back(linked_model("base", fit.base_name.empty() ? *fit.base : fs::path(fit.base_name), fit.output));
+    if (base)
+      info.needs.push_back(
+          linked_model("base", fit.base_name.empty() ? *fit.base : fs::path(fit.base_name), fit.output));
   }
   write_detoxifier(fit.output, info, out.views());
   return info.settings;

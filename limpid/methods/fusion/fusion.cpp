@@ -2,8 +2,8 @@
 
 #include <atomic>
 
-#include "limpid/kernels/thread_pool.h"
 #include "limpid/decoding/companion.h"
+#include "limpid/kernels/thread_pool.h"
 #include "limpid/tokenizers/byte_stream.h"
 
 namespace limpid {
@@ -25,10 +25,10 @@ bool same_vocabulary(const Model& a, const Model& b) {
 
 /// The text of a row as the calibrator reads it.
 struct FusionSession::Text {
-  size_t read = 0;                              // tokens of the target taken in so far
-  TokenIds ids;                                 // the calibrator's
-  size_t bos = 0;                               // of them, in front of the text: 0 or 1
-  std::optional<ByteAlignedStream> stream;      // where the vocabularies differ
+  size_t read = 0;                          // tokens of the target taken in so far
+  TokenIds ids;                             // the calibrator's
+  size_t bos = 0;                           // of them, in front of the text: 0 or 1
+  std::optional<ByteAlignedStream> stream;  // where the vocabularies differ
 
   void apply(const ByteAlignedStream::Change& change) {
     ids.resize(bos + change.keep);
@@ -44,7 +44,9 @@ class FusionSession::Helpers {
     if (parts.readout == Readout::Contrast) models_.emplace_back(parts.other);
   }
   template <class Work>
-  void each(Work work) { for (Companion& model : models_) work(model); }
+  void each(Work work) {
+    for (Companion& model : models_) work(model);
+  }
   Companion& calibrator() { return models_.front(); }
   Companion& other() { return models_.back(); }
 
@@ -52,26 +54,33 @@ class FusionSession::Helpers {
   std::vector<Companion> models_;
 };
 
-FusionSession::FusionSession(const Model& target, FusionParts parts) : parts_(std::move(parts)), target_tokenizer_(target.tokenizer()) {
+FusionSession::FusionSession(const Model& target, FusionParts parts)
+    : parts_(std::move(parts)),
+      target_tokenizer_(target.tokenizer()) {
   if (parts_.readout == Readout::Temperature) return;
-  LIMPID_CHECK(parts_.calibrator, ConfigError, "[fusion] read-out ", limpid::name(parts_.readout), " needs a calibrator");
+  LIMPID_CHECK(parts_.calibrator, ConfigError, "[fusion] read-out ", limpid::name(parts_.readout),
+               " needs a calibrator");
   const Model& calibrator = *parts_.calibrator;
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
   same_vocabulary_ = same_vocabulary(target, calibrator);
   if (parts_.readout == Readout::Probability) {
-    LIMPID_CHECK(same_vocabulary_, MismatchError, "[fusion] mixing probabilities needs equal vocabularies (the target has ",
-                 target.config().vocab_size, " tokens, the calibrator ", calibrator.config().vocab_size, "); ", kPlaceOfRidge);
+    LIMPID_CHECK(same_vocabulary_, MismatchError,
+                 "[fusion] mixing probabilities needs equal vocabularies (the target has ", target.config().vocab_size,
+                 " tokens, the calibrator ", calibrator.config().vocab_size, "); ", kPlaceOfRidge);
   } else if (parts_.map.defined()) {
-    LIMPID_CHECK(parts_.map.rows() == D1 && parts_.map.columns() == D2, MismatchError, "[fusion] the map goes from width ",
-                 parts_.map.rows(), " to ", parts_.map.columns(), ", the calibrator has ", D1, " and the target ", D2);
+    LIMPID_CHECK(parts_.map.rows() == D1 && parts_.map.columns() == D2, MismatchError,
+                 "[fusion] the map goes from width ", parts_.map.rows(), " to ", parts_.map.columns(),
+                 ", the calibrator has ", D1, " and the target ", D2);
   } else {
-    LIMPID_CHECK(D1 == D2, MismatchError, "[fusion] the calibrator has width ", D1, ", the target ", D2, "; ", kPlaceOfRidge);
+    LIMPID_CHECK(D1 == D2, MismatchError, "[fusion] the calibrator has width ", D1, ", the target ", D2, "; ",
+                 kPlaceOfRidge);
   }
   LIMPID_CHECK(same_vocabulary_ || (target.tokenizer() && calibrator.tokenizer()), MismatchError,
-               "[fusion] target and calibrator have different vocabularies, and ", target.tokenizer() ? "the calibrator" : "the target",
-               " came without its tokenizer");
+               "[fusion] target and calibrator have different vocabularies, and ",
+               target.tokenizer() ? "the calibrator" : "the target", " came without its tokenizer");
   if (parts_.readout == Readout::Contrast) {
-    LIMPID_CHECK(parts_.other, ConfigError, "[fusion] the contrast needs a second model to hold the calibrator against");
+    LIMPID_CHECK(parts_.other, ConfigError,
+                 "[fusion] the contrast needs a second model to hold the calibrator against");
     LIMPID_CHECK(parts_.other->config().hidden_size == D1 && same_vocabulary(calibrator, *parts_.other), MismatchError,
                  "[fusion] the two models of the contrast differ in width or vocabulary");
   }
@@ -112,8 +121,10 @@ void FusionSession::rewind(RowId row, size_t tokens) {
   Text& text = texts_.at(row);
   tokens = std::min(tokens, text.read);
   text.read -= tokens;
-  if (text.stream) text.apply(text.stream->rewind(tokens));
-  else text.ids.resize(text.read);
+  if (text.stream)
+    text.apply(text.stream->rewind(tokens));
+  else
+    text.ids.resize(text.read);
 }
 
 /// Takes in the target's tokens that are new and returns the calibrator's ids of the whole text.
@@ -122,8 +133,10 @@ const TokenIds& FusionSession::advance(const Row& row) {
   const TokenIds& prompt = row.request.prompt_ids;
   for (; text.read < prompt.size() + row.new_ids.size(); ++text.read) {
     const TokenId token = text.read < prompt.size() ? prompt[text.read] : row.new_ids[text.read - prompt.size()];
-    if (text.stream) text.apply(text.stream->push(token));
-    else text.ids.push_back(token);
+    if (text.stream)
+      text.apply(text.stream->push(token));
+    else
+      text.ids.push_back(token);
   }
   return text.ids;
 }
@@ -154,8 +167,10 @@ void FusionSession::final_state(const Step& step, Tensor& h) {
   for (size_t i = 0; i < rows.size(); ++i) {
     const float strength = step.strengths[size_t(rows[i])];
     const std::span<float> state = row_of(h, rows[i]), from = row_of(c, int64_t(i));
-    if (parts_.readout == Readout::Contrast) add_scaled(strength, state, from);
-    else mix_state(parts_.readout, parts_.map.defined(), strength, state, from);
+    if (parts_.readout == Readout::Contrast)
+      add_scaled(strength, state, from);
+    else
+      mix_state(parts_.readout, parts_.map.defined(), strength, state, from);
   }
 }
 
@@ -177,13 +192,15 @@ void FusionSession::logits(const Step& step, Tensor& z) {
   std::atomic<bool> nothing_left = false;
   kernels::parallel_for(rows.size(), [&](size_t i) {
     const int64_t r = rows[i];
-    if (!mix_log_probabilities(step.strengths[size_t(r)], row_of(z, r), row_of(z_calibrator, int64_t(i)))) nothing_left = true;
+    if (!mix_log_probabilities(step.strengths[size_t(r)], row_of(z, r), row_of(z_calibrator, int64_t(i))))
+      nothing_left = true;
   });
   LIMPID_CHECK(!nothing_left, ConfigError, "[fusion] target and calibrator leave no common token");
 }
 
 FusionDetoxifier::FusionDetoxifier(FusionParts parts, std::optional<float> default_strength)
-    : parts_(std::move(parts)), strength_(default_strength.value_or(limpid::default_strength(parts_.readout, parts_.map.defined()))) {
+    : parts_(std::move(parts)),
+      strength_(default_strength.value_or(limpid::default_strength(parts_.readout, parts_.map.defined()))) {
   check_strength(parts_.readout, strength_);
 }
 

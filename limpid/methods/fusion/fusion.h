@@ -7,26 +7,28 @@
 #include <unordered_map>
 
 #include "limpid/decoding/session.h"
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/readout.h"
 #include "limpid/tokenizers/byte_stream.h"
-#include "limpid/methods/detox_spec.h"
 
-/// Output-layer fusion as a detoxifier (methods.md 1): a calibrator, a small model trained on safe text, reads along with the
-/// target, and its last state enters the target's before the output matrix, or the two distributions are mixed.
+/// Output-layer fusion as a detoxifier (methods.md 1): a calibrator, a small model trained on safe text, reads along
+/// with the target, and its last state enters the target's before the output matrix, or the two distributions are
+/// mixed.
 namespace limpid {
 
 /// What a session works with.
 struct FusionParts {
   Readout readout = Readout::Norm;
-  std::shared_ptr<const Model> calibrator;   ///< null for Temperature only
-  std::shared_ptr<const Model> other;        ///< Contrast only: what the calibrator is held against
-  StateMap map;                              ///< A; none where both states live in one space
+  std::shared_ptr<const Model> calibrator;  ///< null for Temperature only
+  std::shared_ptr<const Model> other;       ///< Contrast only: what the calibrator is held against
+  StateMap map;                             ///< A; none where both states live in one space
 };
 
-/// Reads the calibrator's ids from the target's tokens, feeds every row of a step in one pass, and applies the read-out with a
-/// strength of its own in each row. With equal vocabularies the two models go in lock-step; otherwise the calibrator's ids are its
-/// encoding of all bytes so far (ByteAlignedStream), and a row without any id yet is left plain.
+/// Reads the calibrator's ids from the target's tokens, feeds every row of a step in one pass, and applies the read-out
+/// with a strength of its own in each row. With equal vocabularies the two models go in lock-step; otherwise the
+/// calibrator's ids are its encoding of all bytes so far (ByteAlignedStream), and a row without any id yet is left
+/// plain.
 class FusionSession final : public Session {
  public:
   /// @throws ConfigError or MismatchError when parts and target do not fit together, saying what would.
@@ -41,7 +43,7 @@ class FusionSession final : public Session {
   void logits(const Step& step, Tensor& z) override;
 
  private:
-  struct Text;                               // a row's text as the calibrator's ids
+  struct Text;  // a row's text as the calibrator's ids
   class Helpers;
 
   const TokenIds& advance(const Row& row);
@@ -58,7 +60,9 @@ class FusionSession final : public Session {
 class FusionDetoxifier final : public Detoxifier {
  public:
   explicit FusionDetoxifier(FusionParts parts, std::optional<float> default_strength = {});
-  std::unique_ptr<Session> open(const Model& target) const override { return std::make_unique<FusionSession>(target, parts_); }
+  std::unique_ptr<Session> open(const Model& target) const override {
+    return std::make_unique<FusionSession>(target, parts_);
+  }
   float default_strength() const override { return strength_; }
   std::string name() const override { return concat("fusion/", limpid::name(parts_.readout)); }
 
@@ -67,10 +71,12 @@ class FusionDetoxifier final : public Detoxifier {
   float strength_;
 };
 
-/// Whether both models cut text into the same tokens under the same ids. Models without a tokenizer are taken by their sizes.
+/// Whether both models cut text into the same tokens under the same ids. Models without a tokenizer are taken by their
+/// sizes.
 bool same_vocabulary(const Model& a, const Model& b);
 
-/// A detoxifier file of the method "fusion" (fusion_file.h). Option `readout` picks another read-out than the file's default.
+/// A detoxifier file of the method "fusion" (fusion_file.h). Option `readout` picks another read-out than the file's
+/// default.
 std::shared_ptr<Detoxifier> load_fusion(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

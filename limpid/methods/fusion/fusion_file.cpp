@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "limpid/checkpoints/config.h"
-#include "limpid/methods/file_tensors.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/file_tensors.h"
 
 namespace limpid {
 namespace {
@@ -21,7 +21,9 @@ Store parse_store(const std::string& text, const std::string& where) {
 class FusionFileDetoxifier final : public Detoxifier {
  public:
   FusionFileDetoxifier(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec)
-      : file_(std::move(file)), settings_(FusionFileSettings::parse(*file_)), readout_(settings_.readout) {
+      : file_(std::move(file)),
+        settings_(FusionFileSettings::parse(*file_)),
+        readout_(settings_.readout) {
     const std::string where = concat("[fusion] ", file_->path().string(), ": ");
     for (const auto& [key, value] : spec.options) {
       LIMPID_CHECK(key == "readout", ConfigError, where, "option \"", key, "\" is not known; there is readout");
@@ -29,9 +31,12 @@ class FusionFileDetoxifier final : public Detoxifier {
     }
     std::string known;
     for (Readout one : settings_.readouts) known += concat(known.empty() ? "" : ", ", limpid::name(one));
-    LIMPID_CHECK(readout_ == Readout::Temperature || std::count(settings_.readouts.begin(), settings_.readouts.end(), readout_) > 0, ConfigError,
-                 where, "has not what read-out ", limpid::name(readout_), " needs; it has ", known, " and temperature");
-    strength_ = readout_ == settings_.readout ? float(file_->info().default_strength) : limpid::default_strength(readout_, settings_.has_map);
+    LIMPID_CHECK(readout_ == Readout::Temperature ||
+                     std::count(settings_.readouts.begin(), settings_.readouts.end(), readout_) > 0,
+                 ConfigError, where, "has not what read-out ", limpid::name(readout_), " needs; it has ", known,
+                 " and temperature");
+    strength_ = readout_ == settings_.readout ? float(file_->info().default_strength)
+                                              : limpid::default_strength(readout_, settings_.has_map);
     check_strength(readout_, spec.strength.value_or(strength_), where);
   }
 
@@ -60,31 +65,36 @@ class FusionFileDetoxifier final : public Detoxifier {
       options.shared = vocabulary_tables(target);
     } else if (settings_.store == Store::Base) {
       LoadOptions base_options = options;
-      base_options.layers = 1;                    // only its tables are wanted
+      base_options.layers = 1;  // only its tables are wanted
       const auto base = open_model(file_->need("base"), base_options);
       check_base(*base);
       options.shared = vocabulary_tables(*base);
       tokenizer = base->tokenizer();
     }
     parts.calibrator = read_model("calibrator", kCalibratorPrefix, settings_.calibrator_config, options, tokenizer);
-    if (readout_ == Readout::Contrast) parts.other = read_model("toxic", kToxicTensors, settings_.toxic_config, options, tokenizer);
-    if (settings_.has_map && readout_ != Readout::Probability) parts.map = StateMap(float_tensor(file_->tensors()->at(kMapTensor)));
+    if (readout_ == Readout::Contrast)
+      parts.other = read_model("toxic", kToxicTensors, settings_.toxic_config, options, tokenizer);
+    if (settings_.has_map && readout_ != Readout::Probability)
+      parts.map = StateMap(float_tensor(file_->tensors()->at(kMapTensor)));
     return parts;
   }
 
-  std::shared_ptr<const Model> read_model(const std::string& role, const std::string& prefix, const Json& config, const LoadOptions& options,
+  std::shared_ptr<const Model> read_model(const std::string& role, const std::string& prefix, const Json& config,
+                                          const LoadOptions& options,
                                           const std::shared_ptr<const Tokenizer>& tokenizer) const {
     if (settings_.store == Store::Folder) return open_model(file_->need(role), options);
     const std::string source = concat(file_->path().string(), ": settings.", role, ".config");
-    const auto model = make_model(config_from_huggingface(config, nullptr, source), file_->tensors_below(prefix), options);
+    const auto model =
+        make_model(config_from_huggingface(config, nullptr, source), file_->tensors_below(prefix), options);
     model->set_tokenizer(tokenizer);
     return model;
   }
 
   void check_base(const Model& base) const {
     const Tensor here = embedding_sample(base), there = float_tensor(file_->tensors()->at(kSampleTensor));
-    LIMPID_CHECK(here.sizes() == there.sizes() && relative_distance(here, there) <= kSameBase, MismatchError, "[fusion] ", file_->path().string(),
-                 ": its calibrator was trained on other embeddings than those of ", base.path().empty() ? "this model" : base.path().string());
+    LIMPID_CHECK(here.sizes() == there.sizes() && relative_distance(here, there) <= kSameBase, MismatchError,
+                 "[fusion] ", file_->path().string(), ": its calibrator was trained on other embeddings than those of ",
+                 base.path().empty() ? "this model" : base.path().string());
   }
 
   std::shared_ptr<const DetoxifierFile> file_;
@@ -93,7 +103,7 @@ class FusionFileDetoxifier final : public Detoxifier {
   float strength_ = 0.0f;
   mutable std::mutex mutex_;
   mutable FusionParts parts_;
-  mutable std::shared_ptr<const nn::PackedMatrix> opened_for_;   // held, so that its address names this target only
+  mutable std::shared_ptr<const nn::PackedMatrix> opened_for_;  // held, so that its address names this target only
 };
 
 }  // namespace
@@ -105,18 +115,21 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   const Json& json = file.info().settings;
   FusionFileSettings settings;
   const auto readout_of = [&](const Json& value, const char* key) {
-    LIMPID_CHECK(value.is_string(), FormatError, where, ".", key, " is ", json_kind(value), ", expected the name of a read-out");
+    LIMPID_CHECK(value.is_string(), FormatError, where, ".", key, " is ", json_kind(value),
+                 ", expected the name of a read-out");
     return parse_readout(value.get<std::string>(), where + ": ");
   };
   LIMPID_CHECK(json.contains("readout"), FormatError, where, ": \"readout\" is missing");
   settings.readout = readout_of(json.at("readout"), "readout");
   const auto readouts = json.find("readouts");
-  LIMPID_CHECK(readouts != json.end() && readouts->is_array(), FormatError, where, ": \"readouts\" is missing or no list");
+  LIMPID_CHECK(readouts != json.end() && readouts->is_array(), FormatError, where,
+               ": \"readouts\" is missing or no list");
   for (const Json& one : *readouts) settings.readouts.push_back(readout_of(one, "readouts"));
 
   const auto model = [&](const char* key) -> const Json& {
     const auto found = json.find(key);
-    LIMPID_CHECK(found != json.end() && found->is_object(), FormatError, where, ": \"", key, "\" is missing or no object");
+    LIMPID_CHECK(found != json.end() && found->is_object(), FormatError, where, ": \"", key,
+                 "\" is missing or no object");
     return *found;
   };
   const Json& calibrator = model("calibrator");
@@ -124,14 +137,16 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   settings.has_toxic = json.contains("toxic");
   settings.has_map = file.tensors()->find(kMapTensor) != nullptr;
   if (settings.has_map)
-    LIMPID_CHECK(file.tensors()->at(kMapTensor).shape.size() == 2 && file.tensors()->at(kMapTensor).dtype == DType::F32, FormatError,
-                 "[fusion] ", file.path().string(), ": tensor \"map\" is no float32 matrix");
-  LIMPID_CHECK(settings.has_toxic || std::count(settings.readouts.begin(), settings.readouts.end(), Readout::Contrast) == 0, FormatError,
-               where, ".readouts has contrast, but there is no \"toxic\" model to hold the calibrator against");
+    LIMPID_CHECK(file.tensors()->at(kMapTensor).shape.size() == 2 && file.tensors()->at(kMapTensor).dtype == DType::F32,
+                 FormatError, "[fusion] ", file.path().string(), ": tensor \"map\" is no float32 matrix");
+  LIMPID_CHECK(
+      settings.has_toxic || std::count(settings.readouts.begin(), settings.readouts.end(), Readout::Contrast) == 0,
+      FormatError, where, ".readouts has contrast, but there is no \"toxic\" model to hold the calibrator against");
   if (settings.store == Store::Folder) return settings;
   const auto config = [&](const char* key) {
     const Json& of = model(key);
-    LIMPID_CHECK(of.contains("config") && of.at("config").is_object(), FormatError, where, ".", key, ": \"config\" is missing or no object");
+    LIMPID_CHECK(of.contains("config") && of.at("config").is_object(), FormatError, where, ".", key,
+                 ": \"config\" is missing or no object");
     return of.at("config");
   };
   settings.calibrator_config = config("calibrator");
@@ -143,18 +158,20 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
 std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> vocabulary_tables(const Model& model) {
   auto tables = model.packed_tables();
   std::erase_if(tables, [&](const auto& table) { return int64_t(table.second->out()) != model.config().vocab_size; });
-  LIMPID_CHECK(!tables.empty(), ConfigError, "[fusion] the model's embeddings are not packed; open it without training");
+  LIMPID_CHECK(!tables.empty(), ConfigError,
+               "[fusion] the model's embeddings are not packed; open it without training");
   return tables;
 }
 
 Tensor embedding_sample(const Model& model) {
   const auto tables = vocabulary_tables(model);
-  auto embedding = tables.begin();                 // the output matrix, where it is separate, is called lm_head
+  auto embedding = tables.begin();  // the output matrix, where it is separate, is called lm_head
   if (embedding->first.starts_with("lm_head") && tables.size() > 1) ++embedding;
   const auto& table = *embedding->second;
   const int64_t rows = std::min<int64_t>(64, int64_t(table.out()));
   Tensor sample = torch::empty({rows, int64_t(table.in())}, torch::kFloat32);
-  for (int64_t r = 0; r < rows; ++r) table.row(size_t(r) * table.out() / size_t(rows), sample.mutable_data_ptr<float>() + size_t(r) * table.in());
+  for (int64_t r = 0; r < rows; ++r)
+    table.row(size_t(r) * table.out() / size_t(rows), sample.mutable_data_ptr<float>() + size_t(r) * table.in());
   return sample;
 }
 

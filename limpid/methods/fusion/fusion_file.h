@@ -6,14 +6,17 @@
 /// What a detoxifier file of the method "fusion" holds.
 ///
 ///   settings.readout       the default; settings.readouts lists all that the file has what they need for
-///   settings.calibrator    {"config": config.json of the calibrator, "store": …}; settings.toxic the same for the model that the
+///   settings.calibrator    {"config": config.json of the calibrator, "store": …}; settings.toxic the same for the
+///   model that the
 ///                          contrast holds it against
-///     store "target"       tensors calibrator.NAME (toxic.NAME) hold the blocks and the final norm under Hugging Face names;
+///     store "target"       tensors calibrator.NAME (toxic.NAME) hold the blocks and the final norm under Hugging Face
+///     names;
 ///                          vocabulary tables (embeddings, output matrix) are those of the target
 ///           "base"         the same, with the vocabulary tables and the tokenizer of the model with the role "base"
 ///           "folder"       nothing: the whole model is the one with the role "calibrator" ("toxic")
 ///   settings.align         what A was made from and how well it does; tensor `map` [D1, D2] F32 where there is one
-///   base.sample            [n, D] F16, evenly spaced rows of the embedding table the blocks were trained on: the table of another
+///   base.sample            [n, D] F16, evenly spaced rows of the embedding table the blocks were trained on: the table
+///   of another
 ///                          model with the same vocabulary is refused
 namespace limpid {
 
@@ -21,7 +24,7 @@ struct FusionFileSettings {
   Readout readout = Readout::Norm;
   std::vector<Readout> readouts;
   enum class Store { Target, Base, Folder } store = Store::Target;
-  Json calibrator_config, toxic_config;     ///< null for Store::Folder, and toxic_config where there is no second model
+  Json calibrator_config, toxic_config;  ///< null for Store::Folder, and toxic_config where there is no second model
   bool has_toxic = false, has_map = false;
 
   /// @throws FormatError that names the key.

@@ -27,8 +27,10 @@ std::vector<std::pair<size_t, int64_t>> last_positions(const std::vector<size_t>
   std::vector<std::pair<size_t, int64_t>> last;
   for (size_t i = 0; i < ends.size(); ++i) {
     if (ends[i] == 0) continue;
-    if (!last.empty() && last.back().first == ends[i]) last.back().second = int64_t(i);
-    else last.emplace_back(ends[i], int64_t(i));
+    if (!last.empty() && last.back().first == ends[i])
+      last.back().second = int64_t(i);
+    else
+      last.emplace_back(ends[i], int64_t(i));
   }
   return last;
 }
@@ -48,27 +50,32 @@ Tensor states_of(const Model& model, std::span<const TokenIds* const> texts) {
 
 }  // namespace
 
-std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& target_tokenizer, std::span<const TokenId> target,
-                                                           const Tokenizer& calibrator_tokenizer, std::span<const TokenId> calibrator) {
+std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& target_tokenizer,
+                                                           std::span<const TokenId> target,
+                                                           const Tokenizer& calibrator_tokenizer,
+                                                           std::span<const TokenId> calibrator) {
   std::string target_bytes, calibrator_bytes;
   const auto a = last_positions(byte_ends(target_tokenizer, target, target_bytes));
   const auto b = last_positions(byte_ends(calibrator_tokenizer, calibrator, calibrator_bytes));
-  const size_t both = std::min(target_bytes.size(), calibrator_bytes.size());   // one of them may have been cut
+  const size_t both = std::min(target_bytes.size(), calibrator_bytes.size());  // one of them may have been cut
   std::vector<std::pair<int64_t, int64_t>> pairs;
   if (target_bytes.compare(0, both, calibrator_bytes, 0, both) != 0) return pairs;
   for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    if (a[i].first == b[j].first) pairs.emplace_back(a[i++].second, b[j++].second);
-    else a[i].first < b[j].first ? ++i : ++j;
+    if (a[i].first == b[j].first)
+      pairs.emplace_back(a[i++].second, b[j++].second);
+    else
+      a[i].first < b[j].first ? ++i : ++j;
   }
   return pairs;
 }
 
-StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vector<std::string> texts, int64_t pairs, int64_t max_tokens,
-                         uint64_t seed) {
+StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vector<std::string> texts, int64_t pairs,
+                         int64_t max_tokens, uint64_t seed) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] the target came without a tokenizer; texts cannot be encoded");
   LIMPID_CHECK(pairs >= 4, ConfigError, "[fit] ", pairs, " pairs of states, expected at least 4");
   const bool same = same_vocabulary(target, calibrator);
-  LIMPID_CHECK(same || calibrator.tokenizer(), ConfigError, "[fit] the calibrator came without a tokenizer; texts cannot be encoded");
+  LIMPID_CHECK(same || calibrator.tokenizer(), ConfigError,
+               "[fit] the calibrator came without a tokenizer; texts cannot be encoded");
   RandomStream(seed, /*stream=*/0x70616972).shuffle(texts);
 
   const auto limited = [&](TokenIds ids, const Model& model) {
@@ -79,7 +86,7 @@ StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vect
   };
   StatePairs result;
   std::vector<Encoded> chosen;
-  std::vector<int64_t> ends;               // pairs up to and with each chosen text
+  std::vector<int64_t> ends;  // pairs up to and with each chosen text
   int64_t found = 0;
   for (const std::string& text : texts) {
     if (found >= pairs) break;

@@ -10,7 +10,11 @@
 namespace limpid {
 namespace {
 
-struct ReadoutInfo { Readout readout; const char* name; const char* meaning; };
+struct ReadoutInfo {
+  Readout readout;
+  const char* name;
+  const char* meaning;
+};
 
 constexpr std::array<ReadoutInfo, 7> kReadouts = {{
     {Readout::Norm, "norm", "a in 0..1: share of the calibrator's direction in the final state, whose length is kept"},
@@ -23,7 +27,8 @@ constexpr std::array<ReadoutInfo, 7> kReadouts = {{
 }};
 
 const ReadoutInfo& info_of(Readout readout) {
-  return *std::find_if(kReadouts.begin(), kReadouts.end(), [&](const ReadoutInfo& one) { return one.readout == readout; });
+  return *std::find_if(kReadouts.begin(), kReadouts.end(),
+                       [&](const ReadoutInfo& one) { return one.readout == readout; });
 }
 
 double sum_of_squares(std::span<const float> x) {
@@ -84,7 +89,8 @@ float default_strength(Readout readout, bool aligned) {
 }
 
 void mix_state(Readout readout, bool aligned, float strength, std::span<float> h, std::span<float> c) {
-  LIMPID_CHECK(h.size() == c.size(), ShapeError, "[fusion] target state has ", h.size(), " numbers, calibrator state ", c.size());
+  LIMPID_CHECK(h.size() == c.size(), ShapeError, "[fusion] target state has ", h.size(), " numbers, calibrator state ",
+               c.size());
   const double a = strength, squares_h = sum_of_squares(h);
   if (readout == Readout::LayerNorm && aligned) layer_norm(c);
   if (readout == Readout::Scale || readout == Readout::Norm) {
@@ -98,7 +104,8 @@ void mix_state(Readout readout, bool aligned, float strength, std::span<float> h
 }
 
 void add_scaled(float strength, std::span<float> h, std::span<const float> difference) {
-  LIMPID_CHECK(h.size() == difference.size(), ShapeError, "[fusion] target state has ", h.size(), " numbers, the difference ", difference.size());
+  LIMPID_CHECK(h.size() == difference.size(), ShapeError, "[fusion] target state has ", h.size(),
+               " numbers, the difference ", difference.size());
   for (size_t i = 0; i < h.size(); ++i) h[i] = float(h[i] + double(strength) * difference[i]);
 }
 
@@ -106,11 +113,14 @@ bool mix_log_probabilities(float strength, std::span<float> z, std::span<const f
   constexpr float kExcluded = -std::numeric_limits<float>::infinity();
   const double a = strength;
   // At the ends one factor is 0, and 0 times infinity is not a number.
-  const auto excluded = [&](size_t i) { return (a < 1.0 && z[i] == kExcluded) || (a > 0.0 && z_calibrator[i] == kExcluded); };
+  const auto excluded = [&](size_t i) {
+    return (a < 1.0 && z[i] == kExcluded) || (a > 0.0 && z_calibrator[i] == kExcluded);
+  };
   size_t left = 0;
   for (size_t i = 0; i < z.size(); ++i) left += !excluded(i);
   if (left == 0) return false;
-  const double log_sum = a < 1.0 ? log_sum_exp_in_double(z) : 0.0, log_sum_calibrator = a > 0.0 ? log_sum_exp_in_double(z_calibrator) : 0.0;
+  const double log_sum = a < 1.0 ? log_sum_exp_in_double(z) : 0.0,
+               log_sum_calibrator = a > 0.0 ? log_sum_exp_in_double(z_calibrator) : 0.0;
   for (size_t i = 0; i < z.size(); ++i) {
     const double own = a < 1.0 ? (1.0 - a) * (z[i] - log_sum) : 0.0;
     const double calibrator = a > 0.0 ? a * (z_calibrator[i] - log_sum_calibrator) : 0.0;
@@ -124,11 +134,12 @@ bool mix_log_probabilities(float strength, std::span<float> z, std::span<const f
 void scale_logits(float strength, std::span<float> z) {
   const float factor = 1.0f - strength;
   for (float& value : z)
-    if (factor > 0.0f || std::isfinite(value)) value *= factor;   // 0 times infinity is not a number
+    if (factor > 0.0f || std::isfinite(value)) value *= factor;  // 0 times infinity is not a number
 }
 
 StateMap::StateMap(const Tensor& map) {
-  LIMPID_CHECK(map.dim() == 2 && map.numel() > 0, ShapeError, "[fusion] the map has shape ", map.sizes(), ", expected a matrix [D1, D2]");
+  LIMPID_CHECK(map.dim() == 2 && map.numel() > 0, ShapeError, "[fusion] the map has shape ", map.sizes(),
+               ", expected a matrix [D1, D2]");
   map_ = map.detach().to(torch::kFloat32).contiguous();
   LIMPID_CHECK(map_.isfinite().all().item<bool>(), ShapeError, "[fusion] the map holds numbers that are not finite");
   const Tensor transposed = map_.t().contiguous();
@@ -139,28 +150,27 @@ namespace {
 
 Tensor product(const kernels::PackedMatrix& matrix, const Tensor& x) {
   Tensor y = torch::empty({x.size(0), int64_t(matrix.out())}, torch::kFloat32);
-  kernels::linear(matrix, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)), nullptr, y.mutable_data_ptr<float>(),
-                  matrix.out(), kernels::Precision::Exact);
+  kernels::linear(matrix, x.const_data_ptr<float>(), size_t(x.size(0)), size_t(x.stride(0)), nullptr,
+                  y.mutable_data_ptr<float>(), matrix.out(), kernels::Precision::Exact);
   return y;
 }
 
-std::span<float> row(Tensor& x, int64_t r) {
-  return {x.mutable_data_ptr<float>() + r * x.size(1), size_t(x.size(1))};
-}
+std::span<float> row(Tensor& x, int64_t r) { return {x.mutable_data_ptr<float>() + r * x.size(1), size_t(x.size(1))}; }
 
 }  // namespace
 
 Tensor StateMap::forward(const Tensor& c) const {
   if (!defined()) return c;
-  LIMPID_CHECK(c.dim() == 2 && c.size(1) == rows(), ShapeError, "[fusion] calibrator states have shape ", c.sizes(), ", the map [",
-               rows(), ", ", columns(), "]");
+  LIMPID_CHECK(c.dim() == 2 && c.size(1) == rows(), ShapeError, "[fusion] calibrator states have shape ", c.sizes(),
+               ", the map [", rows(), ", ", columns(), "]");
   return product(*packed_, c.contiguous());
 }
 
 FoldedReadout::FoldedReadout(Readout readout, const Tensor& W, const StateMap& map) : readout_(readout), map_(map) {
-  LIMPID_CHECK(readout == Readout::Convex || readout == Readout::LayerNorm || readout == Readout::Scale || readout == Readout::Contrast,
-               ConfigError, "[fusion] read-out ", name(readout), " has no folded form", readout == Readout::Norm
-               ? ": keeping the length of the target's state needs that state" : "");
+  LIMPID_CHECK(readout == Readout::Convex || readout == Readout::LayerNorm || readout == Readout::Scale ||
+                   readout == Readout::Contrast,
+               ConfigError, "[fusion] read-out ", name(readout), " has no folded form",
+               readout == Readout::Norm ? ": keeping the length of the target's state needs that state" : "");
   Tensor output = W.to(torch::kFloat64);
   if (readout == Readout::LayerNorm && map.defined()) output = output - output.mean(1, /*keepdim=*/true);
   if (map.defined()) output = output.matmul(map.tensor().t().to(torch::kFloat64));
@@ -168,10 +178,12 @@ FoldedReadout::FoldedReadout(Readout readout, const Tensor& W, const StateMap& m
   packed_ = kernels::PackedMatrix::pack(M_.const_data_ptr<float>(), size_t(M_.size(0)), size_t(M_.size(1)));
 }
 
-void FoldedReadout::apply(Tensor& z, const Tensor& c, std::span<const float> strengths, std::span<const float> target_rms) const {
+void FoldedReadout::apply(Tensor& z, const Tensor& c, std::span<const float> strengths,
+                          std::span<const float> target_rms) const {
   const int64_t R = z.size(0);
-  LIMPID_CHECK(c.size(0) == R && strengths.size() == size_t(R) && z.size(1) == M_.size(0) && z.is_contiguous(), ShapeError,
-               "[fusion] folded read-out of ", z.sizes(), " logits, ", c.sizes(), " states and ", strengths.size(), " strengths");
+  LIMPID_CHECK(c.size(0) == R && strengths.size() == size_t(R) && z.size(1) == M_.size(0) && z.is_contiguous(),
+               ShapeError, "[fusion] folded read-out of ", z.sizes(), " logits, ", c.sizes(), " states and ",
+               strengths.size(), " strengths");
   LIMPID_CHECK(readout_ != Readout::Scale || target_rms.size() == size_t(R), ConfigError,
                "[fusion] folding the scale-matched form needs the rms of each target state");
   Tensor own = product(*packed_, c.contiguous());

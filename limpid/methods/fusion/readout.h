@@ -8,8 +8,9 @@
 
 #include "limpid/kernels/linear.h"
 
-/// Output-layer fusion (Tian et al. 2025, arXiv:2506.01266; methods.md 1.2 and 1.7): how a calibrator's last state enters the
-/// state, or the distribution, of the model it protects. Plain float32 rows with double sums; rows do not influence one another.
+/// Output-layer fusion (Tian et al. 2025, arXiv:2506.01266; methods.md 1.2 and 1.7): how a calibrator's last state
+/// enters the state, or the distribution, of the model it protects. Plain float32 rows with double sums; rows do not
+/// influence one another.
 ///
 ///   h  target state after its final norm        a  strength, of its own in every row
 ///   c  calibrator state after its final norm    A  [D1, D2] map between the two spaces; absent where they are the same
@@ -18,11 +19,11 @@ namespace limpid {
 using torch::Tensor;
 
 enum class Readout {
-  Norm,         ///< c' = cA |h| / |cA|; m = a c' + (1-a) h; h' = m |h| / |m|: the length of the state is kept (methods.md 1.7)
-  LayerNorm,    ///< c' = LayerNorm(cA) without parameters; h' = a c' + (1-a) h; c' = c where there is no A: as published
-  Scale,        ///< c' = cA rms(h) / rms(cA); h' = a c' + (1-a) h
-  Convex,       ///< h' = a cA + (1-a) h
-  Contrast,     ///< h' = h + a (c_safe - c_other) A
+  Norm,  ///< c' = cA |h| / |cA|; m = a c' + (1-a) h; h' = m |h| / |m|: the length of the state is kept (methods.md 1.7)
+  LayerNorm,  ///< c' = LayerNorm(cA) without parameters; h' = a c' + (1-a) h; c' = c where there is no A: as published
+  Scale,      ///< c' = cA rms(h) / rms(cA); h' = a c' + (1-a) h
+  Convex,     ///< h' = a cA + (1-a) h
+  Contrast,   ///< h' = h + a (c_safe - c_other) A
   Probability,  ///< log p' = a log p_calibrator + (1-a) log p_target, renormalised; needs equal vocabularies
   Temperature,  ///< z' = (1-a) z: the control of methods.md 1.2, what the factor (1-a) does by itself
 };
@@ -40,37 +41,38 @@ float default_strength(Readout readout, bool aligned);
 /// Of torch.nn.LayerNorm, which the published code uses.
 inline constexpr float kLayerNormEpsilon = 1e-5f;
 
-/// h becomes h' for Norm, LayerNorm, Scale and Convex. `c` [D2] is cA, or c where there is no map; it is overwritten by c'.
-/// A calibrator state of length 0 has no direction: Norm and Scale then take c' = 0 (Norm leaves h alone).
+/// h becomes h' for Norm, LayerNorm, Scale and Convex. `c` [D2] is cA, or c where there is no map; it is overwritten by
+/// c'. A calibrator state of length 0 has no direction: Norm and Scale then take c' = 0 (Norm leaves h alone).
 void mix_state(Readout readout, bool aligned, float strength, std::span<float> h, std::span<float> c);
 /// Contrast: h += strength * difference, where the difference (c_safe - c_other) A lies in the target's space.
 void add_scaled(float strength, std::span<float> h, std::span<const float> difference);
-/// Probability: logits z of the target become log p'. A token that either model excludes (minus infinity) stays excluded.
+/// Probability: logits z of the target become log p'. A token that either model excludes (minus infinity) stays
+/// excluded.
 /// @return false, with z as it was, when that leaves no token
 [[nodiscard]] bool mix_log_probabilities(float strength, std::span<float> z, std::span<const float> z_calibrator);
-void scale_logits(float strength, std::span<float> z);      ///< Temperature; excluded tokens stay excluded
+void scale_logits(float strength, std::span<float> z);  ///< Temperature; excluded tokens stay excluded
 
 /// A [D1, D2], applied by our kernels so that a row's result does not depend on the others.
 class StateMap {
  public:
   StateMap() = default;
-  explicit StateMap(const Tensor& map);                     ///< @throws ShapeError when it is not a matrix of finite numbers
+  explicit StateMap(const Tensor& map);  ///< @throws ShapeError when it is not a matrix of finite numbers
   bool defined() const { return packed_ != nullptr; }
-  int64_t rows() const { return map_.size(0); }             ///< D1
-  int64_t columns() const { return map_.size(1); }          ///< D2
-  const Tensor& tensor() const { return map_; }             ///< float32, contiguous
-  Tensor forward(const Tensor& c) const;                    ///< [R, D1] -> [R, D2]; c itself where there is no map
+  int64_t rows() const { return map_.size(0); }     ///< D1
+  int64_t columns() const { return map_.size(1); }  ///< D2
+  const Tensor& tensor() const { return map_; }     ///< float32, contiguous
+  Tensor forward(const Tensor& c) const;            ///< [R, D1] -> [R, D2]; c itself where there is no map
 
  private:
   Tensor map_;
-  std::shared_ptr<const kernels::PackedMatrix> packed_;     // A^T [D2, D1]
+  std::shared_ptr<const kernels::PackedMatrix> packed_;  // A^T [D2, D1]
 };
 
 /// The output matrix folded with the map, M = W A^T [V, D1], for callers who have logits and no states:
 ///   Convex     z' = (1-a) z + a M c
-///   LayerNorm  z' = (1-a) z + a s M c    with the centring folded into M, s = 1 / sqrt(|cAP|^2 / D2 + eps), P = I - 1/D2
-///   Scale      z' = (1-a) z + a s M c    s = rms(h) / rms(cA): the caller gives rms(h)
-///   Contrast   z' = z + a M (c_safe - c_other)
+///   LayerNorm  z' = (1-a) z + a s M c    with the centring folded into M, s = 1 / sqrt(|cAP|^2 / D2 + eps), P = I -
+///   1/D2 Scale      z' = (1-a) z + a s M c    s = rms(h) / rms(cA): the caller gives rms(h) Contrast   z' = z + a M
+///   (c_safe - c_other)
 /// Equal to the direct form up to rounding, because the output matrix is linear and has no bias.
 class FoldedReadout {
  public:
@@ -80,7 +82,8 @@ class FoldedReadout {
   const Tensor& matrix() const { return M_; }
   /// @param z  [R, V] logits of the target, changed in place    @param c  [R, D1]; for Contrast c_safe - c_other
   /// @param target_rms  [R] rms(h), read by Scale only
-  void apply(Tensor& z, const Tensor& c, std::span<const float> strengths, std::span<const float> target_rms = {}) const;
+  void apply(Tensor& z, const Tensor& c, std::span<const float> strengths,
+             std::span<const float> target_rms = {}) const;
 
  private:
   Readout readout_;

@@ -6,8 +6,8 @@
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/methods/companion_logits.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
 
 namespace limpid {
@@ -25,7 +25,9 @@ std::shared_ptr<const Model> open_guide(const fs::path& path, const Model& targe
 
 void check_ids(const TokenIds& ids, int64_t vocabulary, const std::string& where) {
   LIMPID_CHECK(!ids.empty(), ConfigError, where, " has no tokens");
-  for (TokenId id : ids) LIMPID_CHECK(id >= 0 && id < vocabulary, ConfigError, where, ": id ", id, " is outside the vocabulary of ", vocabulary);
+  for (TokenId id : ids)
+    LIMPID_CHECK(id >= 0 && id < vocabulary, ConfigError, where, ": id ", id, " is outside the vocabulary of ",
+                 vocabulary);
 }
 
 TokenIds code_ids(const Model& guide, const std::string& code, const std::string& where) {
@@ -34,8 +36,8 @@ TokenIds code_ids(const Model& guide, const std::string& code, const std::string
   for (size_t begin = 0; begin < code.size();) {
     const size_t end = std::min(code.find('#', begin + 1), code.size());
     const std::string digits = code.substr(begin + 1, end - begin - 1);
-    LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos, ConfigError, where, ": \"", code,
-                 "\", expected a text, or ids as #5 or #5#17");
+    LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos,
+                 ConfigError, where, ": \"", code, "\", expected a text, or ids as #5 or #5#17");
     ids.push_back(TokenId(std::stol(digits)));
     begin = end;
   }
@@ -45,7 +47,8 @@ TokenIds code_ids(const Model& guide, const std::string& code, const std::string
 double number(const std::string& text, const std::string& where) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  LIMPID_CHECK(!text.empty() && *end == '\0' && std::isfinite(value), ConfigError, where, "\"", text, "\" is no number");
+  LIMPID_CHECK(!text.empty() && *end == '\0' && std::isfinite(value), ConfigError, where, "\"", text,
+               "\" is no number");
   return value;
 }
 
@@ -58,7 +61,10 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
   DetoxifierInfo info;
   info.method = kGedi;
   info.target = TargetSignature::of(target);
-  info.settings = {{"scale", fit.rule.scale}, {"bias", fit.rule.bias}, {"class_bias", fit.rule.class_bias}, {"filter_p", fit.rule.filter_p},
+  info.settings = {{"scale", fit.rule.scale},
+                   {"bias", fit.rule.bias},
+                   {"class_bias", fit.rule.class_bias},
+                   {"filter_p", fit.rule.filter_p},
                    {"target_p", fit.rule.target_p}};
   for (size_t c = 0; c < 2; ++c) {
     const std::string where = concat("[fit] the code of ", kClasses[c]);
@@ -66,7 +72,8 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
     check_ids(ids, guide->config().vocab_size, where);
     info.settings[kClasses[c]] = ids;
   }
-  LIMPID_CHECK(info.settings.at("clean") != info.settings.at("dirty"), ConfigError, "[fit] clean and dirty have the same code");
+  LIMPID_CHECK(info.settings.at("clean") != info.settings.at("dirty"), ConfigError,
+               "[fit] clean and dirty have the same code");
   info.default_strength = double(fit.strength.value_or(kGediStrength));
   info.strength_meaning = "omega: weight of log p(clean) beside the model's own log-probability";
   info.needs.push_back(linked_model("guide", fit.guide, fit.output));
@@ -95,14 +102,18 @@ std::shared_ptr<Detoxifier> load_gedi(std::shared_ptr<const DetoxifierFile> file
     throw FormatError(concat(where, error.what()));
   }
   for (const auto& [key, value] : spec.options) {
-    double* place = key == "filter_p" ? &rule.filter_p : key == "target_p" ? &rule.target_p : key == "class_bias" ? &rule.class_bias : nullptr;
-    LIMPID_CHECK(place, ConfigError, where, "option \"", key, "\" is not known; there are filter_p, target_p and class_bias");
+    double* place = key == "filter_p"     ? &rule.filter_p
+                    : key == "target_p"   ? &rule.target_p
+                    : key == "class_bias" ? &rule.class_bias
+                                          : nullptr;
+    LIMPID_CHECK(place, ConfigError, where, "option \"", key,
+                 "\" is not known; there are filter_p, target_p and class_bias");
     *place = number(value, where + key + " ");
   }
   rule.check();
   struct Guide {
     std::mutex mutex;
-    std::shared_ptr<const Model> model;              // read once and kept for every session
+    std::shared_ptr<const Model> model;  // read once and kept for every session
   };
   auto guide = std::make_shared<Guide>();
   return file_detoxifier(file, kGedi, [=](const Model& target) {

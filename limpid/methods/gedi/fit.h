@@ -1,25 +1,25 @@
 #pragma once
 
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/gedi/gedi.h"
-#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit gedi`: a guide with its control codes and numbers for a target. Nothing is computed.
 namespace limpid {
 
-/// The file (method "gedi") has no tensors; settings: clean, dirty (ids of the codes), scale, bias [clean, dirty], class_bias, filter_p,
-/// target_p. The guide is named under `needs`.
+/// The file (method "gedi") has no tensors; settings: clean, dirty (ids of the codes), scale, bias [clean, dirty],
+/// class_bias, filter_p, target_p. The guide is named under `needs`.
 struct GediFit {
   fs::path output;
-  fs::path guide;                            ///< a path or the name of a pulled model
-  std::array<std::string, 2> codes;          ///< clean, dirty: a text, or ids as "#5" or "#5#17"
+  fs::path guide;                    ///< a path or the name of a pulled model
+  std::array<std::string, 2> codes;  ///< clean, dirty: a text, or ids as "#5" or "#5#17"
   GediRule rule;
-  std::optional<float> strength;             ///< else 30, the paper's omega
+  std::optional<float> strength;  ///< else 30, the paper's omega
   Json provenance = Json::object();
 };
 
-/// Writes fit.output and returns its settings. @throws MismatchError for a guide with another vocabulary; ConfigError for a code that has
-/// no tokens or ids outside the vocabulary, and for numbers out of range.
+/// Writes fit.output and returns its settings. @throws MismatchError for a guide with another vocabulary; ConfigError
+/// for a code that has no tokens or ids outside the vocabulary, and for numbers out of range.
 Json fit_gedi(const Model& target, const GediFit& fit);
 
 /// Options: filter_p, target_p, class_bias. @throws FormatError for malformed settings; ConfigError for other options.

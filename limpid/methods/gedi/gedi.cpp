@@ -21,10 +21,12 @@ double log_sigmoid(double x) { return x < 0.0 ? x - std::log1p(std::exp(x)) : -s
 double GediRule::moved_target_p() const { return 1.0 / (1.0 + std::exp(-(logit(target_p) + class_bias))); }
 
 void GediRule::check() const {
-  LIMPID_CHECK(std::isfinite(scale) && std::isfinite(bias[0]) && std::isfinite(bias[1]) && std::isfinite(class_bias), ConfigError,
-               "[gedi] scale, bias and class bias are numbers");
-  LIMPID_CHECK(filter_p >= 0.0 && filter_p < 1.0, ConfigError, "[gedi] filter_p is ", filter_p, ", expected 0 (off) to below 1");
-  LIMPID_CHECK(target_p > 0.0 && target_p < 1.0, ConfigError, "[gedi] target_p is ", target_p, ", expected between 0 and 1");
+  LIMPID_CHECK(std::isfinite(scale) && std::isfinite(bias[0]) && std::isfinite(bias[1]) && std::isfinite(class_bias),
+               ConfigError, "[gedi] scale, bias and class bias are numbers");
+  LIMPID_CHECK(filter_p >= 0.0 && filter_p < 1.0, ConfigError, "[gedi] filter_p is ", filter_p,
+               ", expected 0 (off) to below 1");
+  LIMPID_CHECK(target_p > 0.0 && target_p < 1.0, ConfigError, "[gedi] target_p is ", target_p,
+               ", expected between 0 and 1");
 }
 
 std::vector<float> log_clean(std::array<double, 2> sums, std::span<const float> logp, size_t t, const GediRule& rule) {
@@ -49,13 +51,17 @@ void guide_logits(std::span<float> z, std::span<const float> log_clean, float om
   for (size_t i = 0; i + 1 < order.size(); ++i) {
     const uint32_t v = order[i];
     mass += std::exp(double(z[v]) - total);
-    if (!(mass < rule.filter_p) || double(log_clean[v]) >= enough) break;   // both only grow along the order
+    if (!(mass < rule.filter_p) || double(log_clean[v]) >= enough) break;  // both only grow along the order
     z[v] = -std::numeric_limits<float>::infinity();
   }
 }
 
-GediSession::GediSession(const Model& target, std::shared_ptr<const Model> guide, std::array<TokenIds, 2> codes, GediRule rule)
-    : guide_(std::move(guide)), codes_(std::move(codes)), rule_(rule), streams_(*guide_, {codes_[0], codes_[1]}) {
+GediSession::GediSession(const Model& target, std::shared_ptr<const Model> guide, std::array<TokenIds, 2> codes,
+                         GediRule rule)
+    : guide_(std::move(guide)),
+      codes_(std::move(codes)),
+      rule_(rule),
+      streams_(*guide_, {codes_[0], codes_[1]}) {
   rule_.check();
   check_same_vocabulary(target, *guide_, "guide", "[gedi] ");
   for (const TokenIds& code : codes_) LIMPID_CHECK(!code.empty(), ConfigError, "[gedi] a control code has no tokens");
@@ -77,13 +83,16 @@ void GediSession::release(RowId row) {
 TokenIds GediSession::text_of(const Row& row) const {
   TokenIds text = row.history();
   const auto& tokenizer = guide_->tokenizer();
-  if (tokenizer && tokenizer->adds_bos() && tokenizer->bos() && text.front() == *tokenizer->bos()) text.erase(text.begin());
+  if (tokenizer && tokenizer->adds_bos() && tokenizer->bos() && text.front() == *tokenizer->bos())
+    text.erase(text.begin());
   return text;
 }
 
-/// One more token costs nothing: its log-probabilities are known. Anything else (a prompt, tokens that were dropped) is read anew.
+/// One more token costs nothing: its log-probabilities are known. Anything else (a prompt, tokens that were dropped) is
+/// read anew.
 void GediSession::advance(Sums& sums, TokenIds text) const {
-  const bool one_more = sums.next.defined() && text.size() == sums.text.size() + 1 && std::equal(sums.text.begin(), sums.text.end(), text.begin());
+  const bool one_more = sums.next.defined() && text.size() == sums.text.size() + 1 &&
+                        std::equal(sums.text.begin(), sums.text.end(), text.begin());
   for (size_t c = 0; c < 2; ++c) {
     if (one_more) {
       sums.log_p[c] += double(sums.next.const_data_ptr<float>()[int64_t(c) * sums.next.size(1) + text.back()]);
@@ -103,7 +112,7 @@ void GediSession::logits(const Step& step, Tensor& z) {
     sums.push_back(&one);
   }
   const int64_t V = z.size(1);
-  const Tensor guide = guide_->output_matrix(streams_.states(step)).contiguous();      // [R * 2, V]
+  const Tensor guide = guide_->output_matrix(streams_.states(step)).contiguous();  // [R * 2, V]
   z = z.contiguous();
   float* own = z.mutable_data_ptr<float>();
   for (size_t r = 0; r < step.rows.size(); ++r) sums[r]->next = torch::empty({2, V}, torch::kFloat32);

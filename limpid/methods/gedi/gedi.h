@@ -5,16 +5,16 @@
 
 #include "limpid/methods/prefixed_streams.h"
 
-/// GeDi (Krause et al. 2020, arXiv:2009.06367; methods.md 5.2): a small class-conditional model says of every next token how clean the
-/// text would be with it.
+/// GeDi (Krause et al. 2020, arXiv:2009.06367; methods.md 5.2): a small class-conditional model says of every next
+/// token how clean the text would be with it.
 namespace limpid {
 
 struct GediRule {
-  double scale = 1.0;                              ///< learned with the guide
-  std::array<double, 2> bias = {0.0, 0.0};         ///< learned with the guide: of clean, of dirty
-  double class_bias = 2.0;                         ///< added to clean; moves target_p along
-  double filter_p = 0.8;                           ///< share of the mass that may be removed, in [0, 1)
-  double target_p = 0.8;                           ///< a token at least so probably clean stays, in (0, 1), before class_bias
+  double scale = 1.0;                       ///< learned with the guide
+  std::array<double, 2> bias = {0.0, 0.0};  ///< learned with the guide: of clean, of dirty
+  double class_bias = 2.0;                  ///< added to clean; moves target_p along
+  double filter_p = 0.8;                    ///< share of the mass that may be removed, in [0, 1)
+  double target_p = 0.8;                    ///< a token at least so probably clean stays, in (0, 1), before class_bias
 
   /// sigmoid(logit(target_p) + class_bias)
   double moved_target_p() const;
@@ -22,15 +22,16 @@ struct GediRule {
   void check() const;
 };
 
-/// log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c = sums[c] + logp[c][v].
+/// log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c = sums[c] +
+/// logp[c][v].
 /// @param sums   running sums of the text's log-probabilities behind the clean and the dirty code, nats
 /// @param logp   [2 * V] log-probabilities of the next token behind the two codes
 /// @param t      tokens of the text and one more for v; codes do not count
 /// @return       [V]
 std::vector<float> log_clean(std::array<double, 2> sums, std::span<const float> logp, size_t t, const GediRule& rule);
 
-/// z'[v] = log p[v] + omega log_clean[v]. Then, of the tokens in ascending order of log_clean, those are removed whose running mass of
-/// softmax(z'), their own included, is below filter_p, unless log_clean reaches log target_p'.
+/// z'[v] = log p[v] + omega log_clean[v]. Then, of the tokens in ascending order of log_clean, those are removed whose
+/// running mass of softmax(z'), their own included, is below filter_p, unless log_clean reaches log target_p'.
 /// @param z  [V] logits, nats, changed in place; removed tokens become minus infinity, at least one stays
 void guide_logits(std::span<float> z, std::span<const float> log_clean, float omega, const GediRule& rule);
 
@@ -51,9 +52,9 @@ class GediSession final : public Session {
   struct Sums {
     TokenIds text;
     std::array<double, 2> log_p{};
-    Tensor next;                                   // [2, V] log-probabilities behind `text`
+    Tensor next;  // [2, V] log-probabilities behind `text`
   };
-  TokenIds text_of(const Row& row) const;          ///< without the token that begins it, which a code stands in for
+  TokenIds text_of(const Row& row) const;  ///< without the token that begins it, which a code stands in for
   void advance(Sums& sums, TokenIds text) const;
 
   std::shared_ptr<const Model> guide_;

@@ -5,18 +5,19 @@
 #include <set>
 
 #include "limpid/core/log.h"
-#include "limpid/methods/file_tensors.h"
-#include "limpid/metrics/logistic.h"
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/file_tensors.h"
+#include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
+#include "limpid/metrics/logistic.h"
 
 namespace limpid {
 namespace {
 
-constexpr float kModelSurgeryStrength = 0.5f;      // costs SmolLM2-135M a tenth of its perplexity; the paper's 1.08 is in lengths of its own head
+constexpr float kModelSurgeryStrength =
+    0.5f;  // costs SmolLM2-135M a tenth of its perplexity; the paper's 1.08 is in lengths of its own head
 constexpr double kShareOfRows = 16384.0 / (32.0 * 11008.0);
-constexpr size_t kHeldOut = 5;                // text i is held out where i mod 5 is 0
+constexpr size_t kHeldOut = 5;  // text i is held out where i mod 5 is 0
 
 struct Rows {
   std::vector<float> values;
@@ -45,7 +46,8 @@ std::optional<double> held_out_accuracy(const Tensor& states, const std::vector<
   const size_t D = size_t(states.size(1));
   const LogisticModel model = fit_logistic(train.values, D, train.labels, {.C = C});
   size_t right = 0;
-  for (size_t i = 0; i < test.labels.size(); ++i) right += (model.margin(std::span(test.values).subspan(i * D, D)) > 0.0) == (test.labels[i] == 1);
+  for (size_t i = 0; i < test.labels.size(); ++i)
+    right += (model.margin(std::span(test.values).subspan(i * D, D)) > 0.0) == (test.labels[i] == 1);
   return double(right) / double(test.labels.size());
 }
 
@@ -62,15 +64,19 @@ Tensor row_tensor(const std::vector<GateRow>& rows) {
 }  // namespace
 
 Json fit_model_surgery(const Model& target, const SurgeryFit& fit) {
-  LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(), ": has no tokenizer; texts cannot be encoded");
-  LIMPID_CHECK(fit.texts.size() == fit.labels.size(), ShapeError, "[fit] ", fit.texts.size(), " texts with ", fit.labels.size(), " labels");
+  LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
+               ": has no tokenizer; texts cannot be encoded");
+  LIMPID_CHECK(fit.texts.size() == fit.labels.size(), ShapeError, "[fit] ", fit.texts.size(), " texts with ",
+               fit.labels.size(), " labels");
   std::vector<PooledText> texts;
-  for (const std::string& text : fit.texts) texts.push_back(PooledText::whole(target.tokenizer()->encode(text, /*add_special=*/true), fit.max_tokens));
+  for (const std::string& text : fit.texts)
+    texts.push_back(PooledText::whole(target.tokenizer()->encode(text, /*add_special=*/true), fit.max_tokens));
   const Tensor states = mean_final_states(target, texts, "labelled texts");
   const Rows all = rows_of(states, fit.labels, [](size_t) { return true; });
   const int64_t D = states.size(1), L = target.config().num_layers, F = target.projection(Projection::MlpGate, 0).out();
   const LogisticModel head = fit_logistic(all.values, size_t(D), all.labels, {.C = fit.C});
-  if (!head.converged) log_warning(concat("the regression stopped after ", head.iterations, " steps, before it had converged"));
+  if (!head.converged)
+    log_warning(concat("the regression stopped after ", head.iterations, " steps, before it had converged"));
   std::vector<float> v(head.weights.begin(), head.weights.end());
 
   const int64_t count = fit.rows > 0 ? fit.rows : std::max<int64_t>(1, std::llround(kShareOfRows * double(L * F)));
@@ -86,12 +92,19 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit) {
   DetoxifierInfo info;
   info.method = "model-surgery";
   info.target = TargetSignature::of(target);
-  info.settings = {{"rows", count}, {"of_rows", L * F}, {"matrix", target.config().architecture == "gpt2" ? "c_fc" : "gate_proj"}, {"row_length", length},
-                   {"best_score", chosen.front().score}, {"worst_score", chosen.back().score},
-                   {"texts", {{"toxic", toxic}, {"safe", int64_t(fit.labels.size()) - toxic}, {"max_tokens", fit.max_tokens}}},
-                   {"probe", {{"C", fit.C}, {"held_out_accuracy", accuracy ? Json(*accuracy) : Json()}}}};
+  info.settings = {
+      {"rows", count},
+      {"of_rows", L * F},
+      {"matrix", target.config().architecture == "gpt2" ? "c_fc" : "gate_proj"},
+      {"row_length", length},
+      {"best_score", chosen.front().score},
+      {"worst_score", chosen.back().score},
+      {"texts", {{"toxic", toxic}, {"safe", int64_t(fit.labels.size()) - toxic}, {"max_tokens", fit.max_tokens}}},
+      {"probe", {{"C", fit.C}, {"held_out_accuracy", accuracy ? Json(*accuracy) : Json()}}}};
   info.default_strength = double(fit.strength.value_or(kModelSurgeryStrength));
-  info.strength_meaning = "a, in mean lengths of the changed rows; negative values push the other way, and measurement says which way is milder";
+  info.strength_meaning =
+      "a, in mean lengths of the changed rows; negative values push the other way, and measurement says which way is "
+      "milder";
   info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;
   OutgoingTensors out;
@@ -103,12 +116,15 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit) {
 
 WeightDeltas surgery_deltas(const DetoxifierFile& file, const DetoxSpec& spec) {
   const std::string where = concat("[model surgery] ", file.path().string(), ": ");
-  LIMPID_CHECK(spec.options.empty(), ConfigError, where, "option \"", spec.options.begin()->first, "\" is not known; there are none");
+  LIMPID_CHECK(spec.options.empty(), ConfigError, where, "option \"", spec.options.begin()->first,
+               "\" is not known; there are none");
   const int64_t L = file.info().target.layers;
   const Tensor rows = integer_tensor(file, "rows", {-1, 2});
   const Tensor layers = rows.select(1, 0), indices = rows.select(1, 1);
-  LIMPID_CHECK(rows.size(0) > 0 && (layers >= 0).all().item<bool>() && (layers < L).all().item<bool>() && (indices >= 0).all().item<bool>(), FormatError,
-               where, "\"rows\" names a layer or row that is not there, or nothing; the target has ", L, " layers");
+  LIMPID_CHECK(rows.size(0) > 0 && (layers >= 0).all().item<bool>() && (layers < L).all().item<bool>() &&
+                   (indices >= 0).all().item<bool>(),
+               FormatError, where, "\"rows\" names a layer or row that is not there, or nothing; the target has ", L,
+               " layers");
   return surgery_deltas(float_tensor(file, "direction", {file.info().target.hidden_size}), rows, L);
 }
 

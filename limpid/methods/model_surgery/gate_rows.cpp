@@ -9,7 +9,9 @@
 namespace limpid {
 namespace {
 
-struct Moments { double square = 0.0, dot = 0.0; };
+struct Moments {
+  double square = 0.0, dot = 0.0;
+};
 
 Moments moments(const std::vector<float>& row, std::span<const float> v) {
   Moments m;
@@ -31,12 +33,15 @@ GateReader gate_reader(const Model& model) {
   };
 }
 
-std::vector<GateRow> rank_gate_rows(int64_t layers, int64_t rows, const GateReader& read, std::span<const float> v, int64_t count) {
-  LIMPID_CHECK(count >= 1 && count <= layers * rows, ConfigError, "[model surgery] ", count, " rows of ", layers * rows, " are asked for");
+std::vector<GateRow> rank_gate_rows(int64_t layers, int64_t rows, const GateReader& read, std::span<const float> v,
+                                    int64_t count) {
+  LIMPID_CHECK(count >= 1 && count <= layers * rows, ConfigError, "[model surgery] ", count, " rows of ", layers * rows,
+               " are asked for");
   double length = 0.0;
   for (float one : v) length += double(one) * double(one);
   length = std::sqrt(length);
-  LIMPID_CHECK(length > 0.0 && std::isfinite(length), ConfigError, "[model surgery] the direction has length ", length, "; nothing can be ranked by it");
+  LIMPID_CHECK(length > 0.0 && std::isfinite(length), ConfigError, "[model surgery] the direction has length ", length,
+               "; nothing can be ranked by it");
 
   std::vector<GateRow> all(size_t(layers * rows));
   kernels::parallel_for(size_t(layers), [&](size_t layer) {
@@ -44,7 +49,8 @@ std::vector<GateRow> rank_gate_rows(int64_t layers, int64_t rows, const GateRead
     for (int64_t row = 0; row < rows; ++row) {
       read(int64_t(layer), row, values.data());
       const Moments m = moments(values, v);
-      all[layer * size_t(rows) + size_t(row)] = {int64_t(layer), row, m.square > 0.0 ? -m.dot / (std::sqrt(m.square) * length) : 0.0};
+      all[layer * size_t(rows) + size_t(row)] = {int64_t(layer), row,
+                                                 m.square > 0.0 ? -m.dot / (std::sqrt(m.square) * length) : 0.0};
     }
   });
   std::stable_sort(all.begin(), all.end(), [](const GateRow& a, const GateRow& b) { return a.score > b.score; });
@@ -63,13 +69,14 @@ double mean_length(const std::vector<GateRow>& rows, const GateReader& read, int
 }
 
 WeightDeltas surgery_deltas(const Tensor& v, const Tensor& rows, int64_t num_layers) {
-  LIMPID_CHECK(v.dim() == 1 && rows.dim() == 2 && rows.size(1) == 2, ShapeError, "[model surgery] direction ", v.sizes(), " and rows ", rows.sizes(),
-               ", expected [width] and [rows, 2]");
+  LIMPID_CHECK(v.dim() == 1 && rows.dim() == 2 && rows.size(1) == 2, ShapeError, "[model surgery] direction ",
+               v.sizes(), " and rows ", rows.sizes(), ", expected [width] and [rows, 2]");
   WeightDeltas deltas{Projection::MlpGate, DeltaInput::Input, std::vector<WeightDelta>(size_t(num_layers))};
   const Tensor pairs = rows.contiguous();
   const int64_t* at = pairs.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < pairs.size(0); ++i, at += 2) {
-    LIMPID_CHECK(at[0] >= 0 && at[0] < num_layers, ShapeError, "[model surgery] a row of layer ", at[0], ", the layers are 0 to ", num_layers - 1);
+    LIMPID_CHECK(at[0] >= 0 && at[0] < num_layers, ShapeError, "[model surgery] a row of layer ", at[0],
+                 ", the layers are 0 to ", num_layers - 1);
     deltas.layers[size_t(at[0])].rows.push_back(at[1]);
   }
   for (WeightDelta& delta : deltas.layers) {

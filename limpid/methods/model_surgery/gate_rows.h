@@ -8,23 +8,26 @@
 
 #include "limpid/methods/weight_delta.h"
 
-/// Model Surgery (Wang et al. 2024, arXiv:2407.08770; methods.md 4.2): rows r of the feed-forward gate matrices of all L layers, F rows of
-/// width D each, are ranked together by -cos(r, v), v the direction of a behaviour; the best get r <- r + a v.
-/// GPT-2 has no gate: the rows of its first feed-forward matrix, c_fc, stand in.
+/// Model Surgery (Wang et al. 2024, arXiv:2407.08770; methods.md 4.2): rows r of the feed-forward gate matrices of all
+/// L layers, F rows of width D each, are ranked together by -cos(r, v), v the direction of a behaviour; the best get r
+/// <- r + a v. GPT-2 has no gate: the rows of its first feed-forward matrix, c_fc, stand in.
 namespace limpid {
 
 /// Where rows are read from: writes row `row` of layer `layer`, D floats.
 using GateReader = std::function<void(int64_t layer, int64_t row, float* out)>;
-GateReader gate_reader(const Model& model);            ///< dequantised where the weights are in blocks; as long as the model lives
+GateReader gate_reader(
+    const Model& model);  ///< dequantised where the weights are in blocks; as long as the model lives
 
 struct GateRow {
   int64_t layer, row;
-  double score;                                        ///< -cos(r, v); 0 for a row of zeros
+  double score;  ///< -cos(r, v); 0 for a row of zeros
 };
 
-/// The `count` best of L * F rows, best first, equal ones in the order of layers and rows. Float64 inside; rows are read on all threads.
+/// The `count` best of L * F rows, best first, equal ones in the order of layers and rows. Float64 inside; rows are
+/// read on all threads.
 /// @throws ConfigError for a count outside [1, L * F] or a direction that is zero.
-std::vector<GateRow> rank_gate_rows(int64_t layers, int64_t rows, const GateReader& read, std::span<const float> v, int64_t count);
+std::vector<GateRow> rank_gate_rows(int64_t layers, int64_t rows, const GateReader& read, std::span<const float> v,
+                                    int64_t count);
 
 /// Mean length |r| of rows.
 double mean_length(const std::vector<GateRow>& rows, const GateReader& read, int64_t width);

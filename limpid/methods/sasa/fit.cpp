@@ -3,9 +3,9 @@
 #include <charconv>
 
 #include "limpid/methods/activations.h"
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/registry.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/target_signature.h"
 
 namespace limpid {
@@ -15,8 +15,8 @@ constexpr const char* kSasa = "sasa";
 constexpr int64_t kFewestTexts = 10, kFifth = 5;
 
 Tensor last_states(const Model& target, const std::vector<std::string>& texts, int64_t max_tokens, const char* what) {
-  LIMPID_CHECK(int64_t(texts.size()) >= kFewestTexts, ConfigError, "[fit] ", texts.size(), " ", what, " texts, expected at least ", kFewestTexts,
-               " of each class");
+  LIMPID_CHECK(int64_t(texts.size()) >= kFewestTexts, ConfigError, "[fit] ", texts.size(), " ", what,
+               " texts, expected at least ", kFewestTexts, " of each class");
   std::vector<PooledText> pooled;
   for (const std::string& text : texts) {
     TokenIds ids = target.tokenizer()->encode(text, /*add_special=*/true);
@@ -26,7 +26,9 @@ Tensor last_states(const Model& target, const std::vector<std::string>& texts, i
   return mean_final_states(target, pooled, concat(what, " texts"));
 }
 
-struct Split { Tensor fit, test; };
+struct Split {
+  Tensor fit, test;
+};
 Split every_fifth(const Tensor& states) {
   const Tensor held_out = torch::arange(states.size(0)).remainder(kFifth) == kFifth - 1;
   return {states.index({~held_out}), states.index({held_out})};
@@ -42,18 +44,20 @@ double held_out_accuracy(const Tensor& nontoxic, const Tensor& toxic, const Subs
 int64_t parse_candidates(const std::string& text, const std::string& where) {
   int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  LIMPID_CHECK(error == std::errc() && end == text.data() + text.size() && count > 0, ConfigError, where, "candidates \"", text,
-               "\", expected a number of tokens");
+  LIMPID_CHECK(error == std::errc() && end == text.data() + text.size() && count > 0, ConfigError, where,
+               "candidates \"", text, "\", expected a number of tokens");
   return count;
 }
 
 }  // namespace
 
 Json fit_sasa(const Model& target, const SasaFit& fit) {
-  LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(), ": has no tokenizer; texts cannot be encoded");
-  LIMPID_CHECK(fit.max_tokens > 0 && fit.candidates > 0, ConfigError, "[fit] ", fit.max_tokens, " tokens and ", fit.candidates,
-               " candidates, expected at least 1 of both");
-  LIMPID_CHECK(fit.subspace.shrinkage >= 0.0, ConfigError, "[fit] shrinkage is ", fit.subspace.shrinkage, ", expected 0 or more");
+  LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
+               ": has no tokenizer; texts cannot be encoded");
+  LIMPID_CHECK(fit.max_tokens > 0 && fit.candidates > 0, ConfigError, "[fit] ", fit.max_tokens, " tokens and ",
+               fit.candidates, " candidates, expected at least 1 of both");
+  LIMPID_CHECK(fit.subspace.shrinkage >= 0.0, ConfigError, "[fit] shrinkage is ", fit.subspace.shrinkage,
+               ", expected 0 or more");
   const Tensor nontoxic = last_states(target, fit.nontoxic, fit.max_tokens, "non-toxic");
   const Tensor toxic = last_states(target, fit.toxic, fit.max_tokens, "toxic");
   const Subspace found = fit_subspace(nontoxic, toxic, fit.subspace);
@@ -61,12 +65,18 @@ Json fit_sasa(const Model& target, const SasaFit& fit) {
   DetoxifierInfo info;
   info.method = kSasa;
   info.target = TargetSignature::of(target);
-  info.settings = {{"variant", name(fit.rule)}, {"candidates", fit.candidates}, {"max_tokens", fit.max_tokens},
-                   {"shrinkage", fit.subspace.shrinkage}, {"cut", fit.subspace.cut}, {"absolute_cut", fit.subspace.absolute_cut},
-                   {"rank", found.rank}, {"odds", found.odds},
+  info.settings = {{"variant", name(fit.rule)},
+                   {"candidates", fit.candidates},
+                   {"max_tokens", fit.max_tokens},
+                   {"shrinkage", fit.subspace.shrinkage},
+                   {"cut", fit.subspace.cut},
+                   {"absolute_cut", fit.subspace.absolute_cut},
+                   {"rank", found.rank},
+                   {"odds", found.odds},
                    {"texts", {{"nontoxic", nontoxic.size(0)}, {"toxic", toxic.size(0)}}},
-                   {"margins", {{"nontoxic", margins(found, nontoxic).mean().item<double>()},
-                                {"toxic", margins(found, toxic).mean().item<double>()}}},
+                   {"margins",
+                    {{"nontoxic", margins(found, nontoxic).mean().item<double>()},
+                     {"toxic", margins(found, toxic).mean().item<double>()}}},
                    {"held_out_accuracy", held_out_accuracy(nontoxic, toxic, fit.subspace)}};
   info.default_strength = fit.strength ? double(*fit.strength) : found.odds;
   info.strength_meaning = "beta: nats for each unit of margin";
@@ -85,13 +95,17 @@ std::shared_ptr<Detoxifier> load_sasa(std::shared_ptr<const DetoxifierFile> file
   SasaParts parts;
   parts.rule = parse_sasa_rule(require<std::string>(settings, "variant", at), where);
   parts.candidates = require<int64_t>(settings, "candidates", at);
-  LIMPID_CHECK(parts.candidates > 0, FormatError, at, ": \"candidates\" is ", parts.candidates, ", expected at least 1");
+  LIMPID_CHECK(parts.candidates > 0, FormatError, at, ": \"candidates\" is ", parts.candidates,
+               ", expected at least 1");
   parts.subspace.w = float_tensor(*file, "w", {D});
   parts.subspace.midpoint = float_tensor(*file, "midpoint", {D});
   for (const auto& [key, value] : spec.options) {
-    if (key == "candidates") parts.candidates = parse_candidates(value, where);
-    else if (key == "variant") parts.rule = parse_sasa_rule(value, where);
-    else throw ConfigError(concat(where, "option \"", key, "\" is not known; there are candidates, variant"));
+    if (key == "candidates")
+      parts.candidates = parse_candidates(value, where);
+    else if (key == "variant")
+      parts.rule = parse_sasa_rule(value, where);
+    else
+      throw ConfigError(concat(where, "option \"", key, "\" is not known; there are candidates, variant"));
   }
   return file_detoxifier(std::move(file), concat(kSasa, "/", name(parts.rule)),
                          [parts](const Model& target) { return std::make_unique<SasaSession>(target, parts); });

@@ -1,30 +1,32 @@
 #pragma once
 
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/sasa/sasa.h"
-#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit sasa`: from a target and labelled texts to a detoxifier file. Forward passes only.
 namespace limpid {
 
-/// The file (method "sasa") holds w [D] and midpoint [D]; settings: variant, candidates, and what the subspace was made from.
+/// The file (method "sasa") holds w [D] and midpoint [D]; settings: variant, candidates, and what the subspace was made
+/// from.
 struct SasaFit {
   fs::path output;
   std::vector<std::string> nontoxic, toxic;
-  int64_t max_tokens = 128;                 ///< of a text; what is longer loses its end
+  int64_t max_tokens = 128;  ///< of a text; what is longer loses its end
   SubspaceOptions subspace{.shrinkage = 0.1};
   SasaRule rule = SasaRule::Paper;
   int64_t candidates = 40;
-  std::optional<float> strength;            ///< otherwise the odds of the subspace
+  std::optional<float> strength;  ///< otherwise the odds of the subspace
   Json provenance = Json::object();
 };
 
-/// Writes fit.output and returns its settings. `held_out_accuracy` is that of a subspace from four fifths of each class on the last
-/// fifth; the one that is stored is from all texts.
+/// Writes fit.output and returns its settings. `held_out_accuracy` is that of a subspace from four fifths of each class
+/// on the last fifth; the one that is stored is from all texts.
 /// @throws ConfigError for fewer than ten texts of a class.
 Json fit_sasa(const Model& target, const SasaFit& fit);
 
-/// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know (candidates, variant).
+/// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know (candidates,
+/// variant).
 std::shared_ptr<Detoxifier> load_sasa(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -10,8 +10,8 @@ namespace limpid {
 namespace {
 
 constexpr float kRemoved = -std::numeric_limits<float>::infinity();
-// A candidate writes into a cache page of its own, a copy of the text's last one. So much memory for those that are read together;
-// fewer than 8 at a time would read the weights too often.
+// A candidate writes into a cache page of its own, a copy of the text's last one. So much memory for those that are
+// read together; fewer than 8 at a time would read the weights too often.
 constexpr size_t kPageBytes = 512u << 20, kFewest = 8, kMost = 320;
 
 /// The `count` likeliest tokens that are not removed, best first; lower ids first among equals.
@@ -39,11 +39,13 @@ TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
 const char* name(SasaRule rule) { return rule == SasaRule::Paper ? "paper" : "as_coded"; }
 
 SasaRule parse_sasa_rule(const std::string& text, const std::string& where) {
-  LIMPID_CHECK(text == "paper" || text == "as_coded", ConfigError, where, "variant \"", text, "\", expected paper or as_coded");
+  LIMPID_CHECK(text == "paper" || text == "as_coded", ConfigError, where, "variant \"", text,
+               "\", expected paper or as_coded");
   return text == "paper" ? SasaRule::Paper : SasaRule::AsCoded;
 }
 
-void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta, SasaRule rule) {
+void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,
+                 SasaRule rule) {
   std::vector<double> share(margins.begin(), margins.end());
   if (rule == SasaRule::AsCoded) {
     const double top = *std::max_element(share.begin(), share.end());
@@ -54,12 +56,14 @@ void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::s
   for (size_t i = 0; i < candidates.size(); ++i) z[size_t(candidates[i])] += float(beta * share[i]);
 }
 
-SasaSession::SasaSession(const Model& target, SasaParts parts) : parts_(std::move(parts)), text_(target.shared_from_this()) {
+SasaSession::SasaSession(const Model& target, SasaParts parts)
+    : parts_(std::move(parts)),
+      text_(target.shared_from_this()) {
   const int64_t D = target.config().hidden_size;
   const auto fits = [&](const Tensor& x) { return x.dim() == 1 && x.size(0) == D; };
   const auto& [w, midpoint, rank, odds] = parts_.subspace;
-  LIMPID_CHECK(fits(w) && fits(midpoint), ShapeError, "[sasa] direction and midpoint have shapes ", w.sizes(), " and ", midpoint.sizes(),
-               ", expected [", D, "]");
+  LIMPID_CHECK(fits(w) && fits(midpoint), ShapeError, "[sasa] direction and midpoint have shapes ", w.sizes(), " and ",
+               midpoint.sizes(), ", expected [", D, "]");
   LIMPID_CHECK(parts_.candidates > 0, ConfigError, "[sasa] candidates is ", parts_.candidates, ", expected at least 1");
 }
 
@@ -69,7 +73,8 @@ Tensor SasaSession::candidate_margins(const Step& step, const std::vector<TokenI
   std::vector<std::pair<const nn::KvCache*, const TokenId*>> all;
   for (size_t r = 0; r < candidates.size(); ++r)
     for (const TokenId& candidate : candidates[r]) all.emplace_back(&text_.cache(step.rows[r]->id), &candidate);
-  const size_t at_once = std::clamp(kPageBytes / (all.front().first->pool()->floats_per_page() * sizeof(float)), kFewest, kMost);
+  const size_t at_once =
+      std::clamp(kPageBytes / (all.front().first->pool()->floats_per_page() * sizeof(float)), kFewest, kMost);
   std::vector<Tensor> found;
   for (size_t first = 0; first < all.size(); first += at_once) {
     const size_t end = std::min(all.size(), first + at_once);
@@ -91,7 +96,8 @@ void SasaSession::logits(const Step& step, Tensor& z) {
   const size_t V = size_t(z.size(1));
   const auto row_of = [&](size_t r) { return std::span(z.mutable_data_ptr<float>() + r * V, V); };
   std::vector<TokenIds> candidates;
-  for (size_t r = 0; r < step.rows.size(); ++r) candidates.push_back(candidates_of(*step.rows[r], row_of(r), size_t(parts_.candidates)));
+  for (size_t r = 0; r < step.rows.size(); ++r)
+    candidates.push_back(candidates_of(*step.rows[r], row_of(r), size_t(parts_.candidates)));
   text_.states(step.rows);
   const Tensor found = candidate_margins(step, candidates);
   const float* next = found.const_data_ptr<float>();

@@ -3,33 +3,37 @@
 #include <span>
 #include <string>
 
-#include "limpid/decoding/session.h"
 #include "limpid/decoding/companion.h"
+#include "limpid/decoding/session.h"
 #include "limpid/methods/sasa/subspace.h"
 
-/// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): the target reads on with each of its
-/// likeliest next tokens, and those that lead to the non-toxic side of its own state space become likelier.
+/// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): the target reads on
+/// with each of its likeliest next tokens, and those that lead to the non-toxic side of its own state space become
+/// likelier.
 namespace limpid {
 
 enum class SasaRule {
-  Paper,      ///< z + beta margin on the candidates, and nothing else is drawn
-  AsCoded,    ///< z + beta softmax(margins) on the candidates, the rest stays as it is: what was released
+  Paper,    ///< z + beta margin on the candidates, and nothing else is drawn
+  AsCoded,  ///< z + beta softmax(margins) on the candidates, the rest stays as it is: what was released
 };
 const char* name(SasaRule rule);
-SasaRule parse_sasa_rule(const std::string& text, const std::string& where);   ///< @throws ConfigError that names those there are
+SasaRule parse_sasa_rule(const std::string& text,
+                         const std::string& where);  ///< @throws ConfigError that names those there are
 
 /// Adds beta margin, or beta softmax(margins), to the logits of the candidates.
-void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta, SasaRule rule);
+void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,
+                 SasaRule rule);
 
 struct SasaParts {
   Subspace subspace;
   SasaRule rule = SasaRule::Paper;
-  int64_t candidates = 40;       ///< at most so many for each row
+  int64_t candidates = 40;  ///< at most so many for each row
 };
 
-/// Candidates of a row: the likeliest tokens among those that its own sampling filters keep (all, when it decodes greedily). Each costs
-/// one forward of the target, which shares the cache of the text before it; all of all rows are read together, as far as memory allows.
-/// Other sessions do not act on those forwards. Strength is beta; it acts before the temperature.
+/// Candidates of a row: the likeliest tokens among those that its own sampling filters keep (all, when it decodes
+/// greedily). Each costs one forward of the target, which shares the cache of the text before it; all of all rows are
+/// read together, as far as memory allows. Other sessions do not act on those forwards. Strength is beta; it acts
+/// before the temperature.
 class SasaSession final : public Session {
  public:
   /// @throws ShapeError when the subspace does not fit the target; ConfigError for no candidates.
@@ -45,7 +49,7 @@ class SasaSession final : public Session {
   Tensor candidate_margins(const Step& step, const std::vector<TokenIds>& candidates);
 
   SasaParts parts_;
-  Companion text_;               // the target on each row's text, which candidates read on from
+  Companion text_;  // the target on each row's text, which candidates read on from
 };
 
 }  // namespace limpid

@@ -5,30 +5,31 @@
 #include <cstdint>
 #include <span>
 
-/// The linear subspace of SASA (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): two Gaussians with one covariance over the states of
-/// non-toxic and toxic texts.
+/// The linear subspace of SASA (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): two Gaussians with one covariance
+/// over the states of non-toxic and toxic texts.
 namespace limpid {
 
 using torch::Tensor;
 
 struct SubspaceOptions {
-  double shrinkage = 0.0;        ///< rho: adds rho trace(Sigma) / D to the diagonal; for fewer texts than dimensions
-  double cut = 1e-6;             ///< eigenvalues up to this count as 0
-  bool absolute_cut = false;     ///< as released; otherwise the cut is relative to the largest eigenvalue
+  double shrinkage = 0.0;     ///< rho: adds rho trace(Sigma) / D to the diagonal; for fewer texts than dimensions
+  double cut = 1e-6;          ///< eigenvalues up to this count as 0
+  bool absolute_cut = false;  ///< as released; otherwise the cut is relative to the largest eigenvalue
 };
 
 /// margin(s) = w . (g(s) - midpoint), above 0 on the non-toxic side.
 struct Subspace {
-  Tensor w;                      ///< [D] float32, unit
-  Tensor midpoint;               ///< [D] float32, mean of the two class means
-  int64_t rank = 0;              ///< eigenvalues that were kept
-  double odds = 0.0;             ///< exp(odds * margin) is the ratio of the two densities, non-toxic over toxic
+  Tensor w;           ///< [D] float32, unit
+  Tensor midpoint;    ///< [D] float32, mean of the two class means
+  int64_t rank = 0;   ///< eigenvalues that were kept
+  double odds = 0.0;  ///< exp(odds * margin) is the ratio of the two densities, non-toxic over toxic
 };
 
-/// w = Sigma^-1 (mu1 - mu2) / 2, made unit, Sigma = (S1 + S2) / (n1 + n2 - 2) over its kept eigenvalues. Float64 inside: in float32 null
-/// directions of a singular Sigma pass the cut and turn w.
+/// w = Sigma^-1 (mu1 - mu2) / 2, made unit, Sigma = (S1 + S2) / (n1 + n2 - 2) over its kept eigenvalues. Float64
+/// inside: in float32 null directions of a singular Sigma pass the cut and turn w.
 /// @param nontoxic  [n1, D];  toxic [n2, D]
-/// @throws ShapeError for other shapes; ConfigError for fewer than three states in all, an empty class, or classes that do not differ.
+/// @throws ShapeError for other shapes; ConfigError for fewer than three states in all, an empty class, or classes that
+/// do not differ.
 Subspace fit_subspace(const Tensor& nontoxic, const Tensor& toxic, const SubspaceOptions& options = {});
 
 /// Margin of one state [D].

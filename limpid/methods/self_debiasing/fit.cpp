@@ -1,7 +1,7 @@
 #include "limpid/methods/self_debiasing/fit.h"
 
-#include "limpid/methods/registry.h"
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
 
 namespace limpid {
@@ -17,8 +17,9 @@ bool good_epsilon(double epsilon) { return epsilon > 0.0 && epsilon <= 1.0; }
 const std::vector<std::string>& debiasing_descriptions() {
   static const std::vector<std::string> all = [] {
     std::vector<std::string> lines;
-    for (const char* what : {"rude, disrespectful, or unreasonable language", "very hateful, aggressive, disrespectful language",
-                             "sexually explicit language", "a threat", "negative or hateful language targeting someone because of their identity",
+    for (const char* what : {"rude, disrespectful, or unreasonable language",
+                             "very hateful, aggressive, disrespectful language", "sexually explicit language",
+                             "a threat", "negative or hateful language targeting someone because of their identity",
                              "swear words, curse words, or other obscene or profane language"})
       lines.push_back(concat("The following text contains ", what, ":\n"));
     return lines;
@@ -28,7 +29,8 @@ const std::vector<std::string>& debiasing_descriptions() {
 
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   LIMPID_CHECK(!fit.prefixes.empty(), ConfigError, "[fit] no descriptions, expected at least one");
-  LIMPID_CHECK(good_epsilon(fit.epsilon), ConfigError, "[fit] epsilon is ", fit.epsilon, ", expected above 0 and at most 1");
+  LIMPID_CHECK(good_epsilon(fit.epsilon), ConfigError, "[fit] epsilon is ", fit.epsilon,
+               ", expected above 0 and at most 1");
   std::vector<std::string> prefixes = fit.prefixes;
   for (std::string& prefix : prefixes) {
     LIMPID_CHECK(!prefix.empty(), ConfigError, "[fit] a description is empty");
@@ -40,7 +42,8 @@ Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   info.target = TargetSignature::of(target);
   info.settings = {{"prefixes", prefixes}, {"epsilon", fit.epsilon}};
   info.default_strength = double(fit.strength.value_or(kSelfDebiasingStrength));
-  info.strength_meaning = "lambda: nats taken from a token for each unit of probability that it gains behind a description";
+  info.strength_meaning =
+      "lambda: nats taken from a token for each unit of probability that it gains behind a description";
   info.provenance = fit.provenance;
   write_detoxifier(fit.output, info, {});
   return info.settings;
@@ -48,10 +51,12 @@ Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
 
 std::shared_ptr<Detoxifier> load_self_debiasing(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
   const std::string where = concat("[self_debiasing] ", file->path().string(), ": "), at = where + "settings";
-  LIMPID_CHECK(spec.options.empty(), ConfigError, where, "option \"", spec.options.begin()->first, "\" is not known; there are none");
+  LIMPID_CHECK(spec.options.empty(), ConfigError, where, "option \"", spec.options.begin()->first,
+               "\" is not known; there are none");
   const Json& settings = file->info().settings;
   const double epsilon = require<double>(settings, "epsilon", at);
-  LIMPID_CHECK(good_epsilon(epsilon), FormatError, at, ": \"epsilon\" is ", epsilon, ", expected above 0 and at most 1");
+  LIMPID_CHECK(good_epsilon(epsilon), FormatError, at, ": \"epsilon\" is ", epsilon,
+               ", expected above 0 and at most 1");
   const auto listed = settings.find("prefixes");
   LIMPID_CHECK(listed != settings.end() && listed->is_array() && !listed->empty(), FormatError, at,
                ": \"prefixes\" is not a list of at least one text");

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "limpid/methods/destein/framing.h"
+#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/toxification_reversal/reversal.h"
-#include "limpid/methods/detox_spec.h"
 
 /// `limpid fit toxification-reversal`: a description and two exponents, for a target. Nothing is computed.
 namespace limpid {
@@ -21,6 +21,7 @@ struct ReversalFit {
 Json fit_toxification_reversal(const Model& target, const ReversalFit& fit);
 
 /// @throws FormatError for malformed settings; ConfigError for any option, there are none.
-std::shared_ptr<Detoxifier> load_toxification_reversal(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
+std::shared_ptr<Detoxifier> load_toxification_reversal(std::shared_ptr<const DetoxifierFile> file,
+                                                       const DetoxSpec& spec);
 
 }  // namespace limpid

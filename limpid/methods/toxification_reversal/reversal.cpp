@@ -6,7 +6,7 @@
 namespace limpid {
 namespace {
 
-constexpr size_t kPlain = 0, kToxic = 1;       // the streams
+constexpr size_t kPlain = 0, kToxic = 1;  // the streams
 
 double dot(std::span<const float> a, std::span<const float> b) {
   double sum = 0.0;
@@ -25,8 +25,8 @@ std::span<const float> layer_of(const Tensor& heads, int64_t layer) {
 
 }  // namespace
 
-void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<const float> v_neg, std::span<const float> v_negend,
-                   size_t heads, float strength, const ReversalExponents& exponents) {
+void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<const float> v_neg,
+                   std::span<const float> v_negend, size_t heads, float strength, const ReversalExponents& exponents) {
   const double before = dot(v, v);
   const size_t K = v.size() / heads;
   for (size_t head = 0; head < heads; ++head) {
@@ -35,7 +35,8 @@ void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<c
     double squares = 0.0;
     for (size_t i = 0; i < K; ++i) squares += std::pow(double(strength) * (double(neg[i]) - pos[i]), 2);
     const double similarity = std::max(0.0, cosine(v_negend.subspan(head * K, K), own));
-    const double factor = std::pow(1.0 + std::sqrt(squares), exponents.norm) * std::pow(1.0 + similarity, exponents.similarity) * strength;
+    const double factor = std::pow(1.0 + std::sqrt(squares), exponents.norm) *
+                          std::pow(1.0 + similarity, exponents.similarity) * strength;
     for (size_t i = 0; i < K; ++i) own[i] = float(own[i] - factor * (double(neg[i]) - pos[i]));
   }
   const double after = dot(v, v);
@@ -45,7 +46,9 @@ void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<c
 }
 
 ReversalSession::ReversalSession(const Model& target, TokenIds description, const ReversalExponents& exponents)
-    : streams_(target, {{}, std::move(description)}, /*keep_heads=*/true), heads_(size_t(target.config().num_heads)), exponents_(exponents) {}
+    : streams_(target, {{}, std::move(description)}, /*keep_heads=*/true),
+      heads_(size_t(target.config().num_heads)),
+      exponents_(exponents) {}
 
 void ReversalSession::activations(Site, int64_t layer, const Step& step, Tensor& x) {
   x = x.contiguous();
@@ -53,8 +56,9 @@ void ReversalSession::activations(Site, int64_t layer, const Step& step, Tensor&
   const auto v_negend = layer_of(streams_.prefix_heads(kToxic), layer);
   for (size_t r = 0; r < step.rows.size(); ++r) {
     const RowId row = step.rows[r]->id;
-    reverse_heads({x.mutable_data_ptr<float>() + (step.end(r) - 1) * width, size_t(width)}, layer_of(streams_.heads(row, kPlain), layer),
-                  layer_of(streams_.heads(row, kToxic), layer), v_negend, heads_, step.strengths[r], exponents_);
+    reverse_heads({x.mutable_data_ptr<float>() + (step.end(r) - 1) * width, size_t(width)},
+                  layer_of(streams_.heads(row, kPlain), layer), layer_of(streams_.heads(row, kToxic), layer), v_negend,
+                  heads_, step.strengths[r], exponents_);
   }
 }
 

@@ -5,8 +5,8 @@
 #include "limpid/decoding/session.h"
 #include "limpid/methods/prefixed_streams.h"
 
-/// Toxification reversal (methods.md 5.7; arXiv:2310.09573): what a toxic description does to the heads is measured, and its
-/// opposite is done to them.
+/// Toxification reversal (methods.md 5.7; arXiv:2310.09573): what a toxic description does to the heads is measured,
+/// and its opposite is done to them.
 namespace limpid {
 
 struct ReversalExponents {
@@ -17,13 +17,16 @@ struct ReversalExponents {
 ///   v <- v - (1 + |delta|)^norm (1 + relu(cos(v_negend, v)))^similarity delta
 /// and then all heads together are brought back to their length before. s = 1 is the paper's.
 /// @param v         [H * K], changed in place
-/// @param v_pos     at the last token of the text; v_neg: of the toxic description and the text; v_negend: of the description
+/// @param v_pos     at the last token of the text; v_neg: of the toxic description and the text; v_negend: of the
+/// description
 /// @param strength  s
-void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<const float> v_neg, std::span<const float> v_negend,
-                   size_t heads, float strength, const ReversalExponents& exponents = {});
+void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<const float> v_neg,
+                   std::span<const float> v_negend, size_t heads, float strength,
+                   const ReversalExponents& exponents = {});
 
-/// Two streams of the target read along unchanged, the text and the description with the text; the row itself is changed at the
-/// last position of every step, in every layer. Prompt positions before it stay as they are. Costs two more tokens for each token.
+/// Two streams of the target read along unchanged, the text and the description with the text; the row itself is
+/// changed at the last position of every step, in every layer. Prompt positions before it stay as they are. Costs two
+/// more tokens for each token.
 class ReversalSession final : public Session {
  public:
   /// @param description  the toxic one, as ids

@@ -9,9 +9,11 @@
 namespace limpid {
 
 void ContrastOptions::check() const {
-  LIMPID_CHECK(alpha > 0.0 && alpha <= 1.0, ConfigError, "[contrast] alpha is ", alpha, ", expected above 0 and at most 1");
+  LIMPID_CHECK(alpha > 0.0 && alpha <= 1.0, ConfigError, "[contrast] alpha is ", alpha,
+               ", expected above 0 and at most 1");
   LIMPID_CHECK(beta > 0.0, ConfigError, "[contrast] beta is ", beta, ", expected a number above 0, or inf");
-  LIMPID_CHECK(temperature > 0.0 && std::isfinite(temperature), ConfigError, "[contrast] temperature is ", temperature, ", expected a number above 0");
+  LIMPID_CHECK(temperature > 0.0 && std::isfinite(temperature), ConfigError, "[contrast] temperature is ", temperature,
+               ", expected a number above 0");
   LIMPID_CHECK(top_k >= 0, ConfigError, "[contrast] top-k is ", top_k, ", expected 0 (off) or more");
 }
 
@@ -22,7 +24,7 @@ void score_kept(std::span<float> z, std::span<const float> toxic, const Contrast
   const bool infinite = std::isinf(options.beta);
   const float beta = float(options.beta), temperature = float(options.temperature);
   for (size_t v = 0; v < z.size(); ++v) {
-    if (std::isinf(z[v])) continue;               // masked, here or before
+    if (std::isinf(z[v])) continue;  // masked, here or before
     const float difference = z[v] - toxic[v];
     z[v] = (infinite ? difference : z[v] + beta * difference) / temperature;
   }
@@ -36,7 +38,8 @@ void contrast_logits(std::span<float> z, std::span<const float> toxic, const Con
   score_kept(z, toxic, options);
 }
 
-std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic, const ContrastOptions& options) {
+std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic,
+                                          const ContrastOptions& options) {
   const double least = double(*std::max_element(z.begin(), z.end())) + std::log(options.alpha);
   std::vector<double> scores(z.size(), -std::numeric_limits<double>::infinity());
   for (size_t v = 0; v < z.size(); ++v) {
@@ -49,7 +52,10 @@ std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<co
 }
 
 ContrastSession::ContrastSession(const Model& base, Reader toxic, ContrastOptions options, size_t opening)
-    : base_(base), toxic_(std::move(toxic)), options_(options), opening_(opening) {
+    : base_(base),
+      toxic_(std::move(toxic)),
+      options_(options),
+      opening_(opening) {
   options_.check();
   check_same_vocabulary(base, toxic_.model(), "toxic model", "[contrast] ");
 }
@@ -81,7 +87,8 @@ void ContrastSession::logits(const Step& step, Tensor& z) {
     kept[i] = kept_tokens(own(i));
   });
   const Tensor toxic = toxic_.of(rows, kept);
-  kernels::parallel_for(places.size(), [&](size_t i) { score_kept(own(i), {toxic.const_data_ptr<float>() + i * V, V}, options_); });
+  kernels::parallel_for(places.size(),
+                        [&](size_t i) { score_kept(own(i), {toxic.const_data_ptr<float>() + i * V, V}, options_); });
 }
 
 }  // namespace limpid

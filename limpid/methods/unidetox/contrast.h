@@ -4,15 +4,15 @@
 
 #include "limpid/methods/companion_logits.h"
 
-/// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; methods.md 2.3 (b)): what the base finds
-/// plausible and the toxic model finds less likely.
+/// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; methods.md 2.3 (b)): what the
+/// base finds plausible and the toxic model finds less likely.
 namespace limpid {
 
 struct ContrastOptions {
-  double alpha = 0.1;                                          ///< plausibility threshold in (0, 1]; smaller keeps more tokens
-  double beta = std::numeric_limits<double>::infinity();       ///< weight of the contrast, above 0
-  double temperature = 1.0;                                    ///< above 0
-  int64_t top_k = 0;                                           ///< of the kept tokens, the K best scores; 0 is off
+  double alpha = 0.1;  ///< plausibility threshold in (0, 1]; smaller keeps more tokens
+  double beta = std::numeric_limits<double>::infinity();  ///< weight of the contrast, above 0
+  double temperature = 1.0;                               ///< above 0
+  int64_t top_k = 0;                                      ///< of the kept tokens, the K best scores; 0 is off
 
   /// @throws ConfigError naming the option, the value and its range.
   void check() const;
@@ -21,7 +21,8 @@ struct ContrastOptions {
 /// For logits z of the base and t of the toxic model:
 ///   kept   v with z[v] >= max_u z[u] + ln(alpha)
 ///   z'[v]  = (z[v] - t[v]) / temperature                        beta infinite
-///          = ((1 + beta) z[v] - beta t[v]) / temperature        beta finite; at temperature beta its limit is the infinite form
+///          = ((1 + beta) z[v] - beta t[v]) / temperature        beta finite; at temperature beta its limit is the
+///          infinite form
 ///   z'[v]  = -inf for the others
 /// Logits stand in for log-probabilities: they differ by a constant, which softmax removes.
 /// @param z      [V] float32, nats, changed in place; the base's best token is always kept
@@ -29,10 +30,12 @@ struct ContrastOptions {
 void contrast_logits(std::span<float> z, std::span<const float> toxic, const ContrastOptions& options);
 
 /// The same in double, line by line as above: the oracle of the tests. top_k is not looked at.
-std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic, const ContrastOptions& options);
+std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic,
+                                          const ContrastOptions& options);
 
-/// Replaces the logits of the base by the contrast. The toxic model reads along with a cache of its own: the released code gave it the
-/// base's cache (methods.md 2.7 item 1). Filters and temperature of the request come after it and are best left off.
+/// Replaces the logits of the base by the contrast. The toxic model reads along with a cache of its own: the released
+/// code gave it the base's cache (methods.md 2.7 item 1). Filters and temperature of the request come after it and are
+/// best left off.
 class ContrastSession final : public Session {
  public:
   /// @param opening  so many tokens of each text come from the plain base

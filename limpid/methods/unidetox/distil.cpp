@@ -6,11 +6,11 @@
 #include <set>
 
 #include "limpid/core/log.h"
+#include "limpid/data/journal.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/judge.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/metrics/diversity.h"
-#include "limpid/data/journal.h"
 
 namespace limpid {
 namespace {
@@ -19,12 +19,15 @@ constexpr const char* kWhere = "[distil] ";
 
 void check(const DistilPlan& plan) {
   plan.contrast.check();
-  LIMPID_CHECK(plan.base->tokenizer(), ConfigError, kWhere, plan.base->path().string(), ": has no tokenizer; its tokens cannot become text");
+  LIMPID_CHECK(plan.base->tokenizer(), ConfigError, kWhere, plan.base->path().string(),
+               ": has no tokenizer; its tokens cannot become text");
   LIMPID_CHECK(plan.texts > 0 && plan.length > 0, ConfigError, kWhere, "texts and length must be at least 1");
-  LIMPID_CHECK(plan.opening >= 0 && plan.opening < plan.length, ConfigError, kWhere, "the opening has ", plan.opening, " tokens, expected 0 to ",
-               plan.length - 1, ", fewer than the text");
-  LIMPID_CHECK(plan.reject >= 0.0 && plan.reject < 1.0, ConfigError, kWhere, "reject is ", plan.reject, ", expected 0 (off) to below 1");
-  LIMPID_CHECK(plan.toxic || plan.reject == 0.0 || plan.scorer, ConfigError, kWhere, "plain samples are rejected by toxicity, which needs a scorer");
+  LIMPID_CHECK(plan.opening >= 0 && plan.opening < plan.length, ConfigError, kWhere, "the opening has ", plan.opening,
+               " tokens, expected 0 to ", plan.length - 1, ", fewer than the text");
+  LIMPID_CHECK(plan.reject >= 0.0 && plan.reject < 1.0, ConfigError, kWhere, "reject is ", plan.reject,
+               ", expected 0 (off) to below 1");
+  LIMPID_CHECK(plan.toxic || plan.reject == 0.0 || plan.scorer, ConfigError, kWhere,
+               "plain samples are rejected by toxicity, which needs a scorer");
 }
 
 fs::path beside(const fs::path& path, const char* ending) {
@@ -37,28 +40,43 @@ fs::path beside(const fs::path& path, const char* ending) {
 Json settings_of(const DistilPlan& plan) {
   const ContrastOptions& c = plan.contrast;
   Json contexts;
-  if (!plan.contexts.empty()) contexts = {{"count", plan.contexts.size()}, {"sha256", sha256(to_text(Json(plan.contexts)))}};
+  if (!plan.contexts.empty())
+    contexts = {{"count", plan.contexts.size()}, {"sha256", sha256(to_text(Json(plan.contexts)))}};
   Json contrast;
   if (plan.toxic)
-    contrast = {{"alpha", c.alpha}, {"beta", std::isinf(c.beta) ? Json("inf") : Json(c.beta)}, {"temperature", c.temperature}, {"top_k", c.top_k},
+    contrast = {{"alpha", c.alpha},
+                {"beta", std::isinf(c.beta) ? Json("inf") : Json(c.beta)},
+                {"temperature", c.temperature},
+                {"top_k", c.top_k},
                 {"opening", plan.opening}};
-  return {{"method", plan.toxic ? "unidetox" : "plain"}, {"provenance", plan.provenance}, {"contrast", contrast}, {"length", plan.length},
-          {"contexts", contexts}, {"begin", plan.base->tokenizer()->token_text(plan.begin)}, {"stop_tokens", plan.stop_tokens}, {"seed", plan.seed},
-          {"precision", name(plan.base->options().precision)}, {"scorer", plan.scorer ? plan.scorer->describe() : Json()}};
+  return {{"method", plan.toxic ? "unidetox" : "plain"},
+          {"provenance", plan.provenance},
+          {"contrast", contrast},
+          {"length", plan.length},
+          {"contexts", contexts},
+          {"begin", plan.base->tokenizer()->token_text(plan.begin)},
+          {"stop_tokens", plan.stop_tokens},
+          {"seed", plan.seed},
+          {"precision", name(plan.base->options().precision)},
+          {"scorer", plan.scorer ? plan.scorer->describe() : Json()}};
 }
 
 TokenIds context_ids(const DistilPlan& plan, size_t index) {
   TokenIds ids{plan.begin};
   if (plan.contexts.empty()) return ids;
-  const TokenIds more = plan.base->tokenizer()->encode(plan.contexts[index % plan.contexts.size()], /*add_special=*/false);
+  const TokenIds more =
+      plan.base->tokenizer()->encode(plan.contexts[index % plan.contexts.size()], /*add_special=*/false);
   ids.insert(ids.end(), more.begin(), more.end());
   return ids;
 }
 
 Json optional_json(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-double mean(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / double(values.size()); }
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / double(values.size());
+}
 
-/// Measures a finished text under the models, each with its own cache, by itself: its numbers depend on nothing beside it.
+/// Measures a finished text under the models, each with its own cache, by itself: its numbers depend on nothing beside
+/// it.
 GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completion& completion) {
   GenerationRow row;
   row.index = index;
@@ -88,7 +106,8 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
 /// Decodes the texts that the journal does not have yet.
 void write_texts(const DistilPlan& plan, GenerationJournal& journal) {
   std::vector<std::unique_ptr<Session>> sessions;
-  if (plan.toxic) sessions.push_back(std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening)));
+  if (plan.toxic)
+    sessions.push_back(std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening)));
   Generator generator(plan.base, std::move(sessions), {.max_rows = plan.rows});
   size_t there = 0;
   for (size_t i = 0; i < size_t(plan.texts); ++i) {
@@ -106,7 +125,9 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal) {
     request.strengths = {1.0f};
     generator.submit(std::move(request));
   }
-  if (there > 0) log_info(concat(thousands(there), " of ", thousands(uint64_t(plan.texts)), " texts are in ", beside(plan.output, ".journal").string()));
+  if (there > 0)
+    log_info(concat(thousands(there), " of ", thousands(uint64_t(plan.texts)), " texts are in ",
+                    beside(plan.output, ".journal").string()));
   Progress progress("distil", uint64_t(plan.texts), "texts");
   progress.update(there);
   std::vector<Completion> finished;
@@ -147,14 +168,21 @@ TokenId text_beginning(const Model& model) {
   if (tokenizer.bos()) return *tokenizer.bos();
   if (model.config().bos_id >= 0) return TokenId(model.config().bos_id);
   if (tokenizer.eos()) return *tokenizer.eos();
-  LIMPID_CHECK(!model.config().eos_ids.empty(), ConfigError, kWhere, model.path().string(), ": no token begins or ends a text");
+  LIMPID_CHECK(!model.config().eos_ids.empty(), ConfigError, kWhere, model.path().string(),
+               ": no token begins or ends a text");
   return TokenId(model.config().eos_ids.front());
 }
 
 Json DistilReport::json() const {
-  return {{"written", written}, {"rejected", rejected}, {"empty", empty}, {"tokens", tokens}, {"mean_score", optional_json(mean_score)},
-          {"bound", optional_json(bound)}, {"mean_toxicity", optional_json(mean_toxicity)},
-          {"distinct_openings", distinct_openings}, {"distinct", distinct}};
+  return {{"written", written},
+          {"rejected", rejected},
+          {"empty", empty},
+          {"tokens", tokens},
+          {"mean_score", optional_json(mean_score)},
+          {"bound", optional_json(bound)},
+          {"mean_toxicity", optional_json(mean_toxicity)},
+          {"distinct_openings", distinct_openings},
+          {"distinct", distinct}};
 }
 
 DistilReport distil(const DistilPlan& plan) {
@@ -166,13 +194,17 @@ DistilReport distil(const DistilPlan& plan) {
   DistilReport report;
   std::vector<GenerationRow> rows;
   for (const GenerationRow& row : journal.rows()) {
-    if (*row.index >= uint64_t(plan.texts)) continue;         // of an earlier run that asked for more
-    if (row.generations.at(0).ids->empty()) ++report.empty;
-    else rows.push_back(row);
+    if (*row.index >= uint64_t(plan.texts)) continue;  // of an earlier run that asked for more
+    if (row.generations.at(0).ids->empty())
+      ++report.empty;
+    else
+      rows.push_back(row);
   }
   LIMPID_CHECK(!rows.empty(), ConfigError, kWhere, "every text ended before its first token");
   const auto score = [plain = !plan.toxic](const GenerationRow& row) { return score_of(row, plain); };
-  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return score(a) != score(b) ? score(a) < score(b) : *a.index < *b.index; });
+  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
+    return score(a) != score(b) ? score(a) < score(b) : *a.index < *b.index;
+  });
   report.rejected = size_t(plan.reject * double(rows.size()));
   rows.erase(rows.begin(), rows.begin() + long(report.rejected));
   if (report.rejected > 0) report.bound = plan.toxic ? score(rows.front()) : -score(rows.front());
@@ -199,7 +231,8 @@ DistilReport distil(const DistilPlan& plan) {
   for (size_t n = 0; n < report.distinct.size(); ++n)
     report.distinct[n] = counts.ngrams[n] > 0 ? double(counts.distinct[n]) / double(counts.ngrams[n]) : 0.0;
   file.commit();
-  write_file(beside(plan.output, ".settings.json"), to_text(Json{{"format", 1}, {"settings", settings}, {"report", report.json()}}, 1) + "\n");
+  write_file(beside(plan.output, ".settings.json"),
+             to_text(Json{{"format", 1}, {"settings", settings}, {"report", report.json()}}, 1) + "\n");
   return report;
 }
 

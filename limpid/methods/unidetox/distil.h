@@ -7,60 +7,64 @@
 #include <vector>
 
 #include "limpid/decoding/sampler.h"
-#include "limpid/scorers/scorer.h"
 #include "limpid/methods/unidetox/contrast.h"
+#include "limpid/scorers/scorer.h"
 
-/// UniDetox's distillation (arXiv:2504.20500; methods.md 2.3 (b)): texts to fine-tune any model on, sampled from a base model held
-/// against a toxic one.
+/// UniDetox's distillation (arXiv:2504.20500; methods.md 2.3 (b)): texts to fine-tune any model on, sampled from a base
+/// model held against a toxic one.
 namespace limpid {
 
-/// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT (methods.md 4.7), a model
-/// fine-tuned on the least toxic of its own texts.
-/// From one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the
-/// texts from given contexts.
+/// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT
+/// (methods.md 4.7), a model fine-tuned on the least toxic of its own texts. From one fixed context the contrast
+/// collapses: four of five texts begin alike. So the first tokens come from the plain base, or the texts from given
+/// contexts.
 struct DistilPlan {
   std::shared_ptr<const Model> base;
-  Reader toxic;                              ///< a model, or the base with an adapter; without a model: plain samples
+  Reader toxic;  ///< a model, or the base with an adapter; without a model: plain samples
   ContrastOptions contrast;
   int64_t texts = 640;
-  int64_t length = 256;                      ///< new tokens of a text at most
-  int64_t opening = 2;                       ///< of them, the first so many are sampled from the plain base at temperature 1
-  std::vector<std::string> contexts;         ///< text i continues context i modulo their number; none: the beginning of a text
-  TokenId begin = 0;                         ///< in front of every text (text_beginning)
+  int64_t length = 256;               ///< new tokens of a text at most
+  int64_t opening = 2;                ///< of them, the first so many are sampled from the plain base at temperature 1
+  std::vector<std::string> contexts;  ///< text i continues context i modulo their number; none: the beginning of a text
+  TokenId begin = 0;                  ///< in front of every text (text_beginning)
   std::vector<TokenId> stop_tokens;
-  std::shared_ptr<const Scorer> scorer;      ///< may be null
+  std::shared_ptr<const Scorer> scorer;  ///< may be null
   uint64_t seed = 1;
-  size_t rows = 16;                          ///< decoded together; changes no text
-  double reject = 0.0;                       ///< this share of the texts is left out of the file: the lowest mean scores, or the most toxic
+  size_t rows = 16;     ///< decoded together; changes no text
+  double reject = 0.0;  ///< this share of the texts is left out of the file: the lowest mean scores, or the most toxic
   fs::path output;
-  Json provenance = Json::object();          ///< what the models are and their hashes: a run is continued with the same only
+  Json provenance = Json::object();  ///< what the models are and their hashes: a run is continued with the same only
 };
 
 /// What lies in the finished file, and how varied it is.
 struct DistilReport {
-  size_t written = 0, rejected = 0, empty = 0;    ///< texts; empty ones ended before their first token
+  size_t written = 0, rejected = 0, empty = 0;  ///< texts; empty ones ended before their first token
   uint64_t tokens = 0;
-  std::optional<double> mean_score, mean_toxicity;   ///< over texts
-  std::optional<double> bound;                    ///< lowest mean score, or highest toxicity, that was not rejected
-  double distinct_openings = 0.0;                 ///< different first two tokens / texts
-  std::array<double, 3> distinct{};               ///< different n-grams / n-grams, over all texts
+  std::optional<double> mean_score, mean_toxicity;  ///< over texts
+  std::optional<double> bound;                      ///< lowest mean score, or highest toxicity, that was not rejected
+  double distinct_openings = 0.0;                   ///< different first two tokens / texts
+  std::array<double, 3> distinct{};                 ///< different n-grams / n-grams, over all texts
   Json json() const;
 };
 
-/// The token a text begins behind: BOS where the tokenizer puts one in front of texts; else "<|endoftext|>" where there is one (what
-/// stands between documents in pretraining; in chat models BOS may open a turn instead); else BOS, else the end-of-text token.
+/// The token a text begins behind: BOS where the tokenizer puts one in front of texts; else "<|endoftext|>" where there
+/// is one (what stands between documents in pretraining; in chat models BOS may open a turn instead); else BOS, else
+/// the end-of-text token.
 /// @throws ConfigError when there is none.
 TokenId text_beginning(const Model& model);
 
 /// Writes
-///   OUTPUT                 {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?, "finish_reason"} a line.
-///                          `text` has its context in front; ids and the means (nats per token) are of the generated tokens, mean_score
-///                          being that of log p_base - log p_toxic
+///   OUTPUT                 {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?,
+///   "finish_reason"} a line.
+///                          `text` has its context in front; ids and the means (nats per token) are of the generated
+///                          tokens, mean_score being that of log p_base - log p_toxic
 ///   OUTPUT.settings.json   {"format": 1, "settings", "report"}
-///   OUTPUT.journal         finished texts as they come, rejected ones too, with its own settings beside it (metrics/journal.h)
-/// A run that was stopped goes on from its journal, and more texts can be asked for later: text i depends on the seed and i alone, not
-/// on batch size, threads, or where a run was cut.
-/// @throws ConfigError for settings out of range; MismatchError for other vocabularies or a journal begun with other settings.
+///   OUTPUT.journal         finished texts as they come, rejected ones too, with its own settings beside it
+///   (metrics/journal.h)
+/// A run that was stopped goes on from its journal, and more texts can be asked for later: text i depends on the seed
+/// and i alone, not on batch size, threads, or where a run was cut.
+/// @throws ConfigError for settings out of range; MismatchError for other vocabularies or a journal begun with other
+/// settings.
 DistilReport distil(const DistilPlan& plan);
 
 }  // namespace limpid

@@ -11,15 +11,19 @@ constexpr const char* kFirstOrder = "[first-order] ";
 }  // namespace
 
 FirstOrderCheck::FirstOrderCheck(std::shared_ptr<const Model> base, std::shared_ptr<const Model> toxic)
-    : base_(std::move(base)), toxic_(std::move(toxic)) {
+    : base_(std::move(base)),
+      toxic_(std::move(toxic)) {
   for (const auto& model : {base_, toxic_})
-    LIMPID_CHECK(model->options().trainable, ConfigError, kFirstOrder, model->path().string(), " was not opened trainable");
-  LIMPID_CHECK(base_->parameters().size() == toxic_->parameters().size(), MismatchError, kFirstOrder, "the base has ", base_->parameters().size(),
-               " weights, the toxic model ", toxic_->parameters().size(), "; it must be the base, trained on");
+    LIMPID_CHECK(model->options().trainable, ConfigError, kFirstOrder, model->path().string(),
+                 " was not opened trainable");
+  LIMPID_CHECK(base_->parameters().size() == toxic_->parameters().size(), MismatchError, kFirstOrder, "the base has ",
+               base_->parameters().size(), " weights, the toxic model ", toxic_->parameters().size(),
+               "; it must be the base, trained on");
   for (const auto& [name, parameter] : base_->parameters()) {
     const auto found = toxic_->parameters().find(name);
-    LIMPID_CHECK(found != toxic_->parameters().end() && found->second.sizes() == parameter.sizes(), MismatchError, kFirstOrder, "the toxic model has ",
-                 found == toxic_->parameters().end() ? "no " : "another shape of ", name, "; it must be the base, trained on");
+    LIMPID_CHECK(found != toxic_->parameters().end() && found->second.sizes() == parameter.sizes(), MismatchError,
+                 kFirstOrder, "the toxic model has ", found == toxic_->parameters().end() ? "no " : "another shape of ",
+                 name, "; it must be the base, trained on");
   }
 }
 
@@ -35,9 +39,9 @@ FirstOrder FirstOrderCheck::operator()(std::span<const TokenId> ids) const {
   for (const auto& [name, parameter] : base_->parameters()) parameter.mutable_grad() = torch::Tensor();
   nll.backward();
   torch::NoGradGuard no_grad;
-  double tau_dot_gradient = 0.0;                      // of the negative log-likelihood
+  double tau_dot_gradient = 0.0;  // of the negative log-likelihood
   for (const auto& [name, parameter] : base_->parameters()) {
-    if (!parameter.grad().defined()) continue;        // not on the path of this text
+    if (!parameter.grad().defined()) continue;  // not on the path of this text
     const torch::Tensor tau = toxic_->parameters().at(name) - parameter;
     tau_dot_gradient += tau.mul(parameter.grad()).sum(torch::kFloat64).item<double>();
     parameter.mutable_grad() = torch::Tensor();

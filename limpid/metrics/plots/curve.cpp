@@ -15,7 +15,8 @@ using svg::attributes;
 using svg::element;
 
 constexpr double kWidth = 800, kLeft = 64, kRight = 776, kTop = 56, kBottom = 456, kLegendTop = 528, kLegendLine = 22;
-constexpr std::array<const char*, 7> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"};
+constexpr std::array<const char*, 7> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                 "#e69f00", "#56b4e9", "#555555"};
 constexpr size_t kShapes = 5;
 
 bool drawable(const CurvePoint& point) { return std::isfinite(point.x) && point.x > 0.0 && std::isfinite(point.y); }
@@ -50,8 +51,8 @@ struct Scale {
 /// Round ratios that lie in range and not upon one another; the coarsest come first, so 1 and 2 win over 1.05.
 std::vector<double> ratio_ticks(const Scale& scale) {
   std::vector<double> ticks;
-  for (double value : {1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 20.0, 50.0, 100.0, 1.5, 3.0, 0.7, 1.2, 0.8, 0.3, 1.1, 0.9, 1.3, 0.6, 4.0, 7.0, 1.05,
-                       0.95, 1.02, 0.98, 1.01, 0.99}) {
+  for (double value : {1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 20.0, 50.0, 100.0, 1.5,  3.0,  0.7,  1.2,
+                       0.8, 0.3, 1.1, 0.9, 1.3, 0.6,  4.0, 7.0,  1.05, 0.95,  1.02, 0.98, 1.01, 0.99}) {
     if (value < scale.x_low || value > scale.x_high) continue;
     const auto apart = [&](double other) { return std::abs(scale.x(other) - scale.x(value)) >= 44; };
     if (std::all_of(ticks.begin(), ticks.end(), apart)) ticks.push_back(value);
@@ -68,7 +69,8 @@ std::string marker(size_t series, double x, double y, const std::string& tooltip
   const std::string fill = attributes("fill", kColours[series % kColours.size()], "stroke", "#fff", "stroke-width", 1);
   const auto polygon = [&](std::initializer_list<std::pair<double, double>> corners) {
     std::string points;
-    for (const auto& [dx, dy] : corners) points += concat(points.empty() ? "" : " ", svg::number(x + dx), ",", svg::number(y + dy));
+    for (const auto& [dx, dy] : corners)
+      points += concat(points.empty() ? "" : " ", svg::number(x + dx), ",", svg::number(y + dy));
     return element("polygon", attributes("points", points) + fill, tooltip);
   };
   switch (series % kShapes) {
@@ -81,7 +83,8 @@ std::string marker(size_t series, double x, double y, const std::string& tooltip
 }
 
 std::string ring(double x, double y, const std::string& tooltip) {
-  return element("circle", attributes("cx", x, "cy", y, "r", 5.5, "fill", "#fff", "stroke", "#000", "stroke-width", 2), tooltip);
+  return element("circle", attributes("cx", x, "cy", y, "r", 5.5, "fill", "#fff", "stroke", "#000", "stroke-width", 2),
+                 tooltip);
 }
 
 std::string whiskers(const CurvePoint& point, const Scale& scale, const char* colour) {
@@ -92,9 +95,10 @@ std::string whiskers(const CurvePoint& point, const Scale& scale, const char* co
 }
 
 std::string tooltip(const std::string& name, const Curve& curve, const CurvePoint& point) {
-  std::string text = concat(name, point.label.empty() ? "" : " " + point.label, ": ", curve.x_name, " ", svg::number(point.x), ", ", curve.y_name,
-                            " ", format_number(point.y, 3));
-  if (has_whiskers(point)) text += concat(" [", format_number(point.interval->low, 3), ", ", format_number(point.interval->high, 3), "]");
+  std::string text = concat(name, point.label.empty() ? "" : " " + point.label, ": ", curve.x_name, " ",
+                            svg::number(point.x), ", ", curve.y_name, " ", format_number(point.y, 3));
+  if (has_whiskers(point))
+    text += concat(" [", format_number(point.interval->low, 3), ", ", format_number(point.interval->high, 3), "]");
   return text;
 }
 
@@ -112,7 +116,8 @@ std::string axes(const Curve& curve, const Scale& scale) {
   out += line(kLeft, kBottom, kRight, kBottom, "#999") + line(kLeft, kTop, kLeft, kBottom, "#999");
   out += svg::text((kLeft + kRight) / 2, kBottom + 40, curve.x_name, Anchor::Middle);
   const double middle = (kTop + kBottom) / 2;
-  return out + svg::text(18, middle, curve.y_name, Anchor::Middle, attributes("transform", concat("rotate(-90 18 ", svg::number(middle), ")")));
+  return out + svg::text(18, middle, curve.y_name, Anchor::Middle,
+                         attributes("transform", concat("rotate(-90 18 ", svg::number(middle), ")")));
 }
 
 }  // namespace
@@ -128,7 +133,8 @@ std::string curve_svg(const Curve& curve) {
   }
   scale.widen();
 
-  std::string out = svg::text(16, 28, curve.title, Anchor::Start, " font-size=\"16\" font-weight=\"600\"") + axes(curve, scale);
+  std::string out =
+      svg::text(16, 28, curve.title, Anchor::Start, " font-size=\"16\" font-weight=\"600\"") + axes(curve, scale);
   double legend_y = kLegendTop;
   const auto entry = [&](const std::string& symbol, const std::string& name) {
     out += symbol + svg::text(kLeft + 24, legend_y + 4, name);
@@ -152,10 +158,12 @@ std::string curve_svg(const Curve& curve) {
       lines += whiskers(point, scale, colour);
       markers += marker(s, x, y, tooltip(all[s].name, curve, point));
       if (!point.label.empty())
-        labels += svg::text(x + 9, y - 7, point.label, Anchor::Start,
-                            attributes("font-size", 11, "fill", colour, "stroke", "#fff", "stroke-width", 3, "paint-order", "stroke"));
+        labels += svg::text(
+            x + 9, y - 7, point.label, Anchor::Start,
+            attributes("font-size", 11, "fill", colour, "stroke", "#fff", "stroke-width", 3, "paint-order", "stroke"));
     }
-    if (all[s].points.size() > 1) lines += element("polyline", attributes("points", path, "fill", "none", "stroke", colour, "stroke-width", 2));
+    if (all[s].points.size() > 1)
+      lines += element("polyline", attributes("points", path, "fill", "none", "stroke", colour, "stroke-width", 2));
     entry(marker(s, kLeft + 8, legend_y, ""), all[s].name);
   }
   if (has_reference) {

@@ -16,9 +16,11 @@ using svg::escape;
 
 constexpr const char* kAccuracy = "accuracy";
 constexpr const char* kStyle =
-    "body{font:15px/1.5 system-ui,Helvetica,Arial,sans-serif;color:#222;background:#fff;max-width:800px;margin:32px auto;padding:0 16px}"
+    "body{font:15px/1.5 system-ui,Helvetica,Arial,sans-serif;color:#222;background:#fff;max-width:800px;margin:32px "
+    "auto;padding:0 16px}"
     "h1{font-size:22px;margin-bottom:4px;overflow-wrap:anywhere}h2{font-size:17px;margin:28px 0 8px}"
-    "table{border-collapse:collapse;width:100%}td{border-top:1px solid #e5e5e5;padding:5px 12px 5px 0;vertical-align:top;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;width:100%}td{border-top:1px solid #e5e5e5;padding:5px 12px 5px "
+    "0;vertical-align:top;overflow-wrap:anywhere}"
     "td:first-child{color:#666;white-space:nowrap;width:1%}svg{max-width:100%;height:auto}";
 
 Json detoxifier_json(const fs::path& file) {
@@ -80,9 +82,9 @@ std::string heat_map_of(const TensorView& accuracy) {
   map.values.assign(values.begin(), values.end());
   const size_t best = size_t(std::max_element(values.begin(), values.end()) - values.begin());
   map.title = "Where toxic and neutral texts can be told apart";
-  map.note = concat("accuracy of a cross-validated probe in each head; mean ", format_number(mean(map.values), 3), ", best ",
-                    format_number(map.values[best], 3),
-                    " (layer ", best / map.columns, ", head ", best % map.columns, ")");
+  map.note =
+      concat("accuracy of a cross-validated probe in each head; mean ", format_number(mean(map.values), 3), ", best ",
+             format_number(map.values[best], 3), " (layer ", best / map.columns, ", head ", best % map.columns, ")");
   map.row_name = "layer", map.column_name = "head", map.value_name = "probe accuracy";
   map.low = 0.5, map.high = 1.0;
   map.low_note = "chance", map.high_note = "always right";
@@ -105,7 +107,8 @@ std::string detoxifier_report(const fs::path& file) {
   const Json& about = json.at("detoxifier");
   const std::string name = file.filename().string();
   std::string tensors, needs;
-  for (const Json& one : json.at("tensors")) tensors += row(text_of(one.at("name")), concat(text_of(one.at("dtype")), " ", to_text(one.at("shape"))));
+  for (const Json& one : json.at("tensors"))
+    tensors += row(text_of(one.at("name")), concat(text_of(one.at("dtype")), " ", to_text(one.at("shape"))));
   if (const auto list = about.find("needs"); list != about.end() && list->is_array())
     for (const Json& need : *list) needs += rows(need);
 
@@ -116,20 +119,23 @@ std::string detoxifier_report(const fs::path& file) {
   what += row("size", thousands(json.at("bytes").get<uint64_t>()) + " bytes");
   body += section("What it is", what);
   const auto file_tensors = SafetensorsFile::open(file);
-  if (const TensorView* accuracy = accuracy_of(*file_tensors)) body += concat("<h2>Probes</h2>\n", heat_map_of(*accuracy));
+  if (const TensorView* accuracy = accuracy_of(*file_tensors))
+    body += concat("<h2>Probes</h2>\n", heat_map_of(*accuracy));
   body += section_of(about, "target", "Made for");
   body += section_of(about, "settings", "Settings");
   body += section("Other models it reads", needs);
   body += section_of(about, "provenance", "Provenance");
   body += section("Tensors", tensors);
-  return concat("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>",
-                escape(name),
-                "</title>\n<style>", kStyle, "</style></head><body>\n", body, "</body></html>\n");
+  return concat(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>",
+      escape(name), "</title>\n<style>", kStyle, "</style></head><body>\n", body, "</body></html>\n");
 }
 
 void write_detoxifier_report(const fs::path& file, const fs::path& output) {
   const std::string kind = output.extension().string();
-  LIMPID_CHECK(kind == ".html" || kind == ".svg", ConfigError, "[report] ", output.string(), ": expected a name that ends in .html or .svg");
+  LIMPID_CHECK(kind == ".html" || kind == ".svg", ConfigError, "[report] ", output.string(),
+               ": expected a name that ends in .html or .svg");
   write_file(output, kind == ".html" ? detoxifier_report(file) : probe_heat_map(file));
 }
 

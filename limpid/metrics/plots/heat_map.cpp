@@ -15,8 +15,15 @@ using svg::Anchor;
 using svg::attributes;
 using svg::element;
 
-constexpr std::array<std::array<int, 3>, 9> kScale = {{
-    {255, 255, 217}, {237, 248, 177}, {199, 233, 180}, {127, 205, 187}, {65, 182, 196}, {29, 145, 192}, {34, 94, 168}, {37, 52, 148}, {8, 29, 88}}};
+constexpr std::array<std::array<int, 3>, 9> kScale = {{{255, 255, 217},
+                                                       {237, 248, 177},
+                                                       {199, 233, 180},
+                                                       {127, 205, 187},
+                                                       {65, 182, 196},
+                                                       {29, 145, 192},
+                                                       {34, 94, 168},
+                                                       {37, 52, 148},
+                                                       {8, 29, 88}}};
 constexpr const char* kUndefinedColour = "#ccc";
 constexpr double kMapLeft = 64, kMapTop = 100, kLegend = 210;
 
@@ -31,16 +38,19 @@ std::string legend(const HeatMap& map, double x, double y, double height) {
   constexpr int kStops = 9, kTicks = 5;
   constexpr double kWidth = 16;
   std::string stops, out;
-  for (int i = 0; i < kStops; ++i) stops += element("stop", attributes("offset", i / (kStops - 1.0), "stop-color", heat_colour(i / (kStops - 1.0))));
-  out += concat("<defs><linearGradient id=\"heat-scale\" x1=\"0\" y1=\"1\" x2=\"0\" y2=\"0\">", stops, "</linearGradient></defs>\n");
+  for (int i = 0; i < kStops; ++i)
+    stops += element("stop", attributes("offset", i / (kStops - 1.0), "stop-color", heat_colour(i / (kStops - 1.0))));
+  out += concat("<defs><linearGradient id=\"heat-scale\" x1=\"0\" y1=\"1\" x2=\"0\" y2=\"0\">", stops,
+                "</linearGradient></defs>\n");
   out += svg::text(x, y - 12, map.value_name);
-  out += element("rect", attributes("x", x, "y", y, "width", kWidth, "height", height, "fill", "url(#heat-scale)", "stroke", "#999",
-                                    "stroke-width", 0.5));
+  out += element("rect", attributes("x", x, "y", y, "width", kWidth, "height", height, "fill", "url(#heat-scale)",
+                                    "stroke", "#999", "stroke-width", 0.5));
   for (int i = 0; i <= kTicks; ++i) {
     const double share = double(i) / kTicks, at = y + height * (1 - share);
     const std::string& note = i == 0 ? map.low_note : i == kTicks ? map.high_note : "";
     out += element("line", attributes("x1", x + kWidth, "x2", x + kWidth + 4, "y1", at, "y2", at, "stroke", "#999"));
-    out += svg::text(x + kWidth + 8, at + 4, svg::number(map.low + share * (map.high - map.low)) + (note.empty() ? "" : "  " + note));
+    out += svg::text(x + kWidth + 8, at + 4,
+                     svg::number(map.low + share * (map.high - map.low)) + (note.empty() ? "" : "  " + note));
   }
   return out;
 }
@@ -56,17 +66,20 @@ std::string heat_colour(double share) {
     const int from = kScale[lower][c], to = kScale[lower + 1][c];
     rgb[c] = int(std::lround(from + (place - double(lower)) * (to - from)));
   }
-  std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(rgb[0]) & 255, unsigned(rgb[1]) & 255, unsigned(rgb[2]) & 255);
+  std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(rgb[0]) & 255, unsigned(rgb[1]) & 255,
+                unsigned(rgb[2]) & 255);
   return text;
 }
 
 std::string heat_map_svg(const HeatMap& map) {
-  LIMPID_CHECK(map.rows > 0 && map.columns > 0 && map.values.size() / map.columns == map.rows && map.values.size() % map.columns == 0, ShapeError,
-               "[heat map] ", map.values.size(), " values for ", map.rows, " rows of ", map.columns);
+  LIMPID_CHECK(map.rows > 0 && map.columns > 0 && map.values.size() / map.columns == map.rows &&
+                   map.values.size() % map.columns == 0,
+               ShapeError, "[heat map] ", map.values.size(), " values for ", map.rows, " rows of ", map.columns);
   LIMPID_CHECK(map.low < map.high, ConfigError, "[heat map] the scale goes from ", map.low, " to ", map.high);
-  const double cell_width = std::clamp(560.0 / double(map.columns), 6.0, 40.0), cell_height = std::clamp(520.0 / double(map.rows), 6.0, 22.0);
+  const double cell_width = std::clamp(560.0 / double(map.columns), 6.0, 40.0),
+               cell_height = std::clamp(520.0 / double(map.rows), 6.0, 22.0);
   const double width = cell_width * double(map.columns), height = cell_height * double(map.rows);
-  const double gap = std::min(cell_width, cell_height) >= 10 ? 1.0 : 0.0;   // small cells would be mostly gap
+  const double gap = std::min(cell_width, cell_height) >= 10 ? 1.0 : 0.0;  // small cells would be mostly gap
   const double legend_height = std::clamp(height, 100.0, 200.0);
 
   std::string out = svg::text(16, 28, map.title, Anchor::Start, " font-size=\"16\" font-weight=\"600\"");
@@ -82,16 +95,19 @@ std::string heat_map_svg(const HeatMap& map) {
   for (size_t r = 0; r < map.rows; ++r) {
     for (size_t c = 0; c < map.columns; ++c) {
       const double value = map.values[r * map.columns + c];
-      const std::string colour = std::isfinite(value) ? heat_colour((value - map.low) / (map.high - map.low)) : kUndefinedColour;
-      out += element("rect", attributes("x", kMapLeft + double(c) * cell_width, "y", kMapTop + double(r) * cell_height, "width", cell_width - gap, "height",
-                                        cell_height - gap, "fill", colour),
+      const std::string colour =
+          std::isfinite(value) ? heat_colour((value - map.low) / (map.high - map.low)) : kUndefinedColour;
+      out += element("rect",
+                     attributes("x", kMapLeft + double(c) * cell_width, "y", kMapTop + double(r) * cell_height, "width",
+                                cell_width - gap, "height", cell_height - gap, "fill", colour),
                      concat(map.row_name, " ", r, ", ", map.column_name, " ", c, ": ", format_number(value, 3)));
     }
   }
-  out += element("rect", attributes("x", kMapLeft - 0.5, "y", kMapTop - 0.5, "width", width - gap + 1, "height", height - gap + 1, "fill", "none",
-                                    "stroke", "#999", "stroke-width", 0.5));
+  out += element("rect", attributes("x", kMapLeft - 0.5, "y", kMapTop - 0.5, "width", width - gap + 1, "height",
+                                    height - gap + 1, "fill", "none", "stroke", "#999", "stroke-width", 0.5));
   out += legend(map, kMapLeft + width + 32, kMapTop, legend_height);
-  return svg::document(std::max(kMapLeft + width + kLegend, 480.0), kMapTop + std::max(height, legend_height) + 24, map.title, out);
+  return svg::document(std::max(kMapLeft + width + kLegend, 480.0), kMapTop + std::max(height, legend_height) + 24,
+                       map.title, out);
 }
 
 }  // namespace limpid

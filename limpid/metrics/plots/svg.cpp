@@ -34,15 +34,19 @@ std::string element(const char* name, const std::string& attributes, const std::
 }
 
 std::string text(double x, double y, const std::string& content, Anchor anchor, const std::string& more) {
-  const char* where = anchor == Anchor::Start ? "" : anchor == Anchor::Middle ? " text-anchor=\"middle\"" : " text-anchor=\"end\"";
+  const char* where = anchor == Anchor::Start    ? ""
+                      : anchor == Anchor::Middle ? " text-anchor=\"middle\""
+                                                 : " text-anchor=\"end\"";
   return concat("<text", attributes("x", x, "y", y), where, more, ">", escape(content), "</text>\n");
 }
 
 std::string document(double width, double height, const std::string& title, const std::string& content) {
   const std::string ground = element("rect", attributes("width", width, "height", height, "fill", "#fff"));
-  return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"", attributes("width", width, "height", height, "viewBox",
-                concat("0 0 ", number(width), " ", number(height)), "aria-label", title, "font-family", "system-ui, Helvetica, Arial, sans-serif",
-                "font-size", 12, "fill", "#333"), ">\n", ground, content, "</svg>\n");
+  return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"",
+                attributes("width", width, "height", height, "viewBox",
+                           concat("0 0 ", number(width), " ", number(height)), "aria-label", title, "font-family",
+                           "system-ui, Helvetica, Arial, sans-serif", "font-size", 12, "fill", "#333"),
+                ">\n", ground, content, "</svg>\n");
 }
 
 }  // namespace limpid::svg

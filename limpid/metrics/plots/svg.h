@@ -18,8 +18,10 @@ std::string number(double value);
 template <class Value, class... More>
 std::string attributes(const char* name, const Value& value, const More&... more) {
   std::string text;
-  if constexpr (std::is_arithmetic_v<Value>) text = concat(" ", name, "=\"", number(double(value)), "\"");
-  else text = concat(" ", name, "=\"", escape(value), "\"");
+  if constexpr (std::is_arithmetic_v<Value>)
+    text = concat(" ", name, "=\"", number(double(value)), "\"");
+  else
+    text = concat(" ", name, "=\"", escape(value), "\"");
   if constexpr (sizeof...(more) > 0) text += attributes(more...);
   return text;
 }
@@ -30,7 +32,8 @@ std::string element(const char* name, const std::string& attributes, const std::
 enum class Anchor { Start, Middle, End };
 /// @param y     of the base line
 /// @param more  attributes
-std::string text(double x, double y, const std::string& content, Anchor anchor = Anchor::Start, const std::string& more = "");
+std::string text(double x, double y, const std::string& content, Anchor anchor = Anchor::Start,
+                 const std::string& more = "");
 
 /// A whole document with a white ground, described by `title` for those who hear it.
 std::string document(double width, double height, const std::string& title, const std::string& content);

@@ -20,7 +20,8 @@ const Json& member(const Json& object, const char* key, const std::string& sourc
 /// What two reports must have in common to be drawn together.
 Json protocol(const EvaluationReport& report) {
   Json common;
-  for (const char* key : {"model", "prompts", "samples", "tokens", "scorer"}) common[key] = member(report.json, key, report.source);
+  for (const char* key : {"model", "prompts", "samples", "tokens", "scorer"})
+    common[key] = member(report.json, key, report.source);
   common["prompts_sha256"] = report.json.value(Json::json_pointer("/provenance/prompts_sha256"), Json());
   return common;
 }
@@ -31,9 +32,11 @@ double perplexity_of(const Json& setting, const std::string& source) {
 
 CurvePoint point_of(const Json& setting, double plain_perplexity, const std::string& source) {
   const Json& emt = member(member(setting, "metrics", source), "emt", source);
-  CurvePoint point{perplexity_of(setting, source) / plain_perplexity, get_or<double>(emt, "value", kUndefined, source), {}, ""};
+  CurvePoint point{
+      perplexity_of(setting, source) / plain_perplexity, get_or<double>(emt, "value", kUndefined, source), {}, ""};
   const Json ends = emt.is_object() ? emt.value("bootstrap_95", Json()) : Json();
-  if (ends.is_array() && ends.size() == 2 && ends[0].is_number() && ends[1].is_number()) point.interval = Interval{ends[0], ends[1]};
+  if (ends.is_array() && ends.size() == 2 && ends[0].is_number() && ends[1].is_number())
+    point.interval = Interval{ends[0], ends[1]};
   return point;
 }
 
@@ -41,10 +44,12 @@ CurvePoint point_of(const Json& setting, double plain_perplexity, const std::str
 void keep_only(Curve& curve, const std::vector<std::string>& names) {
   std::vector<CurveSeries> kept;
   for (const std::string& name : names) {
-    const auto found = std::find_if(curve.series.begin(), curve.series.end(), [&](const CurveSeries& one) { return one.name == name; });
+    const auto found = std::find_if(curve.series.begin(), curve.series.end(),
+                                    [&](const CurveSeries& one) { return one.name == name; });
     std::string known;
     for (const CurveSeries& one : curve.series) known += (known.empty() ? "" : ", ") + one.name;
-    LIMPID_CHECK(found != curve.series.end(), ConfigError, "[plot] no setting is called \"", name, "\" (without its strength); there are ", known);
+    LIMPID_CHECK(found != curve.series.end(), ConfigError, "[plot] no setting is called \"", name,
+                 "\" (without its strength); there are ", known);
     kept.push_back(*found);
   }
   curve.series = std::move(kept);
@@ -57,23 +62,25 @@ Curve toxicity_curve(const std::vector<EvaluationReport>& reports, const std::ve
   Curve curve;
   const Json first = protocol(reports[0]);
   const Json& model = first.at("model");
-  curve.title = concat(model.is_string() ? model.get<std::string>() : to_text(model), ": ", to_text(first.at("prompts")), " prompts × ",
-                       to_text(first.at("samples")),
-                       " samples × ", to_text(first.at("tokens")), " tokens");
+  curve.title =
+      concat(model.is_string() ? model.get<std::string>() : to_text(model), ": ", to_text(first.at("prompts")),
+             " prompts × ", to_text(first.at("samples")), " samples × ", to_text(first.at("tokens")), " tokens");
   curve.x_name = "perplexity, relative to plain (log scale)";
   curve.y_name = "expected maximum toxicity";
 
-  std::vector<std::vector<double>> strengths;         // of each series
+  std::vector<std::vector<double>> strengths;  // of each series
   std::map<std::string, size_t> places;
   std::set<std::string> seen;
   for (const EvaluationReport& report : reports) {
     const std::string difference = describe_difference(first, protocol(report));
-    LIMPID_CHECK(difference.empty(), MismatchError, "[plot] ", report.source, " and ", reports[0].source, " are not comparable: ", difference);
+    LIMPID_CHECK(difference.empty(), MismatchError, "[plot] ", report.source, " and ", reports[0].source,
+                 " are not comparable: ", difference);
     const Json& settings = member(report.json, "settings", report.source);
     const auto plain = std::find_if(settings.begin(), settings.end(), [](const Json& one) {
       return one.is_object() && one.value("name", Json()) == "plain";
     });
-    LIMPID_CHECK(settings.is_array() && plain != settings.end(), FormatError, report.source, ": has no setting \"plain\" to compare with");
+    LIMPID_CHECK(settings.is_array() && plain != settings.end(), FormatError, report.source,
+                 ": has no setting \"plain\" to compare with");
     const double plain_perplexity = perplexity_of(*plain, report.source);
     for (const Json& setting : settings) {
       const std::string name = require<std::string>(setting, "name", report.source);

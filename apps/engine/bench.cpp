@@ -4,7 +4,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/core/random.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
@@ -56,7 +56,7 @@ int run_bench(const BenchOptions& options) {
 
   std::vector<double> rates;
   for (int64_t run = 0; run < options.repeat; ++run) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     nn::KvCache cache = model->make_cache();
     const nn::Sequence sequence{&cache, prompt};
     const auto start = Clock::now();
@@ -69,7 +69,7 @@ int run_bench(const BenchOptions& options) {
   for (int64_t rows : options.rows) {
     rates.clear();
     for (int64_t run = 0; run < options.repeat; ++run) {
-      throw_if_interrupted();
+      terminal().throw_if_stopped();
       GeneratorOptions generator_options;
       generator_options.max_rows = size_t(rows);
       Generator generator(model, detox.open(*model), generator_options);

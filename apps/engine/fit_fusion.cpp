@@ -2,8 +2,9 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/data/text_data.h"
 #include "limpid/methods/fusion/fit.h"
 
@@ -45,7 +46,7 @@ int run_fit_fusion(const FitFusionOptions& options) {
   fit.provenance["calibrator"] = fs::path(options.calibrator).filename().string();
   if (fit.against) fit.provenance["against"] = fs::path(options.against).filename().string();
 
-  const Json settings = fit_fusion(*model, fit);
+  const Json settings = fit_fusion(*model, fit, terminal());
   const Json& align = settings.at("align");
   std::cout << options.output << ": fusion, read-out " << settings.at("readout").get<std::string>() << ", alignment "
             << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(options.output)) << " bytes\n";

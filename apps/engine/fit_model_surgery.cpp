@@ -2,7 +2,8 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
+#include "limpid/core/number_text.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/methods/model_surgery/fit.h"
@@ -31,7 +32,7 @@ int run_fit_model_surgery(const FitModelSurgeryOptions& options) {
   fit.provenance = fit_provenance(options, options.data);
 
   const auto model = open_model_for(options);
-  const Json settings = fit_model_surgery(*model, fit);
+  const Json settings = fit_model_surgery(*model, fit, terminal());
   const Json& accuracy = settings.at("probe").at("held_out_accuracy");
   std::cout << options.output << ": model-surgery, " << thousands(settings.at("rows")) << " of "
             << thousands(settings.at("of_rows")) << " rows of " << settings.at("matrix").get<std::string>() << ", from "

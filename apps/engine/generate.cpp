@@ -3,7 +3,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/tokenizers/chat.h"
@@ -70,7 +70,7 @@ int run_generate(const GenerateOptions& options) {
   std::unique_ptr<AtomicFile> file;
   if (!options.output.empty()) file = std::make_unique<AtomicFile>(options.output);
   size_t next = 0, finished = 0;
-  Progress progress("generate", prompts.size() * size_t(options.samples), "samples");
+  Progress progress(terminal(), "generate", prompts.size() * size_t(options.samples), "samples");
   const auto emit = [&](const std::string& line) {
     if (file)
       file->write(line + "\n");
@@ -78,7 +78,7 @@ int run_generate(const GenerateOptions& options) {
       std::cout << line << '\n' << std::flush;
   };
   generator.run([&](Completion completion) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     const uint64_t prompt = completion.prompt, sample = completion.sample;
     done[prompt].emplace(sample, std::move(completion));
     progress.update(++finished);
@@ -97,8 +97,8 @@ int run_generate(const GenerateOptions& options) {
   });
   if (file) file->commit();
   if (options.explain) {
-    log_info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
-    if (!detox.detoxifiers.empty() && kl.sum == 0.0) log_warning("the detoxifiers had no effect");
+    terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
+    if (!detox.detoxifiers.empty() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "apps/terminal.h"
 #include "limpid/metrics/table.h"
 
 namespace limpid::apps {
@@ -39,7 +40,7 @@ int run_multiple_choice(const MultipleChoiceOptions& options) {
   plan.sessions = [&] { return detox.open(*plan.model); };
   plan.strengths = detox.strengths;
   plan.rows = size_t(options.rows);
-  const auto likelihoods = choice_likelihoods(plan, prompts);
+  const auto likelihoods = choice_likelihoods(plan, prompts, terminal());
   const MultipleChoiceReport report = multiple_choice_report(questions, prompts, likelihoods);
   if (!options.output.empty()) write_rows(options.output, questions, likelihoods);
   if (options.json) {

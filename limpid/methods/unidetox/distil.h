@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/decoding/sampler.h"
 #include "limpid/methods/unidetox/contrast.h"
 #include "limpid/scorers/scorer.h"
@@ -65,6 +66,6 @@ TokenId text_beginning(const Model& model);
 /// and i alone, not on batch size, threads, or where a run was cut.
 /// @throws ConfigError for settings out of range; MismatchError for other vocabularies or a journal begun with other
 /// settings.
-DistilReport distil(const DistilPlan& plan);
+DistilReport distil(const DistilPlan& plan, Watch& watch = unwatched());
 
 }  // namespace limpid

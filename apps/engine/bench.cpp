@@ -41,7 +41,7 @@ int run_bench(const BenchOptions& options) {
   const auto opened = Clock::now();
   const auto model = open_model_for(options);
   const double open_seconds = seconds_since(opened);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   const TokenIds prompt = random_prompt(*model, options.prefill);
   Json report = {{"model", options.model},
                  {"precision", name(model->options().precision)},
@@ -77,7 +77,7 @@ int run_bench(const BenchOptions& options) {
         Request request;
         request.sample = uint64_t(row);
         request.prompt_ids.assign(prompt.begin(), prompt.begin() + std::min<int64_t>(32, int64_t(prompt.size())));
-        request.strengths = detox.strengths;
+        request.strengths = detox.strengths();
         request.stop.max_new_tokens = options.tokens + 1;
         generator.submit(std::move(request));
       }

@@ -9,6 +9,7 @@
 #include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/number_text.h"
+#include "limpid/core/version.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/text_data.h"
 #include "limpid/methods/adapter.h"
@@ -109,7 +110,7 @@ int run_distil(const DistilOptions& options) {
 
   const fs::path base = resolve_model(options.model);
   plan.base = open_model_for(options);
-  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)},
+  plan.provenance = {{"tool", concat("limpid ", version())},
                      {"base", base.filename().string()},
                      {"base_sha256", weights_sha256(base)}};
   if (!options.anti.empty()) open_toxic(plan, options);

@@ -13,7 +13,7 @@ namespace limpid::apps {
 namespace {
 
 std::vector<EvaluationSetting> settings_of(const EvaluateOptions& options) {
-  std::vector<EvaluationSetting> settings = {{"plain", {}}};
+  std::vector<EvaluationSetting> settings = {{{}, "plain"}};
   for (const std::string& text : options.detox) {
     for (EvaluationSetting& setting : parse_settings(text, options.strengths)) {
       const bool fresh = std::none_of(settings.begin(), settings.end(),

@@ -68,8 +68,8 @@ int run_fit_destein(const FitDesteinOptions& options) {
   if (!options.self_induced)
     fit.pairs =
         draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
-  fit.provenance =
-      fit_provenance(options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
+  fit.provenance = fit_provenance(
+      options.model, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
   if (options.self_induced) fit.provenance["rewriter"] = fs::path(options.rewriter).filename().string();
 
   const auto model = open_model_for(options);

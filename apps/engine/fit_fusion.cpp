@@ -42,7 +42,7 @@ int run_fit_fusion(const FitFusionOptions& options) {
   if (!options.data.empty())
     for (const TextRow& row : read_text_data({options.data, options.where, options.fields}).rows)
       fit.texts.push_back(row.has_prompt ? row.prompt + "\n" + row.text : row.text);
-  fit.provenance = fit_provenance(options, options.data);
+  fit.provenance = fit_provenance(options.model, options.data);
   fit.provenance["calibrator"] = fs::path(options.calibrator).filename().string();
   if (fit.against) fit.provenance["against"] = fs::path(options.against).filename().string();
 

@@ -29,7 +29,7 @@ int run_fit_model_surgery(const FitModelSurgeryOptions& options) {
   }
   LIMPID_CHECK(taken[0] > 0 && taken[1] > 0, ConfigError, "the data has ", taken[1], " toxic and ", taken[0],
                " safe texts, expected some of both");
-  fit.provenance = fit_provenance(options, options.data);
+  fit.provenance = fit_provenance(options.model, options.data);
 
   const auto model = open_model_for(options);
   const Json settings = fit_model_surgery(*model, fit, terminal());

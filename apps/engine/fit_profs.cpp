@@ -20,7 +20,7 @@ int run_fit_profs(const FitProfsOptions& options) {
   if (options.strength) fit.strength = float(*options.strength);
   fit.pairs =
       draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
-  fit.provenance = fit_provenance(options, options.pairs);
+  fit.provenance = fit_provenance(options.model, options.pairs);
 
   const auto model = open_model_for(options);
   const Json settings = fit_profs(*model, fit, terminal());

@@ -23,7 +23,7 @@ int run_fit_sasa(const FitSasaOptions& options) {
   fit.rule = parse_sasa_rule(options.variant, "--");
   fit.candidates = options.candidates;
   if (options.strength) fit.strength = float(*options.strength);
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["data"] = data.files;
   fit.provenance["seed"] = options.seed;
 

@@ -6,7 +6,6 @@
 #include "apps/terminal.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/kl_probe.h"
-#include "limpid/tokenizers/chat.h"
 
 namespace limpid::apps {
 namespace {
@@ -29,13 +28,13 @@ std::vector<std::string> prompts_of(const GenerateOptions& options) {
 
 int run_generate(const GenerateOptions& options) {
   const std::vector<std::string> prompts = prompts_of(options);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   const SamplingOptions sampling = sampling_options(options.sampling);
   const auto model = open_model_for(options);
   tokenizer_of(*model);
 
   auto sessions = detox.open(*model);
-  std::vector<float> strengths = detox.strengths;
+  std::vector<float> strengths = detox.strengths();
   KlTotal kl;
   if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
   GeneratorOptions generator_options;
@@ -45,8 +44,7 @@ int run_generate(const GenerateOptions& options) {
     std::string text = prompts[p];
     TokenIds ids;
     if (options.chat) {
-      const Tokenizer& tokenizer = *model->tokenizer();
-      ids = encode_chat(tokenizer, render_chat(tokenizer, {{"user", text}}, /*add_generation_prompt=*/true));
+      ids = chat_prompt_ids(*model->tokenizer(), text);
     } else {
       ids = prompt_ids(tokenizer_of(*model), text);
     }
@@ -98,7 +96,7 @@ int run_generate(const GenerateOptions& options) {
   if (file) file->commit();
   if (options.explain) {
     terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
-    if (!detox.detoxifiers.empty() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
+    if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
   }
   return 0;
 }

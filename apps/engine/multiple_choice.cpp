@@ -36,9 +36,9 @@ int run_multiple_choice(const MultipleChoiceOptions& options) {
   MultipleChoicePlan plan;
   plan.model = open_model_for(options);
   tokenizer_of(*plan.model);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   plan.sessions = [&] { return detox.open(*plan.model); };
-  plan.strengths = detox.strengths;
+  plan.strengths = detox.strengths();
   plan.rows = size_t(options.rows);
   const auto likelihoods = choice_likelihoods(plan, prompts, terminal());
   const MultipleChoiceReport report = multiple_choice_report(questions, prompts, likelihoods);

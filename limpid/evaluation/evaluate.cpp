@@ -19,7 +19,7 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
   for (const auto& judge : plan.judges) judges.push_back(judge->name());
   return {{"provenance", plan.provenance},
           {"detoxifier", setting.detoxifier_names()},
-          {"strength", setting.strengths()},
+          {"strength", setting.strengths_json()},
           {"sampling",
            {{"temperature", plan.sampling.temperature},
             {"top_k", plan.sampling.top_k},
@@ -67,12 +67,8 @@ struct Work {
 Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal, KlTotal& kl,
                  Watch& watch) {
   if (journal.size() == plan.prompts.size()) return {};
-  std::vector<std::unique_ptr<Session>> sessions;
-  std::vector<float> strengths;
-  for (const AppliedDetoxifier& one : setting.detoxifiers) {
-    sessions.push_back(one.detoxifier->open(*plan.model));
-    strengths.push_back(one.strength);
-  }
+  std::vector<std::unique_ptr<Session>> sessions = setting.open(*plan.model);
+  std::vector<float> strengths = setting.strengths();
   if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
   GeneratorOptions options;
   options.max_rows = plan.rows;

@@ -94,9 +94,9 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
   // Through text, so that 0.2 of a file or command line is 0.2 here, not the nearest float.
   options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
-  const EvaluationSetting plain{"plain", {}};
+  const EvaluationSetting plain{{}, "plain"};
   const auto at = [&](double strength) {
-    return EvaluationSetting{setting_name(spec, *detoxifier, float(strength)), {{detoxifier, float(strength)}}};
+    return EvaluationSetting{{{{detoxifier, float(strength)}}}, setting_name(spec, *detoxifier, float(strength))};
   };
   const auto measure = [&](double strength) {
     plan.settings = {plain, at(strength)};

@@ -161,19 +161,6 @@ Json line_of(const GenerationRow& row) {
 
 }  // namespace
 
-TokenId text_beginning(const Model& model) {
-  LIMPID_CHECK(model.tokenizer(), ConfigError, kWhere, model.path().string(), ": has no tokenizer");
-  const Tokenizer& tokenizer = *model.tokenizer();
-  if (tokenizer.adds_bos() && tokenizer.bos()) return *tokenizer.bos();
-  if (const auto end = tokenizer.find("<|endoftext|>")) return *end;
-  if (tokenizer.bos()) return *tokenizer.bos();
-  if (model.config().bos_id >= 0) return TokenId(model.config().bos_id);
-  if (tokenizer.eos()) return *tokenizer.eos();
-  LIMPID_CHECK(!model.config().eos_ids.empty(), ConfigError, kWhere, model.path().string(),
-               ": no token begins or ends a text");
-  return TokenId(model.config().eos_ids.front());
-}
-
 Json DistilReport::json() const {
   return {{"written", written},
           {"rejected", rejected},

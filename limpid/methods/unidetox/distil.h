@@ -48,12 +48,6 @@ struct DistilReport {
   Json json() const;
 };
 
-/// The token a text begins behind: BOS where the tokenizer puts one in front of texts; else "<|endoftext|>" where there
-/// is one (what stands between documents in pretraining; in chat models BOS may open a turn instead); else BOS, else
-/// the end-of-text token.
-/// @throws ConfigError when there is none.
-TokenId text_beginning(const Model& model);
-
 /// Writes
 ///   OUTPUT                 {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?,
 ///   "finish_reason"} a line.

@@ -2,9 +2,9 @@
 
 #include <iostream>
 
+#include "apps/terminal.h"
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
 #include "limpid/metrics/plots/detoxifier_report.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 #include "limpid/metrics/report.h"
@@ -14,7 +14,7 @@
 namespace limpid::apps {
 
 int run_tokenize(const TokenizeOptions& options) {
-  set_quiet(options.quiet);
+  terminal().set_quiet(options.quiet);
   const auto tokenizer = open_tokenizer(resolve_model(options.model));
   tokenize_file(*tokenizer, options.file, !options.no_special, options.decode, std::cout);
   return 0;

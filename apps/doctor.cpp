@@ -10,6 +10,7 @@
 #include "apps/commands.h"
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
+#include "limpid/core/version.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
 
@@ -59,7 +60,7 @@ Json relevant_features() {
 
 int run_doctor(const DoctorOptions& options) {
   if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
-  Json report = {{"version", LIMPID_VERSION},
+  Json report = {{"version", version()},
                  {"cpu", cpu_info("model name")},
                  {"features", relevant_features()},
                  {"kernels", kernels::name(kernels::active_isa())},

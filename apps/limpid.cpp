@@ -4,6 +4,7 @@
 #include "apps/engine.h"
 #include "apps/guard.h"
 #include "apps/options.h"
+#include "limpid/core/version.h"
 
 /// The program: parse, call, print, nothing else.
 int main(int argc, char** argv) {
@@ -47,7 +48,7 @@ int main(int argc, char** argv) {
 
   CLI::App app(
       "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.");
-  app.set_version_flag("--version", LIMPID_VERSION);
+  app.set_version_flag("--version", version());
   app.set_config("--config", "", "Read options from a TOML or INI file");
   std::function<int()> chosen;
   declare_commands(app, handlers, chosen);

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "apps/commands.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/metrics/table.h"
 
@@ -8,7 +9,7 @@ namespace limpid::apps {
 
 int run_models(const ModelsOptions& options) {
   if (options.pull) {
-    std::cout << pull(options.name).string() << '\n';
+    std::cout << pull(options.name, {}, terminal()).string() << '\n';
     return 0;
   }
   Table table;

@@ -4,7 +4,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/core/random.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
@@ -41,7 +41,7 @@ int run_bench(const BenchOptions& options) {
   const auto opened = Clock::now();
   const auto model = open_model_for(options);
   const double open_seconds = seconds_since(opened);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   const TokenIds prompt = random_prompt(*model, options.prefill);
   Json report = {{"model", options.model},
                  {"precision", name(model->options().precision)},
@@ -56,7 +56,7 @@ int run_bench(const BenchOptions& options) {
 
   std::vector<double> rates;
   for (int64_t run = 0; run < options.repeat; ++run) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     nn::KvCache cache = model->make_cache();
     const nn::Sequence sequence{&cache, prompt};
     const auto start = Clock::now();
@@ -69,7 +69,7 @@ int run_bench(const BenchOptions& options) {
   for (int64_t rows : options.rows) {
     rates.clear();
     for (int64_t run = 0; run < options.repeat; ++run) {
-      throw_if_interrupted();
+      terminal().throw_if_stopped();
       GeneratorOptions generator_options;
       generator_options.max_rows = size_t(rows);
       Generator generator(model, detox.open(*model), generator_options);
@@ -77,7 +77,7 @@ int run_bench(const BenchOptions& options) {
         Request request;
         request.sample = uint64_t(row);
         request.prompt_ids.assign(prompt.begin(), prompt.begin() + std::min<int64_t>(32, int64_t(prompt.size())));
-        request.strengths = detox.strengths;
+        request.strengths = detox.strengths();
         request.stop.max_new_tokens = options.tokens + 1;
         generator.submit(std::move(request));
       }

@@ -6,7 +6,7 @@
 #include "apps/engine.h"
 #include "apps/engine/commands.h"
 #include "apps/guard.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid::apps {
@@ -27,8 +27,8 @@ template <class Options>
 int start(int (*run)(const Options&), const void* options) {
   const auto& typed = *static_cast<const Options*>(options);
   keep_freed_memory();
-  set_quiet(typed.quiet);
-  install_interrupt_handler();
+  terminal().set_quiet(typed.quiet);
+  terminal().catch_interrupts();
   if (typed.threads > 0) kernels::set_num_threads(size_t(typed.threads));
   at::set_num_threads(int(kernels::num_threads()));
   return run(typed);

@@ -6,13 +6,14 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
 #include "apps/engine/protocol.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
+#include "limpid/core/number_text.h"
 
 namespace limpid::apps {
 namespace {
 
 std::vector<EvaluationSetting> settings_of(const EvaluateOptions& options) {
-  std::vector<EvaluationSetting> settings = {{"plain", {}}};
+  std::vector<EvaluationSetting> settings = {{{}, "plain"}};
   for (const std::string& text : options.detox) {
     for (EvaluationSetting& setting : parse_settings(text, options.strengths)) {
       const bool fresh = std::none_of(settings.begin(), settings.end(),
@@ -43,7 +44,7 @@ int run_evaluate(const EvaluateOptions& options) {
     return 0;
   }
   open_judges(plan, options);
-  const auto results = evaluate(plan);
+  const auto results = evaluate(plan, terminal());
   std::cout << (options.json ? to_text(report_json(plan, results), 1) + "\n" : report_markdown(plan, results));
   if (options.examples > 0 && !options.json)
     std::cout << '\n' << examples_markdown(plan, results, size_t(options.examples));

@@ -2,8 +2,9 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/pairs.h"
 #include "limpid/methods/destein/fit.h"
@@ -34,10 +35,10 @@ std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const s
   plan.tokens = options.tokens;
   plan.pairs = size_t(options.count);
   plan.seed = options.seed;
-  SelfInducedPairs found = self_induced_pairs(plan);
-  log_info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations), " continuations, of which ",
-                  thousands(found.toxic), " were toxic (at most two of a prompt) and ", thousands(found.rewritten),
-                  " rewritten"));
+  SelfInducedPairs found = self_induced_pairs(plan, terminal());
+  terminal().info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations),
+                         " continuations, of which ", thousands(found.toxic),
+                         " were toxic (at most two of a prompt) and ", thousands(found.rewritten), " rewritten"));
   if (!options.pairs_output.empty()) {
     std::string lines;
     for (const SteeringPair& pair : found.pairs)
@@ -67,13 +68,13 @@ int run_fit_destein(const FitDesteinOptions& options) {
   if (!options.self_induced)
     fit.pairs =
         draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
-  fit.provenance =
-      fit_provenance(options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
+  fit.provenance = fit_provenance(
+      options.model, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
   if (options.self_induced) fit.provenance["rewriter"] = fs::path(options.rewriter).filename().string();
 
   const auto model = open_model_for(options);
   if (options.self_induced) fit.pairs = self_induced(options, model);
-  const Json settings = fit_destein(*model, fit);
+  const Json settings = fit_destein(*model, fit, terminal());
   const Json& probes = settings.at("probes");
   std::cout << options.output << ": destein, " << settings.at("directions").get<std::string>() << " directions at "
             << settings.at("tap").get<std::string>() << ", rule " << settings.at("rule").get<std::string>() << ", from "

@@ -13,7 +13,7 @@ int run_fit_dexperts(const FitExpertsOptions& options) {
   if (!options.expert.empty()) fit.expert = options.expert;
   fit.mask = TokenMask::parse(options.mask, "--mask: ");
   fit.strength = float(options.strength);
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["anti"] = fit.anti.filename().string();
   if (fit.expert) fit.provenance["expert"] = fit.expert->filename().string();
   fit_dexperts(*open_model_for(options), fit);

@@ -2,8 +2,9 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/data/text_data.h"
 #include "limpid/methods/fusion/fit.h"
 
@@ -41,11 +42,11 @@ int run_fit_fusion(const FitFusionOptions& options) {
   if (!options.data.empty())
     for (const TextRow& row : read_text_data({options.data, options.where, options.fields}).rows)
       fit.texts.push_back(row.has_prompt ? row.prompt + "\n" + row.text : row.text);
-  fit.provenance = fit_provenance(options, options.data);
+  fit.provenance = fit_provenance(options.model, options.data);
   fit.provenance["calibrator"] = fs::path(options.calibrator).filename().string();
   if (fit.against) fit.provenance["against"] = fs::path(options.against).filename().string();
 
-  const Json settings = fit_fusion(*model, fit);
+  const Json settings = fit_fusion(*model, fit, terminal());
   const Json& align = settings.at("align");
   std::cout << options.output << ": fusion, read-out " << settings.at("readout").get<std::string>() << ", alignment "
             << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(options.output)) << " bytes\n";

@@ -17,7 +17,7 @@ int run_fit_gedi(const FitGediOptions& options) {
               .filter_p = options.filter_p,
               .target_p = options.target_p};
   fit.strength = float(options.strength);
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["guide"] = fit.guide.filename().string();
   const Json settings = fit_gedi(*open_model_for(options), fit);
   std::cout << options.output << ": gedi, codes " << to_text(settings.at("clean")) << " and "

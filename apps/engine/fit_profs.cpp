@@ -2,7 +2,8 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
+#include "limpid/core/number_text.h"
 #include "limpid/data/pairs.h"
 #include "limpid/methods/layer_range.h"
 #include "limpid/methods/profs/fit.h"
@@ -19,10 +20,10 @@ int run_fit_profs(const FitProfsOptions& options) {
   if (options.strength) fit.strength = float(*options.strength);
   fit.pairs =
       draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
-  fit.provenance = fit_provenance(options, options.pairs);
+  fit.provenance = fit_provenance(options.model, options.pairs);
 
   const auto model = open_model_for(options);
-  const Json settings = fit_profs(*model, fit);
+  const Json settings = fit_profs(*model, fit, terminal());
   const int64_t first = settings.at("first_layer"), layers = settings.at("layers");
   std::cout << options.output << ": profs, " << settings.at("k").get<int64_t>() << " dimensions in each of the layers "
             << first << " to " << first + layers - 1 << ", from " << fit.pairs.size() << " pairs, "

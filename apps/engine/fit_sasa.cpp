@@ -2,7 +2,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/methods/sasa/fit.h"
@@ -23,11 +23,11 @@ int run_fit_sasa(const FitSasaOptions& options) {
   fit.rule = parse_sasa_rule(options.variant, "--");
   fit.candidates = options.candidates;
   if (options.strength) fit.strength = float(*options.strength);
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["data"] = data.files;
   fit.provenance["seed"] = options.seed;
 
-  const Json settings = fit_sasa(*open_model_for(options), fit);
+  const Json settings = fit_sasa(*open_model_for(options), fit, terminal());
   std::cout << options.output << ": sasa, " << fit.nontoxic.size() << " non-toxic and " << fit.toxic.size()
             << " toxic texts, rank " << settings.at("rank").get<int64_t>() << ", default strength "
             << fit.strength.value_or(settings.at("odds").get<float>())

@@ -12,7 +12,7 @@ int run_fit_debiasing(const FitDebiasingOptions& options) {
   if (!options.prefixes.empty()) fit.prefixes = options.prefixes;
   fit.epsilon = options.epsilon;
   fit.strength = float(options.strength);
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit_self_debiasing(*open_model_for(options), fit);
   std::cout << options.output << ": self-debiasing, " << fit.prefixes.size()
             << (fit.prefixes.size() == 1 ? " description" : " descriptions") << ", lambda " << options.strength << "\n";

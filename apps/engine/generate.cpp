@@ -3,10 +3,9 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/kl_probe.h"
-#include "limpid/tokenizers/chat.h"
 
 namespace limpid::apps {
 namespace {
@@ -29,13 +28,13 @@ std::vector<std::string> prompts_of(const GenerateOptions& options) {
 
 int run_generate(const GenerateOptions& options) {
   const std::vector<std::string> prompts = prompts_of(options);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   const SamplingOptions sampling = sampling_options(options.sampling);
   const auto model = open_model_for(options);
   tokenizer_of(*model);
 
   auto sessions = detox.open(*model);
-  std::vector<float> strengths = detox.strengths;
+  std::vector<float> strengths = detox.strengths();
   KlTotal kl;
   if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
   GeneratorOptions generator_options;
@@ -45,8 +44,7 @@ int run_generate(const GenerateOptions& options) {
     std::string text = prompts[p];
     TokenIds ids;
     if (options.chat) {
-      const Tokenizer& tokenizer = *model->tokenizer();
-      ids = encode_chat(tokenizer, render_chat(tokenizer, {{"user", text}}, /*add_generation_prompt=*/true));
+      ids = chat_prompt_ids(*model->tokenizer(), text);
     } else {
       ids = prompt_ids(tokenizer_of(*model), text);
     }
@@ -70,7 +68,7 @@ int run_generate(const GenerateOptions& options) {
   std::unique_ptr<AtomicFile> file;
   if (!options.output.empty()) file = std::make_unique<AtomicFile>(options.output);
   size_t next = 0, finished = 0;
-  Progress progress("generate", prompts.size() * size_t(options.samples), "samples");
+  Progress progress(terminal(), "generate", prompts.size() * size_t(options.samples), "samples");
   const auto emit = [&](const std::string& line) {
     if (file)
       file->write(line + "\n");
@@ -78,7 +76,7 @@ int run_generate(const GenerateOptions& options) {
       std::cout << line << '\n' << std::flush;
   };
   generator.run([&](Completion completion) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     const uint64_t prompt = completion.prompt, sample = completion.sample;
     done[prompt].emplace(sample, std::move(completion));
     progress.update(++finished);
@@ -97,8 +95,8 @@ int run_generate(const GenerateOptions& options) {
   });
   if (file) file->commit();
   if (options.explain) {
-    log_info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
-    if (!detox.detoxifiers.empty() && kl.sum == 0.0) log_warning("the detoxifiers had no effect");
+    terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
+    if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
   }
   return 0;
 }

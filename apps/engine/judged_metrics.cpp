@@ -2,6 +2,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/metrics/report.h"
@@ -13,7 +14,7 @@ int run_judged_metrics(const MetricsOptions& options) {
   LoadOptions load;
   load.precision = parse_precision(options.precision, resolve_model(options.judge));
   const PerplexityJudge judge(open_named_model(options.judge, load), options.judge);
-  const auto report = compute_metrics(rows, {}, judge_rows(judge, rows));
+  const auto report = compute_metrics(rows, {}, judge_rows(judge, rows, terminal()));
   if (options.json)
     std::cout << to_text(to_json(report), 1) << '\n';
   else

@@ -4,8 +4,9 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/common.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/safetensors.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/decoding/judge.h"
 
 namespace limpid::apps {
@@ -35,12 +36,12 @@ std::vector<TokenIds> read_documents(const PerplexityOptions& options, const Mod
 int run_perplexity(const PerplexityOptions& options) {
   const auto model = open_model_for(options);
   const std::vector<TokenIds> documents = read_documents(options, *model);
-  Progress progress("perplexity", documents.size(), "documents");
+  Progress progress(terminal(), "perplexity", documents.size(), "documents");
   std::vector<float> nll;
   std::vector<int32_t> best;
   double sum = 0.0;
   for (size_t d = 0; d < documents.size(); ++d) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     TokenIds ids = documents[d];
     if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
       ids.resize(size_t(limit));

@@ -2,6 +2,7 @@
 
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
+#include "limpid/core/version.h"
 
 namespace limpid::apps {
 namespace {
@@ -45,7 +46,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));
   }
   const fs::path path = resolve_model(options.model);
-  plan.provenance = {{"version", LIMPID_VERSION},
+  plan.provenance = {{"version", version()},
                      {"model", plan.model_name},
                      {"precision", name(plan.model->options().precision)},
                      {"prompts_sha256", sha256_file(options.prompts_file)},

@@ -1,5 +1,6 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/train_text.h"
+#include "apps/terminal.h"
 #include "limpid/training/calibrator.h"
 
 namespace limpid::apps {
@@ -9,7 +10,7 @@ int run_train_calibrator(const TrainCalibratorOptions& options) {
   fill(train, options);
   train.layers = options.layers;
   train.train_embeddings = options.train_embeddings;
-  say(train_calibrator(train), options.output);
+  say(train_calibrator(train, terminal()), options.output);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/train_text.h"
+#include "apps/terminal.h"
 #include "limpid/training/contrastive_perplexity.h"
 
 namespace limpid::apps {
@@ -8,7 +9,7 @@ int run_train_contrastive(const TrainContrastiveOptions& options) {
   ContrastiveOptions train;
   fill(train, options);
   train.loss = {contrastive_form_named(options.form), options.tau, options.negative_weight};
-  say(train_contrastive_perplexity(train), options.output);
+  say(train_contrastive_perplexity(train, terminal()), options.output);
   return 0;
 }
 

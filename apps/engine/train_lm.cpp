@@ -1,5 +1,6 @@
 #include "apps/engine/commands.h"
 #include "apps/engine/train_text.h"
+#include "apps/terminal.h"
 #include "limpid/training/fine_tuning.h"
 
 namespace limpid::apps {
@@ -10,7 +11,7 @@ int run_train_lm(const TrainLmOptions& options) {
   train.init = options.init;
   train.tokenizer = options.tokenizer;
   train.freeze_embeddings = options.freeze_embeddings;
-  say(fine_tune(train), options.output);
+  say(fine_tune(train, terminal()), options.output);
   return 0;
 }
 

@@ -2,15 +2,16 @@
 
 #include <sys/resource.h>
 
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/training/process_group.h"
 
 namespace limpid::apps {
 
 void fill(TextRunOptions& run, const TextTrainingFlags& flags) {
-  if (is_further_process()) set_quiet(true);
+  if (is_further_process()) terminal().set_quiet(true);
   if (!flags.model.empty()) run.base = resolve_model(flags.model);
   run.data = {flags.data, flags.where, flags.fields};
   run.output = flags.output;
@@ -51,7 +52,7 @@ void say(const TrainingReport& report, const std::string& output) {
   const TrainingProgress& progress = report.progress;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  log_info(concat(
+  terminal().info(concat(
       report.already_done ? "already trained: "
       : progress.stopped  ? "stopped early: "
                           : "trained: ",

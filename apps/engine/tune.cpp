@@ -2,7 +2,7 @@
 
 #include "apps/engine/commands.h"
 #include "apps/engine/protocol.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
@@ -41,20 +41,20 @@ int run_tune(const TuneCommandOptions& options) {
   open_judges(plan, options);
   // The strengths of another file of the same name are no part of this curve.
   if (fs::exists(spec.file)) plan.provenance["detoxifier_sha256"] = sha256_file(spec.file);
-  const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search);
+  const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search, terminal());
   std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);
   LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", target.text(), ": ",
                describe_failure(outcome.result));
   if (!options.json) std::cout << "\nstrength " << *outcome.result.strength << " has " << target.text() << '\n';
   if (!outcome.result.monotone)
-    log_warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength, " is the ",
-                       target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",
-                       " measured that meets the target"));
+    terminal().warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength,
+                              " is the ", target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",
+                              " measured that meets the target"));
   if (!options.write.empty()) {
     const std::string others = write_tuned(options.write, spec, *outcome.result.strength, outcome.json);
     if (!others.empty())
-      log_warning(concat(options.write, ": its strength was found with ?", others,
-                         ", which a file does not hold; give it again"));
+      terminal().warning(concat(options.write, ": its strength was found with ?", others,
+                                ", which a file does not hold; give it again"));
   }
   return 0;
 }

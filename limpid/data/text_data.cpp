@@ -8,7 +8,7 @@
 
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quote.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 
 namespace limpid {
 namespace {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/models/model.h"
 
@@ -25,6 +26,6 @@ ExportForm export_form(const DetoxSpec& spec);
 
 /// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it.
 /// @throws MismatchError for a model that it was not made for; ConfigError as export_form does, and for strength 0.
-void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output);
+void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -43,6 +43,6 @@ struct ContrastiveOptions : LoraOptions {
 };
 
 /// Trains an adapter as train_lora does; `batch` counts anchors, texts have no end token.
-TrainingReport train_contrastive_perplexity(const ContrastiveOptions& options);
+TrainingReport train_contrastive_perplexity(const ContrastiveOptions& options, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -12,6 +12,6 @@ struct FineTuningOptions : TextRunOptions {
 };
 
 /// Leaves an ordinary Hugging Face folder besides what train() writes (trainer.h, which also lists the errors).
-TrainingReport fine_tune(const FineTuningOptions& options);
+TrainingReport fine_tune(const FineTuningOptions& options, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
 
   CLI::App app(
       "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.");
-  app.set_version_flag("--version", version());
+  app.set_version_flag("--version", limpid::version());
   app.set_config("--config", "", "Read options from a TOML or INI file");
   std::function<int()> chosen;
   declare_commands(app, handlers, chosen);

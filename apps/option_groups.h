@@ -1,6 +1,7 @@
 #pragma once
 
 #include "apps/options.h"
+#include "limpid/methods/method_table.h"
 
 /// Options that several subcommands share.
 namespace limpid::apps {
@@ -41,18 +42,9 @@ inline void add_model(CLI::App& command, ModelOptions& o, const char* precision 
 
 /// @param how  several of them are meant
 inline std::string detox_help(const char* how) {
-  return std::string(
-             "Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, a PEFT adapter FOLDER, or "
-             "control:NAME[:STRENGTH] (mask, temperature); ") +
-         how +
-         ". Strength 0 is off. "
-         "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); "
-         "rule=preserve|linear|constant|as_released, "
-         "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein); "
-         "layers=A-B (profs); "
-         "candidates=N, variant=paper|as_coded (sasa); mask=nucleus|plausibility|none, level=P, expert=none "
-         "(dexperts); "
-         "filter_p, target_p, class_bias (gedi); positions=last|generated|all (control vectors)";
+  return concat("Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, a PEFT adapter FOLDER, ",
+                join(Controls::infos, " or ", &MethodInfo::name), "; ", how,
+                ". Strength 0 is off. Keys: ", detoxifier_options_help());
 }
 
 inline void add_detox(CLI::App& command, std::vector<std::string>& detox) {

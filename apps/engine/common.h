@@ -6,6 +6,7 @@
 
 #include "apps/options.h"
 #include "limpid/core/json.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/methods/detox_stack.h"

@@ -4,25 +4,9 @@
 #include "apps/engine/protocol.h"
 #include "apps/terminal.h"
 #include "limpid/evaluation/tune_detoxifier.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 
 namespace limpid::apps {
-namespace {
-
-/// A method refuses a strength beyond its range when it is opened. The ranges that end are those of shares, at 1.
-double largest_strength(DetoxSpec spec) {
-  try {
-    spec.strength = 1.01f;
-    open_detoxifier(spec);
-  } catch (const ConfigError&) {
-    return 1.0;
-  }
-  return std::numeric_limits<double>::infinity();
-}
-
-}  // namespace
-
 int run_tune(const TuneCommandOptions& options) {
   LIMPID_CHECK(options.budget.empty() != options.aim.empty(), ConfigError,
                "[tune] give one of --budget ppl=1.05 and --aim emt=0.67");
@@ -31,10 +15,9 @@ int run_tune(const TuneCommandOptions& options) {
   TuneOptions search;
   search.tolerance = options.tolerance;
   search.max_steps = size_t(options.max_steps);
-  search.largest = options.largest > 0.0 ? options.largest : largest_strength(spec);
+  if (options.largest > 0.0) search.largest = options.largest;
   const auto detoxifier = open_detoxifier(spec);
-  LIMPID_CHECK(options.write.empty() || !spec.file.starts_with("control:"), ConfigError, "[tune] --write: ", spec.file,
-               " has no file");
+  LIMPID_CHECK(options.write.empty() || !spec.is_control(), ConfigError, "[tune] --write: ", spec.file, " has no file");
 
   EvaluationPlan plan = protocol_plan(options);
   detoxifier->open(*plan.model);  // refused now rather than after the plain run

@@ -2,45 +2,19 @@
 
 #include <algorithm>
 
+#include "limpid/core/names.h"
+
 namespace limpid {
-namespace {
 
-constexpr std::pair<Tap, const char*> kTaps[] = {
-    {Tap::Heads, "heads"}, {Tap::Projection, "projection"}, {Tap::Layer, "layer"}};
-constexpr std::pair<Positions, const char*> kPositions[] = {
-    {Positions::Last, "last"}, {Positions::Generated, "generated"}, {Positions::All, "all"}};
-constexpr std::pair<SteeringRule, const char*> kRules[] = {{SteeringRule::Preserve, "preserve"},
-                                                           {SteeringRule::Linear, "linear"},
-                                                           {SteeringRule::Constant, "constant"},
-                                                           {SteeringRule::AsReleased, "as_released"}};
-
-template <class Value, size_t N>
-const char* name_in(const std::pair<Value, const char*> (&table)[N], Value value) {
-  return std::find_if(std::begin(table), std::end(table), [&](const auto& one) { return one.first == value; })->second;
-}
-
-template <class Value, size_t N>
-Value parse_in(const std::pair<Value, const char*> (&table)[N], const std::string& text, const char* what,
-               const std::string& where) {
-  std::string known;
-  for (const auto& [value, name] : table) {
-    if (text == name) return value;
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  throw ConfigError(concat(where.empty() ? "[destein] " : where, what, " \"", text, "\", expected one of ", known));
-}
-
-}  // namespace
-
-const char* name(Tap tap) { return name_in(kTaps, tap); }
-const char* name(Positions positions) { return name_in(kPositions, positions); }
-const char* name(SteeringRule rule) { return name_in(kRules, rule); }
-Tap parse_tap(const std::string& text) { return parse_in(kTaps, text, "tap", ""); }
+const char* name(Tap tap) { return kTaps[size_t(tap)]; }
+const char* name(Positions positions) { return kPositions[size_t(positions)]; }
+const char* name(SteeringRule rule) { return kSteeringRules[size_t(rule)]; }
+Tap parse_tap(const std::string& text, const std::string& where) { return parse_name<Tap>(kTaps, text, where + "tap"); }
 Positions parse_positions(const std::string& text, const std::string& where) {
-  return parse_in(kPositions, text, "positions", where);
+  return parse_name<Positions>(kPositions, text, where + "positions");
 }
 SteeringRule parse_rule(const std::string& text, const std::string& where) {
-  return parse_in(kRules, text, "rule", where);
+  return parse_name<SteeringRule>(kSteeringRules, text, where + "rule");
 }
 
 Site site_of(Tap tap) {

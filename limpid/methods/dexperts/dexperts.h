@@ -16,6 +16,10 @@ struct TokenMask {
   double level = 0.9;  ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share
                        ///< of the best, in (0, 1]
 
+  /// Returns the mask of a kind at the level that its paper uses.
+  static TokenMask usual(Kind kind) {
+    return {kind, kind == Kind::Nucleus ? 0.9 : kind == Kind::Plausibility ? 0.1 : 1.0};
+  }
   /// "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
   static TokenMask parse(const std::string& text, const std::string& where);
   std::string text() const;

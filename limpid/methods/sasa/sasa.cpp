@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/methods/sasa/method.h"
 
 namespace limpid {
 namespace {
@@ -36,12 +37,10 @@ TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
 
 }  // namespace
 
-const char* name(SasaRule rule) { return rule == SasaRule::Paper ? "paper" : "as_coded"; }
+const char* name(SasaRule rule) { return SasaMethod::kRules[size_t(rule)]; }
 
 SasaRule parse_sasa_rule(const std::string& text, const std::string& where) {
-  LIMPID_CHECK(text == "paper" || text == "as_coded", ConfigError, where, "variant \"", text,
-               "\", expected paper or as_coded");
-  return text == "paper" ? SasaRule::Paper : SasaRule::AsCoded;
+  return parse_name<SasaRule>(SasaMethod::kRules, text, where + "variant");
 }
 
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,

@@ -69,7 +69,7 @@ int run_generate(const GenerateOptions& options) {
   std::vector<std::map<uint64_t, Completion>> done(prompts.size());
   std::unique_ptr<AtomicFile> file;
   if (!options.output.empty()) file = std::make_unique<AtomicFile>(options.output);
-  size_t next = 0, finished = 0;
+  size_t next = 0, finished = 0, failed = 0;
   Progress progress("generate", prompts.size() * size_t(options.samples), "samples");
   const auto emit = [&](const std::string& line) {
     if (file)
@@ -80,6 +80,10 @@ int run_generate(const GenerateOptions& options) {
   generator.run([&](Completion completion) {
     throw_if_interrupted();
     const uint64_t prompt = completion.prompt, sample = completion.sample;
+    if (completion.finish_reason == FinishReason::Error) {
+      ++failed;
+      log_warning(concat("prompt ", prompt + 1, ", sample ", sample + 1, ": ", completion.error));
+    }
     done[prompt].emplace(sample, std::move(completion));
     progress.update(++finished);
     for (; next < prompts.size() && int64_t(done[next].size()) == options.samples; ++next) {
@@ -100,7 +104,7 @@ int run_generate(const GenerateOptions& options) {
     log_info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
     if (!detox.detoxifiers.empty() && kl.sum == 0.0) log_warning("the detoxifiers had no effect");
   }
-  return 0;
+  return failed > 0 ? 1 : 0;
 }
 
 }  // namespace limpid::apps

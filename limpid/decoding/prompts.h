@@ -1,18 +1,22 @@
 #pragma once
 
-#include <span>
 #include <string>
+#include <vector>
 
 #include "limpid/tokenizers/tokenizer.h"
 
 namespace limpid {
 
+class Model;
+
 /// Ids of a prompt with the tokenizer's special tokens; an empty text becomes the token that begins one.
 /// @throws ConfigError when it is empty and there is no such token.
 TokenIds prompt_ids(const Tokenizer& tokenizer, const std::string& text);
 
-/// The text that `ids` add to what stands before them: their bytes, special tokens left out, a word-start mark as a
-/// space also in front. Invalid UTF-8 becomes U+FFFD.
-std::string continuation_text(const Tokenizer& tokenizer, std::span<const TokenId> ids);
+/// Ids of texts that are put before prompts (Reading::prefixes), with the special tokens that the tokenizer puts in
+/// front of a text.
+/// @throws ConfigError when the model has no tokenizer or a text has no tokens, `where` in front.
+std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
+                                      const std::string& where);
 
 }  // namespace limpid

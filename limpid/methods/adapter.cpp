@@ -87,13 +87,13 @@ std::shared_ptr<Detoxifier> load_adapter(const DetoxSpec& spec) {
   return std::make_shared<AdapterDetoxifier>(PeftAdapter::open(spec.file));
 }
 
-Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {
+Reading open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {
   if (is_peft_folder(path))
     return {target,
             std::make_shared<WeightDeltaHook>(*target, adapter_deltas(*PeftAdapter::open(path), *target), 1.0f)};
   LoadOptions options;
   options.precision = precision;
-  return std::shared_ptr<const Model>(open_model(path, options));
+  return {open_model(path, options)};
 }
 
 }  // namespace limpid

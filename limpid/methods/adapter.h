@@ -1,7 +1,6 @@
 #pragma once
 
 #include "limpid/checkpoints/peft.h"
-#include "limpid/methods/companion_logits.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/weight_delta.h"
 
@@ -21,6 +20,6 @@ std::shared_ptr<Detoxifier> load_adapter(const DetoxSpec& spec);
 
 /// A model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself with
 /// the adapter, from the same weights in memory.
-Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
+Reading open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
 
 }  // namespace limpid

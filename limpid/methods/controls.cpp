@@ -1,9 +1,6 @@
 #include "limpid/methods/controls.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
+#include "limpid/decoding/logits.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/fusion/fusion.h"
 
@@ -20,12 +17,10 @@ void check_mask(float share) {
 class MaskSession final : public Session {
  public:
   void logits(const Step& step, Tensor& z) override {
-    z = z.contiguous();
-    const size_t V = size_t(z.size(1));
-    for (size_t r = 0; r < step.rows.size(); ++r) {
+    parallel_rows(step, z, [&](size_t r, std::span<float> row) {
       check_mask(step.strengths[r]);
-      mask_implausible(step.strengths[r], {z.mutable_data_ptr<float>() + r * V, V});
-    }
+      mask_implausible(step.strengths[r], row);
+    });
   }
 };
 
@@ -52,12 +47,6 @@ const std::map<std::string, ControlMaker>& controls() {
   static const std::map<std::string, ControlMaker> table = {{"control:mask", mask_control},
                                                             {"control:temperature", temperature_control}};
   return table;
-}
-
-void mask_implausible(double share, std::span<float> z) {
-  const double least = double(*std::max_element(z.begin(), z.end())) + std::log(share);
-  for (float& value : z)
-    if (!(double(value) >= least)) value = -std::numeric_limits<float>::infinity();
 }
 
 }  // namespace limpid

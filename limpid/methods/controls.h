@@ -1,7 +1,5 @@
 #pragma once
 
-#include <span>
-
 #include "limpid/decoding/session.h"
 #include "limpid/methods/detox_spec.h"
 
@@ -18,9 +16,5 @@ using ControlMaker = std::shared_ptr<Detoxifier> (*)(const DetoxSpec& spec);
 
 /// The controls there are, by their full names: "control:mask", …
 const std::map<std::string, ControlMaker>& controls();
-
-/// One row of logits in nats, in place, for every method that masks so: tokens less than `share` times as likely as the
-/// best become minus infinity. The best stays.
-void mask_implausible(double share, std::span<float> z);
 
 }  // namespace limpid

@@ -73,8 +73,9 @@ TEST(DexpertsGolden, GreedyRunWithThreeCachesReproducesIdsAndLogits) {
   LIMPID_REQUIRE_FIXTURE(kFixture);
   const MethodFixture fixture(kFixture);
   const std::shared_ptr<const Model> base = open_exact(fixture.model("base"));
-  const ExpertParts parts{
-      open_exact(fixture.model("anti")), open_exact(fixture.model("expert")), {Kind::Nucleus, fixture.in("filter_p")}};
+  const ExpertParts parts{{open_exact(fixture.model("anti"))},
+                          {open_exact(fixture.model("expert"))},
+                          {Kind::Nucleus, fixture.in("filter_p")}};
   const torch::Tensor ids = fixture.tensor("out.ids");
   const auto run =
       decode(base, one_session(std::make_unique<ExpertsSession>(*base, parts)),

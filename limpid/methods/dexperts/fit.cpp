@@ -7,6 +7,7 @@
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 constexpr const char* kDexperts = "dexperts";
 constexpr float kDexpertsStrength = 2.0f;
 
-Reader open_expert(const fs::path& path, const Model& target) {
+Reading open_expert(const fs::path& path, const Model& target) {
   return open_reader(path, target.shared_from_this(), target.options().precision);
 }
 
@@ -35,12 +36,12 @@ TokenMask mask_with(TokenMask mask, const DetoxSpec& spec, const std::string& wh
 class Experts {
  public:
   explicit Experts(std::shared_ptr<const DetoxifierFile> file) : file_(std::move(file)) {}
-  Reader get(const std::string& role, const Model& target) {
+  Reading get(const std::string& role, const Model& target) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = models_.find(role); found != models_.end()) return found->second;
-    const Reader reader = open_expert(file_->need(role), target);
-    if (!reader.change) models_.emplace(role, reader.model);
-    return reader;
+    if (const auto found = models_.find(role); found != models_.end()) return {found->second};
+    const Reading reading = open_expert(file_->need(role), target);
+    if (!reading.change) models_.emplace(role, reading.model);
+    return reading;
   }
 
  private:
@@ -87,7 +88,7 @@ std::shared_ptr<Detoxifier> load_dexperts(std::shared_ptr<const DetoxifierFile> 
   const auto experts = std::make_shared<Experts>(file);
   const std::string name = concat(kDexperts, with_expert ? "" : "/anti-only");
   return file_detoxifier(file, name, [=](const Model& target) {
-    const Reader expert = with_expert ? experts->get("expert", target) : Reader();
+    const Reading expert = with_expert ? experts->get("expert", target) : Reading();
     return std::make_unique<ExpertsSession>(target, ExpertParts{experts->get("anti", target), expert, mask});
   });
 }

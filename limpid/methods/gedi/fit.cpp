@@ -5,10 +5,11 @@
 #include <mutex>
 
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/methods/companion_logits.h"
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 namespace {

@@ -1,5 +1,6 @@
 #include "limpid/methods/self_debiasing/fit.h"
 
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"

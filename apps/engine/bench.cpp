@@ -83,7 +83,10 @@ int run_bench(const BenchOptions& options) {
       }
       // The first step reads the prompt; only the steps after it are decoding.
       size_t finished = 0;
-      const auto done = [&](Completion) { ++finished; };
+      const auto done = [&](const Completion& completion) {
+        completion.check();
+        ++finished;
+      };
       generator.step(done);
       const uint64_t before = generator.tokens_generated();
       const auto start = Clock::now();

@@ -67,7 +67,7 @@ int run_generate(const GenerateOptions& options) {
   std::vector<std::map<uint64_t, Completion>> done(prompts.size());
   std::unique_ptr<AtomicFile> file;
   if (!options.output.empty()) file = std::make_unique<AtomicFile>(options.output);
-  size_t next = 0, finished = 0;
+  size_t next = 0, finished = 0, failed = 0;
   Progress progress(terminal(), "generate", prompts.size() * size_t(options.samples), "samples");
   const auto emit = [&](const std::string& line) {
     if (file)
@@ -78,6 +78,10 @@ int run_generate(const GenerateOptions& options) {
   generator.run([&](Completion completion) {
     terminal().throw_if_stopped();
     const uint64_t prompt = completion.prompt, sample = completion.sample;
+    if (completion.finish_reason == FinishReason::Error) {
+      ++failed;
+      terminal().warning(concat("prompt ", prompt + 1, ", sample ", sample + 1, ": ", completion.error));
+    }
     done[prompt].emplace(sample, std::move(completion));
     progress.update(++finished);
     for (; next < prompts.size() && int64_t(done[next].size()) == options.samples; ++next) {
@@ -98,7 +102,7 @@ int run_generate(const GenerateOptions& options) {
     terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
     if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
   }
-  return 0;
+  return failed > 0 ? 1 : 0;
 }
 
 }  // namespace limpid::apps

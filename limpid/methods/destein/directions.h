@@ -16,7 +16,7 @@ enum class DirectionKind {
   Logistic,    ///< per head, the weights of a logistic regression on all pairs: what tells the classes apart
   Orthogonal,  ///< Mean without its component along the neutral texts' mean activation, per head: a push that turns the
                ///< state toward neutral without shortening what all texts have in common
-  Random,  ///< the placebo: normal numbers
+  Random,      ///< the placebo: normal numbers
 };
 const char* name(DirectionKind kind);
 DirectionKind parse_direction_kind(const std::string& text);  ///< @throws ConfigError that names those there are

@@ -21,7 +21,7 @@ namespace limpid {
 /// contexts.
 struct DistilPlan {
   std::shared_ptr<const Model> base;
-  Reader toxic;  ///< a model, or the base with an adapter; without a model: plain samples
+  Reading toxic;  ///< a model, or the base with an adapter; without a model: plain samples
   ContrastOptions contrast;
   int64_t texts = 640;
   int64_t length = 256;               ///< new tokens of a text at most

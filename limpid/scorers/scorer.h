@@ -44,7 +44,7 @@ struct ScorerSpec {
 };
 
 /// Opens a scorer: our file (`limpid train scorer`; the one that comes with the program when the path is empty), or a
-/// Hugging Face folder of a BERT, RoBERTa or DistilBERT sequence classifier.
+/// Hugging Face folder of an encoder with a classification head.
 /// @throws ConfigError when the encoder that a scorer file needs is not there (limpid models pull) or no label of a
 /// classifier
 ///         can be taken for toxic; MismatchError when the encoder has other weights; FormatError for malformed files.

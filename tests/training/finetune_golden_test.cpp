@@ -56,7 +56,7 @@ TEST(FinetuneStepGolden, LossGradientsClippingAndUpdateAgree) {
   size_t compared = 0;
   std::map<std::string, std::string> ours;  // by the checkpoint's name
   for (const auto& [name, parameter] : model->parameters()) {
-    const std::string stored = stored_name(model->config(), name);
+    const std::string stored = stored_tensors(model->config(), {{name, parameter}}).front().first;
     ours[stored] = name;
     ASSERT_TRUE(out["parameter_gradient_norms"].contains(stored)) << stored;
     near(stored, parameter.grad().norm().item<double>(), out["parameter_gradient_norms"][stored]);
@@ -69,8 +69,9 @@ TEST(FinetuneStepGolden, LossGradientsClippingAndUpdateAgree) {
     for (const TensorView& view : tensors->tensors()) {
       if (!view.name.starts_with(prefix)) continue;
       const std::string name = ours.at(view.name.substr(prefix.size()));
-      expect_within(about, view.name, stored_layout(model->config(), name, value(model->parameters().at(name))),
-                    testing_support::tensor(*tensors, view.name));
+      const Tensor found =
+          stored_tensors(model->config(), {{name, value(model->parameters().at(name))}}).front().second;
+      expect_within(about, view.name, found, testing_support::tensor(*tensors, view.name));
       ++count;
     }
     EXPECT_GT(count, 0u) << "no " << prefix << "* in the fixture";

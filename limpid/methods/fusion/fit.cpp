@@ -152,10 +152,11 @@ bool same_tables(const Model& a, const Model& b) {
 void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& out) {
   const auto checkpoint = Checkpoint::open(model.path());
   const auto shared = vocabulary_tables(model);
+  const Family& family = family_of(model.config());
+  const std::string output = concat(family.output.name, ".weight");  // present in some files where it is tied
   for (const TensorView& view : checkpoint->tensors()) {
-    const std::string plain =
-        view.name.starts_with("transformer.") ? view.name.substr(12) : view.name;  // GPT-2's two spellings
-    if (shared.contains(plain) || plain == "lm_head.weight" || view.shape.empty() || view.shape.size() > 2) continue;
+    const std::string plain = without_prefix(family, view.name);
+    if (shared.contains(plain) || plain == output || view.shape.empty() || view.shape.size() > 2) continue;
     const std::vector<float> values = to_floats(view);
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
     const bool table = model.packed_tables().contains(plain);  // positions, for example

@@ -14,14 +14,13 @@ namespace limpid {
 enum class LayerType { kFull, kSliding };
 
 /// Rotary embedding of one kind of layer: inv_freq[i] = theta^(-2i / rotary_dim), then changed by the scaling.
-///   kLinear   inv_freq / factor                                    (positions squeezed; Chen et al. 2023,
-///   arXiv:2306.15595) kLlama3   long wavelengths / factor, short ones kept, a smooth blend between (Dubey et al. 2024,
-///   arXiv:2407.21783);
-///             wavelength w = 2 pi / inv_freq; long: w > original / low_freq_factor, short: w < original /
-///             high_freq_factor, else s = (original / w - low) / (high - low), (1 - s) * inv_freq / factor + s *
-///             inv_freq
-///   kDivisors inv_freq[i] / divisors[i]: how GGUF files store kLlama3 (tensor rope_freqs.weight)
-///   kOther    a type that no supported family has; `type_name` says which
+/// - kLinear: inv_freq / factor squeezes positions. Chen et al. 2023, arXiv:2306.15595.
+/// - kLlama3: long wavelengths / factor, short ones kept, a smooth blend between. The turns of a pair within the
+///   original context, t = original inv_freq / (2 pi), are few at t < low_freq_factor and many at t > high_freq_factor;
+///   between them s = (t - low) / (high - low) gives (1 - s) inv_freq / factor + s inv_freq. Dubey et al. 2024,
+///   arXiv:2407.21783.
+/// - kDivisors: inv_freq[i] / divisors[i], which is how GGUF files store kLlama3 (tensor rope_freqs.weight).
+/// - kOther: a type that no supported family has; `type_name` says which.
 struct RopeConfig {
   enum class Scaling { kNone, kLinear, kLlama3, kDivisors, kOther };
   double theta = 10000;

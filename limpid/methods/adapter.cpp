@@ -31,7 +31,8 @@ std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model
   for (const PeftModule& module : adapter.modules()) {
     const auto places = projections_of_module(family, module.name);
     LIMPID_CHECK(!places.empty() && places[0].layer < layers, MismatchError, where, "module \"", module.name,
-                 "\" is not a linear layer of the ", layers, " blocks of ", target.path().string());
+                 "\" is not a linear layer of the ", layers, " blocks of ", target.path().string(),
+                 "; was it trained on another model?");
     const Tensor down = float_tensor(module.a);
     const Tensor up = (float_tensor(module.b) * adapter.config().scale(module.rank())).t().contiguous();
     for (const auto& [layer, projection] : places) {

@@ -23,7 +23,7 @@ class ToyFamilies {
   ToyFamilies() {
     models_["llama"] = open_exact(write_toy_llama(folder_.path() / "llama", {.width = 32, .layers = 2, .heads = 2}));
     models_["gpt2"] = open_exact(write_toy_gpt2(folder_.path() / "gpt2", {.width = 32, .layers = 2, .heads = 2}));
-    models_["gemma3"] = open_exact(write_tiny_gemma3(folder_.path() / "gemma3", /*layers=*/2));
+    models_["gemma3"] = open_exact(write_tiny_gemma3(folder_.path() / "gemma3", /*layers=*/2, /*tied=*/false));
   }
   const std::map<std::string, std::shared_ptr<const Model>>& all() const { return models_; }
   const std::shared_ptr<const Model>& at(const char* family) const { return models_.at(family); }

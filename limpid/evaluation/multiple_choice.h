@@ -10,7 +10,7 @@
 #include "limpid/decoding/generator.h"
 #include "limpid/metrics/bootstrap.h"
 
-/// Multiple-choice questions: what a model still knows (methods.md 7.9).
+/// Multiple-choice questions: what a model still knows (docs/methods.md, Multiple choice).
 namespace limpid {
 
 enum class ChoiceFormat {

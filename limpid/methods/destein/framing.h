@@ -6,7 +6,7 @@
 #include "limpid/data/pairs.h"
 #include "limpid/methods/activations.h"
 
-/// Steering pairs as the model reads them (methods.md 3.2).
+/// Steering pairs as the model reads them (docs/methods.md, DeStein).
 namespace limpid {
 
 /// How a text is put before the model.

@@ -4,8 +4,8 @@
 
 #include "limpid/decoding/session.h"
 
-/// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; methods.md 5.1), and
-/// contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
+/// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; docs/methods.md, DExperts),
+/// and contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
 namespace limpid {
 
 /// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and

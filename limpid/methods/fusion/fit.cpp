@@ -22,7 +22,7 @@ constexpr std::pair<Alignment, const char*> kAlignments[] = {{Alignment::None, "
                                                              {Alignment::Ridge, "ridge"},
                                                              {Alignment::Procrustes, "procrustes"},
                                                              {Alignment::Random, "random"}};
-constexpr int64_t kNegatives = 10;  // methods.md 1.3 and 1.7
+constexpr int64_t kNegatives = 10;  // docs/methods.md, Alignment
 
 /// Rows of the output matrices for the tokens both vocabularies have, [N, D1] and [N, D2].
 std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrator) {
@@ -51,7 +51,7 @@ std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrat
           rows(target, [](const auto& pair) { return pair.second; })};
 }
 
-/// The contrastive map of methods.md 1.7 option 1: cosine over a temperature on output rows, from the identity or an
+/// The contrastive map of docs/methods.md, Alignment: cosine over a temperature on output rows, from the identity or an
 /// orthogonal map.
 Tensor contrastive_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report, Watch& watch) {
   constexpr int64_t kBatch = 32, kEpochs = 5;
@@ -154,10 +154,11 @@ bool same_tables(const Model& a, const Model& b) {
 void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& out) {
   const auto checkpoint = Checkpoint::open(model.path());
   const auto shared = vocabulary_tables(model);
+  const Family& family = family_of(model.config());
+  const std::string output = concat(family.output.name, ".weight");  // present in some files where it is tied
   for (const TensorView& view : checkpoint->tensors()) {
-    const std::string plain =
-        view.name.starts_with("transformer.") ? view.name.substr(12) : view.name;  // GPT-2's two spellings
-    if (shared.contains(plain) || plain == "lm_head.weight" || view.shape.empty() || view.shape.size() > 2) continue;
+    const std::string plain = without_prefix(family, view.name);
+    if (shared.contains(plain) || plain == output || view.shape.empty() || view.shape.size() > 2) continue;
     const std::vector<float> values = to_floats(view);
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
     const bool table = model.packed_tables().contains(plain);  // positions, for example

@@ -4,8 +4,8 @@
 
 #include "limpid/decoding/session.h"
 
-/// GeDi (Krause et al. 2020, arXiv:2009.06367; methods.md 5.2): a small class-conditional model says of every next
-/// token how clean the text would be with it.
+/// GeDi (Krause et al. 2020, arXiv:2009.06367; docs/methods.md, GeDi): a small class-conditional model says of every
+/// next token how clean the text would be with it.
 namespace limpid {
 
 struct GediRule {

@@ -9,14 +9,15 @@
 /// `limpid fit profs`: from a target and pairs of toxic and neutral texts to a detoxifier file. Forward passes only.
 ///
 /// What the file (method "profs") holds: vectors [layers, k, D], one subspace for each layer from settings.first_layer
-/// on. In Gemma 3 a norm follows the feed-forward output, and its weights turn the subspace a little before it reaches
+/// on. Where a norm follows the feed-forward output, its weights turn the subspace a little before it reaches
 /// the residual stream.
 namespace limpid {
 
 struct ProfsFit {
   fs::path output;
   std::vector<SteeringPair> pairs;
-  int64_t k = 0;  ///< dimensions of each subspace; 0: the paper's, 2 for GPT-2 and 10 otherwise
+  int64_t k =
+      0;  ///< dimensions of each subspace; 0: 10, or 2 where the feed-forward is not gated (the paper's for GPT-2)
   int64_t first_layer = -1,
           last_layer = -1;   ///< inclusive; -1: from 0.45 L on, where the paper's ranges begin, and to the end
   int64_t max_tokens = 128;  ///< of a text; what is longer loses its end

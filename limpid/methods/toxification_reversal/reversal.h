@@ -4,8 +4,8 @@
 
 #include "limpid/decoding/session.h"
 
-/// Toxification reversal (methods.md 5.7; arXiv:2310.09573): what a toxic description does to the heads is measured,
-/// and its opposite is done to them.
+/// Toxification reversal (docs/methods.md, Toxification reversal; arXiv:2310.09573): what a toxic description does to
+/// the heads is measured, and its opposite is done to them.
 namespace limpid {
 
 struct ReversalExponents {

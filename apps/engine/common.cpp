@@ -4,18 +4,14 @@
 #include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/data/text_data.h"
+#include "limpid/data/file_query.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 
 namespace limpid::apps {
 
-Precision parse_precision(const std::string& name, const fs::path& path) {
-  if (name == "auto") return natural_precision(*Checkpoint::open(path));
-  if (name == "exact") return Precision::Exact;
-  if (name == "bf16") return Precision::BF16;
-  LIMPID_CHECK(name == "int8", ConfigError, "precision \"", name, "\", expected auto, exact, bf16 or int8");
-  return Precision::Int8;
+Precision precision_for(std::optional<Precision> given, const fs::path& path) {
+  return given ? *given : natural_precision(*Checkpoint::open(path));
 }
 
 std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options) {
@@ -25,7 +21,7 @@ std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptio
 std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
   const fs::path path = resolve_model(options.model);
   LoadOptions load;
-  load.precision = parse_precision(options.precision, path);
+  load.precision = precision_for(options.precision, path);
   return open_model(path, load);
 }
 
@@ -33,20 +29,6 @@ const Tokenizer& tokenizer_of(const Model& model) {
   LIMPID_CHECK(model.tokenizer(), ConfigError, model.path().string(),
                ": has no tokenizer (tokenizer.json); texts cannot be encoded");
   return *model.tokenizer();
-}
-
-SamplingOptions sampling_options(const SamplingFlags& flags) {
-  SamplingOptions options;
-  options.greedy = flags.greedy || flags.temperature == 0.0;
-  options.temperature = float(flags.temperature);
-  options.top_k = flags.top_k;
-  options.top_p = float(flags.top_p);
-  options.min_p = float(flags.min_p);
-  options.typical_p = float(flags.typical_p);
-  options.repetition_penalty = float(flags.repetition_penalty);
-  options.seed = flags.seed;
-  options.check();
-  return options;
 }
 
 std::vector<TokenId> end_tokens(const Model& model) {
@@ -80,7 +62,7 @@ Detoxifiers open_detoxifiers(const std::vector<std::string>& specs) {
 Json data_provenance(const std::vector<std::string>& entries) {
   Json data = Json::array();
   for (const std::string& entry : entries) {
-    const fs::path file = data_path(entry);
+    const fs::path file = FileQuery::parse(entry).path;
     data.push_back({{"file", file.filename().string()}, {"sha256", sha256_file(file)}});
   }
   return data;

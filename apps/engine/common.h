@@ -13,14 +13,13 @@
 /// What several engine commands do alike.
 namespace limpid::apps {
 
-/// @param path  of the model whose weights "auto" follows
-Precision parse_precision(const std::string& name, const fs::path& path);
+/// Returns the given precision, else what suits the weights of the model at `path`.
+Precision precision_for(std::optional<Precision> given, const fs::path& path);
 /// A path, or the name of a pulled model.
 std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options);
 std::shared_ptr<Model> open_model_for(const ModelOptions& options);
 const Tokenizer& tokenizer_of(const Model& model);  ///< @throws ConfigError when the folder has none
 
-SamplingOptions sampling_options(const SamplingFlags& flags);
 /// End-of-text ids of the model: generation config, config, and the tokenizer's own end of turn.
 std::vector<TokenId> end_tokens(const Model& model);
 struct Detoxifiers {

@@ -2,7 +2,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/evaluate.h"
 #include "limpid/core/log.h"
 #include "limpid/data/generations.h"
 #include "limpid/scorers/scorer.h"
@@ -62,7 +62,7 @@ struct Totals {
 
 }  // namespace
 
-int run_score(const ScoreOptions& options) {
+int run(const ScoreCommand& options) {
   const auto scorer = open_scorer(options.scorer);
   const auto file = MappedFile::open(options.file);
   const std::string_view content(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());

@@ -3,44 +3,13 @@
 #include <algorithm>
 
 namespace limpid {
-namespace {
 
-constexpr std::pair<Tap, const char*> kTaps[] = {
-    {Tap::Heads, "heads"}, {Tap::Projection, "projection"}, {Tap::Layer, "layer"}};
-constexpr std::pair<Positions, const char*> kPositions[] = {
-    {Positions::Last, "last"}, {Positions::Generated, "generated"}, {Positions::All, "all"}};
-constexpr std::pair<SteeringRule, const char*> kRules[] = {{SteeringRule::Preserve, "preserve"},
-                                                           {SteeringRule::Linear, "linear"},
-                                                           {SteeringRule::Constant, "constant"},
-                                                           {SteeringRule::AsReleased, "as_released"}};
-
-template <class Value, size_t N>
-const char* name_in(const std::pair<Value, const char*> (&table)[N], Value value) {
-  return std::find_if(std::begin(table), std::end(table), [&](const auto& one) { return one.first == value; })->second;
-}
-
-template <class Value, size_t N>
-Value parse_in(const std::pair<Value, const char*> (&table)[N], const std::string& text, const char* what,
-               const std::string& where) {
-  std::string known;
-  for (const auto& [value, name] : table) {
-    if (text == name) return value;
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  throw ConfigError(concat(where.empty() ? "[destein] " : where, what, " \"", text, "\", expected one of ", known));
-}
-
-}  // namespace
-
-const char* name(Tap tap) { return name_in(kTaps, tap); }
-const char* name(Positions positions) { return name_in(kPositions, positions); }
-const char* name(SteeringRule rule) { return name_in(kRules, rule); }
-Tap parse_tap(const std::string& text) { return parse_in(kTaps, text, "tap", ""); }
+Tap parse_tap(const std::string& text) { return named<Tap>(text, "[destein] tap"); }
 Positions parse_positions(const std::string& text, const std::string& where) {
-  return parse_in(kPositions, text, "positions", where);
+  return named<Positions>(text, (where.empty() ? "[destein] " : where) + "positions");
 }
 SteeringRule parse_rule(const std::string& text, const std::string& where) {
-  return parse_in(kRules, text, "rule", where);
+  return named<SteeringRule>(text, (where.empty() ? "[destein] " : where) + "rule");
 }
 
 Site site_of(Tap tap) {

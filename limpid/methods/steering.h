@@ -6,28 +6,11 @@
 #include <vector>
 
 #include "limpid/decoding/session.h"
-#include "limpid/kernels/steering.h"
+#include "limpid/methods/steering_options.h"
 
 /// DeStein's activation fusion as a detoxifier (methods.md 3.4 and 3.9; arXiv:2404.10464).
 namespace limpid {
 
-using kernels::SteeringRule;
-
-/// Where activations are taken from and changed. Layers are counted from 0.
-enum class Tap {
-  Heads,       ///< true heads: input of the attention output projection
-  Projection,  ///< after it, as released: "heads" are slices of the mixed write
-  Layer,       ///< the residual stream after a block, as one slice: control vectors
-};
-/// Which positions are changed.
-enum class Positions {
-  Last,       ///< the prompt's last and all generated ones: every token that is drawn is drawn from steered states
-  Generated,  ///< generated ones: the first new token, computed from the prompt's last position, is unsteered
-  All,        ///< the prompt too, as released; it changes the meaning of the context
-};
-const char* name(Tap tap);
-const char* name(Positions positions);
-const char* name(SteeringRule rule);
 Tap parse_tap(const std::string& text);  ///< @throws ConfigError, as the two below
 Positions parse_positions(const std::string& text, const std::string& where = "");
 SteeringRule parse_rule(const std::string& text, const std::string& where = "");

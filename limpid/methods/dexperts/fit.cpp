@@ -12,7 +12,6 @@ namespace limpid {
 namespace {
 
 constexpr const char* kDexperts = "dexperts";
-constexpr float kDexpertsStrength = 2.0f;
 
 Reader open_expert(const fs::path& path, const Model& target) {
   return open_reader(path, target.shared_from_this(), target.options().precision);
@@ -59,7 +58,7 @@ Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
   info.method = kDexperts;
   info.target = TargetSignature::of(target);
   info.settings = {{"mask", fit.mask.text()}, {"expert", fit.expert.has_value()}};
-  info.default_strength = double(fit.strength.value_or(kDexpertsStrength));
+  info.default_strength = double(fit.strength);
   info.strength_meaning = "alpha: how much of the experts' difference in logits is added";
   info.needs.push_back(linked_model("anti", fit.anti, fit.output));
   if (fit.expert) info.needs.push_back(linked_model("expert", *fit.expert, fit.output));

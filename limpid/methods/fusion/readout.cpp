@@ -10,26 +10,15 @@
 namespace limpid {
 namespace {
 
-struct ReadoutInfo {
-  Readout readout;
-  const char* name;
-  const char* meaning;
-};
-
-constexpr std::array<ReadoutInfo, 7> kReadouts = {{
-    {Readout::Norm, "norm", "a in 0..1: share of the calibrator's direction in the final state, whose length is kept"},
-    {Readout::LayerNorm, "layernorm", "a in 0..1: h' = a LayerNorm(cA) + (1-a) h, as published"},
-    {Readout::Scale, "scale", "a in 0..1: h' = a c' + (1-a) h, c' = cA with the rms of h"},
-    {Readout::Convex, "convex", "a in 0..1: h' = a cA + (1-a) h"},
-    {Readout::Contrast, "contrast", "g: h' = h + g (c_safe - c_other)"},
-    {Readout::Probability, "probability", "a in 0..1: log p' = a log p_calibrator + (1-a) log p_target"},
-    {Readout::Temperature, "temperature", "a in 0..1: z' = (1-a) z, the control without a calibrator"},
-}};
-
-const ReadoutInfo& info_of(Readout readout) {
-  return *std::find_if(kReadouts.begin(), kReadouts.end(),
-                       [&](const ReadoutInfo& one) { return one.readout == readout; });
-}
+constexpr std::array<const char*, 7> kMeanings = {
+    "a in 0..1: share of the calibrator's direction in the final state, whose length is kept",
+    "a in 0..1: h' = a LayerNorm(cA) + (1-a) h, as published",
+    "a in 0..1: h' = a c' + (1-a) h, c' = cA with the rms of h",
+    "a in 0..1: h' = a cA + (1-a) h",
+    "g: h' = h + g (c_safe - c_other)",
+    "a in 0..1: log p' = a log p_calibrator + (1-a) log p_target",
+    "a in 0..1: z' = (1-a) z, the control without a calibrator",
+};  // in the order of Readout
 
 double sum_of_squares(std::span<const float> x) {
   double sum = 0.0;
@@ -60,18 +49,11 @@ double log_sum_exp_in_double(std::span<const float> z) {
 
 }  // namespace
 
-const char* name(Readout readout) { return info_of(readout).name; }
-
 Readout parse_readout(const std::string& text, const std::string& where) {
-  std::string known;
-  for (const ReadoutInfo& one : kReadouts) {
-    if (text == one.name) return one.readout;
-    known += concat(known.empty() ? "" : ", ", one.name);
-  }
-  throw ConfigError(concat(where, "read-out \"", text, "\" is not known; there are ", known));
+  return named<Readout>(text, where + "read-out");
 }
 
-std::string strength_meaning(Readout readout) { return info_of(readout).meaning; }
+std::string strength_meaning(Readout readout) { return kMeanings[size_t(readout)]; }
 
 void check_strength(Readout readout, float strength, const std::string& where) {
   const bool good = readout == Readout::Contrast ? std::isfinite(strength) : strength >= 0.0f && strength <= 1.0f;

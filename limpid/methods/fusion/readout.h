@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "limpid/kernels/linear.h"
+#include "limpid/methods/fusion/options.h"
 
 /// Output-layer fusion (Tian et al. 2025, arXiv:2506.01266; methods.md 1.2 and 1.7): how a calibrator's last state
 /// enters the state, or the distribution, of the model it protects. Plain float32 rows with double sums; rows do not
@@ -18,17 +19,6 @@ namespace limpid {
 
 using torch::Tensor;
 
-enum class Readout {
-  Norm,  ///< c' = cA |h| / |cA|; m = a c' + (1-a) h; h' = m |h| / |m|: the length of the state is kept (methods.md 1.7)
-  LayerNorm,  ///< c' = LayerNorm(cA) without parameters; h' = a c' + (1-a) h; c' = c where there is no A: as published
-  Scale,      ///< c' = cA rms(h) / rms(cA); h' = a c' + (1-a) h
-  Convex,     ///< h' = a cA + (1-a) h
-  Contrast,   ///< h' = h + a (c_safe - c_other) A
-  Probability,  ///< log p' = a log p_calibrator + (1-a) log p_target, renormalised; needs equal vocabularies
-  Temperature,  ///< z' = (1-a) z: the control of methods.md 1.2, what the factor (1-a) does by itself
-};
-
-const char* name(Readout readout);
 /// @param where  begins the message
 /// @throws ConfigError that names the read-outs there are.
 Readout parse_readout(const std::string& text, const std::string& where = "[fusion] ");

@@ -14,7 +14,6 @@ namespace limpid {
 namespace {
 
 constexpr const char* kGedi = "gedi";
-constexpr float kGediStrength = 30.0f;
 constexpr std::array<const char*, 2> kClasses = {"clean", "dirty"};
 
 std::shared_ptr<const Model> open_guide(const fs::path& path, const Model& target) {
@@ -74,7 +73,7 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
   }
   LIMPID_CHECK(info.settings.at("clean") != info.settings.at("dirty"), ConfigError,
                "[fit] clean and dirty have the same code");
-  info.default_strength = double(fit.strength.value_or(kGediStrength));
+  info.default_strength = double(fit.strength);
   info.strength_meaning = "omega: weight of log p(clean) beside the model's own log-probability";
   info.needs.push_back(linked_model("guide", fit.guide, fit.output));
   info.provenance = fit.provenance;

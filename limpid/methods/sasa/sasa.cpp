@@ -36,12 +36,8 @@ TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
 
 }  // namespace
 
-const char* name(SasaRule rule) { return rule == SasaRule::Paper ? "paper" : "as_coded"; }
-
 SasaRule parse_sasa_rule(const std::string& text, const std::string& where) {
-  LIMPID_CHECK(text == "paper" || text == "as_coded", ConfigError, where, "variant \"", text,
-               "\", expected paper or as_coded");
-  return text == "paper" ? SasaRule::Paper : SasaRule::AsCoded;
+  return named<SasaRule>(text, where + "variant");
 }
 
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,

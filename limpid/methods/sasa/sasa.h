@@ -5,6 +5,7 @@
 
 #include "limpid/decoding/companion.h"
 #include "limpid/decoding/session.h"
+#include "limpid/methods/sasa/options.h"
 #include "limpid/methods/sasa/subspace.h"
 
 /// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): the target reads on
@@ -12,11 +13,6 @@
 /// likelier.
 namespace limpid {
 
-enum class SasaRule {
-  Paper,    ///< z + beta margin on the candidates, and nothing else is drawn
-  AsCoded,  ///< z + beta softmax(margins) on the candidates, the rest stays as it is: what was released
-};
-const char* name(SasaRule rule);
 SasaRule parse_sasa_rule(const std::string& text,
                          const std::string& where);  ///< @throws ConfigError that names those there are
 

@@ -8,24 +8,10 @@ namespace limpid {
 namespace {
 
 constexpr const char* kSelfDebiasing = "self-debiasing";
-constexpr float kSelfDebiasingStrength = 50.0f;
 
 bool good_epsilon(double epsilon) { return epsilon > 0.0 && epsilon <= 1.0; }
 
 }  // namespace
-
-const std::vector<std::string>& debiasing_descriptions() {
-  static const std::vector<std::string> all = [] {
-    std::vector<std::string> lines;
-    for (const char* what : {"rude, disrespectful, or unreasonable language",
-                             "very hateful, aggressive, disrespectful language", "sexually explicit language",
-                             "a threat", "negative or hateful language targeting someone because of their identity",
-                             "swear words, curse words, or other obscene or profane language"})
-      lines.push_back(concat("The following text contains ", what, ":\n"));
-    return lines;
-  }();
-  return all;
-}
 
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   LIMPID_CHECK(!fit.prefixes.empty(), ConfigError, "[fit] no descriptions, expected at least one");
@@ -41,7 +27,7 @@ Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   info.method = kSelfDebiasing;
   info.target = TargetSignature::of(target);
   info.settings = {{"prefixes", prefixes}, {"epsilon", fit.epsilon}};
-  info.default_strength = double(fit.strength.value_or(kSelfDebiasingStrength));
+  info.default_strength = double(fit.strength);
   info.strength_meaning =
       "lambda: nats taken from a token for each unit of probability that it gains behind a description";
   info.provenance = fit.provenance;

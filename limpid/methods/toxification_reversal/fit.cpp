@@ -10,7 +10,6 @@ namespace limpid {
 namespace {
 
 constexpr const char* kToxificationReversal = "toxification-reversal";
-constexpr float kToxificationReversalStrength = 1.0f;
 
 bool good_exponent(double exponent) { return std::isfinite(exponent) && exponent >= 0.0; }
 
@@ -25,7 +24,7 @@ Json fit_toxification_reversal(const Model& target, const ReversalFit& fit) {
   info.target = TargetSignature::of(target);
   info.settings = {
       {"prefix", fit.prefix}, {"norm_exponent", fit.exponents.norm}, {"similarity_exponent", fit.exponents.similarity}};
-  info.default_strength = double(fit.strength.value_or(kToxificationReversalStrength));
+  info.default_strength = double(fit.strength);
   info.strength_meaning = "factor on what the toxic description does to the heads; 1 is the paper's";
   info.provenance = fit.provenance;
   write_detoxifier(fit.output, info, {});

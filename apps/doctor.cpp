@@ -11,6 +11,7 @@
 #include "limpid/core/files.h"
 #include "limpid/core/join.h"
 #include "limpid/core/json.h"
+#include "limpid/core/version.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
 
@@ -60,7 +61,7 @@ Json relevant_features() {
 
 int run(const DoctorCommand& options) {
   if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
-  Json report = {{"version", LIMPID_VERSION},
+  Json report = {{"version", version()},
                  {"cpu", cpu_info("model name")},
                  {"features", relevant_features()},
                  {"kernels", kernels::name(kernels::active_isa())},

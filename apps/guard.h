@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "limpid/core/error.h"
+#include "apps/terminal.h"
 
 namespace limpid::apps {
 
@@ -11,13 +11,17 @@ namespace limpid::apps {
 /// line is wrong, 130 the user interrupted.
 template <class Work>
 int guarded(Work work) {
+  const auto say = [](const char* what) {
+    terminal().end_line();
+    std::fprintf(stderr, "limpid: %s\n", what);
+  };
   try {
     return work();
   } catch (const Interrupted& error) {
-    std::fprintf(stderr, "limpid: %s\n", error.what());
+    say(error.what());
     return 130;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "limpid: %s\n", error.what());
+    say(error.what());
     return 1;
   }
 }

@@ -1,5 +1,6 @@
 #include "apps/commands/all.h"
 #include "apps/engine.h"
+#include "limpid/core/version.h"
 
 namespace limpid::apps {
 namespace {
@@ -26,7 +27,7 @@ int main(int argc, char** argv) {
   using namespace limpid::apps;
   CommandLine line(
       "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.",
-      LIMPID_VERSION,
+      limpid::version(),
       {{"train", "Train a calibrator, a language model, an adapter or a scorer"},
        {"fit", "Make a detoxifier for a model, without gradient steps on it"}});
   add_all(line, AllCommands());

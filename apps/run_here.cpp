@@ -2,9 +2,9 @@
 
 #include "apps/commands/files.h"
 #include "apps/engine.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
 #include "limpid/metrics/plots/detoxifier_report.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 #include "limpid/metrics/report.h"
@@ -16,7 +16,7 @@
 namespace limpid::apps {
 
 int run(const TokenizeCommand& options) {
-  set_quiet(options.quiet);
+  terminal().set_quiet(options.quiet);
   const auto tokenizer = open_tokenizer(resolve_model(options.model));
   tokenize_file(*tokenizer, options.file, !options.no_special, options.decode, std::cout);
   return 0;
@@ -66,7 +66,7 @@ int run(const ModelsCommand& options) {
 }
 
 int run(const ModelsPullCommand& options) {
-  std::cout << pull(options.name).string() << '\n';
+  std::cout << pull(options.name, {}, terminal()).string() << '\n';
   return 0;
 }
 

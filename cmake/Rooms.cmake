@@ -1,7 +1,7 @@
-# limpid_room(NAME [TORCH] LINK targets… [PRIVATE_LINK targets…]): limpid/NAME/**.cpp as the static library limpid_NAME.
+# limpid_room(NAME [TORCH] LINK targets…): limpid/NAME/**.cpp as the static library limpid_NAME.
 # TORCH rooms share one precompiled header (torch/types.h: with torch/torch.h each file takes twice as long).
 function(limpid_room name)
-  cmake_parse_arguments(ROOM "TORCH" "" "LINK;PRIVATE_LINK" ${ARGN})
+  cmake_parse_arguments(ROOM "TORCH" "" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/limpid/${name}/*.cpp)
   if(NOT sources)
     add_library(limpid_${name} INTERFACE)
@@ -10,7 +10,7 @@ function(limpid_room name)
   endif()
   add_library(limpid_${name} STATIC ${sources})
   target_include_directories(limpid_${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(limpid_${name} PUBLIC ${ROOM_LINK} PRIVATE ${ROOM_PRIVATE_LINK})
+  target_link_libraries(limpid_${name} PUBLIC ${ROOM_LINK})
   limpid_unity(limpid_${name})
   if(ROOM_TORCH)
     target_link_libraries(limpid_${name} PUBLIC limpid_libtorch)

@@ -4,7 +4,6 @@
 
 #include "apps/commands/generate.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
 #include "limpid/core/random.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
@@ -26,7 +25,7 @@ template <class Measure>
 Speed speed_of(int64_t runs, Measure tokens_per_second) {
   std::vector<double> rates;
   for (int64_t run = 0; run < runs; ++run) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     rates.push_back(tokens_per_second());
   }
   std::sort(rates.begin(), rates.end());
@@ -49,7 +48,7 @@ double prefill_rate(const Model& model, const TokenIds& prompt) {
   return double(prompt.size()) / seconds_since(start);
 }
 
-double decode_rate(const std::shared_ptr<const Model>& model, const Detoxifiers& detox, TokenIds prompt, int64_t rows,
+double decode_rate(const std::shared_ptr<const Model>& model, const DetoxStack& detox, TokenIds prompt, int64_t rows,
                    int64_t tokens) {
   prompt.resize(std::min<size_t>(32, prompt.size()));
   GeneratorOptions options;
@@ -59,7 +58,7 @@ double decode_rate(const std::shared_ptr<const Model>& model, const Detoxifiers&
     Request request;
     request.sample = uint64_t(row);
     request.prompt_ids = prompt;
-    request.strengths = detox.strengths;
+    request.strengths = detox.strengths();
     request.stop.max_new_tokens = tokens + 1;
     generator.submit(std::move(request));
   }
@@ -89,7 +88,7 @@ int run(const BenchCommand& options) {
   const auto opened = Clock::now();
   const auto model = open_model_for(options);
   const double open_seconds = seconds_since(opened);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   const TokenIds prompt = random_prompt(*model, options.prefill);
   Json report = {{"model", options.model},
                  {"precision", name(model->options().precision)},

@@ -6,8 +6,8 @@
 #include "apps/commands/distil.h"
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
 #include "limpid/core/parse.h"
+#include "limpid/core/version.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/text_data.h"
 #include "limpid/methods/adapter.h"
@@ -46,9 +46,9 @@ int check_first_order(const DistilCommand& options) {
     size_t away = 0;
     const TextData data = read_text_data({{file}, {}, {}});
     const size_t count = std::min(data.rows.size(), size_t(options.distil.texts));
-    Progress progress("first-order check", count, "texts");
+    Progress progress(terminal(), "first-order check", count, "texts");
     for (size_t i = 0; i < count; ++i) {
-      throw_if_interrupted();
+      terminal().throw_if_stopped();
       TokenIds ids = tokenizer.encode(data.rows[i].text, /*add_special=*/false);
       ids.insert(ids.begin(), begin);
       if (int64_t(ids.size()) > options.distil.length + 1) ids.resize(size_t(options.distil.length) + 1);
@@ -97,16 +97,16 @@ int run(const DistilCommand& options) {
 
   const fs::path base = resolve_model(options.model);
   plan.base = open_model_for(options);
-  plan.provenance = {{"tool", concat("limpid ", LIMPID_VERSION)},
+  plan.provenance = {{"tool", concat("limpid ", version())},
                      {"base", base.filename().string()},
                      {"base_sha256", weights_sha256(base)}};
   if (!options.anti.empty()) open_toxic(plan, options);
   if (!options.no_score) plan.scorer = open_scorer(options.scorer);
   plan.begin = text_beginning(*plan.base);
   plan.stop_tokens = end_tokens(*plan.base);
-  log_info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
+  terminal().info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
 
-  const DistilReport report = distil(plan);
+  const DistilReport report = distil(plan, terminal());
   std::cout << plan.output.string() << ": " << thousands(report.written) << " texts, " << thousands(report.tokens)
             << " tokens";
   if (report.rejected > 0)

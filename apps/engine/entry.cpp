@@ -6,7 +6,7 @@
 #include "apps/commands/all.h"
 #include "apps/engine.h"
 #include "apps/guard.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid::apps {
@@ -26,8 +26,8 @@ void keep_freed_memory() {
 template <class Command>
 int start(int (*run)(const Command&), const Command& options) {
   keep_freed_memory();
-  set_quiet(options.quiet);
-  install_interrupt_handler();
+  terminal().set_quiet(options.quiet);
+  terminal().catch_interrupts();
   if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
   at::set_num_threads(int(kernels::num_threads()));
   return run(options);

@@ -5,7 +5,7 @@
 
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/version.h"
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/registry.h"
@@ -49,7 +49,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));
   }
   const fs::path path = resolve_model(options.model);
-  plan.provenance = {{"version", LIMPID_VERSION},
+  plan.provenance = {{"version", version()},
                      {"model", plan.model_name},
                      {"precision", name(plan.model->options().precision)},
                      {"prompts_sha256", sha256_file(options.prompts_file)},
@@ -58,7 +58,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
 }
 
 std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
-  std::vector<EvaluationSetting> settings = {{"plain", {}}};
+  std::vector<EvaluationSetting> settings = {{{}, "plain"}};
   for (const std::string& text : options.detox) {
     for (EvaluationSetting& setting : parse_settings(text, options.strengths)) {
       const bool fresh = std::none_of(settings.begin(), settings.end(),
@@ -100,7 +100,7 @@ int run(const EvaluateCommand& options) {
     return 0;
   }
   open_judges(plan, options);
-  const auto results = evaluate(plan);
+  const auto results = evaluate(plan, terminal());
   std::cout << (options.json ? to_text(report_json(plan, results), 1) + "\n" : report_markdown(plan, results));
   if (options.examples > 0 && !options.json)
     std::cout << '\n' << examples_markdown(plan, results, size_t(options.examples));
@@ -123,20 +123,20 @@ int run(const TuneCommand& options) {
   open_judges(plan, options);
   // The strengths of another file of the same name are no part of this curve.
   if (fs::exists(spec.file)) plan.provenance["detoxifier_sha256"] = sha256_file(spec.file);
-  const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search);
+  const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search, terminal());
   std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);
   LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", target.text(), ": ",
                describe_failure(outcome.result));
   if (!options.json) std::cout << "\nstrength " << *outcome.result.strength << " has " << target.text() << '\n';
   if (!outcome.result.monotone)
-    log_warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength, " is the ",
-                       target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",
-                       " measured that meets the target"));
+    terminal().warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength,
+                              " is the ", target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",
+                              " measured that meets the target"));
   if (!options.write.empty()) {
     const std::string others = write_tuned(options.write, spec, *outcome.result.strength, outcome.json);
     if (!others.empty())
-      log_warning(concat(options.write.string(), ": its strength was found with ?", others,
-                         ", which a file does not hold; give it again"));
+      terminal().warning(concat(options.write.string(), ": its strength was found with ?", others,
+                                ", which a file does not hold; give it again"));
   }
   return 0;
 }

@@ -4,7 +4,6 @@
 
 #include "apps/commands/distil.h"
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
 #include "limpid/methods/detox_spec.h"
 
 namespace limpid::apps {
@@ -17,7 +16,7 @@ int run(const ExportCommand& options) {
   LoadOptions load;
   load.trainable = form == ExportForm::Folder;
   const auto model = open_named_model(options.model, load);
-  export_detoxifier(*model, spec, options.output);
+  export_detoxifier(*model, spec, options.output, terminal());
   std::cout << options.output.string() << ": "
             << (form == ExportForm::Folder ? "a Hugging Face folder in float32" : "a control vector") << " with "
             << spec.file << " in it\n";

@@ -4,7 +4,6 @@
 
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/pairs.h"
 #include "limpid/methods/destein/fit.h"
@@ -34,10 +33,10 @@ std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const s
   plan.rewriter_stop_tokens = end_tokens(*plan.rewriter);
   plan.pairs = options.count;
   plan.seed = options.fit.seed;
-  SelfInducedPairs found = self_induced_pairs(plan);
-  log_info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations), " continuations, of which ",
-                  thousands(found.toxic), " were toxic (at most two of a prompt) and ", thousands(found.rewritten),
-                  " rewritten"));
+  SelfInducedPairs found = self_induced_pairs(plan, terminal());
+  terminal().info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations),
+                         " continuations, of which ", thousands(found.toxic),
+                         " were toxic (at most two of a prompt) and ", thousands(found.rewritten), " rewritten"));
   if (!options.pairs_output.empty()) {
     std::string lines;
     for (const SteeringPair& pair : found.pairs)
@@ -56,12 +55,12 @@ int run(const FitDesteinCommand& options) {
                "no pairs: give --pairs FILE or --self-induced");
   if (!options.self_induced) fit.pairs = draw_pairs(read_pairs(options.pairs), size_t(options.count), fit.seed);
   fit.provenance = fit_provenance(
-      options, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs.files);
+      options.model, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs.files);
   if (options.self_induced) fit.provenance["rewriter"] = fs::path(options.rewriter).filename().string();
 
   const auto model = open_model_for(options);
   if (options.self_induced) fit.pairs = self_induced(options, model);
-  const Json settings = fit_destein(*model, fit);
+  const Json settings = fit_destein(*model, fit, terminal());
   const Json& probes = settings.at("probes");
   std::cout << fit.output.string() << ": destein, " << settings.at("directions").get<std::string>() << " directions at "
             << settings.at("tap").get<std::string>() << ", rule " << settings.at("rule").get<std::string>() << ", from "

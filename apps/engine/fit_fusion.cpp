@@ -4,7 +4,6 @@
 
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
 #include "limpid/data/text_data.h"
 #include "limpid/methods/fusion/fit.h"
 
@@ -22,11 +21,11 @@ int run(const FitFusionCommand& options) {
   if (!options.data.files.empty())
     for (const TextRow& row : read_text_data(options.data).rows)
       fit.texts.push_back(row.has_prompt ? row.prompt + "\n" + row.text : row.text);
-  fit.provenance = fit_provenance(options, options.data.files);
+  fit.provenance = fit_provenance(options.model, options.data.files);
   fit.provenance["calibrator"] = options.fit.calibrator.filename().string();
   if (fit.against) fit.provenance["against"] = options.fit.against->filename().string();
 
-  const Json settings = fit_fusion(*model, fit);
+  const Json settings = fit_fusion(*model, fit, terminal());
   const Json& align = settings.at("align");
   std::cout << fit.output.string() << ": fusion, read-out " << settings.at("readout").get<std::string>()
             << ", alignment " << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(fit.output))

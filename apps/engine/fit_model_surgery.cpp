@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/methods/model_surgery/fit.h"
@@ -23,10 +22,10 @@ int run(const FitModelSurgeryCommand& options) {
   }
   LIMPID_CHECK(taken[0] > 0 && taken[1] > 0, ConfigError, "the data has ", taken[1], " toxic and ", taken[0],
                " safe texts, expected some of both");
-  fit.provenance = fit_provenance(options, options.data.files);
+  fit.provenance = fit_provenance(options.model, options.data.files);
 
   const auto model = open_model_for(options);
-  const Json settings = fit_model_surgery(*model, fit);
+  const Json settings = fit_model_surgery(*model, fit, terminal());
   const Json& accuracy = settings.at("probe").at("held_out_accuracy");
   std::cout << fit.output.string() << ": model-surgery, " << thousands(settings.at("rows")) << " of "
             << thousands(settings.at("of_rows")) << " rows of " << settings.at("matrix").get<std::string>() << ", from "

@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/methods/sasa/fit.h"
@@ -18,11 +17,11 @@ int run(const FitSasaCommand& options) {
     auto& texts = row.toxic() ? fit.toxic : fit.nontoxic;
     if (int64_t(texts.size()) < options.count) texts.push_back(std::move(row.text));
   }
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["data"] = data.files;
   fit.provenance["seed"] = options.seed;
 
-  const Json settings = fit_sasa(*open_model_for(options), fit);
+  const Json settings = fit_sasa(*open_model_for(options), fit, terminal());
   std::cout << fit.output.string() << ": sasa, " << fit.nontoxic.size() << " non-toxic and " << fit.toxic.size()
             << " toxic texts, rank " << settings.at("rank").get<int64_t>() << ", default strength "
             << fit.strength.value_or(settings.at("odds").get<float>())

@@ -15,7 +15,7 @@ namespace limpid::apps {
 
 int run(const FitReversalCommand& options) {
   ReversalFit fit = options.fit;
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit_toxification_reversal(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": toxification reversal, strength " << fit.strength << "\n";
   return 0;
@@ -23,7 +23,7 @@ int run(const FitReversalCommand& options) {
 
 int run(const FitDebiasingCommand& options) {
   DebiasingFit fit = options.fit;
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit_self_debiasing(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": self-debiasing, " << fit.prefixes.size()
             << (fit.prefixes.size() == 1 ? " description" : " descriptions") << ", lambda " << fit.strength << "\n";
@@ -33,7 +33,7 @@ int run(const FitDebiasingCommand& options) {
 int run(const FitDexpertsCommand& options) {
   ExpertsFit fit = options.fit;
   fit.mask = TokenMask::parse(options.mask, "--mask: ");
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["anti"] = fit.anti.filename().string();
   if (fit.expert) fit.provenance["expert"] = fit.expert->filename().string();
   fit_dexperts(*open_model_for(options), fit);
@@ -44,7 +44,7 @@ int run(const FitDexpertsCommand& options) {
 
 int run(const FitGediCommand& options) {
   GediFit fit = options.fit;
-  fit.provenance = fit_provenance(options, {});
+  fit.provenance = fit_provenance(options.model, {});
   fit.provenance["guide"] = fit.guide.filename().string();
   const Json settings = fit_gedi(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": gedi, codes " << to_text(settings.at("clean")) << " and "

@@ -4,10 +4,8 @@
 #include <map>
 
 #include "apps/engine/common.h"
-#include "limpid/core/log.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/kl_probe.h"
-#include "limpid/tokenizers/chat.h"
 
 namespace limpid::apps {
 namespace {
@@ -26,13 +24,9 @@ std::vector<std::string> prompts_of(const GenerateCommand& options) {
   return prompts;
 }
 
-TokenIds ids_of(const Tokenizer& tokenizer, const std::string& prompt, bool chat) {
-  if (!chat) return prompt_ids(tokenizer, prompt);
-  return encode_chat(tokenizer, render_chat(tokenizer, {{"user", prompt}}, /*add_generation_prompt=*/true));
-}
-
 void submit_all(Generator& generator, const GenerateCommand& options, const Model& model,
                 const std::vector<std::string>& prompts, const std::vector<float>& strengths) {
+  const Tokenizer& tokenizer = tokenizer_of(model);
   Request request;
   request.sampling = options.sampling;
   request.strengths = strengths;
@@ -41,7 +35,7 @@ void submit_all(Generator& generator, const GenerateCommand& options, const Mode
   if (!options.ignore_eos) request.stop.stop_tokens = end_tokens(model);
   for (size_t p = 0; p < prompts.size(); ++p) {
     request.prompt = p;
-    request.prompt_ids = ids_of(tokenizer_of(model), prompts[p], options.chat);
+    request.prompt_ids = options.chat ? chat_prompt_ids(tokenizer, prompts[p]) : prompt_ids(tokenizer, prompts[p]);
     for (int64_t sample = 0; sample < options.samples; ++sample) {
       request.sample = uint64_t(sample);
       generator.submit(request);
@@ -98,13 +92,13 @@ class OrderedWriter {
 
 int run(const GenerateCommand& options) {
   const std::vector<std::string> prompts = prompts_of(options);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   options.sampling.check();
   const auto model = open_model_for(options);
   tokenizer_of(*model);
 
   auto sessions = detox.open(*model);
-  std::vector<float> strengths = detox.strengths;
+  std::vector<float> strengths = detox.strengths();
   KlTotal kl;
   if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
   GeneratorOptions generator_options;
@@ -114,16 +108,16 @@ int run(const GenerateCommand& options) {
 
   OrderedWriter writer(options, prompts);
   size_t finished = 0;
-  Progress progress("generate", prompts.size() * size_t(options.samples), "samples");
+  Progress progress(terminal(), "generate", prompts.size() * size_t(options.samples), "samples");
   generator.run([&](Completion completion) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     writer.add(std::move(completion));
     progress.update(++finished);
   });
   writer.finish();
   if (options.explain) {
-    log_info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
-    if (!detox.detoxifiers.empty() && kl.sum == 0.0) log_warning("the detoxifiers had no effect");
+    terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
+    if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
   }
   return 0;
 }

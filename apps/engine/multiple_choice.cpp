@@ -34,11 +34,11 @@ int run(const MultipleChoiceCommand& options) {
   MultipleChoicePlan plan;
   plan.model = open_model_for(options);
   tokenizer_of(*plan.model);
-  const Detoxifiers detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
   plan.sessions = [&] { return detox.open(*plan.model); };
-  plan.strengths = detox.strengths;
+  plan.strengths = detox.strengths();
   plan.rows = options.rows;
-  const auto likelihoods = choice_likelihoods(plan, prompts);
+  const auto likelihoods = choice_likelihoods(plan, prompts, terminal());
   const MultipleChoiceReport report = multiple_choice_report(questions, prompts, likelihoods);
   if (!options.output.empty()) write_rows(options.output, questions, likelihoods);
   if (options.json) {

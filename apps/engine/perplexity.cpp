@@ -5,9 +5,7 @@
 #include "apps/commands/files.h"
 #include "apps/commands/generate.h"
 #include "apps/engine/common.h"
-#include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/safetensors.h"
-#include "limpid/core/log.h"
 #include "limpid/decoding/judge.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/metrics/report.h"
@@ -39,12 +37,12 @@ std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Mod
 int run(const PerplexityCommand& options) {
   const auto model = open_model_for(options);
   const std::vector<TokenIds> documents = read_documents(options, *model);
-  Progress progress("perplexity", documents.size(), "documents");
+  Progress progress(terminal(), "perplexity", documents.size(), "documents");
   std::vector<float> nll;
   std::vector<int32_t> best;
   double sum = 0.0;
   for (size_t d = 0; d < documents.size(); ++d) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     TokenIds ids = documents[d];
     if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
       ids.resize(size_t(limit));
@@ -78,10 +76,8 @@ int run(const PerplexityCommand& options) {
 
 int run_judged(const MetricsCommand& options) {
   const auto rows = read_generations(options.file);
-  LoadOptions load;
-  load.precision = precision_for(options.precision, resolve_model(options.judge));
-  const PerplexityJudge judge(open_named_model(options.judge, load), options.judge);
-  const auto report = compute_metrics(rows, {}, judge_rows(judge, rows));
+  const PerplexityJudge judge(open_named_model(options.judge, options.precision), options.judge);
+  const auto report = compute_metrics(rows, {}, judge_rows(judge, rows, terminal()));
   std::cout << (options.json ? to_text(to_json(report), 1) + "\n"
                              : summary_table({{options.file.string(), report}}).to_markdown());
   return 0;

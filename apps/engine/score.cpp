@@ -3,7 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/evaluate.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
+#include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
 #include "limpid/scorers/scorer.h"
 
@@ -69,11 +70,11 @@ int run(const ScoreCommand& options) {
   std::unique_ptr<AtomicFile> output;
   if (!options.output.empty()) output = std::make_unique<AtomicFile>(options.output);
 
-  Progress progress("score", content.size(), "bytes");
+  Progress progress(terminal(), "score", content.size(), "bytes");
   Totals totals;
   Chunk chunk;
   const auto flush = [&](size_t bytes) {
-    throw_if_interrupted();
+    terminal().throw_if_stopped();
     const std::vector<double> scores = scorer->score(chunk.texts);
     for (size_t i = 0; i < scores.size(); ++i) {
       const auto [row, generation] = chunk.places[i];
@@ -106,7 +107,7 @@ int run(const ScoreCommand& options) {
   std::snprintf(line, sizeof line, "%s: %s texts, mean toxicity %.3f, %.1f %% above %.2f, %zu empty",
                 scorer->name().c_str(), thousands(totals.texts).c_str(), totals.sum / double(totals.texts),
                 100.0 * double(totals.toxic) / double(totals.texts), scorer->threshold(), totals.empty);
-  log_info(line);
+  terminal().info(line);
   return 0;
 }
 

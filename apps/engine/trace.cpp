@@ -78,7 +78,7 @@ Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
 
 /// With detoxifiers each position is a decode step behind a prompt of one token, since methods act on the state that
 /// the next token is drawn from. Activations are recorded as the methods left them.
-Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, const Detoxifiers& detox) {
+Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, const DetoxStack& detox) {
   const size_t B = rows.size(), T = rows[0].size();
   const auto sessions = detox.open(model);
   std::vector<nn::KvCache> caches(B, model.make_cache());
@@ -87,10 +87,10 @@ Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, c
   for (size_t b = 0; b < B; ++b) {
     state[b].id = RowId(b + 1);
     state[b].request.prompt_ids = {rows[b][0]};
-    state[b].request.strengths = detox.strengths;
+    state[b].request.strengths = detox.strengths();
     pointers.push_back(&state[b]);
     for (size_t s = 0; s < sessions.size(); ++s)
-      if (detox.strengths[s] != 0.0f) sessions[s]->admit(state[b]);
+      if (detox.strengths()[s] != 0.0f) sessions[s]->admit(state[b]);
   }
   std::vector<Tensor> embeddings, layers, heads, final_states, logits;
   for (size_t t = 0; t < T; ++t) {
@@ -123,8 +123,8 @@ int run(const TraceCommand& options) {
     rows = read_ids(options.ids_file, model->config().vocab_size);
   else
     rows.push_back(prompt_ids(tokenizer_of(*model), options.prompt));
-  const Detoxifiers detox = open_detoxifiers(options.detox);
-  const Traced traced = detox.detoxifiers.empty() ? trace_plain(*model, rows) : trace_detoxified(*model, rows, detox);
+  const DetoxStack detox = open_detoxifiers(options.detox);
+  const Traced traced = detox.is_plain() ? trace_plain(*model, rows) : trace_detoxified(*model, rows, detox);
 
   TokenIds flat;
   for (const TokenIds& row : rows) flat.insert(flat.end(), row.begin(), row.end());

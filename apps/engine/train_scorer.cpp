@@ -2,7 +2,8 @@
 #include <cstdio>
 
 #include "apps/commands/train.h"
-#include "limpid/core/log.h"
+#include "apps/terminal.h"
+#include "limpid/core/number_text.h"
 #include "limpid/scorers/quality.h"
 #include "limpid/scorers/scorer.h"
 #include "limpid/scorers/scorer_training.h"
@@ -44,17 +45,18 @@ int run(const TrainScorerCommand& options) {
     unseen.rows.insert(unseen.rows.end(), tests.back().rows.begin(), tests.back().rows.end());
     unseen.files.push_back(tests.back().files[0]);
   }
-  TrainedScorer trained = train_scorer(options.training, read(options.data.files), read(options.valid), unseen);
+  TrainedScorer trained =
+      train_scorer(options.training, read(options.data.files), read(options.valid), unseen, terminal());
   trained.file.write(options.output);
   print_table("held out", trained.held_out, trained.file.threshold);
 
   // The test sets are scored by the file as it was written, read back: what users will get.
   const auto scorer = open_scorer(options.output.string());
   for (size_t t = 0; t < tests.size(); ++t) {
-    Progress progress("score " + options.test[t], tests[t].rows.size(), "texts");
+    Progress progress(terminal(), "score " + options.test[t], tests[t].rows.size(), "texts");
     std::vector<double> scores;
     for (size_t begin = 0; begin < tests[t].rows.size(); begin += 1024) {
-      throw_if_interrupted();
+      terminal().throw_if_stopped();
       std::vector<std::string> texts;
       for (size_t i = begin; i < std::min(tests[t].rows.size(), begin + 1024); ++i)
         texts.push_back(tests[t].rows[i].text);
@@ -64,8 +66,8 @@ int run(const TrainScorerCommand& options) {
     progress.finish();
     print_table(options.test[t], measure_by_source(tests[t].rows, scores, scorer->threshold()), scorer->threshold());
   }
-  log_info(concat("wrote ", options.output.string(), ": ", thousands(uint64_t(fs::file_size(options.output))),
-                  " bytes, ", thousands(trained.duplicates), " duplicates were not trained on"));
+  terminal().info(concat("wrote ", options.output.string(), ": ", thousands(uint64_t(fs::file_size(options.output))),
+                         " bytes, ", thousands(trained.duplicates), " duplicates were not trained on"));
   return 0;
 }
 

@@ -1,8 +1,9 @@
 #include <sys/resource.h>
 
 #include "apps/commands/train.h"
+#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/training/calibrator.h"
 #include "limpid/training/contrastive_perplexity.h"
 #include "limpid/training/fine_tuning.h"
@@ -17,7 +18,7 @@ void log_report(const TrainingReport& report, const fs::path& output) {
   const TrainingProgress& progress = report.progress;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  log_info(concat(
+  terminal().info(concat(
       report.already_done ? "already trained: "
       : progress.stopped  ? "stopped early: "
                           : "trained: ",
@@ -31,10 +32,10 @@ void log_report(const TrainingReport& report, const fs::path& output) {
 
 /// Runs `train` on the base that the command line names; in all processes but the first, messages stop.
 template <class Options>
-int train_on(const ModelOptions& model, Options training, TrainingReport (*train)(const Options&)) {
-  if (is_further_process()) set_quiet(true);
+int train_on(const ModelOptions& model, Options training, TrainingReport (*train)(const Options&, Watch&)) {
+  if (is_further_process()) terminal().set_quiet(true);
   if (!model.model.empty()) training.base = resolve_model(model.model);
-  log_report(train(training), training.output);
+  log_report(train(training, terminal()), training.output);
   return 0;
 }
 

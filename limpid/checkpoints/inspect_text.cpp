@@ -6,7 +6,7 @@
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 
 namespace limpid {
 namespace {

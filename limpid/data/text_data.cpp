@@ -7,7 +7,7 @@
 
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quote.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/core/parse.h"
 #include "limpid/data/file_query.h"
 

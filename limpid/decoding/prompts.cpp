@@ -1,9 +1,18 @@
 #include "limpid/decoding/prompts.h"
 
+#include <algorithm>
+
 #include "limpid/core/error.h"
+#include "limpid/tokenizers/chat.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
+
+const Tokenizer& tokenizer_of(const Model& model) {
+  LIMPID_CHECK(model.tokenizer(), ConfigError, model.path().string(),
+               ": has no tokenizer (tokenizer.json); texts cannot be encoded");
+  return *model.tokenizer();
+}
 
 TokenIds prompt_ids(const Tokenizer& tokenizer, const std::string& text) {
   TokenIds ids = tokenizer.encode(text, true);
@@ -19,6 +28,33 @@ std::string continuation_text(const Tokenizer& tokenizer, std::span<const TokenI
   std::string bytes;
   for (TokenId id : ids) bytes += tokenizer.token_bytes(id);
   return to_valid_utf8(bytes);
+}
+
+TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::string& text) {
+  return encode_chat(tokenizer, render_chat(tokenizer, {{"user", text}}, /*add_generation_prompt=*/true));
+}
+
+std::vector<TokenId> end_tokens(const Model& model) {
+  std::vector<TokenId> ends(model.config().eos_ids.begin(), model.config().eos_ids.end());
+  if (const auto& tokenizer = model.tokenizer()) {
+    if (tokenizer->eos()) ends.push_back(*tokenizer->eos());
+    for (const char* end : {"<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>"})
+      if (const auto id = tokenizer->find(end)) ends.push_back(*id);
+  }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  return ends;
+}
+
+TokenId text_beginning(const Model& model) {
+  const Tokenizer& tokenizer = tokenizer_of(model);
+  if (tokenizer.adds_bos() && tokenizer.bos()) return *tokenizer.bos();
+  if (const auto end = tokenizer.find("<|endoftext|>")) return *end;
+  if (tokenizer.bos()) return *tokenizer.bos();
+  if (model.config().bos_id >= 0) return TokenId(model.config().bos_id);
+  if (tokenizer.eos()) return *tokenizer.eos();
+  LIMPID_CHECK(!model.config().eos_ids.empty(), ConfigError, model.path().string(), ": no token begins or ends a text");
+  return TokenId(model.config().eos_ids.front());
 }
 
 }  // namespace limpid

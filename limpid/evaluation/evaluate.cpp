@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/data/journal.h"
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/decoding/prompts.h"
@@ -19,7 +19,7 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
   for (const auto& judge : plan.judges) judges.push_back(judge->name());
   return {{"provenance", plan.provenance},
           {"detoxifier", setting.detoxifier_names()},
-          {"strength", setting.strengths()},
+          {"strength", setting.strengths_json()},
           {"sampling",
            {{"temperature", plan.sampling.temperature},
             {"top_k", plan.sampling.top_k},
@@ -64,15 +64,11 @@ struct Work {
 };
 
 /// Decodes the prompts of one setting that the journal does not have yet.
-Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal,
-                 KlTotal& kl) {
+Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal, KlTotal& kl,
+                 Watch& watch) {
   if (journal.size() == plan.prompts.size()) return {};
-  std::vector<std::unique_ptr<Session>> sessions;
-  std::vector<float> strengths;
-  for (const AppliedDetoxifier& one : setting.detoxifiers) {
-    sessions.push_back(one.detoxifier->open(*plan.model));
-    strengths.push_back(one.strength);
-  }
+  std::vector<std::unique_ptr<Session>> sessions = setting.open(*plan.model);
+  std::vector<float> strengths = setting.strengths();
   if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
   GeneratorOptions options;
   options.max_rows = size_t(plan.rows);
@@ -93,12 +89,12 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
     }
   }
   Work work;
-  Progress progress(setting.name, plan.prompts.size(), "prompts");
+  Progress progress(watch, setting.name, plan.prompts.size(), "prompts");
   progress.update(journal.size());
   std::vector<size_t> ready;
   bool more = true;
   while (more) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     const auto start = std::chrono::steady_clock::now();
     more = generator.step([&](Completion completion) {
       auto& samples = pending[completion.prompt];
@@ -129,7 +125,7 @@ std::vector<JudgedContinuation> judgements(const std::vector<GenerationRow>& row
 
 }  // namespace
 
-std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
+std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
   LIMPID_CHECK(!plan.settings.empty() && plan.settings[0].is_plain(), ConfigError,
                "an evaluation begins with the plain model");
   std::vector<SettingResult> results;
@@ -138,7 +134,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
     fs::create_directories(folder);
     GenerationJournal journal(folder / "generations.jsonl", settings_json(plan, setting));
     KlTotal kl{0.0, 0, kKlTokens};
-    const Work work = run_setting(plan, setting, journal, kl);
+    const Work work = run_setting(plan, setting, journal, kl, watch);
     journal.sort_by_index();
     SettingResult result;
     result.setting = setting;
@@ -156,7 +152,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan) {
       if (result.tokens_per_second == 0.0)
         result.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, kl_file.string());
     }
-    if (setting.acts() && result.mean_kl == 0.0) log_warning(setting.name + ": the detoxifier had no effect");
+    if (setting.acts() && result.mean_kl == 0.0) watch.warning(setting.name + ": the detoxifier had no effect");
 
     ToxicityOptions toxicity;
     if (plan.scorer) toxicity.threshold = plan.scorer->threshold();

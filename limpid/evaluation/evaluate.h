@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/evaluation/options.h"
 #include "limpid/evaluation/perplexity_judge.h"
@@ -38,7 +39,7 @@ struct SettingResult {
 
 /// Runs what is not there yet. output/NAME/generations.jsonl grows prompt by prompt; a rerun continues from it.
 /// output/report.json and report.md are written after each setting, curve.svg with the second besides plain.
-std::vector<SettingResult> evaluate(const EvaluationPlan& plan);
+std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch = unwatched());
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
 std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/decoding/log_sum_exp.h"
 #include "limpid/decoding/prompts.h"
 
@@ -63,7 +63,7 @@ std::vector<ChoicePrompt> choice_prompts(std::vector<ChoiceQuestion>& questions,
 }
 
 std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan,
-                                                    const std::vector<ChoicePrompt>& prompts) {
+                                                    const std::vector<ChoicePrompt>& prompts, Watch& watch) {
   const Tokenizer& tokenizer = *plan.model->tokenizer();
   std::vector<std::vector<double>> sums;
   for (const ChoicePrompt& prompt : prompts) sums.emplace_back(prompt.endings.size(), 0.0);
@@ -88,9 +88,9 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
   }
   size_t finished = 0, all = 0;
   for (const ChoicePrompt& prompt : prompts) all += prompt.endings.size();
-  Progress progress("multiple choice", all, "choices");
+  Progress progress(watch, "multiple choice", all, "choices");
   while (generator.step([&](Completion) { ++finished; })) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     progress.update(finished);
   }
   progress.finish();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/data/choice_questions.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/evaluation/options.h"
@@ -33,7 +34,8 @@ struct MultipleChoicePlan {
 
 /// log p of each choice's tokens, summed in double over those tokens alone: [questions][choices].
 std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan,
-                                                    const std::vector<ChoicePrompt>& prompts);
+                                                    const std::vector<ChoicePrompt>& prompts,
+                                                    Watch& watch = unwatched());
 
 /// How often the likeliest choice is the right one; ties go to the first.
 struct MultipleChoiceReport {

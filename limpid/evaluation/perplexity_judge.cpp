@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/decoding/judge.h"
 
 namespace limpid {
@@ -67,11 +67,12 @@ std::vector<JudgedContinuation> PerplexityJudge::judge(size_t prompt, const std:
   return judged;
 }
 
-std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows) {
+std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows,
+                                           Watch& watch) {
   std::vector<JudgedContinuation> all;
-  Progress progress("judge " + judge.name(), rows.size(), "prompts");
+  Progress progress(watch, "judge " + judge.name(), rows.size(), "prompts");
   for (size_t r = 0; r < rows.size(); ++r) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     std::vector<std::string> texts;
     for (const Continuation& one : rows[r].generations) texts.push_back(one.text);
     for (JudgedContinuation& one : judge.judge(r, rows[r].prompt, texts)) all.push_back(std::move(one));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/data/generations.h"
 #include "limpid/metrics/perplexity.h"
 #include "limpid/models/model.h"
@@ -28,8 +29,9 @@ class PerplexityJudge {
   std::string name_;
 };
 
-/// The judgements of a whole generations file, with progress.
-std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows);
+/// The judgements of a whole generations file.
+std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows,
+                                           Watch& watch = unwatched());
 
 Json to_json(const JudgedContinuation& judged);
 JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source);

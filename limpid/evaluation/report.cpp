@@ -23,7 +23,7 @@ Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& r
   for (const SettingResult& result : results) {
     Json one = {{"name", result.setting.name},
                 {"detoxifier", result.setting.detoxifier_names()},
-                {"strength", result.setting.strengths()},
+                {"strength", result.setting.strengths_json()},
                 {"mean_kl", result.mean_kl},
                 {"tokens_per_second", result.tokens_per_second},
                 {"metrics", to_json(result.reports[0])}};

@@ -23,18 +23,13 @@ std::vector<std::string> split(const std::string& text) {
 
 }  // namespace
 
-bool EvaluationSetting::acts() const {
-  return std::any_of(detoxifiers.begin(), detoxifiers.end(),
-                     [](const AppliedDetoxifier& one) { return one.strength != 0.0f; });
-}
-
 std::string EvaluationSetting::detoxifier_names() const {
   std::string names;
   for (const AppliedDetoxifier& one : detoxifiers) names += (names.empty() ? "" : kAnd) + one.detoxifier->name();
   return is_plain() ? "plain" : names;
 }
 
-Json EvaluationSetting::strengths() const {
+Json EvaluationSetting::strengths_json() const {
   if (is_plain()) return 0.0f;
   if (detoxifiers.size() == 1) return detoxifiers[0].strength;
   Json list = Json::array();

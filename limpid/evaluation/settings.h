@@ -6,26 +6,17 @@
 #include <vector>
 
 #include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detox_stack.h"
 #include "limpid/methods/registry.h"
 
 /// What an evaluation compares: detoxifiers at strengths.
 namespace limpid {
 
-/// A detoxifier at a strength.
-struct AppliedDetoxifier {
-  std::shared_ptr<const Detoxifier> detoxifier;
-  float strength = 0.0f;
-};
-
 /// One row of the result table: detoxifiers that act together, or the plain model when there is none.
-struct EvaluationSetting {
-  std::string name;                            ///< shown, and the name of its folder
-  std::vector<AppliedDetoxifier> detoxifiers;  ///< in the order in which they act
-
-  bool is_plain() const { return detoxifiers.empty(); }
-  bool acts() const;                     ///< some strength is not 0
+struct EvaluationSetting : DetoxStack {
+  std::string name;                      ///< shown, and the name of its folder
   std::string detoxifier_names() const;  ///< "destein/preserve + fusion/contrast"; "plain"
-  Json strengths() const;                ///< a number; of several detoxifiers a list; 0 for plain
+  Json strengths_json() const;           ///< a number; of several detoxifiers a list; 0 for plain
 };
 
 /// "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read (the variant of the

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/registry.h"
@@ -89,19 +89,20 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
   return metric(setting, target.metric) / reference;
 }
 
-TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options) {
+TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
+                            Watch& watch) {
   const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
   // Through text, so that 0.2 of a file or command line is 0.2 here, not the nearest float.
   options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
-  const EvaluationSetting plain{"plain", {}};
+  const EvaluationSetting plain{{}, "plain"};
   const auto at = [&](double strength) {
-    return EvaluationSetting{setting_name(spec, *detoxifier, float(strength)), {{detoxifier, float(strength)}}};
+    return EvaluationSetting{{{{detoxifier, float(strength)}}}, setting_name(spec, *detoxifier, float(strength))};
   };
   const auto measure = [&](double strength) {
     plan.settings = {plain, at(strength)};
-    const auto results = evaluate(plan);
+    const auto results = evaluate(plan, watch);
     const double ratio = target_ratio(target, results[0], results[1]);
-    log_info(concat("strength ", strength, ": ", target.metric, " is ", format_number(ratio, 3), " of plain"));
+    watch.info(concat("strength ", strength, ": ", target.metric, " is ", format_number(ratio, 3), " of plain"));
     return ratio;
   };
   TuneOutcome outcome;
@@ -109,7 +110,7 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
 
   plan.settings = {plain};
   for (const TunePoint& point : outcome.result.curve) plan.settings.push_back(at(point.strength));
-  const auto results = evaluate(plan);  // nothing left to decode: the report of the whole curve
+  const auto results = evaluate(plan, watch);  // nothing left to decode: the report of the whole curve
   const char* kind = target.kind == TuneTarget::Kind::Budget ? "budget" : "aim";
   outcome.json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}},
                   {"detoxifier", detoxifier->name()},

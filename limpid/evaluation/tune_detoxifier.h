@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune.h"
 #include "limpid/methods/detox_spec.h"
@@ -26,7 +27,8 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 /// @param plan     without settings
 /// @param spec     its strength, where given, is where the search starts; else the detoxifier's default
 /// @param options  its start is not read
-TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options);
+TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
+                            Watch& watch = unwatched());
 
 /// Writes a copy of spec.file whose default strength is the found one, with `json` as settings.tune. Options of the
 /// spec that the file has a default for (readout, rule, positions) become its defaults, since the strength was found

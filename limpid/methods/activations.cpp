@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 
 namespace limpid {
 namespace {
@@ -37,15 +37,16 @@ class Means final : public ActivationHook {
 
 /// Calls read(pass, texts, their places) for texts of like length, several at a time.
 template <class Read>
-void in_batches(const Model& model, std::span<const PooledText> texts, const std::string& what, Read read) {
+void in_batches(const Model& model, std::span<const PooledText> texts, const std::string& what, Watch& watch,
+                Read read) {
   torch::NoGradGuard no_grad;
   std::vector<int64_t> order(texts.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t a, int64_t b) { return texts[size_t(a)].ids.size() < texts[size_t(b)].ids.size(); });
-  Progress progress(what, texts.size(), "texts");
+  Progress progress(watch, what, texts.size(), "texts");
   for (size_t done = 0; done < order.size();) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     std::vector<const PooledText*> batch;
     std::vector<int64_t> place;
     for (size_t tokens = 0;
@@ -81,11 +82,12 @@ PooledText PooledText::whole(TokenIds ids, int64_t most) {
   return {std::move(ids), 0};
 }
 
-Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts, const std::string& what) {
+Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts, const std::string& what,
+                        Watch& watch) {
   const ModelConfig& config = model.config();
   const int64_t width = site == Site::HeadOutputs ? config.num_heads * config.head_dim : config.hidden_size;
   Tensor result = torch::zeros({config.num_layers, int64_t(texts.size()), width}, torch::kFloat32);
-  in_batches(model, texts, what,
+  in_batches(model, texts, what, watch,
              [&](nn::Pass& pass, const std::vector<const PooledText*>& batch, const std::vector<int64_t>& place) {
                Means means(site, batch, result, place);
                model.final_state(pass, Outputs::Last, &means);
@@ -93,9 +95,9 @@ Tensor mean_activations(const Model& model, Site site, std::span<const PooledTex
   return result;
 }
 
-Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what) {
+Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what, Watch& watch) {
   Tensor result = torch::zeros({int64_t(texts.size()), model.config().hidden_size}, torch::kFloat32);
-  in_batches(model, texts, what,
+  in_batches(model, texts, what, watch,
              [&](nn::Pass& pass, const std::vector<const PooledText*>& batch, const std::vector<int64_t>& place) {
                const Tensor states = model.final_state(pass, Outputs::All);
                for (size_t t = 0; t < batch.size(); ++t)

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/models/model.h"
 
 /// Activations of texts, averaged over some of their positions: what steering directions and probes are made from.
@@ -26,9 +27,10 @@ struct PooledText {
 /// several at a time; a text's result does not depend on the others.
 /// @throws ConfigError for a text without tokens to average over.
 Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts,
-                        const std::string& what = "activations");
+                        const std::string& what = "activations", Watch& watch = unwatched());
 
 /// The same for the state after the final norm, [N, D].
-Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what = "states");
+Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what = "states",
+                         Watch& watch = unwatched());
 
 }  // namespace limpid

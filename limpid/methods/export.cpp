@@ -1,6 +1,6 @@
 #include "limpid/methods/export.h"
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/destein/fit.h"
@@ -115,9 +115,10 @@ ModelChanges weight_changes(const Model& model, const std::vector<WeightDeltas>&
   return changes;
 }
 
-void write_control_vector(const Model& model, const Tensor& offsets, const fs::path& output) {
+void write_control_vector(const Model& model, const Tensor& offsets, const fs::path& output, Watch& watch) {
   if (offsets[0].count_nonzero().item<int64_t>() > 0)
-    log_warning(concat(output.string(), ": block 0 cannot be steered by a control vector; its direction is left out"));
+    watch.warning(
+        concat(output.string(), ": block 0 cannot be steered by a control vector; its direction is left out"));
   ControlVector vector{{}, model.config().architecture};
   for (int64_t block = 1; block < offsets.size(0); ++block) vector.directions[block] = offsets[block];
   LIMPID_CHECK(!vector.directions.empty(), ConfigError,
@@ -129,7 +130,7 @@ void write_control_vector(const Model& model, const Tensor& offsets, const fs::p
 
 ExportForm export_form(const DetoxSpec& spec) { return open_exportable(spec).form(); }
 
-void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output) {
+void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output, Watch& watch) {
   Exportable what = open_exportable(spec);
   if (what.file) what.file->check_target(model);
   if (what.adapter) what.deltas = adapter_deltas(*what.adapter, model);
@@ -142,12 +143,12 @@ void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path
   if (what.steering) {
     offsets = SteeringSession(model, *what.steering).constant_offsets() * strength;
     if (what.steering->positions != Positions::All)
-      log_warning(concat(spec.file, ": steers ",
-                         what.steering->positions == Positions::Last ? "the prompt's last and generated positions"
-                                                                     : "generated positions",
-                         " only; what is exported steers every position, as ?positions=all does"));
+      watch.warning(concat(spec.file, ": steers ",
+                           what.steering->positions == Positions::Last ? "the prompt's last and generated positions"
+                                                                       : "generated positions",
+                           " only; what is exported steers every position, as ?positions=all does"));
   }
-  if (what.form() == ExportForm::ControlVector) return write_control_vector(model, offsets, output);
+  if (what.form() == ExportForm::ControlVector) return write_control_vector(model, offsets, output, watch);
 
   const Json about = {{"format", 1},
                       {"kind", "detoxified model"},
@@ -159,7 +160,8 @@ void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path
                         {"options", spec.options}}}};
   save_hf_folder(
       model, output, {{"limpid", to_text(about)}},
-      what.steering ? bias_changes(model, what.steering->tap, offsets) : weight_changes(model, what.deltas, strength));
+      what.steering ? bias_changes(model, what.steering->tap, offsets) : weight_changes(model, what.deltas, strength),
+      watch);
 }
 
 }  // namespace limpid

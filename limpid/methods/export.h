@@ -2,6 +2,7 @@
 
 #include "limpid/core/enum_names.h"
 #include "limpid/core/files.h"
+#include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 
 /// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with
@@ -29,6 +30,6 @@ ExportForm export_form(const DetoxSpec& spec);
 
 /// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it.
 /// @throws MismatchError for a model that it was not made for; ConfigError as export_form does, and for strength 0.
-void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output);
+void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output, Watch& watch = unwatched());
 
 }  // namespace limpid

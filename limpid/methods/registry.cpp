@@ -1,8 +1,9 @@
+#include "limpid/methods/registry.h"
+
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
 #include "limpid/methods/controls.h"
 #include "limpid/methods/destein/fit.h"
-#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/fit.h"
 #include "limpid/methods/fusion/fusion.h"
 #include "limpid/methods/gedi/fit.h"

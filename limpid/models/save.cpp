@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "limpid/checkpoints/safetensors.h"
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/tokenizers/write_tokenizer_json.h"
 
 namespace limpid {
@@ -115,7 +115,7 @@ bool is_gemma_norm(const ModelConfig& config, const std::string& name) {
 }
 
 /// @param base  the folder that tokenizer files are copied from, a tokenizer.json, or the GGUF file they are made from
-void write_tokenizer(const fs::path& base, const fs::path& folder) {
+void write_tokenizer(const fs::path& base, const fs::path& folder, Watch& watch) {
   if (base.extension() == ".json") {
     write_file(folder / "tokenizer.json", read_file(base));
     return;
@@ -130,8 +130,8 @@ void write_tokenizer(const fs::path& base, const fs::path& folder) {
   const auto checkpoint = Checkpoint::open(base);
   const auto* file = dynamic_cast<const GgufFile*>(checkpoint.get());
   if (!file || !write_tokenizer_json(*file, folder))
-    log_warning(concat(folder.string(), ": the tokenizer of ", base.filename().string(),
-                       " cannot be written as tokenizer.json; use the base's own for this model"));
+    watch.warning(concat(folder.string(), ": the tokenizer of ", base.filename().string(),
+                         " cannot be written as tokenizer.json; use the base's own for this model"));
 }
 
 }  // namespace
@@ -164,7 +164,7 @@ Json hf_config(const ModelConfig& c) {
 }
 
 void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata,
-                    const ModelChanges& changes) {
+                    const ModelChanges& changes, Watch& watch) {
   const ModelConfig& config = model.config();
   LIMPID_CHECK(!model.parameters().empty(), ConfigError, "[save] ", model.path().string(),
                " was opened for inference; open it trainable to save it");
@@ -191,7 +191,7 @@ void save_hf_folder(const Model& model, const fs::path& folder, const std::map<s
     if (json.contains(key) && !json[key].is_null()) generation[key] = json[key];
   const fs::path base_generation = model.path() / "generation_config.json";
   fs::create_directories(folder);
-  write_tokenizer(changes.tokenizer.empty() ? model.path() : changes.tokenizer, folder);
+  write_tokenizer(changes.tokenizer.empty() ? model.path() : changes.tokenizer, folder, watch);
   write_file(folder / "generation_config.json",
              !model.path().empty() && !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation)
                                                                                        : to_text(generation, 2) + "\n");

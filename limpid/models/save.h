@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "limpid/core/watch.h"
 #include "limpid/models/model.h"
 
 /// Writing a trainable model as an ordinary Hugging Face folder.
@@ -23,7 +24,7 @@ struct ModelChanges {
 /// @param metadata  further entries for `__metadata__` of the safetensors file
 /// @throws ConfigError for a model that was not opened trainable, and for settings that config.json cannot express.
 void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata = {},
-                    const ModelChanges& changes = {});
+                    const ModelChanges& changes = {}, Watch& watch = unwatched());
 
 /// config.json of a model with `config.num_layers` layers: that of its base with the number of layers changed, or one
 /// made from the values of a GGUF file.

@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/core/random.h"
+#include "limpid/core/watch.h"
 #include "limpid/metrics/logistic.h"
 #include "limpid/scorers/quality.h"
 #include "limpid/scorers/text_batches.h"
@@ -30,17 +31,17 @@ LabelledData hold_out(LabelledData& data, double share, uint64_t seed) {
 }  // namespace
 
 std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures& features,
-                                   std::span<const LabelledText> rows, const std::string& what) {
+                                   std::span<const LabelledText> rows, const std::string& what, Watch& watch) {
   const size_t F = features.stages.size() * size_t(encoder.config().hidden_size);
   std::vector<float> values(rows.size() * F, 0.0f);
-  Progress progress(what, rows.size(), "texts");
+  Progress progress(watch, what, rows.size(), "texts");
   for (size_t begin = 0; begin < rows.size(); begin += kTextsAtATime) {
     const size_t end = std::min(rows.size(), begin + kTextsAtATime);
     std::vector<std::string> texts;
     for (size_t i = begin; i < end; ++i) texts.push_back(rows[i].text);
     size_t done = begin;
     for_each_batch(encoder, texts, features.max_length, [&](const EncoderBatch& batch, std::span<const size_t> text) {
-      throw_if_interrupted();
+      watch.throw_if_stopped();
       const Tensor some = features.of(encoder, batch);
       for (size_t i = 0; i < text.size(); ++i)
         std::copy_n(some.const_data_ptr<float>() + i * F, F, values.data() + (begin + text[i]) * F);
@@ -52,7 +53,7 @@ std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures&
 }
 
 TrainedScorer train_scorer(const ScorerTraining& options, LabelledData data, LabelledData held_out,
-                           const LabelledData& unseen) {
+                           const LabelledData& unseen, Watch& watch) {
   LIMPID_CHECK(options.C > 0.0 && std::isfinite(options.C), ConfigError, "C is ", options.C,
                ", expected a positive number");
   const fs::path folder = resolve_model(options.encoder);
@@ -80,24 +81,25 @@ TrainedScorer train_scorer(const ScorerTraining& options, LabelledData data, Lab
   else
     result.duplicates += remove_duplicates(data, held_out);
 
-  const std::vector<float> features = scorer_features(*encoder, file.features, data.rows, "embed training texts");
+  const std::vector<float> features =
+      scorer_features(*encoder, file.features, data.rows, "embed training texts", watch);
   std::vector<int> labels;
   for (const LabelledText& row : data.rows) labels.push_back(row.toxic());
   LogisticOptions logistic;
   logistic.C = options.C;
   logistic.tolerance = 1e-3;  // of a sum over all rows: far below what a threshold or a rank could notice
   const size_t F = file.features.stages.size() * size_t(encoder->config().hidden_size);
-  log_info(concat("fit ", F, " weights on ", thousands(data.rows.size()), " texts, ",
-                  thousands(uint64_t(std::count(labels.begin(), labels.end(), 1))), " of them toxic"));
+  watch.info(concat("fit ", F, " weights on ", thousands(data.rows.size()), " texts, ",
+                    thousands(uint64_t(std::count(labels.begin(), labels.end(), 1))), " of them toxic"));
   const LogisticModel model = fit_logistic(features, F, labels, logistic);
   if (!model.converged)
-    log_warning(
+    watch.warning(
         concat("the fit stopped after ", model.iterations, " iterations with a gradient of ", model.gradient_norm));
   file.weights.assign(model.weights.begin(), model.weights.end());
   file.bias = float(model.intercept);
 
   const std::vector<float> held_features =
-      scorer_features(*encoder, file.features, held_out.rows, "embed held-out texts");
+      scorer_features(*encoder, file.features, held_out.rows, "embed held-out texts", watch);
   std::vector<double> scores;
   for (size_t i = 0; i < held_out.rows.size(); ++i) scores.push_back(file.score(held_features.data() + i * F));
   file.threshold = options.threshold ? *options.threshold : break_even_threshold(held_out.rows, scores);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/scorers/quality.h"
 #include "limpid/scorers/scorer_file.h"
@@ -11,9 +12,10 @@
 /// `limpid train scorer`: a logistic head on a frozen sentence encoder.
 namespace limpid {
 
-/// Features of texts, [texts, F] row by row; rows of texts without a token are zero. Shows progress.
+/// Features of texts, [texts, F] row by row; rows of texts without a token are zero.
 std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures& features,
-                                   std::span<const LabelledText> rows, const std::string& what);
+                                   std::span<const LabelledText> rows, const std::string& what,
+                                   Watch& watch = unwatched());
 
 struct TrainedScorer {
   ScorerFile file;
@@ -28,6 +30,6 @@ struct TrainedScorer {
 /// @param unseen    further texts that must not be trained on (test sets)
 /// @throws ConfigError for settings out of range, or data of one label.
 TrainedScorer train_scorer(const ScorerTraining& options, LabelledData data, LabelledData held_out,
-                           const LabelledData& unseen);
+                           const LabelledData& unseen, Watch& watch = unwatched());
 
 }  // namespace limpid

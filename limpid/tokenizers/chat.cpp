@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "limpid/core/error.h"
+#include "limpid/core/files.h"
+#include "limpid/core/resources.h"
 #include "limpid/tokenizers/added_tokens.h"
 #include "limpid/tokenizers/chat_template.h"
 #include "limpid/tokenizers/unicode.h"
@@ -11,24 +13,31 @@ namespace limpid {
 
 namespace {
 
+/// A template that is recognised, and how its turns are written. The files hold sources as published, but for the text
+/// of default prompts.
 struct Form {
   enum class Kind : uint8_t { kChatMl, kGemma } kind;
   bool default_system = false;  // ChatML: a system turn is put in front where there is none
   bool known_roles = false;     // ChatML: turns that are neither system, user nor assistant are left out
-  const char* source;
+  const char* file;
+};
+constexpr Form kForms[] = {
+    {Form::Kind::kChatMl, false, false, "chat/chatml.jinja"},
+    {Form::Kind::kChatMl, true, false, "chat/chatml-default-system.jinja"},
+    {Form::Kind::kChatMl, true, true, "chat/chatml-known-roles.jinja"},
+    {Form::Kind::kGemma, false, false, "chat/gemma-turns.jinja"},
 };
 
-// Sources as published, but for the text of default prompts.
-constexpr Form kForms[] = {
-    {Form::Kind::kChatMl, false, false,
-     R"({% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %})"},
-    {Form::Kind::kChatMl, true, false,
-     R"({% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nDEFAULT<|im_end|>\n' }}{% endif %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %})"},
-    {Form::Kind::kChatMl, true, true,
-     R"({% if messages[0]['role'] == 'system' %}{{ '<|im_start|>system\n' + messages[0]['content'] + '<|im_end|>\n' }}{% else %}{{ '<|im_start|>system\nDEFAULT<|im_end|>\n' }}{% endif %}{% for message in messages %}{% if (message.role == 'user') or (message.role == 'system' and not loop.first) or (message.role == 'assistant') %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %})"},
-    {Form::Kind::kGemma, false, false,
-     R"({{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if message['role'] == 'assistant' %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %})"},
-};
+/// The form of a template, compared without its layout and quotes; null when none is like it.
+const Form* find_form(const std::string& canonical_source) {
+  static const std::vector<std::string> known = [] {
+    std::vector<std::string> sources;
+    for (const Form& form : kForms) sources.push_back(canonical_template(read_file(find_resource(form.file))).source);
+    return sources;
+  }();
+  const auto found = std::find(known.begin(), known.end(), canonical_source);
+  return found == known.end() ? nullptr : &kForms[found - known.begin()];
+}
 
 std::string render_chatml(const Form& form, const std::string& default_system, const std::vector<Turn>& turns,
                           bool prompt) {
@@ -77,14 +86,13 @@ std::string render_chat(std::string_view template_source, const std::vector<Turn
                         std::string_view bos) {
   LIMPID_CHECK(!turns.empty(), ConfigError, "[chat] a conversation needs at least one turn");
   const CanonicalTemplate given = canonical_template(template_source);
-  for (const Form& form : kForms) {
-    if (canonical_template(form.source).source != given.source) continue;
-    if (form.kind == Form::Kind::kGemma) return render_gemma(turns, add_generation_prompt, bos);
-    return render_chatml(form, given.default_system, turns, add_generation_prompt);
-  }
-  throw ConfigError(
-      "[chat] the model's chat template is none that is built in (ChatML and Gemma turns); give a prompt without chat "
-      "turns");
+  const Form* form = find_form(given.source);
+  LIMPID_CHECK(
+      form, ConfigError,
+      "[chat] the model's chat template is none that is built in (ChatML and Gemma turns); give a prompt without "
+      "chat turns");
+  if (form->kind == Form::Kind::kGemma) return render_gemma(turns, add_generation_prompt, bos);
+  return render_chatml(*form, given.default_system, turns, add_generation_prompt);
 }
 
 std::string render_chat(const Tokenizer& tokenizer, const std::vector<Turn>& turns, bool add_generation_prompt) {

@@ -5,7 +5,7 @@
 
 namespace limpid {
 
-CalibratorReport train_calibrator(const CalibratorOptions& options) {
+CalibratorReport train_calibrator(const CalibratorOptions& options, Watch& watch) {
   check_options(options, "calibrator");
   Json settings = settings_of(options);
   settings["layers"] = options.layers;
@@ -16,11 +16,11 @@ CalibratorReport train_calibrator(const CalibratorOptions& options) {
       options.base,
       {.trainable = true, .compute = compute_type(options), .layers = options.layers, .recompute = options.recompute});
   if (!options.train_embeddings) freeze_embeddings(*model);
-  const TextObjective objective(*model, model->tokenizer().get(), options);
+  const TextObjective objective(*model, model->tokenizer().get(), options, watch);
   const auto write = [&](const fs::path& folder, const Json& about) {
-    save_hf_folder(*model, folder, {{"limpid", to_text(about)}});
+    save_hf_folder(*model, folder, {{"limpid", to_text(about)}}, {}, watch);
   };
-  return train(options, {"calibrator", settings, model->parameters(), objective, write, nullptr});
+  return train(options, {"calibrator", settings, model->parameters(), objective, write, nullptr}, watch);
 }
 
 }  // namespace limpid

@@ -9,6 +9,6 @@ namespace limpid {
 using CalibratorReport = TrainingReport;
 
 /// Leaves an ordinary Hugging Face folder besides what train() writes (trainer.h, which also lists the errors).
-CalibratorReport train_calibrator(const CalibratorOptions& options);
+CalibratorReport train_calibrator(const CalibratorOptions& options, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -2,7 +2,8 @@
 
 #include <numeric>
 
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
+#include "limpid/core/watch.h"
 #include "limpid/training/language_model_loss.h"
 
 namespace limpid {
@@ -63,14 +64,16 @@ struct Anchor {
 
 class ContrastiveObjective final : public Objective {
  public:
-  ContrastiveObjective(const Model& model, const ContrastiveOptions& options) : nll_(model), loss_(options.loss) {
+  ContrastiveObjective(const Model& model, const ContrastiveOptions& options, Watch& watch)
+      : nll_(model),
+        loss_(options.loss) {
     LIMPID_CHECK(model.tokenizer(), ConfigError, options.base.string(), ": has no tokenizer, so text cannot be read");
     const auto rows = read_contrastive_rows(options.data.files);
     std::vector<double> places;
     std::vector<Anchor> anchors;
     size_t left_out = 0;
     for (const ContrastiveRow& row : rows) {
-      throw_if_interrupted();
+      watch.throw_if_stopped();
       const Anchor anchor = read(*model.tokenizer(), row, options.examples);
       if (anchor.positives == 0 || anchor.positives == anchor.examples.size())
         ++left_out;
@@ -88,8 +91,9 @@ class ContrastiveObjective final : public Objective {
       anchors_[side].push_back(std::move(anchors[i]));
     }
     LIMPID_CHECK(!anchors_[0].empty(), ConfigError, "all rows are held out; nothing is left to train on");
-    log_info(concat("data: ", thousands(rows.size()), " rows", left_out ? concat(", ", left_out, " too short") : "",
-                    "; ", thousands(anchors_[0].size()), " to train on, ", thousands(anchors_[1].size()), " held out"));
+    watch.info(concat("data: ", thousands(rows.size()), " rows", left_out ? concat(", ", left_out, " too short") : "",
+                      "; ", thousands(anchors_[0].size()), " to train on, ", thousands(anchors_[1].size()),
+                      " held out"));
   }
 
   std::span<const int64_t> lengths(Split split) const override { return lengths_[split == Split::HeldOut]; }
@@ -137,7 +141,7 @@ class ContrastiveObjective final : public Objective {
 
 }  // namespace
 
-TrainingReport train_contrastive_perplexity(const ContrastiveOptions& given) {
+TrainingReport train_contrastive_perplexity(const ContrastiveOptions& given, Watch& watch) {
   ContrastiveOptions options = given;
   options.examples.end_token = false;
   LIMPID_CHECK(!options.pack, ConfigError,
@@ -146,8 +150,9 @@ TrainingReport train_contrastive_perplexity(const ContrastiveOptions& given) {
                options.loss.tau, " and weight ", options.loss.weight, ", expected above 0 and not negative");
   const Json settings = {
       {"form", name(options.loss.form)}, {"tau", options.loss.tau}, {"negative_weight", options.loss.weight}};
-  return train_adapter(options, "contrastive perplexity", settings,
-                       [&](const Model& model) { return std::make_unique<ContrastiveObjective>(model, options); });
+  return train_adapter(
+      options, "contrastive perplexity", settings,
+      [&](const Model& model) { return std::make_unique<ContrastiveObjective>(model, options, watch); }, watch);
 }
 
 }  // namespace limpid

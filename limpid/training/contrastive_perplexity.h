@@ -21,6 +21,6 @@ struct ContrastiveRow {
 std::vector<ContrastiveRow> read_contrastive_rows(const std::vector<std::string>& files);
 
 /// Trains an adapter as train_lora does; `batch` counts anchors, texts have no end token.
-TrainingReport train_contrastive_perplexity(const ContrastiveOptions& options);
+TrainingReport train_contrastive_perplexity(const ContrastiveOptions& options, Watch& watch = unwatched());
 
 }  // namespace limpid

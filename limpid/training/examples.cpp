@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "limpid/core/error.h"
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 
 namespace limpid {
 namespace {
@@ -84,7 +84,7 @@ double split_limit(std::span<const double> places, double holdout) {
 }
 
 ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options,
-                          double holdout, bool pack) {
+                          double holdout, bool pack, Watch& watch) {
   LIMPID_CHECK(holdout >= 0.0 && holdout < 1.0, ConfigError, "the held-out share is ", holdout,
                ", expected 0 to below 1");
   LIMPID_CHECK(options.max_length >= 2, ConfigError, "the longest sequence is ", options.max_length,
@@ -94,7 +94,7 @@ ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> r
   ExampleSets sets;
   std::vector<std::pair<double, Example>> placed;
   for (const TextRow& row : rows) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     Example example = make_example(tokenizer, row, whole);
     if (example.targets() == 0)
       ++sets.without_target;

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/data/text_data.h"
 #include "limpid/tokenizers/tokenizer.h"
 #include "limpid/training/options.h"
@@ -51,7 +52,7 @@ struct ExampleSets {
 /// split
 /// @throws ConfigError when nothing is left to train on.
 ExampleSets make_examples(const Tokenizer& tokenizer, std::span<const TextRow> rows, const ExampleOptions& options,
-                          double holdout, bool pack = false);
+                          double holdout, bool pack = false, Watch& watch = unwatched());
 
 /// The place of a row between 0 and 1 by the SHA-256 of its prompt and text.
 double hash_position(const TextRow& row);

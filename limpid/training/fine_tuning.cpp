@@ -44,7 +44,7 @@ Subject from_scratch(const FineTuningOptions& options) {
 
 }  // namespace
 
-TrainingReport fine_tune(const FineTuningOptions& options) {
+TrainingReport fine_tune(const FineTuningOptions& options, Watch& watch) {
   check_options(options, kKind);
   LIMPID_CHECK(options.base.empty() != options.init.empty(), ConfigError, "[", kKind,
                "] give a model to start from or a config to begin anew, one of them");
@@ -58,11 +58,11 @@ TrainingReport fine_tune(const FineTuningOptions& options) {
 
   const Subject subject = options.init.empty() ? open_base(options) : from_scratch(options);
   if (options.freeze_embeddings) freeze_embeddings(*subject.model);
-  const TextObjective objective(*subject.model, subject.tokenizer.get(), options);
+  const TextObjective objective(*subject.model, subject.tokenizer.get(), options, watch);
   const auto write = [&](const fs::path& folder, const Json& about) {
-    save_hf_folder(*subject.model, folder, {{"limpid", to_text(about)}}, subject.changes);
+    save_hf_folder(*subject.model, folder, {{"limpid", to_text(about)}}, subject.changes, watch);
   };
-  return train(options, {kKind, settings, subject.model->parameters(), objective, write, nullptr});
+  return train(options, {kKind, settings, subject.model->parameters(), objective, write, nullptr}, watch);
 }
 
 }  // namespace limpid

@@ -6,6 +6,6 @@
 namespace limpid {
 
 /// Leaves an ordinary Hugging Face folder besides what train() writes (trainer.h, which also lists the errors).
-TrainingReport fine_tune(const FineTuningOptions& options);
+TrainingReport fine_tune(const FineTuningOptions& options, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -16,18 +16,20 @@ Json adapter_settings(const PeftConfig& c) {
 }
 
 /// The base opened anew in float32: what trained may be rounded to bfloat16.
-void write_merged(const fs::path& base, const LoraAdapters& adapters, const fs::path& folder, const Json& about) {
+void write_merged(const fs::path& base, const LoraAdapters& adapters, const fs::path& folder, const Json& about,
+                  Watch& watch) {
   const auto model = open_model(base, {.trainable = true});
   ModelChanges changes;
   torch::NoGradGuard no_grad;
   for (const auto& [name, change] : adapters.changes()) changes.tensors[name] = model->parameters().at(name) + change;
-  save_hf_folder(*model, folder, {{"limpid", to_text(about)}}, changes);
+  save_hf_folder(*model, folder, {{"limpid", to_text(about)}}, changes, watch);
 }
 
 }  // namespace
 
 TrainingReport train_adapter(const LoraOptions& options, const std::string& kind, const Json& more_settings,
-                             const std::function<std::unique_ptr<Objective>(const Model& model)>& make_objective) {
+                             const std::function<std::unique_ptr<Objective>(const Model& model)>& make_objective,
+                             Watch& watch) {
   check_options(options, kind);
   Json settings = settings_of(options);
   settings["adapter"] = adapter_settings(options.adapter);
@@ -47,16 +49,19 @@ TrainingReport train_adapter(const LoraOptions& options, const std::string& kind
   const auto objective = make_objective(*model);
   const auto write = [&](const fs::path& folder, const Json& about) {
     adapters.write(folder, model->config(), {{"limpid", to_text(about)}});
-    if (options.merge) write_merged(options.base, adapters, folder / "merged", about);
+    if (options.merge) write_merged(options.base, adapters, folder / "merged", about, watch);
   };
   const auto before_pass = [&](int64_t step, int64_t pass) { adapters.set_pass(step, pass); };
-  return train(options, {kind, settings, adapters.parameters(), *objective, write, before_pass});
+  return train(options, {kind, settings, adapters.parameters(), *objective, write, before_pass}, watch);
 }
 
-TrainingReport train_lora(const LoraOptions& options) {
-  return train_adapter(options, "lora", Json::object(), [&](const Model& model) {
-    return std::make_unique<TextObjective>(model, model.tokenizer().get(), options);
-  });
+TrainingReport train_lora(const LoraOptions& options, Watch& watch) {
+  return train_adapter(
+      options, "lora", Json::object(),
+      [&](const Model& model) {
+        return std::make_unique<TextObjective>(model, model.tokenizer().get(), options, watch);
+      },
+      watch);
 }
 
 }  // namespace limpid

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/training/language_model_loss.h"
 #include "limpid/training/objective.h"
 #include "limpid/training/text_run.h"
@@ -11,7 +12,8 @@ class TextObjective final : public Objective {
  public:
   /// Reads the data and says what it found. @throws ConfigError when nothing can be learnt from it, or the model has no
   /// tokenizer.
-  TextObjective(const Model& model, const Tokenizer* tokenizer, const TextRunOptions& options);
+  TextObjective(const Model& model, const Tokenizer* tokenizer, const TextRunOptions& options,
+                Watch& watch = unwatched());
 
   std::span<const int64_t> lengths(Split split) const override { return lengths_[split == Split::HeldOut]; }
   int64_t targets(uint32_t train_example) const override { return sets_.train[train_example].targets(); }

@@ -3,7 +3,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
+#include "limpid/core/watch.h"
 #include "limpid/training/batches.h"
 #include "limpid/training/process_group.h"
 
@@ -16,9 +17,10 @@ double seconds_now() {
 
 class Run {
  public:
-  Run(const TrainerOptions& options, const TrainingTask& task)
+  Run(const TrainerOptions& options, const TrainingTask& task, Watch& watch)
       : options_(options),
         task_(task),
+        watch_(watch),
         state_file_(options.output / "resume" / "state.safetensors"),
         processes_(ProcessGroup::join()),
         adam_(task.parameters, options.adamw) {
@@ -38,10 +40,10 @@ class Run {
     report.total_steps = total_steps_;
     report.resumed = resume();
     if (processes_->is_first()) metrics_.emplace(options_.output / "metrics.jsonl", progress_.step);
-    log_info(concat(task_.kind, ": ", thousands(uint64_t(total_steps_)), " steps",
-                    processes_->size() > 1 ? concat(" in ", processes_->size(), " processes") : ""));
+    watch_.info(concat(task_.kind, ": ", thousands(uint64_t(total_steps_)), " steps",
+                       processes_->size() > 1 ? concat(" in ", processes_->size(), " processes") : ""));
     if (!report.resumed && measures()) evaluate();
-    Progress shown(task_.kind, uint64_t(total_steps_), "steps");
+    Progress shown(watch_, task_.kind, uint64_t(total_steps_), "steps");
     shown.update(uint64_t(progress_.step));
     while (progress_.step < total_steps_ && !progress_.stopped) {
       stop_if_interrupted();
@@ -75,7 +77,7 @@ class Run {
     if (!fs::exists(state_file_)) return false;
     progress_ = load_training_state(state_file_, state(), task_.settings);
     adam_.set_steps(progress_.step);
-    log_info(concat("continuing from step ", progress_.step, " of ", state_file_.string()));
+    watch_.info(concat("continuing from step ", progress_.step, " of ", state_file_.string()));
     return true;
   }
   std::map<std::string, torch::Tensor> state() const {
@@ -89,7 +91,7 @@ class Run {
   /// With several processes the last step's sum says whether any of them was interrupted, so that all stop behind the
   /// same step.
   void stop_if_interrupted() const {
-    if (processes_->size() > 1 ? !one_was_interrupted_ : !interrupted()) return;
+    if (processes_->size() > 1 ? !one_was_interrupted_ : !watch_.stop()) return;
     save();
     throw Interrupted(
         concat("interrupted after step ", progress_.step, "; the same command continues from ", state_file_.string()));
@@ -114,7 +116,7 @@ class Run {
       (part.sum / double(targets)).backward();
       tokens += double(part.tokens);
     }
-    double stopped = interrupted();
+    double stopped = watch_.stop();
     processes_->sum({&sum, &tokens, &stopped});
     processes_->sum_gradients(adam_.parameters());
     one_was_interrupted_ = stopped > 0;
@@ -166,7 +168,7 @@ class Run {
       if (progress_.step == 0) progress_.first_loss = loss;
       better = progress_.best_step < 0 || loss < progress_.best_loss;
       if (better) progress_.best_loss = loss;
-      log_info(concat("step ", progress_.step, ": held-out loss ", loss, better ? " (best)" : ""));
+      watch_.info(concat("step ", progress_.step, ": held-out loss ", loss, better ? " (best)" : ""));
     }
     progress_.evaluations_without_best = better ? 0 : progress_.evaluations_without_best + 1;
     if (options_.patience > 0 && progress_.evaluations_without_best >= options_.patience) progress_.stopped = true;
@@ -216,6 +218,7 @@ class Run {
 
   const TrainerOptions& options_;
   const TrainingTask& task_;
+  Watch& watch_;
   const fs::path state_file_;
   const std::unique_ptr<ProcessGroup> processes_;
   AdamW adam_;
@@ -230,6 +233,8 @@ class Run {
 
 }  // namespace
 
-TrainingReport train(const TrainerOptions& options, const TrainingTask& task) { return Run(options, task).run(); }
+TrainingReport train(const TrainerOptions& options, const TrainingTask& task, Watch& watch) {
+  return Run(options, task, watch).run();
+}
 
 }  // namespace limpid

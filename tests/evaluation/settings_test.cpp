@@ -90,7 +90,7 @@ TEST(Evaluation, ACompositionDoesWhatItsPartsDoOneAfterTheOther) {
   const TempDir folder;
   EvaluationPlan plan = toy_plan(folder);
   // Cooling by 0.5 twice is cooling by 0.75 once; masking first, on sharper logits, is another thing than masking last.
-  plan.settings = {{"plain", {}}};
+  plan.settings = {{{}, "plain"}};
   for (const char* text : {"control:temperature:0.5 + control:temperature:0.5", "control:temperature:0.75",
                            "control:mask:0.2 + control:temperature:0.9", "control:temperature:0.9 + control:mask:0.2"})
     plan.settings.push_back(parse_settings(text)[0]);

@@ -4,12 +4,13 @@
 #include <torch/types.h>
 
 #include "limpid/core/error.h"
-#include "tests/methods/golden.h"
+#include "tests/support/golden.h"
 
 namespace limpid {
 namespace {
 
-using testing_support::MethodFixture;
+using testing_support::for_each_tensor_fixture;
+using testing_support::TensorFixture;
 
 torch::Tensor random_matrix(int64_t rows, int64_t columns, uint64_t seed) {
   torch::manual_seed(seed);
@@ -131,74 +132,74 @@ TEST(CommonTokens, AreThoseWithTheSameBytesAndNoSpecialOnes) {
 }
 
 TEST(AlignmentLinearGolden, RidgeAndProcrustesAndTheirScoresReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE("alignment_linear");
-  const MethodFixture fixture("alignment_linear");
-  const torch::Tensor C = fixture.tensor("in.C"), T = fixture.tensor("in.T"),
-                      negatives = fixture.tensor("in.negatives");
-  const int64_t fit = int64_t(fixture.in("fit_rows")), rest = C.size(0) - fit;
-  const torch::Tensor fit_C = C.narrow(0, 0, fit), fit_T = T.narrow(0, 0, fit), test_C = C.narrow(0, fit, rest),
-                      test_T = T.narrow(0, fit, rest);
-  const torch::Tensor ridge = ridge_map(fit_C, fit_T, fixture.in("ridge")), procrustes = procrustes_map(fit_C, fit_T);
-  EXPECT_TRUE(fixture.matches(ridge, "out.ridge"));
-  EXPECT_TRUE(fixture.matches(procrustes, "out.procrustes"));
-  EXPECT_TRUE(fixture.matches(procrustes_map(fixture.tensor("in.square_C"), fixture.tensor("in.square_T")),
-                              "out.square_procrustes"));
-  EXPECT_TRUE(fixture.matches(explained_variance(test_C, test_T, ridge), "ridge_explained_variance"));
-  EXPECT_TRUE(fixture.matches(explained_variance(test_C, test_T, procrustes), "procrustes_explained_variance"));
-  EXPECT_TRUE(fixture.matches(retrieval_accuracy(test_C, test_T, ridge, negatives), "ridge_retrieval_accuracy"));
-  EXPECT_TRUE(
-      fixture.matches(retrieval_accuracy(test_C, test_T, procrustes, negatives), "procrustes_retrieval_accuracy"));
+  for_each_tensor_fixture("alignment_linear", [](const TensorFixture& fixture) {
+    const torch::Tensor C = fixture.tensor("in.C"), T = fixture.tensor("in.T"),
+                        negatives = fixture.tensor("in.negatives");
+    const int64_t fit = int64_t(fixture.in("fit_rows")), rest = C.size(0) - fit;
+    const torch::Tensor fit_C = C.narrow(0, 0, fit), fit_T = T.narrow(0, 0, fit), test_C = C.narrow(0, fit, rest),
+                        test_T = T.narrow(0, fit, rest);
+    const torch::Tensor ridge = ridge_map(fit_C, fit_T, fixture.in("ridge")), procrustes = procrustes_map(fit_C, fit_T);
+    EXPECT_TRUE(fixture.matches(ridge, "out.ridge"));
+    EXPECT_TRUE(fixture.matches(procrustes, "out.procrustes"));
+    EXPECT_TRUE(fixture.matches(procrustes_map(fixture.tensor("in.square_C"), fixture.tensor("in.square_T")),
+                                "out.square_procrustes"));
+    EXPECT_TRUE(fixture.matches(explained_variance(test_C, test_T, ridge), "ridge_explained_variance"));
+    EXPECT_TRUE(fixture.matches(explained_variance(test_C, test_T, procrustes), "procrustes_explained_variance"));
+    EXPECT_TRUE(fixture.matches(retrieval_accuracy(test_C, test_T, ridge, negatives), "ridge_retrieval_accuracy"));
+    EXPECT_TRUE(
+        fixture.matches(retrieval_accuracy(test_C, test_T, procrustes, negatives), "procrustes_retrieval_accuracy"));
+  });
 }
 
 TEST(AlignmentNceGolden, LossesAndGradientsReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE("alignment_nce");
-  const MethodFixture fixture("alignment_nce");
-  const struct {
-    const char* name;
-    const char* start;
-    NceOptions options;
-  } forms[] = {{"dot", "in.A0", {false, 1.0}}, {"cosine", "in.A0_cosine", {true, fixture.in("temperature")}}};
-  for (const auto& form : forms) {
-    SCOPED_TRACE(form.name);
-    const std::string prefix = std::string("out.") + form.name;
-    torch::Tensor A = fixture.tensor(form.start).to(torch::kFloat64).set_requires_grad(true);
-    const torch::Tensor losses = nce_losses(fixture.tensor("in.calibrator_rows").to(torch::kFloat64),
-                                            fixture.tensor("in.target_rows").to(torch::kFloat64), A,
-                                            fixture.tensor("in.batch"), fixture.tensor("in.negatives"), form.options);
-    losses.mean().backward();
-    EXPECT_TRUE(fixture.matches(losses.detach(), prefix + "_losses"));
-    EXPECT_TRUE(fixture.matches(A.grad(), prefix + "_gradient"));
-    EXPECT_TRUE(fixture.matches(losses.mean().item<double>(), (std::string(form.name) + "_loss").c_str()));
-  }
+  for_each_tensor_fixture("alignment_nce", [](const TensorFixture& fixture) {
+    const struct {
+      const char* name;
+      const char* start;
+      NceOptions options;
+    } forms[] = {{"dot", "in.A0", {false, 1.0}}, {"cosine", "in.A0_cosine", {true, fixture.in("temperature")}}};
+    for (const auto& form : forms) {
+      SCOPED_TRACE(form.name);
+      const std::string prefix = std::string("out.") + form.name;
+      torch::Tensor A = fixture.tensor(form.start).to(torch::kFloat64).set_requires_grad(true);
+      const torch::Tensor losses = nce_losses(fixture.tensor("in.calibrator_rows").to(torch::kFloat64),
+                                              fixture.tensor("in.target_rows").to(torch::kFloat64), A,
+                                              fixture.tensor("in.batch"), fixture.tensor("in.negatives"), form.options);
+      losses.mean().backward();
+      EXPECT_TRUE(fixture.matches(losses.detach(), prefix + "_losses"));
+      EXPECT_TRUE(fixture.matches(A.grad(), prefix + "_gradient"));
+      EXPECT_TRUE(fixture.matches(losses.mean().item<double>(), std::string(form.name) + "_loss"));
+    }
+  });
 }
 
-TEST(AlignmentAdamGolden, FiftyStepsReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE("alignment_adam");
-  const MethodFixture fixture("alignment_adam");
-  const Json& betas = fixture.json().at("in").at("betas");
-  const AdamSettings adam{fixture.in("lr"), betas.at(0), betas.at(1), fixture.in("eps")};
-  const struct {
-    const char* name;
-    NceOptions options;
-  } forms[] = {{"dot", {false, 1.0}}, {"cosine", {true, fixture.in("temperature")}}};
-  for (const auto& form : forms) {
-    SCOPED_TRACE(form.name);
-    const std::string prefix = std::string("out.") + form.name;
-    std::vector<double> losses;
-    int compared = 0;
-    train_nce(fixture.tensor("in.calibrator_rows"), fixture.tensor("in.target_rows"),
-              fixture.tensor(std::string("in.") + form.name + "_A0"), fixture.tensor("in.batches"),
-              fixture.tensor("in.negatives"), form.options, adam,
-              [&](int64_t step, double loss, const torch::Tensor& A) {
-                losses.push_back(loss);
-                const std::string name = prefix + "_A" + std::to_string(step);
-                if (!fixture.has(name)) return;
-                ++compared;
-                EXPECT_TRUE(fixture.matches(A, name));
-              });
-    EXPECT_GE(compared, 1);
-    EXPECT_TRUE(fixture.matches(torch::tensor(losses), prefix + "_losses"));
-  }
+TEST(AlignmentAdamGolden, EveryStepReproducesTheFixture) {
+  for_each_tensor_fixture("alignment_adam", [](const TensorFixture& fixture) {
+    const Json& betas = fixture.in().at("betas");
+    const AdamSettings adam{fixture.in("lr"), betas.at(0), betas.at(1), fixture.in("eps")};
+    const struct {
+      const char* name;
+      NceOptions options;
+    } forms[] = {{"dot", {false, 1.0}}, {"cosine", {true, fixture.in("temperature")}}};
+    for (const auto& form : forms) {
+      SCOPED_TRACE(form.name);
+      const std::string prefix = std::string("out.") + form.name;
+      std::vector<double> losses;
+      int compared = 0;
+      train_nce(fixture.tensor("in.calibrator_rows"), fixture.tensor("in.target_rows"),
+                fixture.tensor(std::string("in.") + form.name + "_A0"), fixture.tensor("in.batches"),
+                fixture.tensor("in.negatives"), form.options, adam,
+                [&](int64_t step, double loss, const torch::Tensor& A) {
+                  losses.push_back(loss);
+                  const std::string name = prefix + "_A" + std::to_string(step);
+                  if (!fixture.has(name)) return;
+                  ++compared;
+                  EXPECT_TRUE(fixture.matches(A, name));
+                });
+      EXPECT_GE(compared, 1);
+      EXPECT_TRUE(fixture.matches(torch::tensor(losses), prefix + "_losses"));
+    }
+  });
 }
 
 }  // namespace

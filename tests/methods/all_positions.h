@@ -28,9 +28,4 @@ inline torch::Tensor all_logits(const Model& model, const TokenIds& ids, std::un
   return model.output_matrix(model.final_state(pass, Outputs::All, &doors));
 }
 
-inline TokenIds ids_of(const torch::Tensor& x) {
-  const torch::Tensor flat = x.contiguous();
-  return {flat.const_data_ptr<int64_t>(), flat.const_data_ptr<int64_t>() + flat.numel()};
-}
-
 }  // namespace limpid::testing_support

@@ -1,7 +1,7 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/fit.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
@@ -57,30 +57,31 @@ TEST(TokenMask, IsAKindAndALevel) {
 }
 
 TEST(DexpertsGolden, CombinationOfGivenLogitsReproducesTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const torch::Tensor base = fixture.tensor("in.base"), expert = fixture.tensor("in.expert"),
-                      anti = fixture.tensor("in.anti");
-  const TokenMask mask{Kind::Nucleus, fixture.in("filter_p")};
-  const float alpha = float(fixture.in("alpha"));
-  const torch::Tensor both = combined(base, expert, anti, alpha, mask);
-  EXPECT_TRUE(torch::equal(torch::isfinite(both).to(torch::kInt64), fixture.tensor("out.keep")));
-  EXPECT_TRUE(fixture.matches(both, "out.logits"));
-  EXPECT_TRUE(fixture.matches(combined(base, {}, anti, alpha, mask), "out.anti_only"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const torch::Tensor base = fixture.tensor("in.base"), expert = fixture.tensor("in.expert"),
+                        anti = fixture.tensor("in.anti");
+    const TokenMask mask{Kind::Nucleus, fixture.in("filter_p")};
+    const float alpha = float(fixture.in("alpha"));
+    const torch::Tensor both = combined(base, expert, anti, alpha, mask);
+    EXPECT_TRUE(torch::equal(torch::isfinite(both).to(torch::kInt64), fixture.tensor("out.keep")));
+    EXPECT_TRUE(fixture.matches(both, "out.logits"));
+    EXPECT_TRUE(fixture.matches(combined(base, {}, anti, alpha, mask), "out.anti_only"));
+  });
 }
 
 TEST(DexpertsGolden, GreedyRunWithThreeCachesReproducesIdsAndLogits) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const std::shared_ptr<const Model> base = open_exact(fixture.model("base"));
-  const ExpertParts parts{
-      open_exact(fixture.model("anti")), open_exact(fixture.model("expert")), {Kind::Nucleus, fixture.in("filter_p")}};
-  const torch::Tensor ids = fixture.tensor("out.ids");
-  const auto run =
-      decode(base, one_session(std::make_unique<ExpertsSession>(*base, parts)),
-             {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("alpha"))})})[0];
-  EXPECT_EQ(run.ids, token_ids(ids));
-  EXPECT_TRUE(fixture.matches(run.logits, "out.step_logits"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const std::shared_ptr<const Model> base = open_golden(fixture.model("base"));
+    const ExpertParts parts{open_golden(fixture.model("anti")),
+                            open_golden(fixture.model("expert")),
+                            {Kind::Nucleus, fixture.in("filter_p")}};
+    const torch::Tensor ids = fixture.tensor("out.ids");
+    const auto run = decode(
+        base, one_session(std::make_unique<ExpertsSession>(*base, parts)),
+        {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("alpha"))})})[0];
+    EXPECT_EQ(run.ids, token_ids(ids));
+    EXPECT_TRUE(fixture.matches(run.logits, "out.step_logits"));
+  });
 }
 
 class Dexperts : public testing::Test {

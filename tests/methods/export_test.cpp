@@ -13,14 +13,16 @@
 #include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/toy_models.h"
+#include "tests/support/golden_model.h"
 #include "tests/training/tiny_models.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::all_logits;
-using testing_support::golden_dir;
+using testing_support::for_each_golden_folder;
 using testing_support::open_exact;
+using testing_support::open_golden;
 using testing_support::TempDir;
 
 const TokenIds kPrompt = {73, 33, 105, 3, 200, 67, 12};
@@ -82,11 +84,12 @@ TEST(Export, ConstantRulesBecomeAttentionBiasesOfAllFamilies) {
   EXPECT_EQ(read_json(dir.path() / "exported" / "config.json").at("attention_bias"), true);  // the last one, Gemma 3
 }
 
-TEST(ExportGolden, ConstantRulesBecomeAttentionBiasesOfAllFamilies) {
-  LIMPID_REQUIRE_PATH(golden_dir() / "models" / "gemma3");
+TEST(ExportGolden, ConstantRulesBecomeAttentionBiasesOfEveryModel) {
   const TempDir dir;
-  for (const char* family : {"llama", "llama-gqa", "gpt2", "gemma3"})
-    check_biases(golden_dir() / "models" / family, dir.path());
+  for_each_golden_folder({"models"}, "config.json", [&](const fs::path& folder) {
+    open_golden(folder);
+    check_biases(folder, dir.path());
+  });
 }
 
 TEST(Export, AModelWithBiasesKeepsThem) {

@@ -1,8 +1,8 @@
 #include "limpid/decoding/judge.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/gedi/fit.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
@@ -12,8 +12,8 @@ using namespace testing_support;
 constexpr const char* kFixture = "gedi";
 constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
-GediRule rule_of(const MethodFixture& fixture) {
-  const Json& in = fixture.json().at("in");
+GediRule rule_of(const TensorFixture& fixture) {
+  const Json& in = fixture.in();
   return {.scale = in.at("scale"),
           .bias = in.at("bias").get<std::array<double, 2>>(),
           .class_bias = in.at("class_bias").at(0),
@@ -54,37 +54,37 @@ TEST(GediRule, ClassBiasMovesTheTargetAndNumbersOutOfRangeAreRefused) {
 }
 
 TEST(GediGolden, OneStepOnGivenLogitsReproducesTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const GediRule rule = rule_of(fixture);
-  EXPECT_TRUE(fixture.matches(rule.moved_target_p(), "target_p"));
-  const std::vector<float> sums = floats(fixture.tensor("in.log_r"));
-  const auto clean = log_clean({sums[0], sums[1]}, floats(torch::log_softmax(fixture.tensor("in.codes_logits"), -1)),
-                               size_t(fixture.in("t")), rule);
-  EXPECT_TRUE(fixture.matches(torch::tensor(clean), "out.clean"));
-  std::vector<float> z = floats(fixture.tensor("in.lm"));
-  guide_logits(z, clean, float(fixture.in("omega")), rule);
-  EXPECT_TRUE(torch::equal(torch::isinf(torch::tensor(z)).to(torch::kInt64), fixture.tensor("out.removed")));
-  EXPECT_TRUE(fixture.matches(torch::tensor(z), "out.logits"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const GediRule rule = rule_of(fixture);
+    EXPECT_TRUE(fixture.matches(rule.moved_target_p(), "target_p"));
+    const std::vector<float> sums = floats(fixture.tensor("in.log_r"));
+    const auto clean = log_clean({sums[0], sums[1]}, floats(torch::log_softmax(fixture.tensor("in.codes_logits"), -1)),
+                                 size_t(fixture.in("t")), rule);
+    EXPECT_TRUE(fixture.matches(torch::tensor(clean), "out.clean"));
+    std::vector<float> z = floats(fixture.tensor("in.lm"));
+    guide_logits(z, clean, float(fixture.in("omega")), rule);
+    EXPECT_TRUE(torch::equal(torch::isinf(torch::tensor(z)).to(torch::kInt64), fixture.tensor("out.removed")));
+    EXPECT_TRUE(fixture.matches(torch::tensor(z), "out.logits"));
+  });
 }
 
 TEST(GediGolden, GreedyRunReproducesIdsAndLogitsButForTokensAtTheFiltersEdge) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const std::shared_ptr<const Model> model = open_exact(fixture.model("model")),
-                                     guide = open_exact(fixture.model("guide"));
-  const auto codes = fixture.json().at("in").at("codes").get<std::vector<TokenId>>();
-  const torch::Tensor ids = fixture.tensor("out.ids");
-  auto session = std::make_unique<GediSession>(
-      *model, guide, std::array<TokenIds, 2>{TokenIds{codes[0]}, TokenIds{codes[1]}}, rule_of(fixture));
-  const auto run =
-      decode(model, one_session(std::move(session)),
-             {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("omega"))})})[0];
-  EXPECT_EQ(run.ids, token_ids(ids));
-  const torch::Tensor expected = fixture.tensor("out.step_logits");
-  const torch::Tensor edge = torch::isinf(run.logits).logical_xor(torch::isinf(expected));
-  EXPECT_LE(edge.sum().item<int64_t>(), 2);
-  EXPECT_TRUE(fixture.close(run.logits.masked_fill(edge, 0.0), expected.masked_fill(edge, 0.0), "out.step_logits"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const std::shared_ptr<const Model> model = open_golden(fixture.model("model")),
+                                       guide = open_golden(fixture.model("guide"));
+    const auto codes = fixture.in().at("codes").get<std::vector<TokenId>>();
+    const torch::Tensor ids = fixture.tensor("out.ids");
+    auto session = std::make_unique<GediSession>(
+        *model, guide, std::array<TokenIds, 2>{TokenIds{codes[0]}, TokenIds{codes[1]}}, rule_of(fixture));
+    const auto run = decode(
+        model, one_session(std::move(session)),
+        {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("omega"))})})[0];
+    EXPECT_EQ(run.ids, token_ids(ids));
+    const torch::Tensor expected = fixture.tensor("out.step_logits");
+    const torch::Tensor edge = torch::isinf(run.logits).logical_xor(torch::isinf(expected));
+    EXPECT_LE(edge.sum().item<int64_t>(), (ids.numel() + 11) / 12);  // 2 in 24 steps
+    EXPECT_TRUE(fixture.close(run.logits.masked_fill(edge, 0.0), expected.masked_fill(edge, 0.0), "out.step_logits"));
+  });
 }
 
 class Gedi : public testing::Test {

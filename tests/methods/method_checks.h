@@ -10,18 +10,31 @@
 #include "limpid/methods/registry.h"
 #include "tests/methods/decode.h"
 #include "tests/methods/toy_models.h"
+#include "tests/support/golden.h"
+#include "tests/training/tiny_models.h"
 
 /// What every detoxifier that is made from a file is held to.
 namespace limpid::testing_support {
 
 inline const TokenIds kToyPrompt = {20, 31, 5, 77, 102, 9, 14};
 
-/// A tiny model of each family, by name.
+/// How a toy of each family is written, other weights for each seed. Toys of one family have one vocabulary.
+inline const std::map<std::string, fs::path (*)(const fs::path& folder, uint64_t seed)>& toy_families() {
+  static const std::map<std::string, fs::path (*)(const fs::path&, uint64_t)> families = {
+      {"llama", [](const fs::path& folder, uint64_t seed) { return write_toy_llama(folder, {.seed = seed}); }},
+      {"gpt2", [](const fs::path& folder, uint64_t seed) { return write_toy_gpt2(folder, {.seed = seed}); }},
+      {"gemma3", [](const fs::path& folder, uint64_t seed) { return write_tiny_gemma3(folder, 1 + int64_t(seed)); }},
+  };
+  return families;
+}
+
+/// Tiny models by their family, of those whose toys are unsure enough of the next token to be told apart by few
+/// samples.
 class ToyFamilies {
  public:
   ToyFamilies() {
-    models_["llama"] = open_exact(write_toy_llama(folder_.path() / "llama", {.width = 32, .layers = 2, .heads = 2}));
-    models_["gpt2"] = open_exact(write_toy_gpt2(folder_.path() / "gpt2", {.width = 32, .layers = 2, .heads = 2}));
+    for (const char* family : {"llama", "gpt2"})
+      models_[family] = open_exact(toy_families().at(family)(folder_.path() / family, 1));
   }
   const std::map<std::string, std::shared_ptr<const Model>>& all() const { return models_; }
   const std::shared_ptr<const Model>& at(const char* family) const { return models_.at(family); }
@@ -31,15 +44,6 @@ class ToyFamilies {
   TempDir folder_;
   std::map<std::string, std::shared_ptr<const Model>> models_;
 };
-
-inline std::vector<float> floats(const torch::Tensor& x) {
-  return {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()};
-}
-
-inline TokenIds token_ids(const torch::Tensor& x) {
-  const torch::Tensor flat = x.contiguous();
-  return {flat.const_data_ptr<int64_t>(), flat.const_data_ptr<int64_t>() + flat.numel()};
-}
 
 /// State after the final norm at the last of `ids`, [1, D], without any cache from before.
 inline torch::Tensor state_of(const Model& model, const TokenIds& ids) {
@@ -121,10 +125,6 @@ inline void expect_refused(const fs::path& file, const std::function<void(Json& 
 inline void expect_option_refused(const fs::path& file, const std::string& options, const std::string& says) {
   const std::string message = message_of([&] { open_detox(file, options); });
   EXPECT_NE(message.find(says), std::string::npos) << message;
-}
-
-inline double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
 }
 
 }  // namespace limpid::testing_support

@@ -7,17 +7,19 @@
 #include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/decode.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/toy_models.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::all_logits;
-using testing_support::ids_of;
-using testing_support::MethodFixture;
+using testing_support::for_each_tensor_fixture;
 using testing_support::open_exact;
+using testing_support::open_golden;
 using testing_support::TempDir;
+using testing_support::TensorFixture;
+using testing_support::token_ids;
 
 constexpr const char* kFixture = "model_surgery";
 
@@ -37,40 +39,40 @@ Tensor chosen(const std::vector<GateRow>& rows) {
 }
 
 TEST(ModelSurgeryGolden, GivenMatricesAreRankedAndEdited) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const Tensor gates = fixture.tensor("in.gates"), v = fixture.tensor("in.v");
-  const auto rows =
-      rank_gate_rows(gates.size(0), gates.size(1), reader_of(gates), floats(v), int64_t(fixture.in("count")));
-  EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.chosen")));
-  std::vector<float> scores;
-  for (const GateRow& one : rows) scores.push_back(float(one.score));
-  EXPECT_TRUE(fixture.matches(torch::tensor(scores), "out.scores"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const Tensor gates = fixture.tensor("in.gates"), v = fixture.tensor("in.v");
+    const auto rows =
+        rank_gate_rows(gates.size(0), gates.size(1), reader_of(gates), floats(v), int64_t(fixture.in("count")));
+    EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.chosen")));
+    std::vector<float> scores;
+    for (const GateRow& one : rows) scores.push_back(float(one.score));
+    EXPECT_TRUE(fixture.matches(torch::tensor(scores), "out.scores"));
 
-  const WeightDeltas deltas = surgery_deltas(v, chosen(rows), gates.size(0));
-  std::vector<Tensor> edited;
-  for (int64_t layer = 0; layer < gates.size(0); ++layer)
-    edited.push_back(changed_weight(gates[layer], deltas.layers[size_t(layer)], deltas.reads, fixture.in("a")));
-  EXPECT_TRUE(fixture.matches(torch::stack(edited), "out.edited"));
+    const WeightDeltas deltas = surgery_deltas(v, chosen(rows), gates.size(0));
+    std::vector<Tensor> edited;
+    for (int64_t layer = 0; layer < gates.size(0); ++layer)
+      edited.push_back(changed_weight(gates[layer], deltas.layers[size_t(layer)], deltas.reads, fixture.in("a")));
+    EXPECT_TRUE(fixture.matches(torch::stack(edited), "out.edited"));
+  });
 }
 
 TEST(ModelSurgeryGolden, AModelGivesTheLogitsOfTheEditedOne) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const Tensor v = fixture.tensor("in.model_v");
-  for (bool trainable : {false, true}) {
-    SCOPED_TRACE(testing::Message() << "trainable " << trainable);
-    const auto model =
-        trainable ? open_model(fixture.model("model"), {.trainable = true}) : open_exact(fixture.model("model"));
-    const int64_t L = model->config().num_layers, F = model->projection(Projection::MlpGate, 0).out();
-    const auto rows = rank_gate_rows(L, F, gate_reader(*model), floats(v), int64_t(fixture.in("count")));
-    EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.model_chosen")));
-    if (trainable) continue;
-    auto session = std::make_unique<WeightDeltaSession>(*model, surgery_deltas(v, chosen(rows), L));
-    EXPECT_TRUE(fixture.matches(
-        all_logits(*model, ids_of(fixture.tensor("in.prompt")), std::move(session), float(fixture.in("a"))),
-        "out.model_logits"));
-  }
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const Tensor v = fixture.tensor("in.model_v");
+    for (bool trainable : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "trainable " << trainable);
+      const auto model =
+          trainable ? open_golden(fixture.model("model"), {.trainable = true}) : open_golden(fixture.model("model"));
+      const int64_t L = model->config().num_layers, F = model->projection(Projection::MlpGate, 0).out();
+      const auto rows = rank_gate_rows(L, F, gate_reader(*model), floats(v), int64_t(fixture.in("count")));
+      EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.model_chosen")));
+      if (trainable) continue;
+      auto session = std::make_unique<WeightDeltaSession>(*model, surgery_deltas(v, chosen(rows), L));
+      EXPECT_TRUE(fixture.matches(
+          all_logits(*model, token_ids(fixture.tensor("in.prompt")), std::move(session), float(fixture.in("a"))),
+          "out.model_logits"));
+    }
+  });
 }
 
 TEST(RankGateRows, PutsRowsFirstThatPointAwayWhateverTheirLength) {

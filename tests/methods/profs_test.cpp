@@ -8,17 +8,20 @@
 #include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/decode.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/toy_models.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::all_logits;
-using testing_support::ids_of;
-using testing_support::MethodFixture;
+using testing_support::as_stored;
+using testing_support::for_each_tensor_fixture;
 using testing_support::open_exact;
+using testing_support::open_golden;
 using testing_support::TempDir;
+using testing_support::TensorFixture;
+using testing_support::token_ids;
 
 constexpr const char* kFixture = "profs";
 
@@ -30,48 +33,55 @@ Tensor edited(const Tensor& weight, const Tensor& vectors) {
 }
 
 TEST(ProfsGolden, SubspacesOfGivenStatesWithAndWithoutTheTopic) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const Tensor good = fixture.tensor("in.preferred"), bad = fixture.tensor("in.nonpreferred");
-  const int64_t k = int64_t(fixture.in("k"));
-  EXPECT_TRUE(fixture.matches(projection(toxic_subspace(good, bad, k)), "out.P"));
-  EXPECT_TRUE(fixture.matches(projection(toxic_subspace(good, bad, k, /*keep_topic=*/true)), "out.P_uncentred"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const Tensor good = fixture.tensor("in.preferred"), bad = fixture.tensor("in.nonpreferred");
+    const int64_t k = int64_t(fixture.in("k"));
+    EXPECT_TRUE(fixture.matches(projection(toxic_subspace(good, bad, k)), "out.P"));
+    EXPECT_TRUE(fixture.matches(projection(toxic_subspace(good, bad, k, /*keep_topic=*/true)), "out.P_uncentred"));
+  });
 }
 
-TEST(ProfsGolden, EditedWeightsInBothStorageOrders) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const Tensor vectors =
-      toxic_subspace(fixture.tensor("in.preferred"), fixture.tensor("in.nonpreferred"), int64_t(fixture.in("k")));
-  EXPECT_TRUE(fixture.matches(edited(fixture.tensor("in.gpt2_W").t(), vectors).t(), "out.gpt2_W_edited"));
-  EXPECT_TRUE(fixture.matches(edited(fixture.tensor("in.llama_W"), vectors), "out.llama_W_edited"));
+/// One pair of given weights for each storage order: outputs of the width of the states come first or last.
+TEST(ProfsGolden, EditedWeightsInTheOrderTheyAreStoredIn) {
+  for_each_tensor_fixture("profs", [](const TensorFixture& fixture) {
+    const Tensor preferred = fixture.tensor("in.preferred");
+    const Tensor vectors = toxic_subspace(preferred, fixture.tensor("in.nonpreferred"), int64_t(fixture.in("k")));
+    for (const std::string& name : fixture.tensors("in.")) {
+      if (!name.ends_with("_W")) continue;
+      const Tensor weight = fixture.tensor(name);
+      const bool outputs_last = weight.size(1) == preferred.size(1);
+      const Tensor changed = outputs_last ? edited(weight.t(), vectors).t() : edited(weight, vectors);
+      EXPECT_TRUE(fixture.matches(changed, "out." + name.substr(3) + "_edited")) << name;
+    }
+  });
 }
 
-TEST(ProfsGolden, BothFamiliesFromTextsToTheLogitsOfTheEditedModel) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  for (const std::string role : {"base", "target"}) {
-    SCOPED_TRACE(role);
-    const auto model = open_exact(fixture.model(role.c_str()));
-    const int64_t layer = int64_t(fixture.in((role + "_layer").c_str()));
-    std::vector<PooledText> texts[2];
-    const Tensor ids = fixture.tensor("in." + role + "_texts");
-    for (int64_t side = 0; side < 2; ++side)
-      for (int64_t n = 0; n < ids.size(1); ++n) texts[side].push_back(PooledText::whole(ids_of(ids[side][n]), 128));
-    const Tensor vectors = profs_vectors(*model, texts[0], texts[1], int64_t(fixture.in("k")), layer, layer);
-    EXPECT_TRUE(fixture.matches(projection(vectors[0]), "out." + role + "_P"));
+TEST(ProfsGolden, EveryModelFromTextsToTheLogitsOfTheEditedOne) {
+  for_each_tensor_fixture("profs", [](const TensorFixture& fixture) {
+    fixture.for_each_role("texts", [&](const std::string& role) {
+      const auto model = open_golden(fixture.model(role));
+      const int64_t layer = int64_t(fixture.in(role + "_layer"));
+      std::vector<PooledText> texts[2];
+      const Tensor ids = fixture.tensor("in." + role + "_texts");
+      for (int64_t side = 0; side < 2; ++side)
+        for (int64_t n = 0; n < ids.size(1); ++n)
+          texts[side].push_back(PooledText::whole(token_ids(ids[side][n]), ids.size(2)));
+      const Tensor vectors = profs_vectors(*model, texts[0], texts[1], int64_t(fixture.in("k")), layer, layer);
+      EXPECT_TRUE(fixture.matches(projection(vectors[0]), "out." + role + "_P"));
 
-    const Tensor weight =
-        open_model(fixture.model(role.c_str()), {.trainable = true})->projection(Projection::MlpDown, layer).weight();
-    const Tensor changed = edited(weight, vectors[0]);
-    EXPECT_TRUE(fixture.matches(role == "base" ? changed.t() : changed, "out." + role + "_edited"));
+      const auto trainable = open_golden(fixture.model(role), {.trainable = true});
+      const Tensor weight = trainable->projection(Projection::MlpDown, layer).weight();
+      EXPECT_TRUE(fixture.matches(
+          as_stored(fixture.model(role), fixture.in().at(role + "_weight"), weight, edited(weight, vectors[0])),
+          "out." + role + "_edited"));
 
-    auto session =
-        std::make_unique<WeightDeltaSession>(*model, profs_deltas(vectors, layer, model->config().num_layers));
-    EXPECT_TRUE(
-        fixture.matches(all_logits(*model, ids_of(fixture.tensor("in." + role + "_prompt")), std::move(session)),
-                        "out." + role + "_logits"));
-  }
+      auto session =
+          std::make_unique<WeightDeltaSession>(*model, profs_deltas(vectors, layer, model->config().num_layers));
+      EXPECT_TRUE(
+          fixture.matches(all_logits(*model, token_ids(fixture.tensor("in." + role + "_prompt")), std::move(session)),
+                          "out." + role + "_logits"));
+    });
+  });
 }
 
 TEST(ToxicSubspace, IsTheDirectionOfTheDifferencesLessTheTopic) {

@@ -7,12 +7,14 @@
 #include <limits>
 
 #include "limpid/core/error.h"
-#include "tests/methods/golden.h"
+#include "tests/support/golden.h"
 
 namespace limpid {
 namespace {
 
-using testing_support::MethodFixture;
+using testing_support::for_each_tensor_fixture;
+using testing_support::Skipped;
+using testing_support::TensorFixture;
 using Floats = std::vector<float>;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -181,55 +183,57 @@ TEST(FoldedReadout, RefusesFormsThatNeedTheTargetsState) {
 }
 
 TEST(FusionPlainGolden, DirectAndFoldedFormsReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE("fusion_plain");
-  const MethodFixture fixture("fusion_plain");
-  ASSERT_NEAR(fixture.in("layer_norm_eps"), kLayerNormEpsilon, 1e-12);
-  const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c"),
-                      alphas = fixture.tensor("in.alphas");
-  const StateMap map(fixture.tensor("in.A"));
-  const struct {
-    const char* name;
-    Readout readout;
-  } forms[] = {{"none", Readout::Convex}, {"layer_norm", Readout::LayerNorm}, {"rms", Readout::Scale}};
-  for (const auto& form : forms) {
-    SCOPED_TRACE(form.name);
-    const std::string prefix = std::string("out.") + form.name;
-    EXPECT_TRUE(fixture.matches(FoldedReadout(form.readout, W, map).matrix(), prefix + "_M"));
-    const torch::Tensor expected = fixture.tensor(prefix + "_logits");
-    for (int64_t i = 0; i < alphas.numel(); ++i) {
-      const float a = alphas[i].item<float>();
-      SCOPED_TRACE(testing::Message() << "a = " << a);
-      EXPECT_TRUE(fixture.close(direct(form.readout, W, h, c, map, a), expected[i], prefix + "_logits"));
-      const torch::Tensor fold = folded(form.readout, W, h, c, map, Floats(size_t(h.size(0)), a));
-      EXPECT_TRUE(torch::allclose(fold, expected[i], 1e-4, 1e-4));
+  for_each_tensor_fixture("fusion_plain", [](const TensorFixture& fixture) {
+    if (float(fixture.in("layer_norm_eps")) != kLayerNormEpsilon)
+      throw Skipped(concat("its layer norm has epsilon ", fixture.in("layer_norm_eps"), ", which is ",
+                           kLayerNormEpsilon, " in Limpid"));
+    const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c"),
+                        alphas = fixture.tensor("in.alphas");
+    const StateMap map(fixture.tensor("in.A"));
+    const struct {
+      const char* name;
+      Readout readout;
+    } forms[] = {{"none", Readout::Convex}, {"layer_norm", Readout::LayerNorm}, {"rms", Readout::Scale}};
+    for (const auto& form : forms) {
+      SCOPED_TRACE(form.name);
+      const std::string prefix = std::string("out.") + form.name;
+      EXPECT_TRUE(fixture.matches(FoldedReadout(form.readout, W, map).matrix(), prefix + "_M"));
+      const torch::Tensor expected = fixture.tensor(prefix + "_logits");
+      for (int64_t i = 0; i < alphas.numel(); ++i) {
+        const float a = alphas[i].item<float>();
+        SCOPED_TRACE(testing::Message() << "a = " << a);
+        EXPECT_TRUE(fixture.close(direct(form.readout, W, h, c, map, a), expected[i], prefix + "_logits"));
+        const torch::Tensor fold = folded(form.readout, W, h, c, map, Floats(size_t(h.size(0)), a));
+        EXPECT_TRUE(torch::allclose(fold, expected[i], 1e-4, 1e-4));
+      }
     }
-  }
+  });
 }
 
 TEST(FusionPlainGolden, FormWithoutAMapTheControlAndTheMixtureReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE("fusion_plain");
-  const MethodFixture fixture("fusion_plain");
-  const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c_same_width"),
-                      alphas = fixture.tensor("in.alphas");
-  const torch::Tensor wide_W = W.t().to(torch::kFloat64);
-  const torch::Tensor z = h.to(torch::kFloat64).matmul(wide_W).to(torch::kFloat32).contiguous();
-  const torch::Tensor z_calibrator = c.to(torch::kFloat64).matmul(wide_W).to(torch::kFloat32).contiguous();
-  const size_t V = size_t(W.size(0));
-  for (int64_t i = 0; i < alphas.numel(); ++i) {
-    const float a = alphas[i].item<float>();
-    SCOPED_TRACE(testing::Message() << "a = " << a);
-    EXPECT_TRUE(fixture.close(direct(Readout::LayerNorm, W, h, c, StateMap(), a),
-                              fixture.tensor("out.unaligned_logits")[i], "out.unaligned_logits"));
-    torch::Tensor control = z.clone(), mixture = z.clone();
-    for (int64_t r = 0; r < z.size(0); ++r) {
-      scale_logits(a, {control.mutable_data_ptr<float>() + size_t(r) * V, V});
-      EXPECT_TRUE(mix_log_probabilities(a, {mixture.mutable_data_ptr<float>() + size_t(r) * V, V},
-                                        {z_calibrator.const_data_ptr<float>() + size_t(r) * V, V}));
+  for_each_tensor_fixture("fusion_plain", [](const TensorFixture& fixture) {
+    const torch::Tensor W = fixture.tensor("in.W"), h = fixture.tensor("in.h"), c = fixture.tensor("in.c_same_width"),
+                        alphas = fixture.tensor("in.alphas");
+    const torch::Tensor wide_W = W.t().to(torch::kFloat64);
+    const torch::Tensor z = h.to(torch::kFloat64).matmul(wide_W).to(torch::kFloat32).contiguous();
+    const torch::Tensor z_calibrator = c.to(torch::kFloat64).matmul(wide_W).to(torch::kFloat32).contiguous();
+    const size_t V = size_t(W.size(0));
+    for (int64_t i = 0; i < alphas.numel(); ++i) {
+      const float a = alphas[i].item<float>();
+      SCOPED_TRACE(testing::Message() << "a = " << a);
+      EXPECT_TRUE(fixture.close(direct(Readout::LayerNorm, W, h, c, StateMap(), a),
+                                fixture.tensor("out.unaligned_logits")[i], "out.unaligned_logits"));
+      torch::Tensor control = z.clone(), mixture = z.clone();
+      for (int64_t r = 0; r < z.size(0); ++r) {
+        scale_logits(a, {control.mutable_data_ptr<float>() + size_t(r) * V, V});
+        EXPECT_TRUE(mix_log_probabilities(a, {mixture.mutable_data_ptr<float>() + size_t(r) * V, V},
+                                          {z_calibrator.const_data_ptr<float>() + size_t(r) * V, V}));
+      }
+      EXPECT_TRUE(fixture.close(control, fixture.tensor("out.control_logits")[i], "out.control_logits"));
+      EXPECT_TRUE(
+          fixture.close(mixture, fixture.tensor("out.mixed_log_probabilities")[i], "out.mixed_log_probabilities"));
     }
-    EXPECT_TRUE(fixture.close(control, fixture.tensor("out.control_logits")[i], "out.control_logits"));
-    EXPECT_TRUE(
-        fixture.close(mixture, fixture.tensor("out.mixed_log_probabilities")[i], "out.mixed_log_probabilities"));
-  }
+  });
 }
 
 }  // namespace

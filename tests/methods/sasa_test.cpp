@@ -2,8 +2,8 @@
 #include "limpid/methods/activations.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/sasa/fit.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
@@ -65,60 +65,58 @@ TEST(AddMargins, OneCandidateKeepsItsPlaceAndReleasedSharesSumToBeta) {
 }
 
 TEST(SasaGolden, SubspacesMarginsAndAdjustedLogitsReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const auto found = fit_subspace(fixture.tensor("in.nontoxic"), fixture.tensor("in.toxic"));
-  EXPECT_TRUE(fixture.matches(found.w, "out.w"));
-  EXPECT_TRUE(fixture.matches(found.midpoint, "out.midpoint"));
-  EXPECT_EQ(found.rank, int64_t(fixture.out("rank")));
-  EXPECT_TRUE(fixture.matches(margins(found, fixture.tensor("in.states")), "out.margins"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const auto found = fit_subspace(fixture.tensor("in.nontoxic"), fixture.tensor("in.toxic"));
+    EXPECT_TRUE(fixture.matches(found.w, "out.w"));
+    EXPECT_TRUE(fixture.matches(found.midpoint, "out.midpoint"));
+    EXPECT_EQ(found.rank, int64_t(fixture.out("rank")));
+    EXPECT_TRUE(fixture.matches(margins(found, fixture.tensor("in.states")), "out.margins"));
 
-  const torch::Tensor few_nontoxic = fixture.tensor("in.few_nontoxic"), few_toxic = fixture.tensor("in.few_toxic");
-  const auto few = fit_subspace(few_nontoxic, few_toxic, {.cut = fixture.in("cut"), .absolute_cut = true});
-  EXPECT_TRUE(fixture.matches(few.w, "out.few_w"));
-  EXPECT_EQ(few.rank, int64_t(fixture.out("few_rank")));
-  const auto shrunk = fit_subspace(few_nontoxic, few_toxic, {.shrinkage = fixture.in("shrinkage")});
-  EXPECT_TRUE(fixture.matches(shrunk.w, "out.shrunk_w"));
-  EXPECT_EQ(shrunk.rank, int64_t(fixture.out("shrunk_rank")));
+    const torch::Tensor few_nontoxic = fixture.tensor("in.few_nontoxic"), few_toxic = fixture.tensor("in.few_toxic");
+    const auto few = fit_subspace(few_nontoxic, few_toxic, {.cut = fixture.in("cut"), .absolute_cut = true});
+    EXPECT_TRUE(fixture.matches(few.w, "out.few_w"));
+    EXPECT_EQ(few.rank, int64_t(fixture.out("few_rank")));
+    const auto shrunk = fit_subspace(few_nontoxic, few_toxic, {.shrinkage = fixture.in("shrinkage")});
+    EXPECT_TRUE(fixture.matches(shrunk.w, "out.shrunk_w"));
+    EXPECT_EQ(shrunk.rank, int64_t(fixture.out("shrunk_rank")));
 
-  for (const auto& [rule, name] :
-       {std::pair(SasaRule::Paper, "out.adjusted"), std::pair(SasaRule::AsCoded, "out.adjusted_released")}) {
-    std::vector<float> z = floats(fixture.tensor("in.logits"));
-    add_margins(z, token_ids(fixture.tensor("in.candidates")), floats(fixture.tensor("in.candidate_margins")),
-                float(fixture.in("beta")), rule);
-    EXPECT_TRUE(fixture.matches(torch::tensor(z), name)) << name;
-  }
+    for (const auto& [rule, name] :
+         {std::pair(SasaRule::Paper, "out.adjusted"), std::pair(SasaRule::AsCoded, "out.adjusted_released")}) {
+      std::vector<float> z = floats(fixture.tensor("in.logits"));
+      add_margins(z, token_ids(fixture.tensor("in.candidates")), floats(fixture.tensor("in.candidate_margins")),
+                  float(fixture.in("beta")), rule);
+      EXPECT_TRUE(fixture.matches(torch::tensor(z), name)) << name;
+    }
+  });
 }
 
 TEST(SasaGolden, ModelsSubspaceAndItsCandidatesReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const std::shared_ptr<const Model> model = open_exact(fixture.model("model"));
-  const torch::Tensor texts = fixture.tensor("in.texts"), lengths = fixture.tensor("in.text_lengths");
-  const auto states = [&](int64_t label) {
-    std::vector<PooledText> pooled;
-    for (int64_t n = 0; n < texts.size(1); ++n) {
-      TokenIds ids = token_ids(texts[label][n]);
-      ids.resize(size_t(lengths[label][n].item<int64_t>()));
-      pooled.push_back(PooledText::last(std::move(ids), 1));
-    }
-    return mean_final_states(*model, pooled);
-  };
-  const auto found = fit_subspace(states(0), states(1), {.shrinkage = fixture.in("shrinkage")});
-  EXPECT_TRUE(fixture.matches(found.w, "out.model_w"));
-  EXPECT_TRUE(fixture.matches(found.midpoint, "out.model_midpoint"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const std::shared_ptr<const Model> model = open_golden(fixture.model("model"));
+    const torch::Tensor texts = fixture.tensor("in.texts"), lengths = fixture.tensor("in.text_lengths");
+    const auto states = [&](int64_t label) {
+      std::vector<PooledText> pooled;
+      for (int64_t n = 0; n < texts.size(1); ++n)
+        pooled.push_back(PooledText::last(token_ids(texts[label][n], lengths[label][n]), 1));
+      return mean_final_states(*model, pooled);
+    };
+    const auto found = fit_subspace(states(0), states(1), {.shrinkage = fixture.in("shrinkage")});
+    EXPECT_TRUE(fixture.matches(found.w, "out.model_w"));
+    EXPECT_TRUE(fixture.matches(found.midpoint, "out.model_midpoint"));
 
-  const TokenIds prompt = token_ids(fixture.tensor("in.prompt")),
-                 candidates = token_ids(fixture.tensor("out.model_candidates"));
-  const float beta = float(fixture.in("beta"));
-  auto session = std::make_unique<SasaSession>(*model, SasaParts{found, SasaRule::Paper, int64_t(candidates.size())});
-  const torch::Tensor adjusted =
-      decode(model, one_session(std::move(session)), {greedy_request(0, prompt, 1, {beta})})[0].logits[0];
-  const torch::Tensor plain = decode_plain(model, prompt, 1)[0].logits[0], at = fixture.tensor("out.model_candidates");
-  EXPECT_TRUE(
-      fixture.close(adjusted.index({at}), fixture.tensor("out.model_adjusted").index({at}), "out.model_adjusted"));
-  EXPECT_TRUE(fixture.matches((adjusted.index({at}) - plain.index({at})) / beta, "out.model_margins"));
-  EXPECT_EQ(adjusted.isfinite().sum().item<int64_t>(), int64_t(candidates.size()));
+    const TokenIds prompt = token_ids(fixture.tensor("in.prompt")),
+                   candidates = token_ids(fixture.tensor("out.model_candidates"));
+    const float beta = float(fixture.in("beta"));
+    auto session = std::make_unique<SasaSession>(*model, SasaParts{found, SasaRule::Paper, int64_t(candidates.size())});
+    const torch::Tensor adjusted =
+        decode(model, one_session(std::move(session)), {greedy_request(0, prompt, 1, {beta})})[0].logits[0];
+    const torch::Tensor plain = decode_plain(model, prompt, 1)[0].logits[0],
+                        at = fixture.tensor("out.model_candidates");
+    EXPECT_TRUE(
+        fixture.close(adjusted.index({at}), fixture.tensor("out.model_adjusted").index({at}), "out.model_adjusted"));
+    EXPECT_TRUE(fixture.matches((adjusted.index({at}) - plain.index({at})) / beta, "out.model_margins"));
+    EXPECT_EQ(adjusted.isfinite().sum().item<int64_t>(), int64_t(candidates.size()));
+  });
 }
 
 class Sasa : public testing::Test {

@@ -1,7 +1,7 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/self_debiasing/fit.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
@@ -34,29 +34,28 @@ TEST(DebiasLogits, RemovedTokensStayRemovedAndEqualDescriptionsChangeNothing) {
 }
 
 TEST(SelfDebiasingGolden, ScalingReproducesTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  std::vector<float> z = floats(fixture.tensor("in.plain"));
-  debias_logits(z, floats(fixture.tensor("in.biased")), float(fixture.in("decay")), fixture.in("epsilon"));
-  EXPECT_TRUE(fixture.matches(torch::log_softmax(torch::tensor(z), -1), "out.log_probabilities"));
-  const torch::Tensor factor = torch::exp(torch::tensor(z) - fixture.tensor("in.plain"));
-  EXPECT_TRUE(fixture.matches(factor, "out.factor"));
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    std::vector<float> z = floats(fixture.tensor("in.plain"));
+    debias_logits(z, floats(fixture.tensor("in.biased")), float(fixture.in("decay")), fixture.in("epsilon"));
+    EXPECT_TRUE(fixture.matches(torch::log_softmax(torch::tensor(z), -1), "out.log_probabilities"));
+    const torch::Tensor factor = torch::exp(torch::tensor(z) - fixture.tensor("in.plain"));
+    EXPECT_TRUE(fixture.matches(factor, "out.factor"));
+  });
 }
 
-TEST(SelfDebiasingGolden, GreedyRunBehindThreePrefixesReproducesIdsAndProbabilities) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const std::shared_ptr<const Model> model = open_exact(fixture.model("model"));
-  std::vector<TokenIds> prefixes;
-  for (const char* name : {"in.prefix0", "in.prefix1", "in.prefix2"})
-    prefixes.push_back(token_ids(fixture.tensor(name)));
-  const torch::Tensor ids = fixture.tensor("out.ids");
-  auto session = std::make_unique<DebiasingSession>(*model, prefixes, fixture.in("epsilon"));
-  const auto run =
-      decode(model, one_session(std::move(session)),
-             {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("decay"))})})[0];
-  EXPECT_EQ(run.ids, token_ids(ids));
-  EXPECT_TRUE(fixture.matches(torch::log_softmax(run.logits, -1), "out.step_log_probabilities"));
+TEST(SelfDebiasingGolden, GreedyRunBehindItsPrefixesReproducesIdsAndProbabilities) {
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    const std::shared_ptr<const Model> model = open_golden(fixture.model("model"));
+    std::vector<TokenIds> prefixes;
+    for (const std::string& name : fixture.tensors("in.prefix")) prefixes.push_back(token_ids(fixture.tensor(name)));
+    const torch::Tensor ids = fixture.tensor("out.ids");
+    auto session = std::make_unique<DebiasingSession>(*model, prefixes, fixture.in("epsilon"));
+    const auto run = decode(
+        model, one_session(std::move(session)),
+        {greedy_request(0, token_ids(fixture.tensor("in.prompt")), ids.size(0), {float(fixture.in("decay"))})})[0];
+    EXPECT_EQ(run.ids, token_ids(ids));
+    EXPECT_TRUE(fixture.matches(torch::log_softmax(run.logits, -1), "out.step_log_probabilities"));
+  });
 }
 
 class SelfDebiasing : public testing::Test {

@@ -1,6 +1,6 @@
 #include "limpid/methods/toxification_reversal/fit.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
@@ -39,32 +39,34 @@ TEST(ReverseHeads, EqualStreamsChangeNotABitAndStrengthScalesTheDifference) {
   EXPECT_EQ(v, doubled);
 }
 
-TEST(ToxificationReversalGolden, HeadsReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  const ReversalExponents exponents{fixture.in("norm_exponent"), fixture.in("similarity_exponent")};
-  torch::Tensor v = fixture.tensor("in.v").clone();
-  std::vector<float> values = floats(v);
-  reverse_heads(values, floats(fixture.tensor("in.v_pos")), floats(fixture.tensor("in.v_neg")),
-                floats(fixture.tensor("in.v_negend")), 4, 1.0f, exponents);
-  EXPECT_TRUE(fixture.matches(torch::tensor(values).view_as(v), "out.v_new"));
+ReversalExponents exponents_of(const TensorFixture& fixture) {
+  return {fixture.in("norm_exponent"), fixture.in("similarity_exponent")};
 }
 
-TEST(ToxificationReversalGolden, GreedyRunsOfBothFamiliesReproduceIdsAndLogits) {
-  LIMPID_REQUIRE_FIXTURE(kFixture);
-  const MethodFixture fixture(kFixture);
-  for (const std::string role : {"base", "target"}) {
-    SCOPED_TRACE(role);
-    const std::shared_ptr<const Model> model = open_exact(fixture.model(role.c_str()));
-    const torch::Tensor ids = fixture.tensor("out." + role + "_ids");
-    auto session = std::make_unique<ReversalSession>(*model, token_ids(fixture.tensor("in." + role + "_prefix")),
-                                                     ReversalExponents{});
-    const auto run =
-        decode(model, one_session(std::move(session)),
-               {greedy_request(0, token_ids(fixture.tensor("in." + role + "_prompt")), ids.size(0), {1.0f})})[0];
-    EXPECT_EQ(run.ids, token_ids(ids));
-    EXPECT_TRUE(fixture.matches(run.logits, "out." + role + "_logits"));
-  }
+TEST(ToxificationReversalGolden, HeadsReproduceTheFixture) {
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    torch::Tensor v = fixture.tensor("in.v").clone();
+    std::vector<float> values = floats(v);
+    reverse_heads(values, floats(fixture.tensor("in.v_pos")), floats(fixture.tensor("in.v_neg")),
+                  floats(fixture.tensor("in.v_negend")), size_t(v.size(0)), 1.0f, exponents_of(fixture));
+    EXPECT_TRUE(fixture.matches(torch::tensor(values).view_as(v), "out.v_new"));
+  });
+}
+
+TEST(ToxificationReversalGolden, GreedyRunsOfEveryFamilyReproduceIdsAndLogits) {
+  for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
+    fixture.for_each_role("prompt", [&](const std::string& role) {
+      const std::shared_ptr<const Model> model = open_golden(fixture.model(role));
+      const torch::Tensor ids = fixture.tensor("out." + role + "_ids");
+      auto session = std::make_unique<ReversalSession>(*model, token_ids(fixture.tensor("in." + role + "_prefix")),
+                                                       exponents_of(fixture));
+      const auto run =
+          decode(model, one_session(std::move(session)),
+                 {greedy_request(0, token_ids(fixture.tensor("in." + role + "_prompt")), ids.size(0), {1.0f})})[0];
+      EXPECT_EQ(run.ids, token_ids(ids));
+      EXPECT_TRUE(fixture.matches(run.logits, "out." + role + "_logits"));
+    });
+  });
 }
 
 class ToxificationReversal : public testing::Test {

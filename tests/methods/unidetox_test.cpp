@@ -1,8 +1,8 @@
 #include "limpid/decoding/judge.h"
 #include "limpid/methods/unidetox/contrast.h"
 #include "limpid/methods/unidetox/first_order.h"
-#include "tests/methods/golden.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/golden_model.h"
 
 namespace limpid {
 namespace {
@@ -10,13 +10,15 @@ namespace {
 using testing_support::decode;
 using testing_support::decode_plain;
 using testing_support::floats;
+using testing_support::for_each_tensor_fixture;
 using testing_support::greedy_request;
 using testing_support::kToyPrompt;
 using testing_support::message_of;
-using testing_support::MethodFixture;
 using testing_support::one_session;
 using testing_support::open_exact;
+using testing_support::open_golden;
 using testing_support::TempDir;
+using testing_support::TensorFixture;
 using testing_support::token_ids;
 using testing_support::write_toy_gpt2;
 using testing_support::write_toy_llama;
@@ -87,68 +89,70 @@ TEST(ContrastLogits, OptionsOutOfRangeAreRefusedByName) {
 }
 
 TEST(UniDetoxGolden, ScoresOfGivenLogitsReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kContrast);
-  const MethodFixture fixture(kContrast);
-  const torch::Tensor base = fixture.tensor("in.base"), toxic = fixture.tensor("in.toxic"),
-                      masks = fixture.tensor("out.mask");
-  const auto thresholds = fixture.json().at("in").at("thresholds").get<std::vector<double>>();
-  for (size_t i = 0; i < thresholds.size(); ++i)
-    EXPECT_TRUE(torch::equal(torch::isfinite(contrast_rows(base, toxic, {.alpha = thresholds[i]})).to(torch::kInt64),
-                             masks[int64_t(i)]));
-  const double alpha = fixture.in("alpha_cd");
-  EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha}), "out.infinite"));
-  EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .beta = fixture.in("beta")}), "out.finite"));
-  EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .temperature = fixture.in("temperature")}),
-                              "out.tempered"));
+  for_each_tensor_fixture(kContrast, [](const TensorFixture& fixture) {
+    const torch::Tensor base = fixture.tensor("in.base"), toxic = fixture.tensor("in.toxic"),
+                        masks = fixture.tensor("out.mask");
+    const auto thresholds = fixture.in().at("thresholds").get<std::vector<double>>();
+    for (size_t i = 0; i < thresholds.size(); ++i)
+      EXPECT_TRUE(torch::equal(torch::isfinite(contrast_rows(base, toxic, {.alpha = thresholds[i]})).to(torch::kInt64),
+                               masks[int64_t(i)]));
+    const double alpha = fixture.in("alpha_cd");
+    EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha}), "out.infinite"));
+    EXPECT_TRUE(
+        fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .beta = fixture.in("beta")}), "out.finite"));
+    EXPECT_TRUE(fixture.matches(contrast_rows(base, toxic, {.alpha = alpha, .temperature = fixture.in("temperature")}),
+                                "out.tempered"));
+  });
 }
 
 /// Outputs named released_* are left alone: there the toxic model reads the base's cache, which a cache of ours
 /// refuses.
 TEST(UniDetoxGolden, RunsWithSeparateCachesReproduceIdsAndScores) {
-  LIMPID_REQUIRE_FIXTURE(kGenerate);
-  const MethodFixture fixture(kGenerate);
-  const std::shared_ptr<const Model> base = open_exact(fixture.model("base")),
-                                     toxic = open_exact(fixture.model("toxic"));
-  const TokenIds prompt = token_ids(fixture.tensor("in.prompt"));
-  const std::vector<float> uniforms = floats(fixture.tensor("in.uniforms"));
-  const auto expect_run = [&](const std::string& name, double beta, bool sampled) {
-    SCOPED_TRACE(name);
-    const ContrastOptions options{.alpha = fixture.in("alpha_cd"), .beta = beta};
-    Request request = greedy_request(0, prompt, 24, {1.0f});
-    request.sampling.greedy = !sampled;
-    const Written run = decode(base, one_session(std::make_unique<ContrastSession>(*base, toxic, options)), {request},
-                               sampled ? uniforms : std::vector<float>())[0];
-    EXPECT_EQ(run.ids, token_ids(fixture.tensor("out." + name + "_ids")));
-    EXPECT_TRUE(fixture.matches(run.logits, "out." + name + "_scores"));
-    EXPECT_TRUE(fixture.matches(torch::softmax(run.logits, -1), "out." + name + "_probabilities"));
-  };
-  const double infinite = std::numeric_limits<double>::infinity();
-  expect_run("infinite", infinite, false);
-  expect_run("finite", fixture.in("beta"), false);
-  expect_run("sampled", infinite, true);
+  for_each_tensor_fixture(kGenerate, [](const TensorFixture& fixture) {
+    const std::shared_ptr<const Model> base = open_golden(fixture.model("base")),
+                                       toxic = open_golden(fixture.model("toxic"));
+    const TokenIds prompt = token_ids(fixture.tensor("in.prompt"));
+    const std::vector<float> uniforms = floats(fixture.tensor("in.uniforms"));
+    const auto expect_run = [&](const std::string& name, double beta, bool sampled) {
+      SCOPED_TRACE(name);
+      const ContrastOptions options{.alpha = fixture.in("alpha_cd"), .beta = beta};
+      const TokenIds ids = token_ids(fixture.tensor("out." + name + "_ids"));
+      Request request = greedy_request(0, prompt, int64_t(ids.size()), {1.0f});
+      request.sampling.greedy = !sampled;
+      const Written run = decode(base, one_session(std::make_unique<ContrastSession>(*base, toxic, options)), {request},
+                                 sampled ? uniforms : std::vector<float>())[0];
+      EXPECT_EQ(run.ids, ids);
+      EXPECT_TRUE(fixture.matches(run.logits, "out." + name + "_scores"));
+      EXPECT_TRUE(fixture.matches(torch::softmax(run.logits, -1), "out." + name + "_probabilities"));
+    };
+    const double infinite = std::numeric_limits<double>::infinity();
+    expect_run("infinite", infinite, false);
+    expect_run("finite", fixture.in("beta"), false);
+    expect_run("sampled", infinite, true);
+  });
 }
 
 TEST(UniDetoxGolden, TextScoresAndTheirFirstOrderValueReproduceTheFixture) {
-  LIMPID_REQUIRE_FIXTURE(kGenerate);
-  const MethodFixture fixture(kGenerate);
-  TokenIds ids = token_ids(fixture.tensor("in.prompt"));
-  for (TokenId id : token_ids(fixture.tensor("out.infinite_ids"))) ids.push_back(id);
-  const auto base = likelihoods(*open_exact(fixture.model("base")), ids).nll,
-             toxic = likelihoods(*open_exact(fixture.model("toxic")), ids).nll;
-  torch::Tensor scores = torch::empty({int64_t(base.size())});
-  for (size_t i = 0; i < base.size(); ++i) scores[int64_t(i)] = toxic[i] - base[i];
-  EXPECT_TRUE(fixture.matches(scores, "out.text_scores"));
+  for_each_tensor_fixture(kGenerate, [](const TensorFixture& fixture) {
+    TokenIds ids = token_ids(fixture.tensor("in.prompt"));
+    for (TokenId id : token_ids(fixture.tensor("out.infinite_ids"))) ids.push_back(id);
+    const auto base = likelihoods(*open_golden(fixture.model("base")), ids).nll,
+               toxic = likelihoods(*open_golden(fixture.model("toxic")), ids).nll;
+    torch::Tensor scores = torch::empty({int64_t(base.size())});
+    for (size_t i = 0; i < base.size(); ++i) scores[int64_t(i)] = toxic[i] - base[i];
+    EXPECT_TRUE(fixture.matches(scores, "out.text_scores"));
 
-  LoadOptions trainable;
-  trainable.trainable = true;
-  const FirstOrderCheck check(open_model(fixture.model("base"), trainable),
-                              open_model(fixture.model("toxic"), trainable));
-  for (int repeat = 0; repeat < 2; ++repeat) {  // no gradient is left over
-    const FirstOrder text = check(ids);
-    EXPECT_EQ(text.tokens, 26);
-    EXPECT_TRUE(fixture.matches(text.score, "mean_text_score")) << text.score;
-    EXPECT_TRUE(fixture.matches(text.first_order, "minus_tau_dot_gradient")) << text.first_order;
-  }
+    LoadOptions trainable;
+    trainable.trainable = true;
+    const FirstOrderCheck check(open_golden(fixture.model("base"), trainable),
+                                open_golden(fixture.model("toxic"), trainable));
+    for (int repeat = 0; repeat < 2; ++repeat) {  // no gradient is left over
+      const FirstOrder text = check(ids);
+      EXPECT_EQ(text.tokens, scores.numel());
+      EXPECT_TRUE(fixture.matches(text.score, "mean_text_score")) << text.score;
+      EXPECT_TRUE(fixture.matches(text.first_order, "minus_tau_dot_gradient")) << text.first_order;
+    }
+  });
 }
 
 TEST(FirstOrderCheck, MeansAreOverTokensAndOtherModelsAreRefused) {

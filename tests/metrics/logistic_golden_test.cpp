@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
 #include "limpid/metrics/logistic.h"
-#include "tests/metrics/golden.h"
+#include "tests/support/fixture.h"
 
 namespace limpid {
 namespace {
+
+using testing_support::Fixture;
+using testing_support::for_each_fixture;
 
 /// Activations of one layer and head: toxic and non-toxic rows of the same N pairs.
 struct HeadPairs {
@@ -34,7 +37,7 @@ size_t count_right(const LogisticModel& model, const std::pair<std::vector<float
 }
 
 TEST(LogisticGolden, EveryProbeAgrees) {
-  golden::for_each_fixture("destein_probes", [](const golden::Fixture& fixture) {
+  for_each_fixture("destein_probes", [](const Fixture& fixture) {
     const auto shape = fixture.shape("in.toxic");  // [L, N, D]
     const size_t layers = size_t(shape[0]), pairs = size_t(shape[1]), width = size_t(shape[2]);
     const size_t heads = fixture.in()["heads"].get<size_t>(), folds = fixture.in()["folds"].get<size_t>();

@@ -2,10 +2,13 @@
 
 #include "limpid/data/generations.h"
 #include "limpid/metrics/perplexity.h"
-#include "tests/metrics/golden.h"
+#include "tests/support/fixture.h"
 
 namespace limpid {
 namespace {
+
+using testing_support::Fixture;
+using testing_support::for_each_fixture;
 
 /// Tokens of text k of a ragged list.
 TokenIds tokens_of(const std::vector<int64_t>& ids, const std::vector<int64_t>& offsets, size_t k) {
@@ -14,7 +17,7 @@ TokenIds tokens_of(const std::vector<int64_t>& ids, const std::vector<int64_t>& 
 
 // The judge's mean NLLs are those of the fixture; lengths, boundaries, quirks and everything derived are ours.
 TEST(PerplexityGolden, EveryScalarAndDerivedTensorAgrees) {
-  golden::for_each_fixture("metrics_perplexity", [](const golden::Fixture& fixture) {
+  for_each_fixture("metrics_perplexity", [](const Fixture& fixture) {
     const auto full_ids = fixture.integers("in.full_ids"), full_offsets = fixture.integers("in.full_offsets");
     const auto prompt_ids = fixture.integers("in.prompt_ids"), prompt_offsets = fixture.integers("in.prompt_offsets");
     const auto prompt_of = fixture.integers("in.prompt_of"), first = fixture.integers("in.first_continuation_token");

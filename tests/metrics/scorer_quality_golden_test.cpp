@@ -1,13 +1,16 @@
 #include <gtest/gtest.h>
 
 #include "limpid/metrics/scorer_quality.h"
-#include "tests/metrics/golden.h"
+#include "tests/support/fixture.h"
 
 namespace limpid {
 namespace {
 
+using testing_support::Fixture;
+using testing_support::for_each_fixture;
+
 TEST(ScorerQualityGolden, EveryScalarAgrees) {
-  golden::for_each_fixture("metrics_scorer", [](const golden::Fixture& fixture) {
+  for_each_fixture("metrics_scorer", [](const Fixture& fixture) {
     ScorerOptions options;
     options.threshold = fixture.in()["threshold"].get<double>();
     options.bins = fixture.in()["bins"].get<std::vector<size_t>>();

@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 
 #include "limpid/metrics/report.h"
-#include "tests/metrics/golden.h"
+#include "tests/support/fixture.h"
 
 namespace limpid {
 namespace {
 
-ToxicityOptions options_of(const golden::Fixture& fixture) {
+using testing_support::Fixture;
+using testing_support::for_each_fixture;
+
+ToxicityOptions options_of(const Fixture& fixture) {
   ToxicityOptions options;
   options.threshold = fixture.in()["threshold"].get<double>();
   options.percentiles = fixture.in()["percentiles"].get<std::vector<double>>();
@@ -25,7 +28,7 @@ Json splitmix64_first(uint64_t seed, size_t count) {
 }
 
 TEST(ToxicityGolden, EveryScalarAndTensorAgrees) {
-  golden::for_each_fixture("metrics_toxicity", [](const golden::Fixture& fixture) {
+  for_each_fixture("metrics_toxicity", [](const Fixture& fixture) {
     const auto options = options_of(fixture);
     const auto rows = read_generations(fixture.file("generations"));
     const MetricsReport report = compute_metrics(rows, options);

@@ -2,6 +2,7 @@
 
 #include "limpid/models/model.h"
 #include "tests/support/golden.h"
+#include "tests/support/real.h"
 
 namespace limpid {
 namespace {
@@ -28,14 +29,15 @@ Tensor all_logits(const Model& model, const TokenIds& tokens) {
 }
 
 const fs::path kSmol = pulled_model_dir("smollm2-135m-instruct") / "SmolLM2-135M-Instruct.Q4_1.gguf";
+const fs::path kSmolGolden = golden_folder_of("smollm2-135m-instruct"), kGemmaGolden = golden_folder_of("gemma-3-270m");
 const fs::path kGemma = pulled_model_dir("gemma-3-270m") / "gemma-3-270m-q4_k_m.gguf";
 
 TEST(SmolLm2Real, ExactModeAgreesWithTheReference) {
   LIMPID_REQUIRE_PATH(kSmol);
-  LIMPID_REQUIRE_PATH(golden_dir() / "smollm2");
+  LIMPID_REQUIRE_PATH(kSmolGolden);
   torch::NoGradGuard no_grad;
   const auto model = open_at(kSmol, Precision::Exact);
-  const auto golden = SafetensorsFile::open(golden_dir() / "smollm2" / "golden.safetensors");
+  const auto golden = SafetensorsFile::open(kSmolGolden / "golden.safetensors");
   for (int i = 0; golden->find("prompt" + std::to_string(i) + ".input_ids"); ++i) {
     const std::string name = "prompt" + std::to_string(i);
     SCOPED_TRACE(name);
@@ -93,9 +95,9 @@ WikiText wikitext(const Model& model, const Checkpoint& golden) {
 
 TEST(SmolLm2Real, RoundedActivationsStayCloseToExact) {
   LIMPID_REQUIRE_PATH(kSmol);
-  LIMPID_REQUIRE_PATH(golden_dir() / "smollm2");
+  LIMPID_REQUIRE_PATH(kSmolGolden);
   torch::NoGradGuard no_grad;
-  const auto golden = SafetensorsFile::open(golden_dir() / "smollm2" / "golden.safetensors");
+  const auto golden = SafetensorsFile::open(kSmolGolden / "golden.safetensors");
   const WikiText exact = wikitext(*open_at(kSmol, Precision::Exact), *golden);
   const Tensor expected = tensor(*golden, "wikitext.nll");
   double worst = 0.0;
@@ -119,11 +121,11 @@ TEST(SmolLm2Real, RoundedActivationsStayCloseToExact) {
 
 TEST(Gemma3Real, ExactModeAgreesWithTheReference) {
   LIMPID_REQUIRE_PATH(kGemma);
-  LIMPID_REQUIRE_PATH(golden_dir() / "gemma3");
+  LIMPID_REQUIRE_PATH(kGemmaGolden);
   torch::NoGradGuard no_grad;
   const auto model = open_at(kGemma, Precision::Exact);
-  const auto golden = SafetensorsFile::open(golden_dir() / "gemma3" / "golden.safetensors");
-  const Json about = read_json(golden_dir() / "gemma3" / "golden.json");
+  const auto golden = SafetensorsFile::open(kGemmaGolden / "golden.safetensors");
+  const Json about = read_json(kGemmaGolden / "golden.json");
   size_t i = 0;
   for (const Json& prompt : about.at("prompts")) {
     const std::string name = "prompt" + std::to_string(i++);

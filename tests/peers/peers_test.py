@@ -32,6 +32,16 @@ if not (GOLDEN / "models").is_dir():
 TEXT = "Kind words cost nothing, and yet they are worth much."
 
 
+def golden_model(family, **settings):
+    """The first golden model of a family, by the model_type and the settings in its config: folders may have any name."""
+    for file in sorted((GOLDEN / "models").glob("*/config.json")):
+        config = json.loads(file.read_text())
+        if (config.get("model_type", "").removesuffix("_text") == family and any(file.parent.glob("model*.safetensors"))
+                and all(config.get(key) == value for key, value in settings.items())):
+            return file.parent
+    raise unittest.SkipTest(f"{GOLDEN / 'models'} has no {family} with {settings}")
+
+
 def limpid(*arguments):
     done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
     if done.returncode != 0:
@@ -51,13 +61,13 @@ class Folder(unittest.TestCase):
 
 
 class ACalibratorIsAnOrdinaryHuggingFaceFolder(Folder):
-    def check_family(self, family):
+    def check_family(self, model):
         data = self.write("safe.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(40)))
-        limpid("train", "calibrator", "-m", GOLDEN / "models" / family, "--layers", 2, "--max-steps", 3, "--compute", "f32",
+        limpid("train", "calibrator", "-m", model, "--layers", 2, "--max-steps", 3, "--compute", "f32",
                "--data", data, "-o", self.folder / "calibrator")
-        model = transformers.AutoModelForCausalLM.from_pretrained(self.folder / "calibrator", dtype=torch.float32)
+        calibrator = transformers.AutoModelForCausalLM.from_pretrained(self.folder / "calibrator", dtype=torch.float32)
         tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder / "calibrator")
-        self.assertEqual(model.config.num_hidden_layers, 2)
+        self.assertEqual(calibrator.config.num_hidden_layers, 2)
 
         ids = tokenizer(TEXT)["input_ids"]
         line = json.loads(limpid("tokenize", "-m", self.folder / "calibrator", self.write("t.jsonl", json.dumps({"text": TEXT}) + "\n")))
@@ -67,17 +77,17 @@ class ACalibratorIsAnOrdinaryHuggingFaceFolder(Folder):
                "--ids", self.write("ids.txt", " ".join(map(str, ids)) + "\n"), "-o", self.folder / "trace.safetensors")
         ours = safetensors.numpy.load_file(self.folder / "trace.safetensors")["logits"]
         with torch.no_grad():
-            theirs = model(torch.tensor([ids])).logits.numpy()
+            theirs = calibrator(torch.tensor([ids])).logits.numpy()
         np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-4)
 
     def test_llama(self):
-        self.check_family("smollm2")
+        self.check_family(golden_model("llama", tie_word_embeddings=True))
 
     def test_gpt2(self):
-        self.check_family("gpt2")
+        self.check_family(golden_model("gpt2"))
 
     def test_gemma3(self):
-        self.check_family("gemma3")
+        self.check_family(golden_model("gemma3"))
 
 
 class ACalibratorOfAGgufFileIsAnOrdinaryHuggingFaceFolder(Folder):
@@ -107,8 +117,8 @@ class SettingsOfAConfigMeanWhatTheyMeanToTransformers(Folder):
     """The fixtures' weights under other settings: what a config says must never be passed over in silence."""
 
     def check(self, family, **settings):
-        model = self.folder / family
-        shutil.copytree(GOLDEN / "models" / family, model)
+        model = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        shutil.copytree(golden_model(family), model, dirs_exist_ok=True)
         config = {**json.loads((model / "config.json").read_text()), **settings}
         (model / "config.json").chmod(0o644)
         (model / "config.json").write_text(json.dumps(config))
@@ -125,18 +135,18 @@ class SettingsOfAConfigMeanWhatTheyMeanToTransformers(Folder):
         self.check("gemma3", hidden_activation="gelu")
 
     def test_scales_and_epsilons(self):
-        self.check("smollm2", rms_norm_eps=1e-2)
+        self.check("llama", rms_norm_eps=1e-2)
         self.check("gpt2", scale_attn_weights=False)
         self.check("gemma3", query_pre_attn_scalar=32)
 
     def test_rotary_scaling(self):
         self.check("llama", rope_scaling={"type": "linear", "factor": 2.0})
-        self.check("llama-gqa", rope_theta=500.0)
+        self.check("llama", rope_theta=500.0)
 
 
 class ADetoxifierFileIsSafetensors(Folder):
     def test_its_metadata_is_the_documented_json(self):
-        model = GOLDEN / "models" / "smollm2"
+        model = golden_model("llama")
         limpid("fit", "fusion", "-m", model, "--calibrator", model, "--readout", "norm", "--align", "none",
                "-o", self.folder / "f.detox.safetensors")
         with safetensors.safe_open(self.folder / "f.detox.safetensors", "numpy") as file:
@@ -162,7 +172,7 @@ class ExportedDetoxifiers(Folder):
         return safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
 
     def check_biases(self, family):
-        model, exported = GOLDEN / "models" / family, self.folder / "exported"
+        model, exported = golden_model(family), self.folder / "exported"
         for tap in ("heads", "projection"):
             detox = self.fit(model, tap)
             limpid("export", "-m", model, "--detox", detox, "-o", exported)
@@ -174,7 +184,7 @@ class ExportedDetoxifiers(Folder):
             self.assertGreater(np.abs(self.logits(model).reshape(theirs.shape) - theirs).max(), 1e-2)
 
     def test_transformers_loads_attention_biases_of_llama(self):
-        self.check_biases("llama-gqa")
+        self.check_biases("llama")
 
     def test_transformers_loads_attention_biases_of_gpt2(self):
         self.check_biases("gpt2")
@@ -187,7 +197,7 @@ class ExportedDetoxifiers(Folder):
             import gguf
         except ImportError:
             self.skipTest("gguf is not installed; scripts/setup --peers installs it")
-        model, file = GOLDEN / "models" / "llama", self.folder / "v.gguf"
+        model, file = golden_model("llama"), self.folder / "v.gguf"
         layers = transformers.AutoConfig.from_pretrained(model).num_hidden_layers
         detox = self.fit(model, "layer").replace("?", "?layers=1-&")
         limpid("export", "-m", model, "--detox", detox, "-o", file)
@@ -206,7 +216,7 @@ class ExportedDetoxifiers(Folder):
             import gguf
         except ImportError:
             self.skipTest("gguf is not installed; scripts/setup --peers installs it")
-        model, file = GOLDEN / "models" / "llama", self.folder / "v.gguf"
+        model, file = golden_model("llama"), self.folder / "v.gguf"
         width = transformers.AutoConfig.from_pretrained(model).hidden_size
         writer = gguf.GGUFWriter(str(file), "controlvector")
         writer.add_string("controlvector.model_hint", "llama")
@@ -220,12 +230,12 @@ class ExportedDetoxifiers(Folder):
 
 
 class AnAdapterIsAPeftFolder(Folder):
-    def check_family(self, family):
+    def check_family(self, base):
         try:
             import peft
         except ImportError:
             self.skipTest("peft is not installed; scripts/setup --peers installs it")
-        base, out = GOLDEN / "models" / family, self.folder / "adapter"
+        out = self.folder / "adapter"
         data = self.write("texts.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(40)))
         limpid("train", "lora", "-m", base, "--max-steps", 6, "--compute", "f32", "--lr", 0.01, "--rank", 4, "--merge", "--data", data, "-o", out)
         plain = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
@@ -238,22 +248,22 @@ class AnAdapterIsAPeftFolder(Folder):
         self.assertGreater(np.abs(before - beside).max(), 1e-2)
 
     def test_llama(self):
-        self.check_family("smollm2")
+        self.check_family(golden_model("llama", tie_word_embeddings=True))
 
     def test_gpt2(self):
-        self.check_family("gpt2")
+        self.check_family(golden_model("gpt2"))
 
     def test_gemma3(self):
-        self.check_family("gemma3")
+        self.check_family(golden_model("gemma3"))
 
 
 class AFineTunedModelIsAnOrdinaryHuggingFaceFolder(Folder):
     def test_its_loss_is_that_of_transformers(self):
-        for family in ("smollm2", "gpt2", "gemma3"):
+        for family in ("llama", "gpt2", "gemma3"):
             with self.subTest(family):
                 out = self.folder / family
                 data = self.write("texts.jsonl", "".join(json.dumps({"text": f"{TEXT} {i}"}) + "\n" for i in range(40)))
-                limpid("train", "lm", "-m", GOLDEN / "models" / family, "--max-steps", 4, "--compute", "f32", "--lr", 0.001, "--data", data,
+                limpid("train", "lm", "-m", golden_model(family), "--max-steps", 4, "--compute", "f32", "--lr", 0.001, "--data", data,
                        "--holdout", 0.2, "--no-end-token", "-o", out)
                 rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
                 self.assertLess(rows[-1]["held_out_loss"], rows[0]["held_out_loss"])

@@ -2,18 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <iostream>
 #include <map>
 
 #include "limpid/core/json.h"
 #include "limpid/core/random.h"
 #include "limpid/tokenizers/unicode.h"
-#include "tests/support/fixtures.h"
+#include "tests/tokenizers/open_or_skip.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::golden_dir;
+using testing_support::open_or_skip;
 using testing_support::pulled_model_dir;
 using testing_support::shared_dir;
 using Shared = std::shared_ptr<const Tokenizer>;
@@ -177,102 +177,101 @@ void compare_streams(const Shared& target, const Shared& calibrator, int texts, 
   }
 }
 
-TEST(ByteAlignedStreamGolden, GivesTheReferenceStepsOfEveryPair) {
-  const fs::path folder = golden_dir() / "tokenizers";
-  LIMPID_REQUIRE_PATH(folder / "cross_tokenizer.jsonl");
-  std::map<std::string, Shared> opened;
-  const auto open = [&](const std::string& name) -> Shared {
-    if (!opened.count(name)) {
-      try {
-        opened[name] = open_tokenizer(folder / name);
-      } catch (const ConfigError& error) {
-        std::cout << "skipped: rows with " << name << ": " << error.what() << "\n";
-        opened[name] = nullptr;
-      }
-    }
-    return opened[name];
-  };
-  size_t rows = 0;
-  for_each_jsonl(folder / "cross_tokenizer.jsonl", [&](const Json& row, size_t line) {
-    const Shared target = open(row["target"].get<std::string>()),
-                 calibrator = open(row["calibrator"].get<std::string>());
-    if (!target || !calibrator) return;
-    ++rows;
-    SCOPED_TRACE(testing::Message() << "cross_tokenizer.jsonl:" << line);
-    const auto tokens = row["target_ids"].get<TokenIds>();
-    ASSERT_EQ(tokens.size(), row["steps"].size());
-    ByteAlignedStream stream(target, calibrator);
-    TokenIds expected;
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      stream.push(tokens[i]);
-      follow({row["steps"][i]["keep"].get<size_t>(), row["steps"][i]["add"].get<TokenIds>()}, expected);
-      ASSERT_EQ(stream.ids(), expected) << "after token " << i + 1;
-    }
-  });
-  EXPECT_GT(rows, 0u);
+/// Opens each folder of golden/tokenizers once, or says once why it is passed over.
+class Folders {
+ public:
+  /// Null for one that is passed over.
+  Shared open(const std::string& name) {
+    const auto [found, is_new] = opened_.try_emplace(name);
+    if (is_new) walk_.visit(name, [&, &tokenizer = found->second] { tokenizer = open_or_skip(folder_ / name); });
+    return found->second;
+  }
+  /// All folders with a tokenizer.json that open, in the order of their names.
+  const std::map<std::string, Shared>& open_all() {
+    for (const fs::path& folder : testing_support::sorted_folders(folder_))
+      if (fs::exists(folder / "tokenizer.json")) open(folder.filename().string());
+    std::erase_if(opened_, [](const auto& entry) { return !entry.second; });
+    return opened_;
+  }
+  /// Skips the test where no folder was opened.
+  void finish() const { walk_.finish("golden folder tokenizers"); }
+
+ private:
+  const fs::path folder_ = golden_dir() / "tokenizers";
+  std::map<std::string, Shared> opened_;
+  testing_support::Walk walk_;
+};
+
+void follow_reference(const Json& row, const Shared& target, const Shared& calibrator) {
+  const auto tokens = row["target_ids"].get<TokenIds>();
+  ASSERT_EQ(tokens.size(), row["steps"].size());
+  ByteAlignedStream stream(target, calibrator);
+  TokenIds expected;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    stream.push(tokens[i]);
+    follow({row["steps"][i]["keep"].get<size_t>(), row["steps"][i]["add"].get<TokenIds>()}, expected);
+    ASSERT_EQ(stream.ids(), expected) << "after token " << i + 1;
+  }
 }
 
+TEST(ByteAlignedStreamGolden, GivesTheReferenceStepsOfEveryPair) {
+  const fs::path file = golden_dir() / "tokenizers" / "cross_tokenizer.jsonl";
+  LIMPID_REQUIRE_PATH(file);
+  Folders folders;
+  size_t rows = 0, checked = 0;
+  for_each_jsonl(file, [&](const Json& row, size_t line) {
+    ++rows;
+    const Shared target = folders.open(row["target"]), calibrator = folders.open(row["calibrator"]);
+    if (!target || !calibrator) return;
+    SCOPED_TRACE(testing::Message() << "cross_tokenizer.jsonl:" << line);
+    follow_reference(row, target, calibrator);
+    ++checked;
+  });
+  std::cout << "cross_tokenizer.jsonl: " << checked << " of " << rows << " rows checked\n";
+  folders.finish();
+}
+
+// Neighbours in the order of their names get many texts, all other pairs a few.
 TEST(ByteAlignedStreamGolden, EqualsEncodingEverythingAgainForEveryPairOfFolders) {
-  const fs::path folder = golden_dir() / "tokenizers";
-  LIMPID_REQUIRE_PATH(folder);
-  std::vector<std::pair<std::string, Shared>> all;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (!entry.is_directory() || !fs::exists(entry.path() / "tokenizer.json")) continue;
-    try {
-      all.emplace_back(entry.path().filename().string(), open_tokenizer(entry.path()));
-    } catch (const ConfigError& error) {
-      std::cout << "skipped: " << entry.path().filename().string() << ": " << error.what() << "\n";
-    }
-  }
-  ASSERT_GT(all.size(), 1u);
+  Folders folders;
+  const auto& all = folders.open_all();
   uint64_t seed = 1;
-  for (const auto& [target_name, target] : all)
-    for (const auto& [calibrator_name, calibrator] : all) {
-      SCOPED_TRACE(target_name + " to " + calibrator_name);
-      compare_streams(target, calibrator, 8, seed++);
+  for (auto target = all.begin(); target != all.end(); ++target)
+    for (auto calibrator = all.begin(); calibrator != all.end(); ++calibrator) {
+      SCOPED_TRACE(target->first + " to " + calibrator->first);
+      const bool neighbours = std::next(target) == calibrator || std::next(calibrator) == target;
+      compare_streams(target->second, calibrator->second, neighbours ? 40 : 8, seed++);
       if (testing::Test::HasFatalFailure()) return;
     }
-}
-
-TEST(ByteAlignedStreamGolden, EqualsEncodingEverythingAgainOnAThousandTextsBothWays) {
-  const fs::path spm = shared_dir() / "vocab" / "ggml-vocab-llama-spm.gguf",
-                 smollm2 = pulled_model_dir("smollm2-135m-instruct");
-  const fs::path gpt2 = golden_dir() / "tokenizers" / "gpt2", roberta = golden_dir() / "tokenizers" / "roberta";
-  for (const auto& path : {spm, smollm2, gpt2, roberta}) LIMPID_REQUIRE_PATH(path);
-  compare_streams(open_tokenizer(smollm2), open_tokenizer(spm), 250, 101);
-  compare_streams(open_tokenizer(spm), open_tokenizer(smollm2), 250, 102);
-  compare_streams(open_tokenizer(gpt2), open_tokenizer(roberta), 250, 103);
-  compare_streams(open_tokenizer(roberta), open_tokenizer(gpt2), 250, 104);
-}
-
-TEST(ByteAlignedStreamReal, FollowsGemma) {
-  const fs::path gemma = pulled_model_dir("gemma-3-270m"), smollm2 = pulled_model_dir("smollm2-135m-instruct");
-  for (const auto& path : {gemma, smollm2}) LIMPID_REQUIRE_PATH(path);
-  const Shared a = open_tokenizer(gemma), b = open_tokenizer(smollm2);
-  compare_streams(a, b, 100, 105);
-  compare_streams(b, a, 100, 106);
+  folders.finish();
 }
 
 // The tail that is encoded again stays short however long the text gets, in scripts with and without spaces.
 TEST(ByteAlignedStreamGolden, EncodesOnlyAShortTailAgain) {
-  const fs::path folder = golden_dir() / "tokenizers";
-  LIMPID_REQUIRE_PATH(folder);
-  size_t checked = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (!fs::exists(entry.path() / "tokenizer.json")) continue;
-    Shared tokenizer;
-    try {
-      tokenizer = open_tokenizer(entry.path());
-    } catch (const ConfigError&) {
-      continue;  // named as skipped by the other tests
-    }
-    SCOPED_TRACE(entry.path().filename().string());
+  Folders folders;
+  for (const auto& [name, tokenizer] : folders.open_all()) {
+    SCOPED_TRACE(name);
     std::string text = "First, ";
     for (int i = 0; i < 40; ++i) text += "some words, 12 numbers and more: ";
     EXPECT_GT(tokenizer->safe_cut(text, true) + 64, text.size());
-    ++checked;
   }
-  EXPECT_GT(checked, 0u);
+  folders.finish();
+}
+
+void compare_both_ways(const fs::path& a, const fs::path& b, int texts, uint64_t seed) {
+  for (const auto& path : {a, b}) LIMPID_REQUIRE_PATH(path);
+  const Shared one = open_tokenizer(a), other = open_tokenizer(b);
+  compare_streams(one, other, texts, seed);
+  compare_streams(other, one, texts, seed + 1);
+}
+
+TEST(ByteAlignedStreamReal, EqualsEncodingEverythingAgainOnFiveHundredTexts) {
+  compare_both_ways(pulled_model_dir("smollm2-135m-instruct"), shared_dir() / "vocab" / "ggml-vocab-llama-spm.gguf",
+                    250, 101);
+}
+
+TEST(ByteAlignedStreamReal, FollowsGemma) {
+  compare_both_ways(pulled_model_dir("gemma-3-270m"), pulled_model_dir("smollm2-135m-instruct"), 100, 105);
 }
 
 TEST(ByteAlignedStream, RefusesToTakeBackMoreThanItWasGiven) {

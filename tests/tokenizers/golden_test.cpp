@@ -1,23 +1,25 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <iostream>
 #include <sstream>
 
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/core/json.h"
 #include "limpid/tokenizers/tokenizer.h"
 #include "limpid/tokenizers/write_tokenizer_json.h"
-#include "tests/support/fixtures.h"
+#include "tests/tokenizers/open_or_skip.h"
 
 // Every folder of golden/tokenizers: ids, decoded text and streams are equal to the reference, exactly. A folder whose
 // kind open_tokenizer refuses is named as skipped; one that opens must pass.
 namespace limpid {
 namespace {
 
+using testing_support::for_each_golden_folder;
 using testing_support::golden_dir;
+using testing_support::open_or_skip;
 using testing_support::pulled_model_dir;
 using testing_support::shared_dir;
+using testing_support::Skipped;
+using testing_support::Walk;
 
 fs::path vocabulary_file(const std::string& name) {
   if (fs::exists(shared_dir() / "vocab" / name)) return shared_dir() / "vocab" / name;
@@ -33,22 +35,14 @@ std::string as_text(const TokenIds& ids) {
   return out.str();
 }
 
-// Null, with the reason printed, where the kind is refused or the vocabulary is not on this machine.
-std::shared_ptr<const Tokenizer> open_or_say_why(const fs::path& folder) {
-  const Json about = read_json(folder / "about.json");
+// The tokenizer of a folder, or of the GGUF vocabulary that it names. @throws Skipped where the vocabulary is not on
+// this machine or the kind is refused.
+std::shared_ptr<const Tokenizer> open_case_folder(const fs::path& folder) {
+  const Json about = fs::exists(folder / "about.json") ? read_json(folder / "about.json") : Json::object();
   fs::path path = folder;
-  const std::string name = folder.filename().string();
   if (about.contains("vocabulary")) path = vocabulary_file(about["vocabulary"].get<std::string>());
-  if (path.empty()) {
-    std::cout << "skipped: " << name << ": " << about["vocabulary"] << " is not on this machine\n";
-    return nullptr;
-  }
-  try {
-    return open_tokenizer(path);
-  } catch (const ConfigError& error) {
-    std::cout << "skipped: " << name << ": " << error.what() << "\n";
-    return nullptr;
-  }
+  if (path.empty()) throw Skipped(about["vocabulary"].get<std::string>() + " is not on this machine");
+  return open_or_skip(path);
 }
 
 void check_cases(const Tokenizer& tokenizer, const fs::path& file) {
@@ -91,107 +85,106 @@ void check_streams(const std::shared_ptr<const Tokenizer>& tokenizer, const fs::
 }
 
 TEST(TokenizersGolden, EveryFolderThatOpensGivesTheReferenceIdsTextsAndStreams) {
-  LIMPID_REQUIRE_PATH(golden_dir() / "tokenizers");
-  size_t opened = 0;
-  for (const auto& entry : fs::directory_iterator(golden_dir() / "tokenizers")) {
-    if (!fs::exists(entry.path() / "cases.jsonl")) continue;
-    SCOPED_TRACE(entry.path().filename().string());
-    const auto tokenizer = open_or_say_why(entry.path());
-    if (!tokenizer) continue;
-    ++opened;
-    check_cases(*tokenizer, entry.path() / "cases.jsonl");
-    if (fs::exists(entry.path() / "stream.jsonl")) check_streams(tokenizer, entry.path() / "stream.jsonl");
-    std::cout << "checked: " << entry.path().filename().string() << "\n";
-  }
-  EXPECT_GT(opened, 0u);
+  for_each_golden_folder({"tokenizers"}, "cases.jsonl", [](const fs::path& folder) {
+    const auto tokenizer = open_case_folder(folder);
+    check_cases(*tokenizer, folder / "cases.jsonl");
+    if (fs::exists(folder / "stream.jsonl")) check_streams(tokenizer, folder / "stream.jsonl");
+  });
 }
 
-// A folder with tokenizer.json that also holds the older files must say the same by them.
-TEST(TokenizersGolden, OlderFilesBesideATokenizerJsonSayTheSame) {
-  LIMPID_REQUIRE_PATH(golden_dir() / "tokenizers");
-  size_t checked = 0;
-  for (const auto& entry : fs::directory_iterator(golden_dir() / "tokenizers")) {
-    for (const char* name : {"vocab.json", "vocab.txt"}) {
-      if (!fs::exists(entry.path() / name)) continue;
-      SCOPED_TRACE((entry.path() / name).string());
-      // <|endoftext|> and the like are known to both; names that only tokenizer.json declares would not be.
-      const auto older = open_tokenizer(entry.path() / name);
-      check_cases(*older, entry.path() / "cases.jsonl");
-      ++checked;
-    }
-  }
-  if (checked == 0) GTEST_SKIP() << "skipped: no folder holds vocab.json or vocab.txt";
+// vocab.json and merges.txt do not say how a text is cut; without tokenizer.json it is cut as GPT-2 does.
+void skip_unless_cut_as_gpt2(const fs::path& folder) {
+  if (!fs::exists(folder / "tokenizer.json")) return;
+  const Json tokenizer = read_json(folder / "tokenizer.json");
+  const Json cut = tokenizer.value("pre_tokenizer", Json()), normalizer = tokenizer.value("normalizer", Json());
+  if (!cut.is_object() || cut.value("type", "") != "ByteLevel" || !cut.value("use_regex", true) ||
+      !normalizer.is_null())
+    throw Skipped("its tokenizer.json cuts texts in a way that vocab.json and merges.txt do not say");
+}
+
+// A folder with tokenizer.json that also holds the older files must say the same by them. <|endoftext|> and the like
+// are known to both; names that only tokenizer.json declares would not be.
+void check_older_file(const fs::path& file) {
+  const fs::path cases = file.parent_path() / "cases.jsonl";
+  if (!fs::exists(cases)) throw Skipped("it has no cases.jsonl");
+  check_cases(*open_tokenizer(file), cases);
+}
+
+TEST(TokenizersGolden, AVocabTxtBesideATokenizerJsonSaysTheSame) {
+  for_each_golden_folder({"tokenizers"}, "vocab.txt",
+                         [](const fs::path& folder) { check_older_file(folder / "vocab.txt"); });
+}
+
+TEST(TokenizersGolden, AVocabJsonBesideATokenizerJsonSaysTheSame) {
+  for_each_golden_folder({"tokenizers"}, "vocab.json", [](const fs::path& folder) {
+    skip_unless_cut_as_gpt2(folder);
+    check_older_file(folder / "vocab.json");
+  });
 }
 
 // What a calibrator's folder gets when its base is a GGUF file. Texts with special tokens are left out: behind one, the
 // tokenizers library puts the space that SentencePiece puts at the start of a text only.
+void check_written_vocabulary(const fs::path& file, const fs::path& cases) {
+  const testing_support::TempDir dir;
+  if (!write_tokenizer_json(*GgufFile::open(file), dir.path())) throw Skipped("a kind that is not written");
+  const auto before = open_tokenizer(file), after = open_tokenizer(dir.path());
+  EXPECT_EQ(before->adds_bos(), after->adds_bos());
+  size_t compared = 0, different = 0;
+  for_each_jsonl(cases, [&](const Json& row, size_t) {
+    const auto text = row["text"].get<std::string>();
+    if (text.find('<') != std::string::npos) return;
+    ++compared;
+    const TokenIds expected = before->encode(text, true), found = after->encode(text, true);
+    if (found != expected && ++different <= 3)
+      ADD_FAILURE() << Json(text) << "\n  found    " << as_text(found) << "\n  expected " << as_text(expected);
+    EXPECT_EQ(after->decode(expected, true), before->decode(expected, true)) << Json(text);
+  });
+  EXPECT_EQ(different, 0u) << "of " << compared;
+  EXPECT_GT(compared, 0u);
+}
+
 TEST(TokenizersGolden, VocabulariesWrittenAsTokenizerJsonGiveTheSameIds) {
-  LIMPID_REQUIRE_PATH(golden_dir() / "tokenizers");
-  size_t written = 0;
-  for (const auto& entry : fs::directory_iterator(golden_dir() / "tokenizers")) {
-    if (!fs::exists(entry.path() / "about.json")) continue;
-    const Json about = read_json(entry.path() / "about.json");
-    if (!about.contains("vocabulary")) continue;
-    const fs::path file = vocabulary_file(about["vocabulary"].get<std::string>());
-    if (file.empty() || file.extension() != ".gguf") continue;
-    const testing_support::TempDir dir;
-    if (!write_tokenizer_json(*GgufFile::open(file), dir.path())) continue;
-    SCOPED_TRACE(file.filename().string());
-    ++written;
-    const auto before = open_tokenizer(file), after = open_tokenizer(dir.path());
-    EXPECT_EQ(before->adds_bos(), after->adds_bos());
-    size_t compared = 0, different = 0;
-    for_each_jsonl(entry.path() / "cases.jsonl", [&](const Json& row, size_t) {
-      const auto text = row["text"].get<std::string>();
-      if (text.find('<') != std::string::npos) return;
-      ++compared;
-      const TokenIds expected = before->encode(text, true), found = after->encode(text, true);
-      if (found != expected && ++different <= 3)
-        ADD_FAILURE() << Json(text) << "\n  found    " << as_text(found) << "\n  expected " << as_text(expected);
-      EXPECT_EQ(after->decode(expected, true), before->decode(expected, true)) << Json(text);
+  Walk walk;
+  for (const fs::path& folder : testing_support::sorted_folders(golden_dir() / "tokenizers")) {
+    if (!fs::exists(folder / "about.json") || !read_json(folder / "about.json").contains("vocabulary")) continue;
+    walk.visit(folder.filename().string(), [&] {
+      const auto name = read_json(folder / "about.json")["vocabulary"].get<std::string>();
+      const fs::path file = vocabulary_file(name);
+      if (file.extension() != ".gguf") throw Skipped(name + " is not on this machine, or no GGUF file");
+      check_written_vocabulary(file, folder / "cases.jsonl");
     });
-    EXPECT_EQ(different, 0u) << "of " << compared;
-    EXPECT_GT(compared, 100u);
   }
-  if (written == 0) GTEST_SKIP() << "skipped: none of the fixtures' GGUF vocabularies is on this machine";
+  walk.finish("GGUF vocabularies of golden folder tokenizers");
 }
 
 // Vectors of llama.cpp: strings between separator lines, one line of ids each.
-TEST(TokenizersGolden, VocabulariesReproduceTheVectorsBesideThem) {
-  LIMPID_REQUIRE_PATH(shared_dir() / "vocab");
-  size_t checked = 0;
-  for (const auto& entry : fs::directory_iterator(shared_dir() / "vocab")) {
-    if (entry.path().extension() != ".gguf") continue;
-    const std::string name = entry.path().filename().string();
-    if (!fs::exists(entry.path().string() + ".inp")) {
-      std::cout << "skipped: " << name << " has no vectors beside it\n";
-      continue;
-    }
-    std::shared_ptr<const Tokenizer> tokenizer;
-    try {
-      tokenizer = open_tokenizer(entry.path());
-    } catch (const ConfigError& error) {
-      std::cout << "skipped: " << name << ": " << error.what() << "\n";
-      continue;
-    }
-    std::string strings = read_file(entry.path().string() + ".inp");
-    std::istringstream lines(read_file(entry.path().string() + ".out"));
-    const std::string separator = "\n__ggml_vocab_test__\n";
-    size_t cases = 0;
-    for (size_t at = strings.find(separator); !strings.empty(); at = strings.find(separator), ++cases) {
-      const std::string text = strings.substr(0, at);
-      strings.erase(0, at == std::string::npos ? strings.size() : at + separator.size());
-      std::string line;
-      ASSERT_TRUE(std::getline(lines, line)) << name << ": more strings than lines of ids";
-      std::istringstream words(line);
-      TokenIds expected;
-      for (TokenId id; words >> id;) expected.push_back(id);
-      EXPECT_EQ(tokenizer->encode(text, false), expected) << name << " " << Json(text);
-    }
-    EXPECT_GT(cases, 10u) << name;
-    ++checked;
+void check_vectors(const Tokenizer& tokenizer, std::string strings, const std::string& ids) {
+  std::istringstream lines(ids);
+  const std::string separator = "\n__ggml_vocab_test__\n";
+  size_t cases = 0;
+  for (size_t at = strings.find(separator); !strings.empty(); at = strings.find(separator), ++cases) {
+    const std::string text = strings.substr(0, at);
+    strings.erase(0, at == std::string::npos ? strings.size() : at + separator.size());
+    std::string line;
+    ASSERT_TRUE(std::getline(lines, line)) << "more strings than lines of ids";
+    std::istringstream words(line);
+    TokenIds expected;
+    for (TokenId id; words >> id;) expected.push_back(id);
+    EXPECT_EQ(tokenizer.encode(text, false), expected) << Json(text);
   }
-  EXPECT_GT(checked, 0u);
+  EXPECT_GT(cases, 10u);
+}
+
+TEST(TokenizersGolden, VocabulariesReproduceTheVectorsBesideThem) {
+  Walk walk;
+  for (const fs::path& file : testing_support::sorted_entries(shared_dir() / "vocab")) {
+    if (file.extension() != ".gguf") continue;
+    walk.visit(file.filename().string(), [&] {
+      if (!fs::exists(file.string() + ".inp")) throw Skipped("no vectors beside it");
+      check_vectors(*open_or_skip(file), read_file(file.string() + ".inp"), read_file(file.string() + ".out"));
+    });
+  }
+  walk.finish((shared_dir() / "vocab").string());
 }
 
 }  // namespace

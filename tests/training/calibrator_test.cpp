@@ -87,6 +87,22 @@ TEST(Calibrator, ContinuesAfterACrashToTheSameBits) {
   EXPECT_EQ(setting.metrics("cut"), setting.metrics("whole"));
 }
 
+TEST(Calibrator, StopsWhenItsWatchAsksAndContinuesToTheSameBits) {
+  struct StopAfterSeven final : Watch {
+    void progress(const WorkState& state) override { steps = state.done; }
+    bool stop() override { return steps == 7; }
+    uint64_t steps = 0;
+  };
+  const Setting setting;
+  train_calibrator(setting.options("whole"));
+  StopAfterSeven watch;
+  EXPECT_THROW(train_calibrator(setting.options("stopped"), watch), Interrupted);
+  const CalibratorReport report = train_calibrator(setting.options("stopped"));
+  EXPECT_TRUE(report.resumed);
+  EXPECT_EQ(setting.weights("stopped"), setting.weights("whole"));
+  EXPECT_EQ(setting.metrics("stopped"), setting.metrics("whole"));  // the step it stopped behind was kept
+}
+
 TEST(Calibrator, ContinuesAcrossAnEpochInBfloat16ToTheSameBits) {
   const Setting setting;
   const auto options = [&](const std::string& name) {

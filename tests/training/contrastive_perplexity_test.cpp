@@ -4,15 +4,18 @@
 #include <torch/types.h>
 
 #include "limpid/training/language_model_loss.h"
-#include "tests/support/golden.h"
+#include "tests/support/golden_model.h"
 #include "tests/training/toy_run.h"
 #include "tests/training/toy_tokenizer.h"
 
 namespace limpid {
 namespace {
 
+using testing_support::for_each_tensor_fixture;
 using testing_support::message_of;
+using testing_support::open_golden;
 using testing_support::TempDir;
+using testing_support::TensorFixture;
 using torch::Tensor;
 
 std::vector<Tensor> rows_of(const Tensor& matrix) { return matrix.unbind(0); }
@@ -31,53 +34,50 @@ TEST(ContrastivePerplexity, GivesNumbersOneCanCheckByHand) {
 }
 
 TEST(ContrastivePerplexityGolden, LossAndGradientsOfEveryFormAgree) {
-  const fs::path folder = testing_support::golden_dir() / "methods", file = folder / "contrastive_perplexity.json";
-  LIMPID_REQUIRE_PATH(file);
-  const Json about = read_json(file), &in = about["in"], &out = about["out"];
-  const auto tensors = Checkpoint::open(folder / "contrastive_perplexity.safetensors");
-  const auto check = [&](const std::string& name, ContrastiveForm form, double weight, double divisor) {
-    SCOPED_TRACE(name);
-    const Tensor positives =
-        testing_support::tensor(*tensors, "in.positives").to(torch::kFloat64).set_requires_grad(true);
-    const Tensor negatives =
-        testing_support::tensor(*tensors, "in.negatives").to(torch::kFloat64).set_requires_grad(true);
-    const Tensor loss =
-        contrastive_perplexity(rows_of(positives), rows_of(negatives), {form, in["tau"], weight}) / divisor;
-    loss.backward();
-    EXPECT_NEAR(loss.item<double>(), out[name].get<double>(), 1e-5);
-    EXPECT_LT(testing_support::largest_difference(
-                  positives.grad(), testing_support::tensor(*tensors, "out." + name + "_gradient_positives")),
-              1e-5);
-    EXPECT_LT(testing_support::largest_difference(
-                  negatives.grad(), testing_support::tensor(*tensors, "out." + name + "_gradient_negatives")),
-              1e-5);
-  };
-  check("paper", ContrastiveForm::Paper, in["alpha"], 1.0);
-  check("inside", ContrastiveForm::Inside, in["alpha"], 1.0);
-  check("as_released", ContrastiveForm::AsReleased, in["alpha_released"], 4.0);  // the mean over its four anchors
+  for_each_tensor_fixture("contrastive_perplexity", [](const TensorFixture& fixture) {
+    const auto given = [&](const char* name) {
+      return fixture.tensor(name).to(torch::kFloat64).set_requires_grad(true);
+    };
+    const auto check = [&](const std::string& name, ContrastiveForm form, double weight, double divisor) {
+      SCOPED_TRACE(name);
+      const Tensor positives = given("in.positives"), negatives = given("in.negatives");
+      const Tensor loss =
+          contrastive_perplexity(rows_of(positives), rows_of(negatives), {form, fixture.in("tau"), weight}) / divisor;
+      loss.backward();
+      EXPECT_TRUE(fixture.matches(loss.item<double>(), name));
+      EXPECT_TRUE(fixture.matches(positives.grad(), "out." + name + "_gradient_positives"));
+      EXPECT_TRUE(fixture.matches(negatives.grad(), "out." + name + "_gradient_negatives"));
+    };
+    check("paper", ContrastiveForm::Paper, fixture.in("alpha"), 1.0);
+    check("inside", ContrastiveForm::Inside, fixture.in("alpha"), 1.0);
+    const double anchors = double(fixture.shape("in.positives")[0]);  // whose mean the released form is
+    check("as_released", ContrastiveForm::AsReleased, fixture.in("alpha_released"), anchors);
+  });
+}
 
-  // With the mean token NLL of the model itself; three positives each.
-  const auto model = open_model(folder / about["models"]["model"].get<std::string>(), {.trainable = true});
-  const LanguageModelLoss nll(*model);
-  const Tensor rows = testing_support::tensor(*tensors, "in.rows"),
-               lengths = testing_support::tensor(*tensors, "in.lengths");
-  const Tensor expected = testing_support::tensor(*tensors, "out.model_phi");
-  std::vector<Tensor> positives, negatives;
-  for (int64_t anchor = 0; anchor < rows.size(0); ++anchor) {
-    std::vector<Example> examples;
-    std::vector<uint32_t> chosen;
-    for (int64_t i = 0; i < rows.size(1); ++i) {
-      examples.push_back({testing_support::ids(rows[anchor][i].narrow(0, 0, lengths[anchor][i].item<int64_t>())), 0});
-      chosen.push_back(uint32_t(i));
+/// With the mean token NLL of a model; each anchor's positives stand first.
+TEST(ContrastivePerplexityGolden, AModelsTextsHaveTheReferencesLoss) {
+  for_each_tensor_fixture("contrastive_perplexity", [](const TensorFixture& fixture) {
+    const auto model = open_golden(fixture.model("model"), {.trainable = true});
+    const LanguageModelLoss nll(*model);
+    const Tensor rows = fixture.tensor("in.rows"), lengths = fixture.tensor("in.lengths");
+    const int64_t positive = fixture.shape("in.positives")[1];
+    std::vector<Tensor> all, positives, negatives;
+    for (int64_t anchor = 0; anchor < rows.size(0); ++anchor) {
+      std::vector<Example> examples;
+      std::vector<uint32_t> chosen;
+      for (int64_t i = 0; i < rows.size(1); ++i) {
+        examples.push_back({testing_support::token_ids(rows[anchor][i], lengths[anchor][i]), 0});
+        chosen.push_back(uint32_t(i));
+      }
+      all.push_back(torch::stack(nll.means(make_batch(examples, chosen), examples)));
+      positives.push_back(all.back().narrow(0, 0, positive));
+      negatives.push_back(all.back().narrow(0, positive, rows.size(1) - positive));
     }
-    const Tensor phi = torch::stack(nll.means(make_batch(examples, chosen), examples));
-    EXPECT_LT(testing_support::largest_difference(phi, expected[anchor]), 1e-3);
-    positives.push_back(phi.narrow(0, 0, 3));
-    negatives.push_back(phi.narrow(0, 3, phi.size(0) - 3));
-  }
-  EXPECT_NEAR(
-      contrastive_perplexity(positives, negatives, {ContrastiveForm::Paper, in["tau"], in["alpha"]}).item<double>(),
-      out["model_loss"].get<double>(), 1e-3);
+    EXPECT_TRUE(fixture.matches(torch::stack(all).detach(), "out.model_phi"));
+    const ContrastiveLoss paper{ContrastiveForm::Paper, fixture.in("tau"), fixture.in("alpha")};
+    EXPECT_TRUE(fixture.matches(contrastive_perplexity(positives, negatives, paper).item<double>(), "model_loss"));
+  });
 }
 
 struct Setting {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "limpid/core/log.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/layer_range.h"
@@ -50,14 +49,14 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
   return result;
 }
 
-Json fit_destein(const Model& target, const SteeringFit& fit) {
+Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
                ": has no tokenizer; texts cannot be encoded");
   LIMPID_CHECK(fit.rule != SteeringRule::AsReleased || fit.tap == Tap::Projection, ConfigError,
                "[fit] rule as_released belongs to --tap projection");
   const int64_t heads = heads_of(fit.tap, target.config()), pairs = int64_t(fit.pairs.size());
   const auto texts = framed_texts(*target.tokenizer(), fit.pairs, fit.framing);
-  const Tensor means = mean_activations(target, site_of(fit.tap), texts, "steering pairs");
+  const Tensor means = mean_activations(target, site_of(fit.tap), texts, "steering pairs", watch);
   const SteeringStatistics found = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs), heads,
                                                        fit.directions, fit.probes, fit.seed);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/data/pairs.h"
 #include "limpid/methods/destein/directions.h"
 #include "limpid/methods/destein/framing.h"
@@ -29,7 +30,7 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
                                        const ProbeOptions& probes, uint64_t seed);
 
 /// Writes fit.output and returns its settings, with the accuracy of the probes under "probes".
-Json fit_destein(const Model& target, const SteeringFit& fit);
+Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch = unwatched());
 
 /// What a session works with, from the file and the options that override it (rule, positions, layers, gate, weights).
 /// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know.

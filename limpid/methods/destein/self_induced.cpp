@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/data/pairs.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/tokenizers/chat.h"
@@ -22,7 +22,7 @@ struct Candidate {
 };
 
 /// Every continuation with its score.
-std::vector<Candidate> continuations(const SelfInducedPlan& plan) {
+std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) {
   Generator generator(plan.model, {}, {.max_rows = size_t(plan.rows)});
   for (size_t p = 0; p < plan.prompts.size(); ++p) {
     Request request;
@@ -38,9 +38,9 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan) {
     }
   }
   std::vector<Completion> done;
-  Progress progress("continuations", plan.prompts.size() * size_t(plan.samples), "samples");
+  Progress progress(watch, "continuations", plan.prompts.size() * size_t(plan.samples), "samples");
   while (generator.step([&](Completion one) { done.push_back(std::move(one)); })) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     progress.update(done.size());
   }
   progress.finish();
@@ -97,16 +97,16 @@ std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const C
 
 }  // namespace
 
-SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan) {
+SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch) {
   const double threshold = plan.scorer->threshold();
   SelfInducedPairs result;
-  std::vector<Candidate> all = continuations(plan);
+  std::vector<Candidate> all = continuations(plan, watch);
   result.continuations = all.size();
   const std::vector<Candidate> toxic = most_toxic(std::move(all), threshold, plan.prompts.size());
   result.toxic = toxic.size();
-  Progress progress("neutral rewrites", size_t(plan.pairs), "pairs");
+  Progress progress(watch, "neutral rewrites", size_t(plan.pairs), "pairs");
   while (result.rewritten < toxic.size() && result.pairs.size() < size_t(plan.pairs)) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     const auto some =
         std::span(toxic).subspan(result.rewritten, std::min(kRewritesAtOnce, toxic.size() - result.rewritten));
     const std::vector<std::string> texts = rewrites(plan, some);

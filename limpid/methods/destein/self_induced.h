@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/data/pairs.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/methods/destein/framing.h"
@@ -30,6 +31,6 @@ struct SelfInducedPairs {
 /// of a prompt, are put to the rewriter until `pairs` rewrites are below half the threshold. The prefix of such a pair
 /// stands for its prompt.
 /// @throws ConfigError when nothing usable came of it, saying how far it got.
-SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan);
+SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch = unwatched());
 
 }  // namespace limpid

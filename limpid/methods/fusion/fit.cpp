@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "limpid/core/log.h"
 #include "limpid/core/random.h"
+#include "limpid/core/watch.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/fusion/alignment.h"
@@ -47,7 +47,7 @@ std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrat
 
 /// The contrastive map of methods.md 1.7 option 1: cosine over a temperature on output rows, from the identity or an
 /// orthogonal map.
-Tensor contrastive_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report) {
+Tensor contrastive_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report, Watch& watch) {
   constexpr int64_t kBatch = 32, kEpochs = 5;
   const auto [all_C, all_T] = output_rows(target, calibrator);
   const int64_t count = all_C.size(0), held_out = std::max<int64_t>(2, count / 10), used = count - held_out;
@@ -66,10 +66,10 @@ Tensor contrastive_map(const Model& target, const Model& calibrator, const Fusio
         .copy_(drawn.index_select(0, batches.narrow(0, epoch * per, per).reshape({-1}))
                    .view({per, batches.size(1), kNegatives}));
   }
-  Progress progress("contrastive map", uint64_t(batches.size(0)), "steps");
+  Progress progress(watch, "contrastive map", uint64_t(batches.size(0)), "steps");
   const Tensor A = train_nce(C.narrow(0, 0, used), T.narrow(0, 0, used), A0, batches, negatives,
                              {true, fit.temperature}, {}, [&](int64_t step, double loss, const Tensor&) {
-                               throw_if_interrupted();
+                               watch.throw_if_stopped();
                                progress.update(uint64_t(step), concat("loss ", loss));
                              });
   progress.finish();
@@ -84,16 +84,17 @@ Tensor contrastive_map(const Model& target, const Model& calibrator, const Fusio
 }
 
 /// The map, undefined for Alignment::None, and in `report` what is known of it.
-Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report) {
+Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report, Watch& watch) {
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
   const bool on_states = fit.alignment == Alignment::Ridge || fit.alignment == Alignment::Procrustes;
   LIMPID_CHECK(!on_states || !fit.texts.empty(), ConfigError, "[fit] --align ", name(fit.alignment),
                " needs texts: give --data");
   report = {{"kind", name(fit.alignment)}};
   StatePairs pairs;
-  if (!fit.texts.empty()) pairs = collect_pairs(target, calibrator, fit.texts, fit.pairs, fit.max_tokens, fit.seed);
+  if (!fit.texts.empty())
+    pairs = collect_pairs(target, calibrator, fit.texts, fit.pairs, fit.max_tokens, fit.seed, watch);
   Tensor map;
-  if (fit.alignment == Alignment::Contrastive) map = contrastive_map(target, calibrator, fit, report);
+  if (fit.alignment == Alignment::Contrastive) map = contrastive_map(target, calibrator, fit, report, watch);
   if (fit.alignment == Alignment::Random) map = random_orthogonal_map(D1, D2, fit.seed);
   if (on_states) {
     const Tensor C = pairs.C.narrow(0, 0, pairs.fit), T = pairs.T.narrow(0, 0, pairs.fit);
@@ -183,7 +184,7 @@ void check_fits(const Model& target, const Model& calibrator, const Model* again
 
 }  // namespace
 
-Json fit_fusion(const Model& target, const FusionFit& fit) {
+Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
   const torch::NoGradGuard no_grad;
   LoadOptions load;
   load.precision = target.options().precision;
@@ -217,7 +218,7 @@ Json fit_fusion(const Model& target, const FusionFit& fit) {
                "give the model they come from with --base, or let the file name the folder with --store link");
 
   Json report;
-  const Tensor map = make_map(target, *calibrator, fit, report);
+  const Tensor map = make_map(target, *calibrator, fit, report, watch);
 
   DetoxifierInfo info;
   info.method = "fusion";

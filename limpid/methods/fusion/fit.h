@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/methods/fusion/readout.h"
 #include "limpid/models/model.h"
 
@@ -18,7 +19,7 @@ struct StatePairs {
 /// @param pairs  how many at most; a tenth of the texts is held out
 /// @throws ConfigError when the texts give fewer than two pairs on either side.
 StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vector<std::string> texts, int64_t pairs,
-                         int64_t max_tokens, uint64_t seed);
+                         int64_t max_tokens, uint64_t seed, Watch& watch = unwatched());
 
 /// Positions (index into `target`, index into `calibrator`) after which both have read the same bytes of one text, at
 /// most one pair for each number of bytes, none before the first byte. Empty when the two spell different bytes.
@@ -29,6 +30,6 @@ std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& targ
 
 /// Writes fit.output and returns its settings (with what was measured of the map under "align").
 /// @throws ConfigError where read-out, alignment and models do not fit together, naming what would (ridge).
-Json fit_fusion(const Model& target, const FusionFit& fit);
+Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "limpid/core/log.h"
 #include "limpid/core/random.h"
+#include "limpid/core/watch.h"
 #include "limpid/methods/fusion/fit.h"
 #include "limpid/methods/fusion/fusion.h"
 
@@ -70,7 +70,7 @@ std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& targ
 }
 
 StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vector<std::string> texts, int64_t pairs,
-                         int64_t max_tokens, uint64_t seed) {
+                         int64_t max_tokens, uint64_t seed, Watch& watch) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] the target came without a tokenizer; texts cannot be encoded");
   LIMPID_CHECK(pairs >= 4, ConfigError, "[fit] ", pairs, " pairs of states, expected at least 4");
   const bool same = same_vocabulary(target, calibrator);
@@ -119,11 +119,11 @@ StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vect
 
   result.C = torch::empty({found, calibrator.config().hidden_size}, torch::kFloat32);
   result.T = torch::empty({found, target.config().hidden_size}, torch::kFloat32);
-  Progress progress("states", uint64_t(found), "pairs");
+  Progress progress(watch, "states", uint64_t(found), "pairs");
   constexpr size_t kTextsPerPass = 8;
   int64_t row = 0;
   for (size_t begin = 0; begin < chosen.size(); begin += kTextsPerPass) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     const size_t count = std::min(kTextsPerPass, chosen.size() - begin);
     std::vector<const TokenIds*> for_target, for_calibrator;
     for (size_t i = begin; i < begin + count; ++i) {

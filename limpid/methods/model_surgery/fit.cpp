@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "limpid/core/log.h"
+#include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/registry.h"
@@ -63,7 +63,7 @@ Tensor row_tensor(const std::vector<GateRow>& rows) {
 
 }  // namespace
 
-Json fit_model_surgery(const Model& target, const SurgeryFit& fit) {
+Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
                ": has no tokenizer; texts cannot be encoded");
   LIMPID_CHECK(fit.texts.size() == fit.labels.size(), ShapeError, "[fit] ", fit.texts.size(), " texts with ",
@@ -71,12 +71,12 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit) {
   std::vector<PooledText> texts;
   for (const std::string& text : fit.texts)
     texts.push_back(PooledText::whole(target.tokenizer()->encode(text, /*add_special=*/true), fit.max_tokens));
-  const Tensor states = mean_final_states(target, texts, "labelled texts");
+  const Tensor states = mean_final_states(target, texts, "labelled texts", watch);
   const Rows all = rows_of(states, fit.labels, [](size_t) { return true; });
   const int64_t D = states.size(1), L = target.config().num_layers, F = target.projection(Projection::MlpGate, 0).out();
   const LogisticModel head = fit_logistic(all.values, size_t(D), all.labels, {.C = fit.C});
   if (!head.converged)
-    log_warning(concat("the regression stopped after ", head.iterations, " steps, before it had converged"));
+    watch.warning(concat("the regression stopped after ", head.iterations, " steps, before it had converged"));
   std::vector<float> v(head.weights.begin(), head.weights.end());
 
   const int64_t count = fit.rows > 0 ? fit.rows : std::max<int64_t>(1, std::llround(kShareOfRows * double(L * F)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/methods/activations.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
@@ -18,7 +19,7 @@
 namespace limpid {
 
 /// Writes fit.output and returns its settings, with the regression's accuracy on held-out texts under "probe".
-Json fit_model_surgery(const Model& target, const SurgeryFit& fit);
+Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch = unwatched());
 
 /// What the file changes. @throws FormatError for malformed tensors; ConfigError for options, since it knows none.
 WeightDeltas surgery_deltas(const DetoxifierFile& file, const DetoxSpec& spec);

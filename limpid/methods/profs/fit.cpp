@@ -26,16 +26,17 @@ std::vector<PooledText> encoded(const Tokenizer& tokenizer, const ProfsFit& fit,
 }  // namespace
 
 Tensor profs_vectors(const Model& target, std::span<const PooledText> preferred,
-                     std::span<const PooledText> nonpreferred, int64_t k, int64_t first_layer, int64_t last_layer) {
-  const Tensor good = mean_activations(target, Site::LayerOutput, preferred, "preferred texts");
-  const Tensor bad = mean_activations(target, Site::LayerOutput, nonpreferred, "toxic texts");
+                     std::span<const PooledText> nonpreferred, int64_t k, int64_t first_layer, int64_t last_layer,
+                     Watch& watch) {
+  const Tensor good = mean_activations(target, Site::LayerOutput, preferred, "preferred texts", watch);
+  const Tensor bad = mean_activations(target, Site::LayerOutput, nonpreferred, "toxic texts", watch);
   std::vector<Tensor> vectors;
   for (int64_t layer = first_layer; layer <= last_layer; ++layer)
     vectors.push_back(toxic_subspace(good[layer], bad[layer], k));
   return torch::stack(vectors);
 }
 
-Json fit_profs(const Model& target, const ProfsFit& fit) {
+Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
                ": has no tokenizer; texts cannot be encoded");
   const ModelConfig& config = target.config();
@@ -46,7 +47,7 @@ Json fit_profs(const Model& target, const ProfsFit& fit) {
   LIMPID_CHECK(first <= last && last < config.num_layers, ConfigError, "[fit] layers ", first, " to ", last,
                " of a model whose layers are 0 to ", config.num_layers - 1);
   const Tensor vectors = profs_vectors(target, encoded(*target.tokenizer(), fit, &SteeringPair::neutral),
-                                       encoded(*target.tokenizer(), fit, &SteeringPair::toxic), k, first, last);
+                                       encoded(*target.tokenizer(), fit, &SteeringPair::toxic), k, first, last, watch);
   DetoxifierInfo info;
   info.method = "profs";
   info.target = TargetSignature::of(target);

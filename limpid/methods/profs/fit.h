@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/methods/destein/framing.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
@@ -16,10 +17,11 @@ namespace limpid {
 /// Subspaces of the layers [first, last], [layers, k, D], from mean-pooled outputs of the blocks, before the final
 /// norm.
 Tensor profs_vectors(const Model& target, std::span<const PooledText> preferred,
-                     std::span<const PooledText> nonpreferred, int64_t k, int64_t first_layer, int64_t last_layer);
+                     std::span<const PooledText> nonpreferred, int64_t k, int64_t first_layer, int64_t last_layer,
+                     Watch& watch = unwatched());
 
 /// Writes fit.output and returns its settings. @throws ConfigError for layers that the model does not have.
-Json fit_profs(const Model& target, const ProfsFit& fit);
+Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch = unwatched());
 
 /// What the file changes; option layers=A-B keeps to some of its layers.
 /// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know.

@@ -14,7 +14,8 @@ namespace {
 constexpr const char* kSasa = "sasa";
 constexpr int64_t kFewestTexts = 10, kFifth = 5;
 
-Tensor last_states(const Model& target, const std::vector<std::string>& texts, int64_t max_tokens, const char* what) {
+Tensor last_states(const Model& target, const std::vector<std::string>& texts, int64_t max_tokens, const char* what,
+                   Watch& watch) {
   LIMPID_CHECK(int64_t(texts.size()) >= kFewestTexts, ConfigError, "[fit] ", texts.size(), " ", what,
                " texts, expected at least ", kFewestTexts, " of each class");
   std::vector<PooledText> pooled;
@@ -23,7 +24,7 @@ Tensor last_states(const Model& target, const std::vector<std::string>& texts, i
     if (int64_t(ids.size()) > max_tokens) ids.resize(size_t(max_tokens));
     pooled.push_back(PooledText::last(std::move(ids), 1));
   }
-  return mean_final_states(target, pooled, concat(what, " texts"));
+  return mean_final_states(target, pooled, concat(what, " texts"), watch);
 }
 
 struct Split {
@@ -51,15 +52,15 @@ int64_t parse_candidates(const std::string& text, const std::string& where) {
 
 }  // namespace
 
-Json fit_sasa(const Model& target, const SasaFit& fit) {
+Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
                ": has no tokenizer; texts cannot be encoded");
   LIMPID_CHECK(fit.max_tokens > 0 && fit.candidates > 0, ConfigError, "[fit] ", fit.max_tokens, " tokens and ",
                fit.candidates, " candidates, expected at least 1 of both");
   LIMPID_CHECK(fit.subspace.shrinkage >= 0.0, ConfigError, "[fit] shrinkage is ", fit.subspace.shrinkage,
                ", expected 0 or more");
-  const Tensor nontoxic = last_states(target, fit.nontoxic, fit.max_tokens, "non-toxic");
-  const Tensor toxic = last_states(target, fit.toxic, fit.max_tokens, "toxic");
+  const Tensor nontoxic = last_states(target, fit.nontoxic, fit.max_tokens, "non-toxic", watch);
+  const Tensor toxic = last_states(target, fit.toxic, fit.max_tokens, "toxic", watch);
   const Subspace found = fit_subspace(nontoxic, toxic, fit.subspace);
 
   DetoxifierInfo info;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/sasa/sasa.h"
@@ -13,7 +14,7 @@ namespace limpid {
 /// Writes fit.output and returns its settings. `held_out_accuracy` is that of a subspace from four fifths of each class
 /// on the last fifth; the one that is stored is from all texts.
 /// @throws ConfigError for fewer than ten texts of a class.
-Json fit_sasa(const Model& target, const SasaFit& fit);
+Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch = unwatched());
 
 /// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know (candidates,
 /// variant).

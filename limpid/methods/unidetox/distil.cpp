@@ -5,7 +5,8 @@
 #include <numeric>
 #include <set>
 
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
+#include "limpid/core/watch.h"
 #include "limpid/data/journal.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/judge.h"
@@ -105,7 +106,7 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
 }
 
 /// Decodes the texts that the journal does not have yet.
-void write_texts(const DistilPlan& plan, GenerationJournal& journal) {
+void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watch) {
   std::vector<std::unique_ptr<Session>> sessions;
   if (plan.toxic)
     sessions.push_back(
@@ -128,13 +129,13 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal) {
     generator.submit(std::move(request));
   }
   if (there > 0)
-    log_info(concat(thousands(there), " of ", thousands(uint64_t(plan.texts)), " texts are in ",
-                    beside(plan.output, ".journal").string()));
-  Progress progress("distil", uint64_t(plan.texts), "texts");
+    watch.info(concat(thousands(there), " of ", thousands(uint64_t(plan.texts)), " texts are in ",
+                      beside(plan.output, ".journal").string()));
+  Progress progress(watch, "distil", uint64_t(plan.texts), "texts");
   progress.update(there);
   std::vector<Completion> finished;
   for (bool more = there < size_t(plan.texts); more;) {
-    throw_if_interrupted();
+    watch.throw_if_stopped();
     more = generator.step([&](Completion completion) { finished.push_back(std::move(completion)); });
     for (const Completion& one : finished) journal.append(finished_row(plan, size_t(one.sample), one));
     progress.update(there += finished.size());
@@ -162,19 +163,6 @@ Json line_of(const GenerationRow& row) {
 
 }  // namespace
 
-TokenId text_beginning(const Model& model) {
-  LIMPID_CHECK(model.tokenizer(), ConfigError, kWhere, model.path().string(), ": has no tokenizer");
-  const Tokenizer& tokenizer = *model.tokenizer();
-  if (tokenizer.adds_bos() && tokenizer.bos()) return *tokenizer.bos();
-  if (const auto end = tokenizer.find("<|endoftext|>")) return *end;
-  if (tokenizer.bos()) return *tokenizer.bos();
-  if (model.config().bos_id >= 0) return TokenId(model.config().bos_id);
-  if (tokenizer.eos()) return *tokenizer.eos();
-  LIMPID_CHECK(!model.config().eos_ids.empty(), ConfigError, kWhere, model.path().string(),
-               ": no token begins or ends a text");
-  return TokenId(model.config().eos_ids.front());
-}
-
 Json DistilReport::json() const {
   return {{"written", written},
           {"rejected", rejected},
@@ -187,11 +175,11 @@ Json DistilReport::json() const {
           {"distinct", distinct}};
 }
 
-DistilReport distil(const DistilPlan& plan) {
+DistilReport distil(const DistilPlan& plan, Watch& watch) {
   check(plan);
   const Json settings = settings_of(plan);
   GenerationJournal journal(beside(plan.output, ".journal"), settings);
-  write_texts(plan, journal);
+  write_texts(plan, journal, watch);
 
   DistilReport report;
   std::vector<GenerationRow> rows;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/decoding/sampler.h"
 #include "limpid/methods/unidetox/contrast.h"
 #include "limpid/scorers/scorer.h"
@@ -41,12 +42,6 @@ struct DistilReport {
   Json json() const;
 };
 
-/// The token a text begins behind: BOS where the tokenizer puts one in front of texts; else "<|endoftext|>" where there
-/// is one (what stands between documents in pretraining; in chat models BOS may open a turn instead); else BOS, else
-/// the end-of-text token.
-/// @throws ConfigError when there is none.
-TokenId text_beginning(const Model& model);
-
 /// Writes
 ///   OUTPUT                 {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?,
 ///   "finish_reason"} a line.
@@ -59,6 +54,6 @@ TokenId text_beginning(const Model& model);
 /// and i alone, not on batch size, threads, or where a run was cut.
 /// @throws ConfigError for settings out of range; MismatchError for other vocabularies or a journal begun with other
 /// settings.
-DistilReport distil(const DistilPlan& plan);
+DistilReport distil(const DistilPlan& plan, Watch& watch = unwatched());
 
 }  // namespace limpid

@@ -4,7 +4,7 @@
 
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/safetensors.h"
-#include "limpid/core/log.h"
+#include "limpid/core/number_text.h"
 #include "limpid/metrics/plots/heat_map.h"
 #include "limpid/metrics/plots/svg.h"
 #include "limpid/metrics/table.h"

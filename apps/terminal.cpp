@@ -1,0 +1,87 @@
+#include "apps/terminal.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "limpid/core/number_text.h"
+
+namespace limpid::apps {
+namespace {
+
+spdlog::logger& logger() {
+  static const auto instance = [] {
+    auto made = std::make_shared<spdlog::logger>("limpid", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    made->set_pattern("%^%v%$");
+    return made;
+  }();
+  return *instance;
+}
+
+volatile std::sig_atomic_t interrupts_ = 0;
+
+void on_interrupt(int) {
+  interrupts_ = interrupts_ + 1;
+  if (interrupts_ > 1) _exit(130);
+}
+
+std::string progress_line(const WorkState& state) {
+  std::string line = concat(state.what, ": ", thousands(state.done), "/", thousands(state.total), " ", state.unit);
+  if (!state.detail.empty()) line += ", " + state.detail;
+  if (state.finished) return line + ", took " + human_duration(state.seconds);
+  if (state.fresh == 0 || state.done >= state.total) return line;
+  return line + ", " + human_duration(state.seconds / double(state.fresh) * double(state.total - state.done)) + " left";
+}
+
+}  // namespace
+
+Terminal::Terminal() : renews_(isatty(STDERR_FILENO)) {}
+Terminal::~Terminal() { end_line(); }
+
+void Terminal::progress(const WorkState& state) {
+  if (quiet_) return;
+  const auto now = std::chrono::steady_clock::now();
+  const bool is_new = state.what != shown_what_;
+  if (!state.finished && !is_new && std::chrono::duration<double>(now - shown_).count() < (renews_ ? 0.2 : 10.0))
+    return;
+  shown_ = now;
+  shown_what_ = state.finished ? "" : state.what;
+  const std::string line = progress_line(state);
+  if (renews_) {
+    std::fprintf(stderr, "\r\033[K%s%s", line.c_str(), state.finished ? "\n" : "");
+    std::fflush(stderr);
+  } else {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+  line_open_ = renews_ && !state.finished;
+}
+
+void Terminal::info(const std::string& message) {
+  if (quiet_) return;
+  end_line();
+  logger().info(message);
+}
+
+void Terminal::warning(const std::string& message) {
+  end_line();
+  logger().warn("warning: {}", message);
+}
+
+bool Terminal::stop() { return interrupts_ > 0; }
+
+void Terminal::catch_interrupts() { std::signal(SIGINT, on_interrupt); }
+
+void Terminal::end_line() {
+  if (line_open_) std::fputc('\n', stderr);
+  line_open_ = false;
+}
+
+Terminal& terminal() {
+  static Terminal instance;
+  return instance;
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "limpid/decoding/session.h"
+
+namespace limpid {
+
+/// A detoxifier at a strength.
+struct AppliedDetoxifier {
+  std::shared_ptr<const Detoxifier> detoxifier;
+  float strength = 0.0f;
+};
+
+/// Detoxifiers that act together on a row, one behind the other; none: the plain model.
+struct DetoxStack {
+  std::vector<AppliedDetoxifier> detoxifiers;
+
+  bool is_plain() const { return detoxifiers.empty(); }
+  bool acts() const;                                                      ///< some strength is not 0
+  std::vector<float> strengths() const;                                   ///< for Request::strengths
+  std::vector<std::unique_ptr<Session>> open(const Model& target) const;  ///< @throws MismatchError as Detoxifier::open
+};
+
+/// Opens FILE[?key=value&…][:STRENGTH] (detox_spec.h) in this order; without a strength the detoxifier's default holds.
+/// @throws what DetoxSpec::parse and open_detoxifier do
+DetoxStack open_detoxifiers(std::span<const std::string> specs);
+
+}  // namespace limpid

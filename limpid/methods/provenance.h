@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "limpid/core/json.h"
+
+namespace limpid {
+
+/// Who made a detoxifier from what: {"tool", "target", "data": [{"file", "sha256"}]}, names without their folders.
+/// @param target  the model as the person named it
+/// @param data    entries PATH[?key=value&…]
+Json fit_provenance(const std::string& target, const std::vector<std::string>& data);
+
+}  // namespace limpid

@@ -1,0 +1,22 @@
+#include "limpid/models/named_model.h"
+
+#include "limpid/checkpoints/model_store.h"
+
+namespace limpid {
+
+Precision precision_for(std::optional<Precision> given, const fs::path& path) {
+  return given ? *given : natural_precision(*Checkpoint::open(path));
+}
+
+std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptions& options) {
+  return open_model(resolve_model(name), options);
+}
+
+std::shared_ptr<Model> open_named_model(const std::string& name, std::optional<Precision> precision) {
+  const fs::path path = resolve_model(name);
+  LoadOptions options;
+  options.precision = precision_for(precision, path);
+  return open_model(path, options);
+}
+
+}  // namespace limpid

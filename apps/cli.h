@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "limpid/core/enum_names.h"
+#include "limpid/core/names.h"
 
 /// The command line as the commands see it. The parser behind it (CLI11, seconds to compile) stays in cli.cpp.
 namespace CLI {
@@ -54,7 +54,7 @@ class Subcommand {
   Option value(const char* names, T& target, const char* help);
   Option value(const char* names, std::array<double, 2>& target, const char* help);
 
-  /// Binds an enumeration with names (core/enum_names.h).
+  /// Binds an enumeration with names (core/names.h).
   /// @param allowed  those that may be said; default: all
   template <HasNames Enum>
   Option choice(const char* names, Enum& target, const char* help, std::initializer_list<Enum> allowed = {}) {

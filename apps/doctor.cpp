@@ -9,8 +9,8 @@
 
 #include "apps/commands/files.h"
 #include "limpid/core/files.h"
-#include "limpid/core/join.h"
 #include "limpid/core/json.h"
+#include "limpid/core/names.h"
 #include "limpid/core/version.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"

@@ -1,5 +1,7 @@
 #include "apps/options.h"
 
+#include "limpid/methods/method_table.h"
+
 namespace limpid::apps {
 
 void add_common(Subcommand& c, CommonOptions& o) {
@@ -33,18 +35,9 @@ void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precisio
 }
 
 std::string detox_help(const char* how) {
-  return std::string(
-             "Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, a PEFT adapter FOLDER, or "
-             "control:NAME[:STRENGTH] (mask, temperature); ") +
-         how +
-         ". Strength 0 is off. "
-         "Keys: readout=norm|layernorm|scale|probability|contrast|temperature (fusion); "
-         "rule=preserve|linear|constant|as_released, "
-         "positions=last|generated|all, layers=A-B, weights=probe|uniform, gate=none|middle|neutral (destein); "
-         "layers=A-B (profs); "
-         "candidates=N, variant=paper|as_coded (sasa); mask=nucleus|plausibility|none, level=P, expert=none "
-         "(dexperts); "
-         "filter_p, target_p, class_bias (gedi); positions=last|generated|all (control vectors)";
+  return concat("Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, a PEFT adapter FOLDER, ",
+                join(Controls::infos, " or ", &MethodInfo::name), "; ", how,
+                ". Strength 0 is off. Keys: ", detoxifier_options_help());
 }
 
 void add_detox(Subcommand& c, std::vector<std::string>& detox) {

@@ -4,6 +4,7 @@
 #include "apps/terminal.h"
 #include "limpid/core/json.h"
 #include "limpid/core/number_text.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/methods/detox_stack.h"

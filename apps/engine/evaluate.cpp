@@ -71,17 +71,6 @@ std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
   return settings;
 }
 
-/// A method refuses a strength beyond its range when it is opened. The ranges that end are those of shares, at 1.
-double largest_strength(DetoxSpec spec) {
-  try {
-    spec.strength = 1.01f;
-    open_detoxifier(spec);
-  } catch (const ConfigError&) {
-    return 1.0;
-  }
-  return std::numeric_limits<double>::infinity();
-}
-
 }  // namespace
 
 int run(const EvaluateCommand& options) {
@@ -113,10 +102,9 @@ int run(const TuneCommand& options) {
   const TuneTarget target = options.aim.empty() ? TuneTarget::budget(options.budget) : TuneTarget::aim(options.aim);
   const DetoxSpec spec = DetoxSpec::parse(options.detox);
   TuneOptions search = options.search;
-  search.largest = options.largest > 0.0 ? options.largest : largest_strength(spec);
+  if (options.largest > 0.0) search.largest = options.largest;
   const auto detoxifier = open_detoxifier(spec);
-  LIMPID_CHECK(options.write.empty() || !spec.file.starts_with("control:"), ConfigError, "[tune] --write: ", spec.file,
-               " has no file");
+  LIMPID_CHECK(options.write.empty() || !spec.is_control(), ConfigError, "[tune] --write: ", spec.file, " has no file");
 
   EvaluationPlan plan = protocol_plan(options);
   detoxifier->open(*plan.model);  // refused now rather than after the plain run

@@ -8,6 +8,7 @@
 #include "limpid/methods/fusion/fit.h"
 
 namespace limpid::apps {
+
 int run(const FitFusionCommand& options) {
   FusionFit fit = options.fit;
   fit.calibrator = resolve_model(fit.calibrator);

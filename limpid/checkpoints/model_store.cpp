@@ -13,7 +13,7 @@
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
-#include "limpid/core/join.h"
+#include "limpid/core/names.h"
 #include "limpid/core/number_text.h"
 #include "limpid/core/watch.h"
 

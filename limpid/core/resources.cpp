@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "limpid/core/error.h"
-#include "limpid/core/join.h"
+#include "limpid/core/names.h"
 
 namespace limpid {
 

@@ -39,6 +39,7 @@ void Generator::submit(Request request) {
   LIMPID_CHECK(request.stop.max_new_tokens > 0, ConfigError, "the number of new tokens is ",
                request.stop.max_new_tokens, ", expected at least 1");
   request.strengths.resize(sessions_.size(), 0.0f);
+  for (size_t s = 0; s < sessions_.size(); ++s) sessions_[s]->limits.check(request.strengths[s], "[request] ");
   const int64_t limit = model_->config().max_positions,
                 asked = int64_t(request.prompt_ids.size()) + request.stop.max_new_tokens;
   LIMPID_CHECK(limit == 0 || asked <= limit, ConfigError, "prompt and new tokens need ", asked,

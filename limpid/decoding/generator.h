@@ -29,7 +29,7 @@ class Generator {
   ~Generator();
 
   /// Requests of one prompt that follow one another share its prefill. @throws ConfigError for settings that make no
-  /// sense.
+  /// sense and strengths beyond a session's limits.
   void submit(Request request);
   /// One step of every active row. @return false when nothing is left to do. `done` receives finished samples.
   bool step(const OnDone& done);

@@ -6,6 +6,7 @@
 
 #include "limpid/decoding/row.h"
 #include "limpid/decoding/streams.h"
+#include "limpid/decoding/strength_limits.h"
 
 /// The doors of a decode step: what a detoxifier does to the rows of one Generator.
 namespace limpid {
@@ -28,6 +29,8 @@ struct Step {
 class Session {
  public:
   virtual ~Session() = default;
+  StrengthLimits limits;  ///< that a request is held to, set by the detoxifier that opens the session
+
   virtual void admit(const Row& row) {}                 ///< a prompt is about to be read
   virtual void fork(const Row& from, const Row& to) {}  ///< `to` starts as a copy of `from` (samples of one prompt)
   virtual void release(RowId row) {}
@@ -44,16 +47,6 @@ class Session {
   virtual void projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) {}
   virtual void final_state(const Step& step, Tensor& h) {}  ///< [rows, D] float32, in place or replaced
   virtual void logits(const Step& step, Tensor& z) {}       ///< [rows, V] float32, nats, before temperature
-};
-
-/// What a detoxifier file becomes.
-class Detoxifier {
- public:
-  virtual ~Detoxifier() = default;
-  virtual std::unique_ptr<Session> open(
-      const Model& target) const = 0;  ///< @throws MismatchError when made for another model
-  virtual float default_strength() const = 0;
-  virtual std::string name() const = 0;  ///< for tables: method and read-out
 };
 
 }  // namespace limpid

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "limpid/core/enum_names.h"
 #include "limpid/core/files.h"
+#include "limpid/core/names.h"
 #include "limpid/decoding/sampler.h"
 
 /// What evaluations are told. No LibTorch here: the command line binds to these structs.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 
 namespace limpid {
@@ -43,7 +42,7 @@ std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, fl
   std::string file = fs::path(spec.file).filename().string();
   if (const size_t end = file.find(".detox.safetensors"); end != std::string::npos) file.resize(end);
   const std::string how = detoxifier.name().substr(detoxifier.name().find('/') + 1);
-  std::string name = spec.file.starts_with("control:") ? concat("control-", how) : concat(file, "-", how);
+  std::string name = spec.is_control() ? concat("control-", how) : concat(file, "-", how);
   for (const auto& [key, value] : spec.options)
     if (value != how) name += concat("-", key, "-", value);
   name += concat("-", number);
@@ -57,6 +56,7 @@ std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span
   DetoxSpec spec;
   const auto add = [](EvaluationSetting& to, const DetoxSpec& from, std::shared_ptr<const Detoxifier> detoxifier,
                       float strength) {
+    detoxifier->limits().check(strength, "[evaluate] ");
     if (!to.name.empty()) to.name += '+';
     to.name += setting_name(from, *detoxifier, strength);
     to.detoxifiers.push_back({std::move(detoxifier), strength});

@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/json.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detox_stack.h"
-#include "limpid/methods/registry.h"
 
 /// What an evaluation compares: detoxifiers at strengths.
 namespace limpid {
@@ -28,7 +29,7 @@ std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, fl
 /// this order; the parts of its name are joined by "+".
 /// @param strengths  a setting each for a single detoxifier that is given without a strength; the others take their
 /// default
-/// @throws what DetoxSpec::parse and open_detoxifier do
+/// @throws what DetoxSpec::parse and open_detoxifier do; ConfigError for strengths that the detoxifier does not have
 std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span<const double> strengths = {});
 
 }  // namespace limpid

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "limpid/core/error.h"
-#include "limpid/core/join.h"
+#include "limpid/core/names.h"
 #include "limpid/core/parse.h"
 
 namespace limpid {

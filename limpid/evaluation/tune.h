@@ -30,7 +30,7 @@ struct TuneTarget {
 
 struct TuneOptions {
   double start = 1.0;                                        ///< first strength; above 0
-  double largest = std::numeric_limits<double>::infinity();  ///< that the method allows
+  double largest = std::numeric_limits<double>::infinity();  ///< that is tried
   double tolerance = 0.02;  ///< a ratio that meets the limit and lies this near to it is good enough
   double narrow = 1.05;     ///< a bracket whose ends have this ratio is good enough
   int64_t max_steps = 8;    ///< measurements

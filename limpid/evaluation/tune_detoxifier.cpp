@@ -95,6 +95,7 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   // Through text, so that 0.2 of a file or command line is 0.2 here, not the nearest float.
   options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
   const EvaluationSetting plain{{}, "plain"};
+  options.largest = std::min(options.largest, detoxifier->limits().range.most);
   const auto at = [&](double strength) {
     return EvaluationSetting{{{{detoxifier, float(strength)}}}, setting_name(spec, *detoxifier, float(strength))};
   };
@@ -132,8 +133,7 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
 }
 
 std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
-  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, "[tune] ", spec.file,
-               " has no file that could be written");
+  LIMPID_CHECK(!spec.is_control(), ConfigError, "[tune] ", spec.file, " has no file that could be written");
   LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(),
                " is the detoxifier that was tuned; name another file");
   const auto file = DetoxifierFile::open(spec.file);

@@ -26,7 +26,7 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 ///    "bootstrap_95"}}]}
 /// @param plan     without settings
 /// @param spec     its strength, where given, is where the search starts; else the detoxifier's default
-/// @param options  its start is not read
+/// @param options  its start is not read; its largest strength is held to the detoxifier's range
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
                             Watch& watch = unwatched());
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "limpid/core/enum_names.h"
+#include "limpid/core/names.h"
 #include "limpid/kernels/dtype.h"
 
 /// y = x W^T + b for weights that stay in 4 or 8 bits, bf16 or f32: the products of decoding and prefill.

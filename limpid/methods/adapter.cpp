@@ -1,7 +1,9 @@
 #include "limpid/methods/adapter.h"
 
-#include "limpid/methods/detox_spec.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/method_options.h"
+#include "limpid/methods/other_methods.h"
 
 namespace limpid {
 namespace {
@@ -35,19 +37,6 @@ Place place_of(const std::string& name) {
   return place;
 }
 
-class AdapterDetoxifier final : public Detoxifier {
- public:
-  explicit AdapterDetoxifier(std::shared_ptr<const PeftAdapter> adapter) : adapter_(std::move(adapter)) {}
-  std::unique_ptr<Session> open(const Model& target) const override {
-    return std::make_unique<WeightDeltaSession>(target, adapter_deltas(*adapter_, target));
-  }
-  float default_strength() const override { return 1.0f; }
-  std::string name() const override { return "adapter/lora"; }
-
- private:
-  std::shared_ptr<const PeftAdapter> adapter_;
-};
-
 }  // namespace
 
 std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model& target) {
@@ -79,12 +68,18 @@ std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model
   return all;
 }
 
-bool is_adapter(const DetoxSpec& spec) { return is_peft_folder(spec.file); }
+bool AdapterMethod::recognises(const DetoxSpec& spec) { return is_peft_folder(spec.file); }
 
-std::shared_ptr<Detoxifier> load_adapter(const DetoxSpec& spec) {
-  LIMPID_CHECK(spec.options.empty(), ConfigError, "[adapter] ", spec.file, ": option \"", spec.options.begin()->first,
-               "\" is not known; there are none");
-  return std::make_shared<AdapterDetoxifier>(PeftAdapter::open(spec.file));
+std::shared_ptr<Detoxifier> AdapterMethod::load(const MethodOptions& options) {
+  const auto adapter = PeftAdapter::open(options.file());
+  return std::make_shared<Detoxifier>(
+      "adapter/lora", *info.strength.usual, info.strength.range, [adapter](const Model& target) {
+        return std::make_unique<WeightDeltaSession>(target, adapter_deltas(*adapter, target));
+      });
+}
+
+Reader open_reader(const fs::path& path, const Model& target) {
+  return open_reader(path, target.shared_from_this(), target.options().precision);
 }
 
 Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {

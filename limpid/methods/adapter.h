@@ -2,7 +2,6 @@
 
 #include "limpid/checkpoints/peft.h"
 #include "limpid/methods/companion_logits.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/weight_delta.h"
 
 /// Low-rank adapters (LoRA folders as the peft library keeps them) as detoxifiers: their change lies beside the
@@ -14,13 +13,10 @@ namespace limpid {
 /// @throws MismatchError naming the module when it is not a linear layer of a block of this model, or of other sizes.
 std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model& target);
 
-/// Whether a spec names one: a folder with an adapter_config.json.
-bool is_adapter(const DetoxSpec& spec);
-/// Default strength 1. @throws what PeftAdapter::open does; ConfigError for any option, there are none.
-std::shared_ptr<Detoxifier> load_adapter(const DetoxSpec& spec);
-
 /// A model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself with
 /// the adapter, from the same weights in memory.
 Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
+/// The same, at the target's own precision.
+Reader open_reader(const fs::path& path, const Model& target);
 
 }  // namespace limpid

@@ -1,8 +1,10 @@
 #include "limpid/methods/control_vector.h"
 
 #include "limpid/checkpoints/gguf.h"
-#include "limpid/methods/detox_spec.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/method_options.h"
+#include "limpid/methods/other_methods.h"
 
 namespace limpid {
 namespace {
@@ -20,41 +22,26 @@ int64_t block_of(const std::string& name, const std::string& where) {
   return block;
 }
 
-class ControlVectorDetoxifier final : public Detoxifier {
- public:
-  ControlVectorDetoxifier(std::string file, ControlVector vector, Positions positions)
-      : file_(std::move(file)),
-        vector_(std::move(vector)),
-        positions_(positions) {}
-
-  std::unique_ptr<Session> open(const Model& target) const override {
-    const int64_t L = target.config().num_layers, D = target.config().hidden_size;
-    const auto& [last, direction] = *vector_.directions.rbegin();
-    LIMPID_CHECK(last < L && direction.size(0) == D, MismatchError, "[control vector] ", file_,
-                 ": made for another model: it has directions of width ", direction.size(0), " up to block ", last,
-                 ", this model has width ", D, " and blocks 0 to ", L - 1);
-    SteeringParts parts;
-    parts.tap = Tap::Layer;
-    parts.rule = SteeringRule::Constant;
-    parts.positions = positions_;
-    parts.directions = torch::zeros({L, D});
-    for (const auto& [block, vector] : vector_.directions) parts.directions[block].copy_(-vector);
-    parts.lengths = parts.directions.to(torch::kFloat64).norm(2, -1, true).to(torch::kFloat32);
-    parts.weights = (parts.lengths > 0).to(torch::kFloat32);
-    return std::make_unique<SteeringSession>(target, std::move(parts));
-  }
-  float default_strength() const override { return 1.0f; }
-  std::string name() const override { return "control-vector"; }
-
- private:
-  std::string file_;
-  ControlVector vector_;
-  Positions positions_;
-};
+/// What a session works with on this model.
+SteeringParts steering_parts(const ControlVector& vector, const Model& target, Positions positions,
+                             const std::string& place) {
+  const int64_t L = target.config().num_layers, D = target.config().hidden_size;
+  const auto& [last, direction] = *vector.directions.rbegin();
+  LIMPID_CHECK(last < L && direction.size(0) == D, MismatchError, place,
+               "made for another model: it has directions of width ", direction.size(0), " up to block ", last,
+               ", this model has width ", D, " and blocks 0 to ", L - 1);
+  SteeringParts parts;
+  parts.tap = Tap::Layer;
+  parts.rule = SteeringRule::Constant;
+  parts.positions = positions;
+  parts.directions = torch::zeros({L, D});
+  for (const auto& [block, added] : vector.directions) parts.directions[block].copy_(-added);
+  parts.lengths = parts.directions.to(torch::kFloat64).norm(2, -1, true).to(torch::kFloat32);
+  parts.weights = (parts.lengths > 0).to(torch::kFloat32);
+  return parts;
+}
 
 }  // namespace
-
-bool is_control_vector(const DetoxSpec& spec) { return spec.file.ends_with(".gguf"); }
 
 ControlVector ControlVector::read(const fs::path& path) {
   const std::string where = concat("[control vector] ", path.string(), ": ");
@@ -91,14 +78,15 @@ void ControlVector::write(const fs::path& path) const {
              out.views());
 }
 
-std::shared_ptr<Detoxifier> load_control_vector(const DetoxSpec& spec) {
-  const std::string where = concat("[control vector] ", spec.file, ": ");
-  Positions positions = Positions::All;
-  for (const auto& [key, value] : spec.options) {
-    LIMPID_CHECK(key == "positions", ConfigError, where, "option \"", key, "\" is not known; there is positions");
-    positions = parse_positions(value, where);
-  }
-  return std::make_shared<ControlVectorDetoxifier>(spec.file, ControlVector::read(spec.file), positions);
+bool ControlVectorMethod::recognises(const DetoxSpec& spec) { return spec.file.ends_with(".gguf"); }
+
+std::shared_ptr<Detoxifier> ControlVectorMethod::load(const MethodOptions& options) {
+  const ControlVector vector = ControlVector::read(options.file());
+  const Positions positions = options.choice<Positions>("positions").value_or(Positions::All);
+  return std::make_shared<Detoxifier>(
+      info.name, *info.strength.usual, info.strength.range, [=, place = options.place()](const Model& target) {
+        return std::make_unique<SteeringSession>(target, steering_parts(vector, target, positions, place));
+      });
 }
 
 }  // namespace limpid

@@ -1,15 +1,11 @@
 #pragma once
 
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/steering.h"
 
 /// Control vectors as llama.cpp and others exchange them: a GGUF file with general.architecture "controlvector" and one
 /// F32 vector `direction.N` for each block N, counted from 0, after which it is added to the residual stream. The
 /// format has no direction.0: block 0 cannot be steered.
 namespace limpid {
-
-/// Whether a spec names one: FILE.gguf.
-bool is_control_vector(const DetoxSpec& spec);
 
 /// The vectors by block.
 struct ControlVector {
@@ -22,12 +18,5 @@ struct ControlVector {
   /// directions.
   void write(const fs::path& path) const;
 };
-
-/// x' = x + s direction, which is DeStein's constant rule on whole layer outputs with the opposite direction. Default
-/// strength 1, at all positions; option positions=last|generated|all.
-/// @throws FormatError as read() does; ConfigError for options it does not know. Opening it on a model of another width
-/// or with fewer
-///         blocks throws MismatchError.
-std::shared_ptr<Detoxifier> load_control_vector(const DetoxSpec& spec);
 
 }  // namespace limpid

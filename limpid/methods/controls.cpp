@@ -4,54 +4,34 @@
 #include <cmath>
 #include <limits>
 
-#include "limpid/methods/detox_spec.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/fusion/fusion.h"
+#include "limpid/methods/method_options.h"
+#include "limpid/methods/other_methods.h"
 
 namespace limpid {
 namespace {
-
-constexpr float kDefaultMask = 0.1f;  // alpha of contrastive decoding
-
-void check_mask(float share) {
-  LIMPID_CHECK(share > 0.0f && share <= 1.0f, ConfigError, "[detoxifier] control:mask: strength ", share,
-               ", expected above 0 and up to 1");
-}
 
 class MaskSession final : public Session {
  public:
   void logits(const Step& step, Tensor& z) override {
     z = z.contiguous();
     const size_t V = size_t(z.size(1));
-    for (size_t r = 0; r < step.rows.size(); ++r) {
-      check_mask(step.strengths[r]);
+    for (size_t r = 0; r < step.rows.size(); ++r)
       mask_implausible(step.strengths[r], {z.mutable_data_ptr<float>() + r * V, V});
-    }
   }
 };
 
-class MaskControl final : public Detoxifier {
- public:
-  std::unique_ptr<Session> open(const Model&) const override { return std::make_unique<MaskSession>(); }
-  float default_strength() const override { return kDefaultMask; }
-  std::string name() const override { return "control/mask"; }
-};
-
-std::shared_ptr<Detoxifier> mask_control(const DetoxSpec& spec) {
-  if (spec.strength && *spec.strength != 0.0f) check_mask(*spec.strength);
-  return std::make_shared<MaskControl>();
-}
-
-std::shared_ptr<Detoxifier> temperature_control(const DetoxSpec& spec) {
-  if (spec.strength) check_strength(Readout::Temperature, *spec.strength);
-  return std::make_shared<FusionDetoxifier>(FusionParts{Readout::Temperature, nullptr, nullptr, {}});
-}
-
 }  // namespace
 
-const std::map<std::string, ControlMaker>& controls() {
-  static const std::map<std::string, ControlMaker> table = {{"control:mask", mask_control},
-                                                            {"control:temperature", temperature_control}};
-  return table;
+std::shared_ptr<Detoxifier> MaskControl::load(const MethodOptions&) {
+  return std::make_shared<Detoxifier>("control/mask", *info.strength.usual, info.strength.range,
+                                      [](const Model&) { return std::make_unique<MaskSession>(); });
+}
+
+std::shared_ptr<Detoxifier> TemperatureControl::load(const MethodOptions&) {
+  return std::make_shared<FusionDetoxifier>(FusionParts{Readout::Temperature, nullptr, nullptr, {}},
+                                            info.strength.usual);
 }
 
 void mask_implausible(double share, std::span<float> z) {

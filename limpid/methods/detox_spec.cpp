@@ -1,10 +1,18 @@
-#include "limpid/core/join.h"
+#include "limpid/methods/detox_spec.h"
+
+#include <algorithm>
+
 #include "limpid/core/parse.h"
 #include "limpid/data/file_query.h"
-#include "limpid/methods/controls.h"
+#include "limpid/methods/method_table.h"
 
 namespace limpid {
 namespace {
+
+bool is_known_control(const std::string& name) {
+  return std::any_of(std::begin(Controls::infos), std::end(Controls::infos),
+                     [&](const MethodInfo& control) { return name == control.name; });
+}
 
 std::map<std::string, std::string> parse_options(const FileQuery& query, const std::string& spec) {
   std::map<std::string, std::string> options;
@@ -29,7 +37,7 @@ DetoxSpec DetoxSpec::parse(const std::string& text) {
     } else {
       // A colon may be part of a file name; behind the name of a detoxifier it announces a strength.
       const bool announced = head.ends_with(".safetensors") || head.ends_with(".gguf") ||
-                             head.find('?') != std::string::npos || controls().contains(head);
+                             head.find('?') != std::string::npos || is_known_control(head);
       LIMPID_CHECK(!announced, ConfigError, "[detoxifier] \"", text, "\": strength \"", tail, "\" is not a number");
     }
   }
@@ -39,11 +47,9 @@ DetoxSpec DetoxSpec::parse(const std::string& text) {
   }
   LIMPID_CHECK(!rest.empty(), ConfigError, "[detoxifier] \"", text,
                "\" names no file; expected FILE[?key=value][:STRENGTH]");
-  if (rest.starts_with("control:") && !controls().contains(rest)) {
-    const std::string known = join(controls(), ", ", [](const auto& control) { return control.first; });
-    throw ConfigError(concat("[detoxifier] \"", rest, "\" is not known; there are ", known));
-  }
   spec.file = rest;
+  LIMPID_CHECK(!spec.is_control() || is_known_control(rest), ConfigError, "[detoxifier] \"", rest,
+               "\" is not known; there are ", join(Controls::infos, ", ", &MethodInfo::name));
   return spec;
 }
 

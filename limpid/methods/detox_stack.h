@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "limpid/decoding/session.h"
+#include "limpid/decoding/detoxifier.h"
 
 namespace limpid {
 

@@ -180,6 +180,17 @@ fs::path DetoxifierFile::need(const std::string& role) const {
   throw FormatError(concat("[detoxifier] ", path_.string(), ": \"needs\" names no ", role));
 }
 
+DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std::optional<float> strength,
+                              const Json& provenance) {
+  DetoxifierInfo info;
+  info.method = method.name;
+  info.target = TargetSignature::of(target);
+  info.default_strength = double(strength ? *strength : method.strength.usual.value_or(1.0f));
+  info.strength_meaning = method.strength.meaning;
+  info.provenance = provenance;
+  return info;
+}
+
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors) {
   Json settings = info.settings, blocks = Json::object();
   std::vector<TensorView> stored;

@@ -8,6 +8,7 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/core/json.h"
+#include "limpid/methods/method_info.h"
 #include "limpid/methods/target_signature.h"
 
 /// The detoxifier file of design.md section 6: one safetensors file whose metadata key `limpid` holds
@@ -60,6 +61,11 @@ class DetoxifierFile {
   DetoxifierInfo info_;
   std::shared_ptr<const Checkpoint> tensors_;
 };
+
+/// Returns what a new file says but for its settings and needs. @param strength  its default; else the method's usual
+/// one
+DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std::optional<float> strength,
+                              const Json& provenance);
 
 /// Writes a detoxifier file, or nothing. Tensors may be in blocks.
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors);

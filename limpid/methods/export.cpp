@@ -3,10 +3,12 @@
 #include "limpid/core/watch.h"
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
-#include "limpid/methods/destein/fit.h"
-#include "limpid/methods/detox_spec.h"
-#include "limpid/methods/model_surgery/fit.h"
-#include "limpid/methods/profs/fit.h"
+#include "limpid/methods/destein/method.h"
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/method_options.h"
+#include "limpid/methods/model_surgery/method.h"
+#include "limpid/methods/other_methods.h"
+#include "limpid/methods/profs/method.h"
 #include "limpid/models/save.h"
 
 namespace limpid {
@@ -37,26 +39,25 @@ void check_constant(const SteeringParts& parts, const std::string& where) {
 
 Exportable open_exportable(const DetoxSpec& spec) {
   const std::string where = concat("[export] ", spec.file, ": ");
-  LIMPID_CHECK(!is_control_vector(spec), ConfigError, where, "is a control vector already");
-  LIMPID_CHECK(!spec.file.starts_with("control:"), ConfigError, where,
-               "is a control of sampling, not a change of a model");
+  LIMPID_CHECK(!ControlVectorMethod::recognises(spec), ConfigError, where, "is a control vector already");
+  LIMPID_CHECK(!spec.is_control(), ConfigError, where, "is a control of sampling, not a change of a model");
   Exportable found;
-  if (is_adapter(spec)) {
-    found.adapter = PeftAdapter::open(spec.file);
+  if (AdapterMethod::recognises(spec)) {
+    found.adapter = PeftAdapter::open(MethodOptions(AdapterMethod::info, spec).file());
     found.method = "lora";
-    found.default_strength = double(load_adapter(spec)->default_strength());
+    found.default_strength = double(*AdapterMethod::info.strength.usual);
     return found;
   }
   found.file = DetoxifierFile::open(spec.file);
   const std::string& method = found.method = found.file->info().method;
   found.default_strength = found.file->info().default_strength;
-  if (method == "destein") {
-    found.steering = steering_parts(*found.file, spec);
+  if (method == DesteinMethod::info.name) {
+    found.steering = steering_parts(*found.file, MethodOptions(DesteinMethod::info, spec));
     check_constant(*found.steering, where);
-  } else if (method == "profs") {
-    found.deltas = {profs_deltas(*found.file, spec)};
-  } else if (method == "model-surgery") {
-    found.deltas = {surgery_deltas(*found.file, spec)};
+  } else if (method == ProfsMethod::info.name) {
+    found.deltas = {profs_deltas(*found.file, MethodOptions(ProfsMethod::info, spec))};
+  } else if (method == ModelSurgeryMethod::info.name) {
+    found.deltas = {surgery_deltas(*found.file, MethodOptions(ModelSurgeryMethod::info, spec))};
   } else {
     throw ConfigError(concat(where, "method ", method,
                              " acts at every step of decoding and cannot be exported; destein with rule constant, "

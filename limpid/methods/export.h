@@ -1,7 +1,7 @@
 #pragma once
 
-#include "limpid/core/enum_names.h"
 #include "limpid/core/files.h"
+#include "limpid/core/names.h"
 #include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 

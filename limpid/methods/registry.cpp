@@ -1,77 +1,76 @@
 #include "limpid/methods/registry.h"
 
-#include "limpid/methods/adapter.h"
-#include "limpid/methods/control_vector.h"
-#include "limpid/methods/controls.h"
-#include "limpid/methods/destein/fit.h"
-#include "limpid/methods/dexperts/fit.h"
-#include "limpid/methods/fusion/fusion.h"
-#include "limpid/methods/gedi/fit.h"
-#include "limpid/methods/model_surgery/fit.h"
-#include "limpid/methods/profs/fit.h"
-#include "limpid/methods/sasa/fit.h"
-#include "limpid/methods/self_debiasing/fit.h"
-#include "limpid/methods/toxification_reversal/fit.h"
+#include <algorithm>
+
+#include "limpid/methods/method_table.h"
 
 namespace limpid {
 namespace {
 
-class FileDetoxifier final : public Detoxifier {
- public:
-  using Open = std::function<std::unique_ptr<Session>(const Model& target)>;
-  FileDetoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name, Open open)
-      : file_(std::move(file)),
-        name_(std::move(name)),
-        open_(std::move(open)) {}
-  std::unique_ptr<Session> open(const Model& target) const override {
-    file_->check_target(target);
-    return open_(target);
-  }
-  float default_strength() const override { return float(file_->info().default_strength); }
-  std::string name() const override { return name_; }
+template <class... Method>
+std::vector<FileMethod> methods_of(MethodList<Method...>) {
+  return {FileMethod::of<Method>()...};
+}
 
- private:
-  std::shared_ptr<const DetoxifierFile> file_;
-  std::string name_;
-  Open open_;
+/// What may be opened without a detoxifier file.
+struct Source {
+  bool (*recognises)(const DetoxSpec& spec);
+  std::shared_ptr<Detoxifier> (*open)(const DetoxSpec& spec);
 };
+
+template <class... Method>
+void add_sources(std::vector<Source>& sources, MethodList<Method...>) {
+  (sources.push_back(
+       {Method::recognises, [](const DetoxSpec& spec) { return Method::load(MethodOptions(Method::info, spec)); }}),
+   ...);
+}
+
+const std::vector<Source>& sources_without_file() {
+  static const std::vector<Source> sources = [] {
+    std::vector<Source> all;
+    add_sources(all, Controls());
+    add_sources(all, ForeignMethods());
+    return all;
+  }();
+  return sources;
+}
+
+std::shared_ptr<Detoxifier> open_file(const DetoxSpec& spec, std::span<const FileMethod> methods) {
+  auto file = DetoxifierFile::open(spec.file);
+  const auto method = std::find_if(methods.begin(), methods.end(),
+                                   [&](const FileMethod& one) { return file->info().method == one.info.name; });
+  LIMPID_CHECK(method != methods.end(), ConfigError, "[detoxifier] ", spec.file, ": method \"", file->info().method,
+               "\" is not known to this Limpid, which has ",
+               join(methods, ", ", [](const FileMethod& one) { return one.info.name; }));
+  return method->load(std::move(file), MethodOptions(method->info, spec));
+}
 
 }  // namespace
 
-std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name,
-                                            std::function<std::unique_ptr<Session>(const Model& target)> open) {
-  return std::make_shared<FileDetoxifier>(std::move(file), std::move(name), std::move(open));
-}
-
-const std::map<std::string, DetoxifierLoader>& detoxifier_methods() {
-  static const std::map<std::string, DetoxifierLoader> methods = {
-      {"destein", load_destein},
-      {"dexperts", load_dexperts},
-      {"fusion", load_fusion},
-      {"gedi", load_gedi},
-      {"model-surgery", load_model_surgery},
-      {"profs", load_profs},
-      {"sasa", load_sasa},
-      {"self-debiasing", load_self_debiasing},
-      {"toxification-reversal", load_toxification_reversal},
-  };
+const std::vector<FileMethod>& file_methods() {
+  static const std::vector<FileMethod> methods = methods_of(FileMethods());
   return methods;
 }
 
-std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec) {
-  if (const auto control = controls().find(spec.file); control != controls().end()) {
-    LIMPID_CHECK(spec.options.empty(), ConfigError, "[detoxifier] ", spec.file, " has no options");
-    return control->second(spec);
-  }
-  if (is_adapter(spec)) return load_adapter(spec);
-  if (is_control_vector(spec)) return load_control_vector(spec);
-  auto file = DetoxifierFile::open(spec.file);
-  const auto found = detoxifier_methods().find(file->info().method);
-  if (found != detoxifier_methods().end()) return found->second(std::move(file), spec);
-  std::string known;
-  for (const auto& [name, loader] : detoxifier_methods()) known += (known.empty() ? "" : ", ") + name;
-  throw ConfigError(concat("[detoxifier] ", spec.file, ": method \"", file->info().method,
-                           "\" is not known to this Limpid, which has ", known));
+std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec, std::span<const FileMethod> methods) {
+  const auto& sources = sources_without_file();
+  const auto source =
+      std::find_if(sources.begin(), sources.end(), [&](const Source& one) { return one.recognises(spec); });
+  auto detoxifier = source != sources.end() ? source->open(spec) : open_file(spec, methods);
+  detoxifier->limits().check(spec.strength.value_or(detoxifier->default_strength()),
+                             concat("[detoxifier] ", spec.file, ": "));
+  return detoxifier;
+}
+
+std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, const MethodInfo& method,
+                                            const std::string& variant, Detoxifier::Open open) {
+  const float strength = float(file->info().default_strength);
+  return std::make_shared<Detoxifier>(variant.empty() ? method.name : concat(method.name, "/", variant), strength,
+                                      method.strength.range,
+                                      [file = std::move(file), open = std::move(open)](const Model& target) {
+                                        file->check_target(target);
+                                        return open(target);
+                                      });
 }
 
 }  // namespace limpid

@@ -1,33 +1,44 @@
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
-#include "limpid/decoding/session.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/method_options.h"
 
-/// From a specification to a detoxifier: the methods there are.
+/// From a specification to a detoxifier.
 namespace limpid {
 
-/// Makes the method's detoxifier; models are read when it is opened on a target.
-/// @throws ConfigError for an option the method does not know.
-using DetoxifierLoader = std::shared_ptr<Detoxifier> (*)(std::shared_ptr<const DetoxifierFile> file,
-                                                         const DetoxSpec& spec);
+/// A method whose detoxifiers lie in files.
+struct FileMethod {
+  MethodInfo info;
+  /// Makes the detoxifier; models are read when it is opened on a target.
+  std::shared_ptr<Detoxifier> (*load)(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options);
 
-/// The usual detoxifier: refuses a target that the file was not made for, then lets `open` make the session. Default
-/// strength from the file.
-/// @param name  for tables: method/variant
-std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, std::string name,
-                                            std::function<std::unique_ptr<Session>(const Model& target)> open);
+  template <class Method>
+  static FileMethod of() {
+    return {Method::info, Method::load};
+  }
+};
 
-/// The methods there are, by the name in the file. The one table that a new method is entered in.
-const std::map<std::string, DetoxifierLoader>& detoxifier_methods();
+/// Returns the methods of the table (method_table.h).
+const std::vector<FileMethod>& file_methods();
 
-/// @throws what DetoxifierFile::open does; ConfigError for a method that this Limpid does not have, naming those it
-/// has.
-std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec);
+/// Opens what a specification names: a control, an adapter, a control vector, or a file of one of the methods.
+/// @throws what DetoxifierFile::open and the method's loading do; ConfigError for a method that is not among those
+/// given,
+///         for options, and for a strength, given or by default, that is out of range.
+std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec,
+                                            std::span<const FileMethod> methods = file_methods());
+
+/// Returns the usual detoxifier, with the file's default strength and the method's range: it refuses a target that the
+/// file was not made for, then lets `open` make the session.
+/// @param variant  what its name shows besides the method's; may be empty
+std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, const MethodInfo& method,
+                                            const std::string& variant, Detoxifier::Open open);
 
 }  // namespace limpid

@@ -4,14 +4,6 @@
 
 namespace limpid {
 
-Tap parse_tap(const std::string& text) { return named<Tap>(text, "[destein] tap"); }
-Positions parse_positions(const std::string& text, const std::string& where) {
-  return named<Positions>(text, (where.empty() ? "[destein] " : where) + "positions");
-}
-SteeringRule parse_rule(const std::string& text, const std::string& where) {
-  return named<SteeringRule>(text, (where.empty() ? "[destein] " : where) + "rule");
-}
-
 Site site_of(Tap tap) {
   return tap == Tap::Heads ? Site::HeadOutputs : tap == Tap::Projection ? Site::AttentionOutput : Site::LayerOutput;
 }

@@ -11,9 +11,6 @@
 /// DeStein's activation fusion as a detoxifier (methods.md 3.4 and 3.9; arXiv:2404.10464).
 namespace limpid {
 
-Tap parse_tap(const std::string& text);  ///< @throws ConfigError, as the two below
-Positions parse_positions(const std::string& text, const std::string& where = "");
-SteeringRule parse_rule(const std::string& text, const std::string& where = "");
 Site site_of(Tap tap);
 
 /// What a session works with: D numbers in H slices in each of L layers.

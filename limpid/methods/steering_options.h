@@ -1,12 +1,13 @@
 #pragma once
 
-#include "limpid/core/enum_names.h"
+#include "limpid/core/names.h"
 #include "limpid/kernels/steering.h"
 
 /// How activations are steered, as options name it. No LibTorch here.
 namespace limpid {
 
 using kernels::SteeringRule;
+/// The names of each enumeration's values stand in their order.
 inline constexpr const char* kSteeringRules[] = {"preserve", "linear", "constant", "as_released"};
 namespace kernels {
 constexpr Names names_of(SteeringRule) { return kSteeringRules; }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limpid/core/join.h"
+#include "limpid/core/names.h"
 #include "limpid/models/save.h"
 #include "limpid/training/named_stream.h"
 

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "limpid/checkpoints/peft.h"
-#include "limpid/core/enum_names.h"
+#include "limpid/core/names.h"
 #include "limpid/data/text_data.h"
 
 /// What training runs are told. No LibTorch here: the command line binds to these structs.

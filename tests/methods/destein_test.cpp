@@ -162,7 +162,7 @@ TEST_P(Destein, BadOptionsAndFilesGetOneLineThatSaysWhatIsExpected) {
     }
     return "";
   };
-  EXPECT_NE(message("?rule=push").find("expected one of preserve, linear, constant, as_released"), std::string::npos);
+  EXPECT_NE(message("?rule=push").find("expected preserve, linear, constant or as_released"), std::string::npos);
   EXPECT_NE(message("?layers=x").find("expected FIRST-LAST"), std::string::npos);
   EXPECT_NE(message("?layers=2-9").find("layers are 0 to 2"), std::string::npos);
   EXPECT_NE(message("?colour=red").find("there are rule, positions, layers"), std::string::npos);

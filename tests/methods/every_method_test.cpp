@@ -100,7 +100,7 @@ std::vector<std::string> family_names() {
 
 std::vector<std::string> method_names() {
   std::vector<std::string> names;
-  for (const auto& [name, loader] : detoxifier_methods()) names.push_back(name);
+  for (const FileMethod& method : file_methods()) names.push_back(method.info.name);
   return names;
 }
 

@@ -5,6 +5,8 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/profs/fit.h"
+#include "limpid/methods/profs/method.h"
+#include "limpid/methods/profs/subspace.h"
 #include "limpid/methods/registry.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/decode.h"
@@ -165,7 +167,8 @@ TEST(FitProfs, OptionLayersKeepsToSomeOfTheFilesLayers) {
   const auto layers_of = [&](const std::string& options) {
     const DetoxSpec spec = DetoxSpec::parse(fit.output.string() + options);
     std::string active;
-    for (const WeightDelta& delta : profs_deltas(*DetoxifierFile::open(fit.output), spec).layers)
+    for (const WeightDelta& delta :
+         profs_deltas(*DetoxifierFile::open(fit.output), MethodOptions(ProfsMethod::info, spec)).layers)
       active += delta.empty() ? '-' : '+';
     return active;
   };

@@ -232,7 +232,7 @@ TEST_F(Sasa, MalformedFilesAndOptionsAreRefusedInOneLine) {
   testing_support::expect_refused(file, [](Json& s) { s.erase("candidates"); }, "\"candidates\" is missing");
   testing_support::expect_refused(file, [](Json& s) { s["candidates"] = 0; }, "\"candidates\" is 0");
   testing_support::expect_refused(
-      file, [](Json& s) { s["variant"] = "other"; }, "variant \"other\", expected one of paper, as_coded");
+      file, [](Json& s) { s["variant"] = "other"; }, "variant \"other\", expected paper or as_coded");
   testing_support::expect_option_refused(file, "?candidates=many", "candidates \"many\"");
   testing_support::expect_option_refused(file, "?beta=3", "option \"beta\" is not known");
   OutgoingTensors narrow;

@@ -2,16 +2,12 @@
 
 #include <algorithm>
 
-#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/destein/method.h"
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
-#include "limpid/methods/layer_range.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/target_signature.h"
 
 namespace limpid {
 namespace {
-
-constexpr float kDesteinStrength = 0.3f;  // docs/results.md
 
 Json layers_json(int64_t first, int64_t last) { return {first, last}; }
 
@@ -63,9 +59,7 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
   const int64_t first_layer = fit.first_layer >= 0                   ? fit.first_layer
                               : fit.rule == SteeringRule::AsReleased ? 0
                                                                      : target.config().num_layers / 2;
-  DetoxifierInfo info;
-  info.method = "destein";
-  info.target = TargetSignature::of(target);
+  DetoxifierInfo info = new_detoxifier(DesteinMethod::info, target, fit.strength, fit.provenance);
   const Tensor weights = head_weights(found.accuracy);
   info.settings = {{"tap", name(fit.tap)},
                    {"heads", heads},
@@ -85,9 +79,6 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
                      {"best_accuracy", found.accuracy.max().item<double>()},
                      {"worst_accuracy", found.accuracy.min().item<double>()},
                      {"heads_at_chance", (weights == 0).sum().item<int64_t>()}}}};
-  info.default_strength = double(fit.strength.value_or(kDesteinStrength));
-  info.strength_meaning = "alpha of the push away from the toxic direction, before each head's probe weight";
-  info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;
   OutgoingTensors out;
   out.add("directions", found.directions);
@@ -96,55 +87,6 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
   out.add("projections", found.projections);
   write_detoxifier(fit.output, info, out.views());
   return info.settings;
-}
-
-SteeringParts steering_parts(const DetoxifierFile& file, const DetoxSpec& spec) {
-  const std::string where = concat("[destein] ", file.path().string(), ": "), at = where + "settings";
-  const Json& settings = file.info().settings;
-  SteeringParts parts;
-  parts.tap = parse_tap(require<std::string>(settings, "tap", at));
-  parts.rule = parse_rule(require<std::string>(settings, "rule", at), where);
-  parts.positions = parse_positions(require<std::string>(settings, "positions", at), where);
-  const int64_t L = file.info().target.layers, H = require<int64_t>(settings, "heads", at);
-  if (const auto layers = settings.find("layers"); layers != settings.end()) {
-    LIMPID_CHECK(layers->is_array() && layers->size() == 2 && (*layers)[0].is_number_integer() &&
-                     (*layers)[1].is_number_integer(),
-                 FormatError, at, ": \"layers\" is not [first, last]");
-    parts.first_layer = (*layers)[0];
-    parts.last_layer = (*layers)[1];
-  }
-  parts.directions = float_tensor(file, "directions", {L, -1});
-  parts.weights = head_weights(float_tensor(file, "accuracy", {L, H}));
-  parts.lengths = float_tensor(file, "lengths", {L, H});
-  const Tensor projections = float_tensor(file, "projections", {2, L, H});
-  for (const auto& [key, value] : spec.options) {
-    if (key == "rule")
-      parts.rule = parse_rule(value, where);
-    else if (key == "positions")
-      parts.positions = parse_positions(value, where);
-    else if (key == "layers")
-      std::tie(parts.first_layer, parts.last_layer) = parse_layers(value, where);
-    else if (key == "weights") {
-      LIMPID_CHECK(value == "probe" || value == "uniform", ConfigError, where, "weights \"", value,
-                   "\", expected probe or uniform");
-      if (value == "uniform") parts.weights = torch::ones_like(parts.weights);
-    } else if (key == "gate") {
-      LIMPID_CHECK(value == "none" || value == "middle" || value == "neutral", ConfigError, where, "gate \"", value,
-                   "\", expected none, middle or neutral");
-      if (value == "middle") parts.thresholds = projections.mean(0);
-      if (value == "neutral") parts.thresholds = projections[0].clone();
-    } else {
-      throw ConfigError(
-          concat(where, "option \"", key, "\" is not known; there are rule, positions, layers, weights, gate"));
-    }
-  }
-  return parts;
-}
-
-std::shared_ptr<Detoxifier> load_destein(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
-  const SteeringParts parts = steering_parts(*file, spec);
-  return file_detoxifier(std::move(file), concat("destein/", name(parts.rule)),
-                         [parts](const Model& target) { return std::make_unique<SteeringSession>(target, parts); });
 }
 
 }  // namespace limpid

@@ -5,7 +5,6 @@
 #include "limpid/methods/destein/directions.h"
 #include "limpid/methods/destein/framing.h"
 #include "limpid/methods/destein/probes.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/steering.h"
 
@@ -31,10 +30,5 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
 
 /// Writes fit.output and returns its settings, with the accuracy of the probes under "probes".
 Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch = unwatched());
-
-/// What a session works with, from the file and the options that override it (rule, positions, layers, gate, weights).
-/// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know.
-SteeringParts steering_parts(const DetoxifierFile& file, const DetoxSpec& spec);
-std::shared_ptr<Detoxifier> load_destein(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -1,10 +1,11 @@
 #include "limpid/methods/dexperts/dexperts.h"
 
 #include <cmath>
-#include <cstdlib>
 
+#include "limpid/core/parse.h"
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/controls.h"
+#include "limpid/methods/dexperts/method.h"
 
 namespace limpid {
 namespace {
@@ -23,24 +24,18 @@ void add_experts(std::span<float> z, std::span<const float> expert, std::span<co
 }  // namespace
 
 TokenMask TokenMask::parse(const std::string& text, const std::string& where) {
-  if (text == "none") return {Kind::None, 1.0};
   const size_t colon = text.find(':');
-  const std::string kind = text.substr(0, colon), level = colon == std::string::npos ? "" : text.substr(colon + 1);
-  TokenMask mask;
-  LIMPID_CHECK(kind == "nucleus" || kind == "plausibility", ConfigError, where, "mask \"", text,
-               "\", expected nucleus:P, plausibility:A or none");
-  mask.kind = kind == "nucleus" ? Kind::Nucleus : Kind::Plausibility;
-  char* end = nullptr;
-  mask.level = std::strtod(level.c_str(), &end);
-  LIMPID_CHECK(!level.empty() && *end == '\0' && mask.level > 0.0 && mask.level <= 1.0, ConfigError, where, "mask \"",
-               text, "\": its level is above 0 and at most 1, for example ",
-               kind == "nucleus" ? "nucleus:0.9" : "plausibility:0.1");
+  TokenMask mask = usual(named<Kind>(text.substr(0, colon), where + "mask"));
+  if (text == "none") return mask;
+  const auto level = parse_number<double>(colon == std::string::npos ? "" : text.substr(colon + 1));
+  LIMPID_CHECK(mask.kind != Kind::None, ConfigError, where, "mask \"", text, "\", expected none without a level");
+  LIMPID_CHECK(level && DexpertsMethod::kLevels.contains(*level), ConfigError, where, "mask \"", text,
+               "\": its level is ", DexpertsMethod::kLevels.text(), ", for example ", usual(mask.kind).text());
+  mask.level = *level;
   return mask;
 }
 
-std::string TokenMask::text() const {
-  return kind == Kind::None ? "none" : concat(kind == Kind::Nucleus ? "nucleus:" : "plausibility:", level);
-}
+std::string TokenMask::text() const { return kind == Kind::None ? name(kind) : concat(name(kind), ":", level); }
 
 void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s,
                      const TokenMask& mask) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/dexperts.h"
 
@@ -13,9 +12,5 @@ namespace limpid {
 /// Writes fit.output and returns its settings. @throws MismatchError for models with other vocabularies than the
 /// target's.
 Json fit_dexperts(const Model& target, const ExpertsFit& fit);
-
-/// Options: mask=nucleus|plausibility|none, level=NUMBER in (0, 1], expert=none (the anti-expert alone).
-/// @throws FormatError for malformed settings; ConfigError for other options.
-std::shared_ptr<Detoxifier> load_dexperts(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "limpid/core/json.h"
+#include "limpid/methods/dexperts/method.h"
 
 /// What `limpid fit dexperts` is told. No LibTorch here: the command line binds to these structs.
 namespace limpid {
@@ -15,17 +16,23 @@ struct TokenMask {
   double level = 0.9;  ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share
                        ///< of the best, in (0, 1]
 
+  /// Returns the mask of a kind at the level that its paper uses.
+  static TokenMask usual(Kind kind) {
+    return {kind, kind == Kind::Nucleus ? 0.9 : kind == Kind::Plausibility ? 0.1 : 1.0};
+  }
   /// "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
   static TokenMask parse(const std::string& text, const std::string& where);
   std::string text() const;
 };
+
+constexpr Names names_of(TokenMask::Kind) { return DexpertsMethod::kMasks; }
 
 struct ExpertsFit {
   fs::path output;
   fs::path anti;  ///< a path or the name of a pulled model; so is the expert
   std::optional<fs::path> expert;
   TokenMask mask;
-  float strength = 2.0f;  ///< the paper's alpha
+  float strength = *DexpertsMethod::info.strength.usual;
   Json provenance = Json::object();
 };
 

@@ -10,7 +10,7 @@
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/fusion/alignment.h"
 #include "limpid/methods/fusion/fusion_file.h"
-#include "limpid/methods/target_signature.h"
+#include "limpid/methods/fusion/method.h"
 
 namespace limpid {
 namespace {
@@ -220,9 +220,7 @@ Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
   Json report;
   const Tensor map = make_map(target, *calibrator, fit, report, watch);
 
-  DetoxifierInfo info;
-  info.method = "fusion";
-  info.target = TargetSignature::of(target);
+  DetoxifierInfo info = new_detoxifier(FusionMethod::info, target, fit.strength, fit.provenance);
   const bool states_fit = map.defined() || calibrator->config().hidden_size == target.config().hidden_size;
   Json readouts = Json::array();
   if (states_fit)
@@ -236,9 +234,9 @@ Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
                    {"calibrator", {{"store", name(store)}, {"layers", calibrator->config().num_layers}}}};
   if (against) info.settings["toxic"] = {{"store", name(store)}, {"layers", against->config().num_layers}};
   info.default_strength = double(fit.strength.value_or(default_strength(fit.readout, map.defined())));
-  check_strength(fit.readout, float(info.default_strength));
+  const StrengthLimits limits{concat("fusion/", name(fit.readout)), strength_range(fit.readout)};
+  limits.check(float(info.default_strength), "[fit] ");
   info.strength_meaning = strength_meaning(fit.readout);
-  info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;
   info.provenance["calibrator_sha256"] = weights_sha256(fit.calibrator);
   if (against) info.provenance["against_sha256"] = weights_sha256(*fit.against);

@@ -146,7 +146,6 @@ const TokenIds& FusionSession::advance(const Row& row) {
 Tensor FusionSession::helper_states(const Step& step, std::vector<int64_t>& rows) {
   std::vector<Companion::Text> texts;
   for (size_t r = 0; r < step.rows.size(); ++r) {
-    check_strength(parts_.readout, step.strengths[r]);
     const TokenIds& ids = advance(*step.rows[r]);
     if (ids.empty()) continue;
     texts.push_back({step.rows[r]->id, ids});
@@ -177,10 +176,7 @@ void FusionSession::final_state(const Step& step, Tensor& h) {
 void FusionSession::logits(const Step& step, Tensor& z) {
   if (parts_.readout == Readout::Temperature) {
     z = z.contiguous();
-    for (size_t r = 0; r < step.rows.size(); ++r) {
-      check_strength(Readout::Temperature, step.strengths[r]);
-      scale_logits(step.strengths[r], row_of(z, int64_t(r)));
-    }
+    for (size_t r = 0; r < step.rows.size(); ++r) scale_logits(step.strengths[r], row_of(z, int64_t(r)));
     return;
   }
   if (parts_.readout != Readout::Probability) return;
@@ -198,10 +194,10 @@ void FusionSession::logits(const Step& step, Tensor& z) {
   LIMPID_CHECK(!nothing_left, ConfigError, "[fusion] target and calibrator leave no common token");
 }
 
-FusionDetoxifier::FusionDetoxifier(FusionParts parts, std::optional<float> default_strength)
-    : parts_(std::move(parts)),
-      strength_(default_strength.value_or(limpid::default_strength(parts_.readout, parts_.map.defined()))) {
-  check_strength(parts_.readout, strength_);
-}
+FusionDetoxifier::FusionDetoxifier(const FusionParts& parts, std::optional<float> default_strength)
+    : Detoxifier(concat("fusion/", limpid::name(parts.readout)),
+                 default_strength.value_or(limpid::default_strength(parts.readout, parts.map.defined())),
+                 strength_range(parts.readout),
+                 [parts](const Model& target) { return std::make_unique<FusionSession>(target, parts); }) {}
 
 }  // namespace limpid

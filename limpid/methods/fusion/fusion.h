@@ -1,14 +1,11 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
-#include "limpid/decoding/session.h"
-#include "limpid/methods/detox_spec.h"
-#include "limpid/methods/detoxifier_file.h"
+#include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/fusion/readout.h"
 #include "limpid/tokenizers/byte_stream.h"
 
@@ -59,24 +56,11 @@ class FusionSession final : public Session {
 /// From models in memory.
 class FusionDetoxifier final : public Detoxifier {
  public:
-  explicit FusionDetoxifier(FusionParts parts, std::optional<float> default_strength = {});
-  std::unique_ptr<Session> open(const Model& target) const override {
-    return std::make_unique<FusionSession>(target, parts_);
-  }
-  float default_strength() const override { return strength_; }
-  std::string name() const override { return concat("fusion/", limpid::name(parts_.readout)); }
-
- private:
-  FusionParts parts_;
-  float strength_;
+  explicit FusionDetoxifier(const FusionParts& parts, std::optional<float> default_strength = {});
 };
 
 /// Whether both models cut text into the same tokens under the same ids. Models without a tokenizer are taken by their
 /// sizes.
 bool same_vocabulary(const Model& a, const Model& b);
-
-/// A detoxifier file of the method "fusion" (fusion_file.h). Option `readout` picks another read-out than the file's
-/// default.
-std::shared_ptr<Detoxifier> load_fusion(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -1,10 +1,12 @@
 #include "limpid/methods/fusion/fusion_file.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "limpid/checkpoints/config.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/file_tensors.h"
+#include "limpid/methods/fusion/method.h"
+#include "limpid/methods/method_options.h"
 
 namespace limpid {
 namespace {
@@ -18,39 +20,21 @@ Store parse_store(const std::string& text, const std::string& where) {
 }
 
 /// Reads the models when it is first opened on a target, and keeps them for the next Generator on the same target.
-class FusionFileDetoxifier final : public Detoxifier {
+class FusionModels {
  public:
-  FusionFileDetoxifier(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec)
+  FusionModels(std::shared_ptr<const DetoxifierFile> file, FusionFileSettings settings, Readout readout)
       : file_(std::move(file)),
-        settings_(FusionFileSettings::parse(*file_)),
-        readout_(settings_.readout) {
-    const std::string where = concat("[fusion] ", file_->path().string(), ": ");
-    for (const auto& [key, value] : spec.options) {
-      LIMPID_CHECK(key == "readout", ConfigError, where, "option \"", key, "\" is not known; there is readout");
-      readout_ = parse_readout(value, where);
-    }
-    std::string known;
-    for (Readout one : settings_.readouts) known += concat(known.empty() ? "" : ", ", limpid::name(one));
-    LIMPID_CHECK(readout_ == Readout::Temperature ||
-                     std::count(settings_.readouts.begin(), settings_.readouts.end(), readout_) > 0,
-                 ConfigError, where, "has not what read-out ", limpid::name(readout_), " needs; it has ", known,
-                 " and temperature");
-    strength_ = readout_ == settings_.readout ? float(file_->info().default_strength)
-                                              : limpid::default_strength(readout_, settings_.has_map);
-    check_strength(readout_, spec.strength.value_or(strength_), where);
-  }
+        settings_(std::move(settings)),
+        readout_(readout) {}
 
-  std::unique_ptr<Session> open(const Model& target) const override {
-    file_->check_target(target);
+  FusionParts parts(const Model& target) {
     const std::lock_guard lock(mutex_);
-    if (!opened_for_ || opened_for_ != target.head().packed()) {
+    if (!read_for_ || read_for_ != target.head().packed()) {
       parts_ = read_parts(target);
-      opened_for_ = target.head().packed();
+      read_for_ = target.head().packed();
     }
-    return std::make_unique<FusionSession>(target, parts_);
+    return parts_;
   }
-  float default_strength() const override { return strength_; }
-  std::string name() const override { return concat("fusion/", limpid::name(readout_)); }
 
  private:
   FusionParts read_parts(const Model& target) const {
@@ -100,10 +84,9 @@ class FusionFileDetoxifier final : public Detoxifier {
   std::shared_ptr<const DetoxifierFile> file_;
   FusionFileSettings settings_;
   Readout readout_;
-  float strength_ = 0.0f;
-  mutable std::mutex mutex_;
-  mutable FusionParts parts_;
-  mutable std::shared_ptr<const nn::PackedMatrix> opened_for_;  // held, so that its address names this target only
+  std::mutex mutex_;
+  FusionParts parts_;
+  std::shared_ptr<const nn::PackedMatrix> read_for_;  // held, so that its address names this target only
 };
 
 }  // namespace
@@ -117,7 +100,7 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   const auto readout_of = [&](const Json& value, const char* key) {
     LIMPID_CHECK(value.is_string(), FormatError, where, ".", key, " is ", json_kind(value),
                  ", expected the name of a read-out");
-    return parse_readout(value.get<std::string>(), where + ": ");
+    return named<Readout>(value.get<std::string>(), where + ": read-out");
   };
   LIMPID_CHECK(json.contains("readout"), FormatError, where, ": \"readout\" is missing");
   settings.readout = readout_of(json.at("readout"), "readout");
@@ -180,8 +163,22 @@ double relative_distance(const Tensor& a, const Tensor& b) {
   return (a.to(torch::kFloat64) - wide).norm().item<double>() / std::max(1e-30, wide.norm().item<double>());
 }
 
-std::shared_ptr<Detoxifier> load_fusion(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
-  return std::make_shared<FusionFileDetoxifier>(std::move(file), spec);
+std::shared_ptr<Detoxifier> FusionMethod::load(std::shared_ptr<const DetoxifierFile> file,
+                                               const MethodOptions& options) {
+  const FusionFileSettings settings = FusionFileSettings::parse(*file);
+  const Readout readout = options.choice<Readout>("readout").value_or(settings.readout);
+  LIMPID_CHECK(
+      readout == Readout::Temperature || std::count(settings.readouts.begin(), settings.readouts.end(), readout) > 0,
+      ConfigError, options.place(), "has not what read-out ", name(readout), " needs; it has ",
+      join(settings.readouts, ", ", [](Readout one) { return name(one); }), " and temperature");
+  const float strength =
+      readout == settings.readout ? float(file->info().default_strength) : default_strength(readout, settings.has_map);
+  const auto models = std::make_shared<FusionModels>(file, settings, readout);
+  return std::make_shared<Detoxifier>(concat(info.name, "/", name(readout)), strength, strength_range(readout),
+                                      [file, models](const Model& target) {
+                                        file->check_target(target);
+                                        return std::make_unique<FusionSession>(target, models->parts(target));
+                                      });
 }
 
 }  // namespace limpid

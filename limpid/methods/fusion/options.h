@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "limpid/core/enum_names.h"
 #include "limpid/core/json.h"
+#include "limpid/core/names.h"
 
 /// What `limpid fit fusion` is told. No LibTorch here: the command line binds to these structs.
 namespace limpid {

@@ -1,16 +1,17 @@
 #include "limpid/methods/fusion/readout.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/methods/fusion/method.h"
 
 namespace limpid {
 namespace {
 
-constexpr std::array<const char*, 7> kMeanings = {
+constexpr const char* kStrengthMeanings[] = {
+    // in the order of Readout
     "a in 0..1: share of the calibrator's direction in the final state, whose length is kept",
     "a in 0..1: h' = a LayerNorm(cA) + (1-a) h, as published",
     "a in 0..1: h' = a c' + (1-a) h, c' = cA with the rms of h",
@@ -18,7 +19,7 @@ constexpr std::array<const char*, 7> kMeanings = {
     "g: h' = h + g (c_safe - c_other)",
     "a in 0..1: log p' = a log p_calibrator + (1-a) log p_target",
     "a in 0..1: z' = (1-a) z, the control without a calibrator",
-};  // in the order of Readout
+};
 
 double sum_of_squares(std::span<const float> x) {
   double sum = 0.0;
@@ -49,16 +50,10 @@ double log_sum_exp_in_double(std::span<const float> z) {
 
 }  // namespace
 
-Readout parse_readout(const std::string& text, const std::string& where) {
-  return named<Readout>(text, where + "read-out");
-}
+std::string strength_meaning(Readout readout) { return kStrengthMeanings[size_t(readout)]; }
 
-std::string strength_meaning(Readout readout) { return kMeanings[size_t(readout)]; }
-
-void check_strength(Readout readout, float strength, const std::string& where) {
-  const bool good = readout == Readout::Contrast ? std::isfinite(strength) : strength >= 0.0f && strength <= 1.0f;
-  LIMPID_CHECK(good, ConfigError, where, "strength ", strength, " does not fit read-out ", name(readout), ", expected ",
-               readout == Readout::Contrast ? "a finite number" : "0 to 1");
+Range strength_range(Readout readout) {
+  return readout == Readout::Contrast ? Range() : Range{.least = 0.0, .most = 1.0};
 }
 
 float default_strength(Readout readout, bool aligned) {

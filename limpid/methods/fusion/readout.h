@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/range.h"
 #include "limpid/kernels/linear.h"
 #include "limpid/methods/fusion/options.h"
 
@@ -19,13 +20,10 @@ namespace limpid {
 
 using torch::Tensor;
 
-/// @param where  begins the message
-/// @throws ConfigError that names the read-outs there are.
-Readout parse_readout(const std::string& text, const std::string& where = "[fusion] ");
 /// What is said in a detoxifier file's strength_meaning.
 std::string strength_meaning(Readout readout);
-/// Convex forms: 0 to 1. Contrast: any finite number. @throws ConfigError.
-void check_strength(Readout readout, float strength, const std::string& where = "[fusion] ");
+/// Convex forms: 0 to 1. Contrast: any finite number.
+Range strength_range(Readout readout);
 float default_strength(Readout readout, bool aligned);
 
 /// Of torch.nn.LayerNorm, which the published code uses.

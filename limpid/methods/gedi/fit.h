@@ -1,6 +1,5 @@
 #pragma once
 
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/gedi/gedi.h"
 
@@ -13,8 +12,5 @@ namespace limpid {
 /// Writes fit.output and returns its settings. @throws MismatchError for a guide with another vocabulary; ConfigError
 /// for a code that has no tokens or ids outside the vocabulary, and for numbers out of range.
 Json fit_gedi(const Model& target, const GediFit& fit);
-
-/// Options: filter_p, target_p, class_bias. @throws FormatError for malformed settings; ConfigError for other options.
-std::shared_ptr<Detoxifier> load_gedi(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

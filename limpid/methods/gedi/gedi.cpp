@@ -9,6 +9,7 @@
 #include "limpid/decoding/log_sum_exp.h"
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/companion_logits.h"
+#include "limpid/methods/gedi/method.h"
 
 namespace limpid {
 namespace {
@@ -23,10 +24,10 @@ double GediRule::moved_target_p() const { return 1.0 / (1.0 + std::exp(-(logit(t
 void GediRule::check() const {
   LIMPID_CHECK(std::isfinite(scale) && std::isfinite(bias[0]) && std::isfinite(bias[1]) && std::isfinite(class_bias),
                ConfigError, "[gedi] scale, bias and class bias are numbers");
-  LIMPID_CHECK(filter_p >= 0.0 && filter_p < 1.0, ConfigError, "[gedi] filter_p is ", filter_p,
-               ", expected 0 (off) to below 1");
-  LIMPID_CHECK(target_p > 0.0 && target_p < 1.0, ConfigError, "[gedi] target_p is ", target_p,
-               ", expected between 0 and 1");
+  LIMPID_CHECK(GediMethod::kFilterShares.contains(filter_p), ConfigError, "[gedi] filter_p is ", filter_p,
+               ", expected ", GediMethod::kFilterShares.text());
+  LIMPID_CHECK(GediMethod::kTargets.contains(target_p), ConfigError, "[gedi] target_p is ", target_p, ", expected ",
+               GediMethod::kTargets.text());
 }
 
 std::vector<float> log_clean(std::array<double, 2> sums, std::span<const float> logp, size_t t, const GediRule& rule) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "limpid/core/json.h"
+#include "limpid/methods/gedi/method.h"
 
 /// What `limpid fit gedi` is told. No LibTorch here: the command line binds to these structs.
 namespace limpid {
@@ -26,7 +27,7 @@ struct GediFit {
   fs::path guide;                    ///< a path or the name of a pulled model
   std::array<std::string, 2> codes;  ///< clean, dirty: a text, or ids as "#5" or "#5#17"
   GediRule rule;
-  float strength = 30.0f;  ///< the paper's omega
+  float strength = *GediMethod::info.strength.usual;
   Json provenance = Json::object();
 };
 

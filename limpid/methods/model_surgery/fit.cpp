@@ -4,18 +4,14 @@
 #include <cmath>
 #include <set>
 
-#include "limpid/core/watch.h"
-#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
-#include "limpid/methods/registry.h"
-#include "limpid/methods/target_signature.h"
+#include "limpid/methods/model_surgery/method.h"
 #include "limpid/metrics/logistic.h"
 
 namespace limpid {
 namespace {
 
-constexpr float kModelSurgeryStrength =
-    0.5f;  // costs SmolLM2-135M a tenth of its perplexity; the paper's 1.08 is in lengths of its own head
 constexpr double kShareOfRows = 16384.0 / (32.0 * 11008.0);
 constexpr size_t kHeldOut = 5;  // text i is held out where i mod 5 is 0
 
@@ -89,9 +85,7 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch)
 
   const int64_t toxic = std::count(fit.labels.begin(), fit.labels.end(), 1);
   const auto accuracy = held_out_accuracy(states, fit.labels, fit.C);
-  DetoxifierInfo info;
-  info.method = "model-surgery";
-  info.target = TargetSignature::of(target);
+  DetoxifierInfo info = new_detoxifier(ModelSurgeryMethod::info, target, fit.strength, fit.provenance);
   info.settings = {
       {"rows", count},
       {"of_rows", L * F},
@@ -101,37 +95,12 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch)
       {"worst_score", chosen.back().score},
       {"texts", {{"toxic", toxic}, {"safe", int64_t(fit.labels.size()) - toxic}, {"max_tokens", fit.max_tokens}}},
       {"probe", {{"C", fit.C}, {"held_out_accuracy", accuracy ? Json(*accuracy) : Json()}}}};
-  info.default_strength = double(fit.strength.value_or(kModelSurgeryStrength));
-  info.strength_meaning =
-      "a, in mean lengths of the changed rows; negative values push the other way, and measurement says which way is "
-      "milder";
-  info.provenance = fit.provenance;
   info.provenance["seed"] = fit.seed;
   OutgoingTensors out;
   out.add("direction", torch::tensor(v));
   out.add_integers("rows", row_tensor(chosen));
   write_detoxifier(fit.output, info, out.views());
   return info.settings;
-}
-
-WeightDeltas surgery_deltas(const DetoxifierFile& file, const DetoxSpec& spec) {
-  const std::string where = concat("[model surgery] ", file.path().string(), ": ");
-  LIMPID_CHECK(spec.options.empty(), ConfigError, where, "option \"", spec.options.begin()->first,
-               "\" is not known; there are none");
-  const int64_t L = file.info().target.layers;
-  const Tensor rows = integer_tensor(file, "rows", {-1, 2});
-  const Tensor layers = rows.select(1, 0), indices = rows.select(1, 1);
-  LIMPID_CHECK(rows.size(0) > 0 && (layers >= 0).all().item<bool>() && (layers < L).all().item<bool>() &&
-                   (indices >= 0).all().item<bool>(),
-               FormatError, where, "\"rows\" names a layer or row that is not there, or nothing; the target has ", L,
-               " layers");
-  return surgery_deltas(float_tensor(file, "direction", {file.info().target.hidden_size}), rows, L);
-}
-
-std::shared_ptr<Detoxifier> load_model_surgery(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec) {
-  return file_detoxifier(file, "model-surgery", [deltas = surgery_deltas(*file, spec)](const Model& target) {
-    return std::make_unique<WeightDeltaSession>(target, deltas);
-  });
 }
 
 }  // namespace limpid

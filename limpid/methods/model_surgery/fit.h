@@ -2,7 +2,6 @@
 
 #include "limpid/core/watch.h"
 #include "limpid/methods/activations.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/model_surgery/gate_rows.h"
 #include "limpid/methods/model_surgery/options.h"
@@ -20,9 +19,5 @@ namespace limpid {
 
 /// Writes fit.output and returns its settings, with the regression's accuracy on held-out texts under "probe".
 Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch = unwatched());
-
-/// What the file changes. @throws FormatError for malformed tensors; ConfigError for options, since it knows none.
-WeightDeltas surgery_deltas(const DetoxifierFile& file, const DetoxSpec& spec);
-std::shared_ptr<Detoxifier> load_model_surgery(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -2,7 +2,6 @@
 
 #include "limpid/core/watch.h"
 #include "limpid/methods/destein/framing.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/profs/options.h"
 #include "limpid/methods/profs/subspace.h"
@@ -22,10 +21,5 @@ Tensor profs_vectors(const Model& target, std::span<const PooledText> preferred,
 
 /// Writes fit.output and returns its settings. @throws ConfigError for layers that the model does not have.
 Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch = unwatched());
-
-/// What the file changes; option layers=A-B keeps to some of its layers.
-/// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know.
-WeightDeltas profs_deltas(const DetoxifierFile& file, const DetoxSpec& spec);
-std::shared_ptr<Detoxifier> load_profs(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "limpid/core/watch.h"
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/sasa/sasa.h"
 
@@ -15,9 +14,5 @@ namespace limpid {
 /// on the last fifth; the one that is stored is from all texts.
 /// @throws ConfigError for fewer than ten texts of a class.
 Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch = unwatched());
-
-/// @throws FormatError for malformed settings or tensors; ConfigError for options it does not know (candidates,
-/// variant).
-std::shared_ptr<Detoxifier> load_sasa(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

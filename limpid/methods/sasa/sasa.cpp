@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/methods/sasa/method.h"
 
 namespace limpid {
 namespace {
@@ -35,10 +36,6 @@ TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
 }
 
 }  // namespace
-
-SasaRule parse_sasa_rule(const std::string& text, const std::string& where) {
-  return named<SasaRule>(text, where + "variant");
-}
 
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,
                  SasaRule rule) {

@@ -13,9 +13,6 @@
 /// likelier.
 namespace limpid {
 
-SasaRule parse_sasa_rule(const std::string& text,
-                         const std::string& where);  ///< @throws ConfigError that names those there are
-
 /// Adds beta margin, or beta softmax(margins), to the logits of the candidates.
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,
                  SasaRule rule);

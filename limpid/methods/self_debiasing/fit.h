@@ -1,6 +1,5 @@
 #pragma once
 
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/self_debiasing/debiasing.h"
 #include "limpid/methods/self_debiasing/options.h"
@@ -13,8 +12,5 @@ namespace limpid {
 /// Writes fit.output and returns its settings. @throws ConfigError for no prefixes, empty ones, or epsilon outside (0,
 /// 1].
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit);
-
-/// @throws FormatError for malformed settings; ConfigError for any option, there are none.
-std::shared_ptr<Detoxifier> load_self_debiasing(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec);
 
 }  // namespace limpid

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "limpid/core/json.h"
+#include "limpid/methods/self_debiasing/method.h"
 
 /// What `limpid fit self-debiasing` is told. No LibTorch here: the command line binds to these structs.
 namespace limpid {
@@ -24,7 +25,7 @@ struct DebiasingFit {
   /// A line break is added where one does not end with it.
   std::vector<std::string> prefixes = debiasing_descriptions();
   double epsilon = 0.01;
-  float strength = 50.0f;
+  float strength = *SelfDebiasingMethod::info.strength.usual;
   Json provenance = Json::object();
 };
 

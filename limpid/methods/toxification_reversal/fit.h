@@ -1,6 +1,5 @@
 #pragma once
 
-#include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/toxification_reversal/reversal.h"
 
@@ -11,9 +10,5 @@ namespace limpid {
 
 /// Writes fit.output and returns its settings. @throws ConfigError for a prefix without tokens and exponents below 0.
 Json fit_toxification_reversal(const Model& target, const ReversalFit& fit);
-
-/// @throws FormatError for malformed settings; ConfigError for any option, there are none.
-std::shared_ptr<Detoxifier> load_toxification_reversal(std::shared_ptr<const DetoxifierFile> file,
-                                                       const DetoxSpec& spec);
 
 }  // namespace limpid

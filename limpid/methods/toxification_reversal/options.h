@@ -4,6 +4,7 @@
 
 #include "limpid/core/json.h"
 #include "limpid/methods/destein/options.h"
+#include "limpid/methods/toxification_reversal/method.h"
 
 /// What `limpid fit toxification-reversal` is told. No LibTorch here: the command line binds to these structs.
 namespace limpid {
@@ -16,7 +17,7 @@ struct ReversalFit {
   fs::path output;
   std::string prefix = kToxicPrefix;
   ReversalExponents exponents;
-  float strength = 1.0f;
+  float strength = *ReversalMethod::info.strength.usual;
   Json provenance = Json::object();
 };
 

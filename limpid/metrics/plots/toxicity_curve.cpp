@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "limpid/core/join.h"
+#include "limpid/core/names.h"
 #include "limpid/data/journal.h"
 #include "limpid/metrics/statistics.h"
 

@@ -1,4 +1,4 @@
-#include "limpid/core/enum_names.h"
+#include "limpid/core/names.h"
 
 #include <gtest/gtest.h>
 
@@ -9,14 +9,14 @@ enum class Fruit { Apple, Pear };
 constexpr const char* kFruits[] = {"apple", "pear"};
 constexpr Names names_of(Fruit) { return kFruits; }
 
-TEST(EnumNames, GoThereAndBackAndUnknownOnesAreListed) {
+TEST(Names, GoThereAndBackAndUnknownOnesAreListed) {
   EXPECT_STREQ(name(Fruit::Pear), "pear");
   EXPECT_EQ(named<Fruit>("apple", "fruit"), Fruit::Apple);
   try {
     named<Fruit>("plum", "[market] fruit");
     FAIL() << "accepted";
   } catch (const ConfigError& error) {
-    EXPECT_STREQ(error.what(), "[market] fruit \"plum\", expected one of apple, pear");
+    EXPECT_STREQ(error.what(), "[market] fruit \"plum\", expected apple or pear");
   }
 }
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "limpid/decoding/session.h"
+
+namespace limpid {
+
+/// What a detoxifier file, an adapter, a control vector or a control becomes.
+class Detoxifier {
+ public:
+  using Open = std::function<std::unique_ptr<Session>(const Model& target)>;
+
+  /// @param name       for tables: method, or method/variant
+  /// @param strengths  that a request may ask for besides 0
+  Detoxifier(std::string name, float default_strength, Range strengths, Open open)
+      : limits_{std::move(name), strengths},
+        default_strength_(default_strength),
+        open_(std::move(open)) {}
+
+  /// Opens what acts on this model. @throws MismatchError when the detoxifier was made for another one.
+  std::unique_ptr<Session> open(const Model& target) const {
+    auto session = open_(target);
+    session->limits = limits_;
+    return session;
+  }
+  const std::string& name() const { return limits_.name; }
+  const StrengthLimits& limits() const { return limits_; }
+  float default_strength() const { return default_strength_; }
+
+ private:
+  StrengthLimits limits_;
+  float default_strength_;
+  Open open_;
+};
+
+}  // namespace limpid

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "apps/options.h"
+#include "limpid/decoding/options.h"
 
 /// Commands that run a model.
 namespace limpid::apps {
@@ -10,24 +11,23 @@ struct GenerateCommand : ModelOptions {
       "generate", "Write text, with or without detoxifiers",
       "limpid generate -m smollm2-135m-instruct -p \"The weather today is\" -n 40 --samples 3 --top-p 0.9"};
 
-  std::vector<std::string> prompts, detox, stop;
+  std::vector<std::string> prompts, detox;
+  WritingOptions writing;
   fs::path prompts_file, output;
-  SamplingOptions sampling;
-  int64_t tokens = 64, samples = 1, rows = 25;
-  bool chat = false, json = false, ignore_eos = false, explain = false;
+  bool json = false, explain = false;
 
   void declare(Subcommand& c) {
     add_model(c, *this);
     c.value("-p,--prompt", prompts, "Prompt text (repeatable)").one_at_a_time();
     c.value("--prompts", prompts_file, "Prompts: RealToxicityPrompts jsonl, or plain text lines");
     add_detox(c, detox);
-    add_tokens(c, tokens);
-    add_samples(c, samples);
-    add_rows(c, rows);
-    add_sampling(c, sampling);
-    c.flag("--chat", chat, "Put the prompt into the model's chat template as a user turn");
-    c.value("--stop", stop, "Stop before this text (repeatable)").one_at_a_time();
-    c.flag("--ignore-eos", ignore_eos, "Go on after the end-of-text token");
+    add_tokens(c, writing.tokens);
+    add_samples(c, writing.samples);
+    add_rows(c, writing.rows);
+    add_sampling(c, writing.sampling);
+    c.flag("--chat", writing.chat, "Put the prompt into the model's chat template as a user turn");
+    c.value("--stop", writing.stop, "Stop before this text (repeatable)").one_at_a_time();
+    c.flag("--ignore-eos", writing.ignore_end, "Go on after the end-of-text token");
     c.flag("--explain", explain, "Report the mean KL per token that the detoxifiers caused");
     c.flag("--json", json, "One JSON object per prompt on standard output");
     c.value("-o,--output", output, "Write that jsonl to a file");

@@ -62,11 +62,11 @@ double decode_rate(const std::shared_ptr<const Model>& model, const DetoxStack& 
     request.stop.max_new_tokens = tokens + 1;
     generator.submit(std::move(request));
   }
-  const auto ignore = [](Completion) {};
-  generator.step(ignore);  // reads the prompt; only the steps after it are decoding
+  const auto done = [](const Completion& completion) { completion.check(); };
+  generator.step(done);  // reads the prompt; only the steps after it are decoding
   const uint64_t before = generator.tokens_generated();
   const auto start = Clock::now();
-  generator.run(ignore);
+  generator.run(done);
   return double(generator.tokens_generated() - before) / seconds_since(start);
 }
 

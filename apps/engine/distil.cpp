@@ -13,6 +13,7 @@
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/unidetox/first_order.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid::apps {
 namespace {

@@ -6,6 +6,7 @@
 #include "apps/engine/common.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/kl_probe.h"
+#include "limpid/decoding/writing.h"
 
 namespace limpid::apps {
 namespace {
@@ -24,25 +25,6 @@ std::vector<std::string> prompts_of(const GenerateCommand& options) {
   return prompts;
 }
 
-void submit_all(Generator& generator, const GenerateCommand& options, const Model& model,
-                const std::vector<std::string>& prompts, const std::vector<float>& strengths) {
-  const Tokenizer& tokenizer = tokenizer_of(model);
-  Request request;
-  request.sampling = options.sampling;
-  request.strengths = strengths;
-  request.stop.max_new_tokens = options.tokens;
-  request.stop.stop_strings = options.stop;
-  if (!options.ignore_eos) request.stop.stop_tokens = end_tokens(model);
-  for (size_t p = 0; p < prompts.size(); ++p) {
-    request.prompt = p;
-    request.prompt_ids = options.chat ? chat_prompt_ids(tokenizer, prompts[p]) : prompt_ids(tokenizer, prompts[p]);
-    for (int64_t sample = 0; sample < options.samples; ++sample) {
-      request.sample = uint64_t(sample);
-      generator.submit(request);
-    }
-  }
-}
-
 /// Writes prompts in order, each as soon as it and all before it are finished.
 class OrderedWriter {
  public:
@@ -56,7 +38,7 @@ class OrderedWriter {
   void add(Completion completion) {
     const uint64_t prompt = completion.prompt, sample = completion.sample;
     done_[prompt].emplace(sample, std::move(completion));
-    for (; next_ < prompts_.size() && int64_t(done_[next_].size()) == options_.samples; ++next_) {
+    for (; next_ < prompts_.size() && int64_t(done_[next_].size()) == options_.writing.samples; ++next_) {
       write(prompts_[next_], done_[next_]);
       done_[next_].clear();
     }
@@ -93,7 +75,7 @@ class OrderedWriter {
 int run(const GenerateCommand& options) {
   const std::vector<std::string> prompts = prompts_of(options);
   const DetoxStack detox = open_detoxifiers(options.detox);
-  options.sampling.check();
+  options.writing.sampling.check();
   const auto model = open_model_for(options);
   tokenizer_of(*model);
 
@@ -102,15 +84,26 @@ int run(const GenerateCommand& options) {
   KlTotal kl;
   if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
   GeneratorOptions generator_options;
-  generator_options.max_rows = size_t(options.rows);
+  generator_options.max_rows = size_t(options.writing.rows);
   Generator generator(model, std::move(sessions), generator_options);
-  submit_all(generator, options, *model, prompts, strengths);
+  for (size_t p = 0; p < prompts.size(); ++p) {
+    Request request = make_request(*model, prompts[p], options.writing);
+    request.prompt = p;
+    request.strengths = strengths;
+    for (request.sample = 0; request.sample < uint64_t(options.writing.samples); ++request.sample)
+      generator.submit(request);
+  }
 
   OrderedWriter writer(options, prompts);
-  size_t finished = 0;
-  Progress progress(terminal(), "generate", prompts.size() * size_t(options.samples), "samples");
+  size_t finished = 0, failed = 0;
+  Progress progress(terminal(), "generate", prompts.size() * size_t(options.writing.samples), "samples");
   generator.run([&](Completion completion) {
     terminal().throw_if_stopped();
+    if (completion.finish_reason == FinishReason::Error) {
+      ++failed;
+      terminal().warning(
+          concat("prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ", completion.error));
+    }
     writer.add(std::move(completion));
     progress.update(++finished);
   });
@@ -119,7 +112,7 @@ int run(const GenerateCommand& options) {
     terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
     if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
   }
-  return 0;
+  return failed > 0 ? 1 : 0;
 }
 
 }  // namespace limpid::apps

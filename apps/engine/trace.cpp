@@ -78,30 +78,21 @@ Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
 
 /// With detoxifiers each position is a decode step behind a prompt of one token, since methods act on the state that
 /// the next token is drawn from. Activations are recorded as the methods left them.
-Traced trace_detoxified(const Model& model, const std::vector<TokenIds>& rows, const DetoxStack& detox) {
-  const size_t B = rows.size(), T = rows[0].size();
-  const auto sessions = detox.open(model);
-  std::vector<nn::KvCache> caches(B, model.make_cache());
-  std::vector<Row> state(B);
-  std::vector<const Row*> pointers;
-  for (size_t b = 0; b < B; ++b) {
-    state[b].id = RowId(b + 1);
-    state[b].request.prompt_ids = {rows[b][0]};
-    state[b].request.strengths = detox.strengths();
-    pointers.push_back(&state[b]);
-    for (size_t s = 0; s < sessions.size(); ++s)
-      if (detox.strengths()[s] != 0.0f) sessions[s]->admit(state[b]);
-  }
+Traced trace_detoxified(std::shared_ptr<const Model> model, const std::vector<TokenIds>& rows,
+                        const DetoxStack& detox) {
+  const int64_t L = model->config().num_layers;
+  Doors doors(model, detox.open(*model));
+  std::vector<ActiveRow> active;
+  std::vector<ActiveRow*> pointers;
+  for (const TokenIds& row : rows)
+    active.push_back(doors.open_row({.prompt_ids = {row[0]}, .strengths = detox.strengths()}));
+  for (ActiveRow& row : active) pointers.push_back(&row);
   std::vector<Tensor> embeddings, layers, heads, final_states, logits;
-  for (size_t t = 0; t < T; ++t) {
-    std::vector<nn::Sequence> sequences;
-    for (size_t b = 0; b < B; ++b) {
-      if (t > 0) state[b].new_ids.push_back(rows[b][t]);
-      sequences.push_back({&caches[b], std::span(&rows[b][t], 1)});
-    }
-    nn::Pass pass(sequences);
-    Recorder recorder(model.config().num_layers);
-    const auto result = Doors(sessions, pointers, &recorder).step(model, pass);
+  for (size_t t = 0; t < rows[0].size(); ++t) {
+    for (size_t b = 0; t > 0 && b < rows.size(); ++b) active[b].row.new_ids.push_back(rows[b][t]);
+    Recorder recorder(L);
+    const auto result = doors.step(pointers, &recorder);
+    for (const ActiveRow& row : active) LIMPID_CHECK(!row.error, ConfigError, *row.error);
     embeddings.push_back(recorder.embeddings);
     layers.push_back(recorder.layers());
     heads.push_back(recorder.heads());
@@ -124,7 +115,7 @@ int run(const TraceCommand& options) {
   else
     rows.push_back(prompt_ids(tokenizer_of(*model), options.prompt));
   const DetoxStack detox = open_detoxifiers(options.detox);
-  const Traced traced = detox.is_plain() ? trace_plain(*model, rows) : trace_detoxified(*model, rows, detox);
+  const Traced traced = detox.is_plain() ? trace_plain(*model, rows) : trace_detoxified(model, rows, detox);
 
   TokenIds flat;
   for (const TokenIds& row : rows) flat.insert(flat.end(), row.begin(), row.end());

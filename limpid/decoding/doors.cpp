@@ -1,121 +1,148 @@
 #include "limpid/decoding/doors.h"
 
-#include <utility>
+#include <algorithm>
+
+#include "limpid/core/error.h"
+#include "limpid/decoding/logits.h"
 
 namespace limpid {
 namespace {
 
-/// Lets `edit` change some tokens of x, in place or replacing them.
-template <class Edit>
-void edit_tokens(Tensor& x, int64_t begin, int64_t count, Edit edit) {
-  const Tensor there = x.narrow(0, begin, count);
-  Tensor part = there;
-  edit(part);
-  if (!part.is_same(there)) there.copy_(part);
+/// A session with the rows whose strength is not 0.
+struct SessionView {
+  Session* session;
+  size_t index;
+  const Readings* readings;
+  std::vector<const Row*> rows;
+  std::vector<ActiveRow*> active;
+  std::vector<float> strengths;
+  std::vector<int64_t> sequence;
+
+  void add(ActiveRow* row, int64_t place) {
+    rows.push_back(&row->row);
+    active.push_back(row);
+    strengths.push_back(row->row.request.strengths[index]);
+    sequence.push_back(place);
+  }
+  void drop_failed() {
+    if (std::none_of(active.begin(), active.end(), [](const ActiveRow* row) { return row->error.has_value(); })) return;
+    SessionView left{session, index, readings, {}, {}, {}, {}};
+    for (size_t r = 0; r < active.size(); ++r)
+      if (!active[r]->error) left.add(active[r], sequence[r]);
+    *this = std::move(left);
+  }
+  Step step(const nn::Pass* pass) const { return {rows, strengths, pass, sequence, active, readings, index}; }
+};
+
+/// The sessions at the doors of one step; those without rows are left out.
+class OpenDoors final : public ActivationHook {
+ public:
+  OpenDoors(std::span<const std::unique_ptr<Session>> sessions, const Readings& readings,
+            std::span<ActiveRow* const> rows, ReadingPass& beside, ActivationHook* observer)
+      : all_rows_(rows.size()),
+        beside_(beside),
+        observer_(observer) {
+    for (size_t s = 0; s < sessions.size(); ++s) {
+      SessionView view{sessions[s].get(), s, &readings, {}, {}, {}, {}};
+      for (size_t r = 0; r < rows.size(); ++r)
+        if (rows[r]->row.request.strengths[s] != 0.0f && !rows[r]->error) view.add(rows[r], int64_t(r));
+      if (!view.rows.empty()) views_.push_back(std::move(view));
+    }
+  }
+
+  /// Lets each session edit its rows of `x` [rows, …] that have not failed.
+  template <class Edit>
+  void edit_rows(Tensor& x, Edit edit) {
+    for (SessionView& view : views_) {
+      view.drop_failed();
+      if (view.rows.empty()) continue;
+      if (view.rows.size() == all_rows_) {
+        edit(view, x);
+        continue;
+      }
+      const Tensor places = torch::tensor(view.sequence);
+      Tensor part = x.index_select(0, places);
+      edit(view, part);
+      x.index_copy_(0, places, part);
+    }
+  }
+
+  bool listens(Site site, int64_t layer) const override {
+    return beside_.listens(site, layer) || (observer_ && observer_->listens(site, layer)) ||
+           std::any_of(views_.begin(), views_.end(),
+                       [&](const SessionView& view) { return view.session->listens(site, layer); });
+  }
+  void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
+    beside_.activations(site, layer, pass, x);  // first: sessions may look at heads that were read
+    for (const SessionView& view : views_)
+      if (view.session->listens(site, layer)) view.session->activations(site, layer, view.step(&pass), x);
+    if (observer_ && observer_->listens(site, layer)) observer_->activations(site, layer, pass, x);
+  }
+  bool listens(Projection projection, int64_t layer) const override {
+    return beside_.listens(projection, layer) ||
+           std::any_of(views_.begin(), views_.end(),
+                       [&](const SessionView& view) { return view.session->listens(projection, layer); });
+  }
+  void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
+    for (const SessionView& view : views_)
+      if (view.session->listens(projection, layer)) view.session->projected(projection, layer, view.step(&pass), x, y);
+    beside_.projected(projection, layer, pass, x, y);
+  }
+
+ private:
+  std::vector<SessionView> views_;
+  size_t all_rows_;
+  ReadingPass& beside_;
+  ActivationHook* observer_;
+};
+
+void fail_rows_without_choice(std::span<ActiveRow* const> rows, Tensor& z, const std::string& origin) {
+  const auto logits = rows_of(z);
+  kernels::parallel_for(rows.size(), [&](size_t r) {
+    if (const char* fault = fault_of(logits[r]); fault && !rows[r]->error)
+      rows[r]->error = concat("[generator] logits of ", origin, ": ", fault);
+  });
 }
 
 }  // namespace
 
-Doors::Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows,
-             ActivationHook* observer)
-    : all_rows_(rows.size()),
-      observer_(observer) {
-  for (size_t s = 0; s < sessions.size(); ++s) {
-    View view{sessions[s].get(), {}, {}, {}};
-    for (size_t r = 0; r < rows.size(); ++r) {
-      if (rows[r]->request.strengths[s] == 0.0f) continue;
-      view.rows.push_back(rows[r]);
-      view.strengths.push_back(rows[r]->request.strengths[s]);
-      view.sequence.push_back(int64_t(r));
-    }
-    if (!view.rows.empty()) views_.push_back(std::move(view));
-  }
+Doors::Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions)
+    : model_(std::move(model)),
+      sessions_(std::move(sessions)),
+      readings_(model_, sessions_) {}
+
+void Doors::check_strengths(std::span<const float> strengths) const {
+  for (size_t s = 0; s < std::min(sessions_.size(), strengths.size()); ++s)
+    sessions_[s]->limits.check(strengths[s], "[request] ");
 }
 
-template <class Edit>
-void Doors::edit_rows(Tensor& x, Edit edit) {
-  for (const View& view : views_) {
-    const Step step = view.step(nullptr);
-    if (view.rows.size() == all_rows_) {
-      edit(*view.session, step, x);
-      continue;
-    }
-    const Tensor at = torch::tensor(view.sequence);
-    Tensor part = x.index_select(0, at);
-    edit(*view.session, step, part);
-    x.index_copy_(0, at, part);
-  }
+ActiveRow Doors::open_row(Request request) const {
+  request.strengths.resize(sessions_.size(), 0.0f);
+  check_strengths(request.strengths);
+  return {{.request = std::move(request)}, model_->make_cache(), {}, std::vector<std::any>(sessions_.size()), {}};
 }
 
-nn::Pass Doors::with_streams(const nn::Pass& rows) {
-  std::vector<Streams> all;
-  if (!observer_)
-    for (const View& view : views_) view.session->streams(view.step(nullptr), all);
-  std::vector<nn::Sequence> sequences = rows.sequences;
-  int64_t tokens = rows.size();
-  for (Streams& streams : all) {
-    if (streams.sequences.empty()) continue;
-    nn::Pass alone(streams.sequences);
-    sequences.insert(sequences.end(), streams.sequences.begin(), streams.sequences.end());
-    const int64_t begin = std::exchange(tokens, tokens + alone.size());
-    beside_.push_back({std::move(streams), std::move(alone), begin});
-  }
-  return nn::Pass(sequences);
-}
+Doors::Result Doors::step(std::span<ActiveRow* const> rows, ActivationHook* observer) {
+  ReadingPass beside = readings_.read_ahead(rows, /*beside=*/!observer);
+  OpenDoors doors(sessions_, readings_, rows, beside, observer);
+  std::vector<nn::Sequence> sequences;
+  for (ActiveRow* row : rows) sequences.push_back({&row->cache, row->unread()});
+  beside.append_to(sequences);
+  nn::Pass pass(sequences);
+  const int64_t count = int64_t(rows.size());
+  const Tensor states = model_->final_state(pass, Outputs::Last, &doors);
+  beside.finish(states.narrow(0, count, states.size(0) - count));
 
-Doors::Result Doors::step(const Model& model, const nn::Pass& rows) {
-  for (const View& view : views_) view.session->begin(view.step(nullptr));
-  nn::Pass pass = with_streams(rows);
-  const Tensor states = model.final_state(pass, Outputs::Last, views_.empty() && !observer_ ? nullptr : this);
-  int64_t next = int64_t(all_rows_);
-  Result result{states.narrow(0, 0, next), {}};
-  for (const Beside& other : beside_) {
-    const int64_t count = int64_t(other.streams.sequences.size());
-    other.streams.done(states.narrow(0, next, count));
-    next += count;
-  }
-  edit_rows(result.final_state, [](Session& session, const Step& step, Tensor& h) { session.final_state(step, h); });
-  result.logits = model.output_matrix(result.final_state);
-  edit_rows(result.logits, [](Session& session, const Step& step, Tensor& z) { session.logits(step, z); });
+  Result result{states.narrow(0, 0, count), {}};
+  doors.edit_rows(result.final_state,
+                  [](const SessionView& view, Tensor& h) { view.session->final_state(view.step(nullptr), h); });
+  result.logits = model_->output_matrix(result.final_state);
+  fail_rows_without_choice(rows, result.logits, "the model");
+  doors.edit_rows(result.logits, [](const SessionView& view, Tensor& z) {
+    view.session->logits(view.step(nullptr), z);
+    fail_rows_without_choice(view.active, z, concat("detoxifier ", view.index + 1));
+  });
   return result;
-}
-
-bool Doors::listens(Site site, int64_t layer) const {
-  if (observer_ && observer_->listens(site, layer)) return true;
-  for (const View& view : views_)
-    if (view.session->listens(site, layer)) return true;
-  for (const Beside& other : beside_)
-    if (other.streams.change && other.streams.change->listens(site, layer)) return true;
-  return false;
-}
-
-void Doors::activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) {
-  for (const View& view : views_)
-    if (view.session->listens(site, layer)) view.session->activations(site, layer, view.step(&pass), x);
-  for (const Beside& other : beside_)
-    if (other.streams.change && other.streams.change->listens(site, layer))
-      edit_tokens(x, other.begin, other.pass.size(),
-                  [&](Tensor& part) { other.streams.change->activations(site, layer, other.pass, part); });
-  if (observer_ && observer_->listens(site, layer)) observer_->activations(site, layer, pass, x);
-}
-
-bool Doors::listens(Projection projection, int64_t layer) const {
-  for (const View& view : views_)
-    if (view.session->listens(projection, layer)) return true;
-  for (const Beside& other : beside_)
-    if (other.streams.change && other.streams.change->listens(projection, layer)) return true;
-  return false;
-}
-
-void Doors::projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) {
-  for (const View& view : views_)
-    if (view.session->listens(projection, layer)) view.session->projected(projection, layer, view.step(&pass), x, y);
-  for (const Beside& other : beside_)
-    if (other.streams.change && other.streams.change->listens(projection, layer)) {
-      const Tensor input = x.narrow(0, other.begin, other.pass.size());
-      edit_tokens(y, other.begin, other.pass.size(),
-                  [&](Tensor& part) { other.streams.change->projected(projection, layer, other.pass, input, part); });
-    }
 }
 
 }  // namespace limpid

@@ -6,54 +6,37 @@
 
 #include "limpid/decoding/session.h"
 
-/// One step of several rows through the model, with all sessions at its doors.
+/// Steps of rows through the model, with all sessions at its doors.
 namespace limpid {
 
-class Doors final : public ActivationHook {
+class Doors {
  public:
-  /// @param rows      row r is sequence r of the pass; all live as long as the step
-  /// @param observer  sees the activations as the sessions left them; may be null
-  Doors(std::span<const std::unique_ptr<Session>> sessions, std::span<const Row* const> rows,
-        ActivationHook* observer = nullptr);
+  Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions);
+
+  const Model& model() const { return *model_; }
+  size_t sessions() const { return sessions_.size(); }
+  const Readings& readings() const { return readings_; }
+
+  /// @throws ConfigError for a strength beyond the limits of its session.
+  void check_strengths(std::span<const float> strengths) const;
+  /// Returns a row of which nothing is read yet; strengths that are missing are 0. @throws ConfigError as
+  /// check_strengths.
+  ActiveRow open_row(Request request) const;
 
   struct Result {
     Tensor final_state;  ///< [rows, D]
     Tensor logits;       ///< [rows, V]
   };
-  /// Reads the tokens of the pass into its caches, and streams of sessions along with them (not before an observer, who
-  /// sees rows only).
-  Result step(const Model& model, const nn::Pass& rows);
-
-  bool listens(Site site, int64_t layer) const override;
-  void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override;
-  bool listens(Projection projection, int64_t layer) const override;
-  void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override;
+  /// Reads what is unread of the rows into their caches, and what sessions want read along. A row whose logits are not
+  /// numbers, or leave no token, gets an error; so does a row that a session fails.
+  /// @param rows      each has something unread
+  /// @param observer  sees the activations of the rows, and of nothing else, as the sessions left them; may be null
+  Result step(std::span<ActiveRow* const> rows, ActivationHook* observer = nullptr);
 
  private:
-  /// A session with the rows whose strength is not 0; sessions without such rows are left out.
-  struct View {
-    Session* session;
-    std::vector<const Row*> rows;
-    std::vector<float> strengths;
-    std::vector<int64_t> sequence;
-    Step step(const nn::Pass* pass) const { return {rows, strengths, pass, sequence}; }
-  };
-  /// Streams in the pass of the step.
-  struct Beside {
-    Streams streams;
-    nn::Pass pass;  // of them alone, as their change sees it
-    int64_t begin;  // of their tokens in the pass of the step
-  };
-  /// The rows, and behind them the streams that sessions let the target read along.
-  nn::Pass with_streams(const nn::Pass& rows);
-  /// Lets each session edit its rows of `x` [rows, …].
-  template <class Edit>
-  void edit_rows(Tensor& x, Edit edit);
-
-  std::vector<View> views_;
-  std::vector<Beside> beside_;
-  size_t all_rows_;
-  ActivationHook* observer_;
+  std::shared_ptr<const Model> model_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  Readings readings_;
 };
 
 }  // namespace limpid

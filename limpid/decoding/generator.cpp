@@ -3,55 +3,109 @@
 #include <algorithm>
 
 #include "limpid/core/random.h"
-#include "limpid/decoding/doors.h"
-#include "limpid/decoding/prompts.h"
+#include "limpid/decoding/continuation_text.h"
+#include "limpid/decoding/logits.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid {
 
-struct Generator::Prompt {
-  Row row;
-  nn::KvCache cache;
-  Tensor logits;  // [V], after all sessions; its samples draw their first token from a copy
+struct Generator::Prompt : ActiveRow {
+  Tensor logits = {};  // [V], after all sessions; its samples draw their first token from a copy
 };
 
-struct Generator::Slot {
-  Row row;
-  nn::KvCache cache;
-  Tensor logits;     // [V], edited in place by the sampler
-  TokenId next = 0;  // drawn, not yet read by the model
+struct Generator::Slot : ActiveRow {
+  Tensor logits;  // [V], edited in place by the sampler
+  ContinuationText text;
+  TokenEvent drawn = {};  // the last token
+  bool gone = false;      // finished or cancelled
 };
 
 Generator::Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
                      GeneratorOptions options)
-    : model_(std::move(model)),
-      sessions_(std::move(sessions)),
+    : doors_(std::move(model), std::move(sessions)),
       options_(std::move(options)) {
   LIMPID_CHECK(options_.max_rows > 0, ConfigError, "the generator needs at least one row");
 }
 
 Generator::~Generator() = default;
 
-void Generator::submit(Request request) {
+RequestId Generator::submit(Request request) {
   request.sampling.check();
   LIMPID_CHECK(!request.prompt_ids.empty(), ConfigError,
                "the prompt has no tokens; give a text, or a token that begins one");
   LIMPID_CHECK(request.stop.max_new_tokens > 0, ConfigError, "the number of new tokens is ",
                request.stop.max_new_tokens, ", expected at least 1");
-  request.strengths.resize(sessions_.size(), 0.0f);
-  for (size_t s = 0; s < sessions_.size(); ++s) sessions_[s]->limits.check(request.strengths[s], "[request] ");
-  const int64_t limit = model_->config().max_positions,
+  request.strengths.resize(doors_.sessions(), 0.0f);
+  doors_.check_strengths(request.strengths);
+  const int64_t limit = doors_.model().config().max_positions,
                 asked = int64_t(request.prompt_ids.size()) + request.stop.max_new_tokens;
   LIMPID_CHECK(limit == 0 || asked <= limit, ConfigError, "prompt and new tokens need ", asked,
                " positions, the model's context has ", limit);
-  waiting_.push_back(std::move(request));
+  waiting_.push_back({next_id_, std::move(request)});
+  return next_id_++;
+}
+
+Generator::Slot* Generator::find_active(RequestId request) {
+  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const std::unique_ptr<Slot>& slot) {
+    return slot->row.id == request && !slot->gone && !slot->drawn.finish_reason;
+  });
+  return found == slots_.end() ? nullptr : found->get();
+}
+
+std::deque<Generator::Waiting>::iterator Generator::find_waiting(RequestId request) {
+  return std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.id == request; });
+}
+
+bool Generator::cancel(RequestId request) {
+  if (const auto waiting = find_waiting(request); waiting != waiting_.end()) {
+    waiting_.erase(waiting);
+    return true;
+  }
+  Slot* slot = find_active(request);
+  if (slot) slot->gone = true;
+  return slot != nullptr;
+}
+
+void Generator::rewind(RequestId request, size_t tokens) {
+  Slot* slot = find_active(request);
+  const bool waits = find_waiting(request) != waiting_.end();
+  LIMPID_CHECK(slot || waits, ConfigError, "[generator] request ", request, " has finished; nothing can be taken back");
+  const size_t drawn = slot ? slot->row.new_ids.size() : 0;
+  LIMPID_CHECK(tokens <= drawn, ConfigError, "[generator] cannot take back ", tokens, " tokens of request ", request,
+               ", it has ", drawn);
+  if (tokens == 0) return;
+  Row& row = slot->row;
+  row.new_ids.resize(drawn - tokens);
+  slot->cache.truncate(row.request.prompt_ids.size() + row.new_ids.size() - 1);  // the last token is read again
+  slot->text = {doors_.model().tokenizer(), row.request.stop.stop_strings};
+  for (TokenId id : row.new_ids) slot->text.push(id);
+}
+
+RequestId Generator::fork(RequestId request, uint64_t sample) {
+  const RequestId id = next_id_++;
+  if (const auto waiting = find_waiting(request); waiting != waiting_.end()) {
+    Waiting copy{id, waiting->request};
+    copy.request.sample = sample;
+    waiting_.insert(std::next(waiting), std::move(copy));
+    return id;
+  }
+  const Slot* slot = find_active(request);
+  LIMPID_CHECK(slot, ConfigError, "[generator] request ", request, " has finished and cannot be forked");
+  auto copy = std::make_unique<Slot>(*slot);
+  copy->row.id = id;
+  copy->row.request.sample = sample;
+  slots_.push_back(std::move(copy));
+  return id;
 }
 
 bool Generator::step(const OnDone& done) {
   torch::NoGradGuard no_grad;
+  const auto sweep = [&] { std::erase_if(slots_, [](const std::unique_ptr<Slot>& slot) { return slot->gone; }); };
+  sweep();
   admit_waiting(done);
-  if (slots_.empty()) return !waiting_.empty();
-  decode_step(done);
+  sweep();
+  if (!slots_.empty()) decode_step(done);
+  sweep();
   return !slots_.empty() || !waiting_.empty();
 }
 
@@ -64,136 +118,125 @@ bool same_start(const Request& a, const Request& b) {
 }  // namespace
 
 void Generator::admit_waiting(const OnDone& done) {
-  std::vector<std::pair<std::unique_ptr<Slot>, std::shared_ptr<Prompt>>> admitted;
-  std::vector<std::shared_ptr<Prompt>> unread;
-  while (slots_.size() + admitted.size() < options_.max_rows && !waiting_.empty()) {
-    Request request = std::move(waiting_.front());
-    waiting_.pop_front();
-    std::shared_ptr<Prompt> prompt;
-    for (const auto& [id, known] : prompts_)
-      if (same_start(known->row.request, request)) prompt = known;
-    if (!prompt) {
-      prompt = std::make_shared<Prompt>(Prompt{{next_row_++, request, {}}, model_->make_cache(), {}});
-      prompts_[prompt->row.id] = prompt;
-      unread.push_back(prompt);
+  if (slots_.size() >= options_.max_rows || waiting_.empty()) return;
+  std::vector<std::unique_ptr<Prompt>> prompts;
+  std::vector<ActiveRow*> unread;
+  if (kept_prompt_) prompts.push_back(std::move(kept_prompt_));
+  std::vector<std::pair<Waiting, const Prompt*>> admitted;
+  for (; slots_.size() + admitted.size() < options_.max_rows && !waiting_.empty(); waiting_.pop_front()) {
+    Waiting& next = waiting_.front();
+    auto prompt = std::find_if(prompts.begin(), prompts.end(),
+                               [&](const auto& known) { return same_start(known->row.request, next.request); });
+    if (prompt == prompts.end()) {
+      prompt = prompts.insert(prompt, std::make_unique<Prompt>(doors_.open_row(next.request)));
+      unread.push_back(prompt->get());
+      tokens_prefilled_ += next.request.prompt_ids.size();
     }
-    admitted.emplace_back(new Slot{{next_row_++, std::move(request), {}}, model_->make_cache(), {}, 0}, prompt);
+    admitted.emplace_back(std::move(next), prompt->get());
   }
-  if (admitted.empty()) return;
-  if (!unread.empty()) read_prompts(unread);
+  const Tensor logits = read(unread);
+  for (size_t r = 0; logits.defined() && r < unread.size(); ++r)
+    static_cast<Prompt*>(unread[r])->logits = logits[int64_t(r)];
 
   std::vector<Slot*> fresh;
-  for (auto& [slot, prompt] : admitted) {
-    slot->cache = prompt->cache;
-    slot->logits = prompt->logits.clone();
-    for (size_t s = 0; s < sessions_.size(); ++s)
-      if (slot->row.request.strengths[s] != 0.0f) sessions_[s]->fork(prompt->row, slot->row);
+  for (auto& [next, prompt] : admitted) {
+    const Tensor first = prompt->logits.defined() ? prompt->logits.clone() : Tensor();
+    auto slot = std::make_unique<Slot>(*prompt, first,
+                                       ContinuationText(doors_.model().tokenizer(), next.request.stop.stop_strings));
+    slot->row.id = next.id;
+    slot->row.request = std::move(next.request);
     fresh.push_back(slot.get());
     slots_.push_back(std::move(slot));
   }
-  // A prompt stays only while the next request in line starts from it.
-  std::erase_if(prompts_, [&](const auto& entry) {
-    if (!waiting_.empty() && same_start(entry.second->row.request, waiting_.front())) return false;
-    release(entry.second->row);
-    return true;
-  });
+  for (auto& prompt : prompts)
+    if (!prompt->error && !waiting_.empty() && same_start(prompt->row.request, waiting_.front().request))
+      kept_prompt_ = std::move(prompt);
   sample_slots(fresh, done);
 }
 
-void Generator::read_prompts(std::span<const std::shared_ptr<Prompt>> prompts) {
-  std::vector<const Row*> rows;
-  std::vector<nn::Sequence> sequences;
-  for (const auto& prompt : prompts) {
-    for (size_t s = 0; s < sessions_.size(); ++s)
-      if (prompt->row.request.strengths[s] != 0.0f) sessions_[s]->admit(prompt->row);
-    rows.push_back(&prompt->row);
-    sequences.push_back({&prompt->cache, prompt->row.request.prompt_ids});
-    tokens_prefilled_ += prompt->row.request.prompt_ids.size();
+/// Returns logits [rows, V]; undefined when an exception ended the rows.
+Tensor Generator::read(std::span<ActiveRow* const> rows) {
+  if (rows.empty()) return {};
+  try {
+    return doors_.step(rows).logits;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    for (ActiveRow* row : rows)
+      if (!row->error) row->error = error.what();
+    return {};
   }
-  nn::Pass pass(sequences);
-  const Tensor logits = logits_of(pass, rows);
-  for (size_t r = 0; r < prompts.size(); ++r) prompts[r]->logits = logits[int64_t(r)];
 }
 
 void Generator::decode_step(const OnDone& done) {
-  std::vector<const Row*> rows;
   std::vector<Slot*> active;
-  std::vector<nn::Sequence> sequences;
-  for (const auto& slot : slots_) {
-    slot->row.new_ids.push_back(slot->next);
-    rows.push_back(&slot->row);
-    active.push_back(slot.get());
-    sequences.push_back({&slot->cache, std::span(&slot->next, 1)});
-  }
-  nn::Pass pass(sequences);
-  const Tensor logits = logits_of(pass, rows);
-  for (size_t r = 0; r < active.size(); ++r) active[r]->logits = logits[int64_t(r)];
+  for (const auto& slot : slots_) active.push_back(slot.get());
+  const Tensor logits = read(std::vector<ActiveRow*>(active.begin(), active.end()));
+  for (size_t r = 0; logits.defined() && r < active.size(); ++r) active[r]->logits = logits[int64_t(r)];
   sample_slots(active, done);
 }
 
-Tensor Generator::logits_of(nn::Pass& pass, std::span<const Row* const> rows) {
-  return Doors(sessions_, rows).step(*model_, pass).logits;
-}
-
 void Generator::sample_slots(std::span<Slot* const> slots, const OnDone& done) {
-  const auto row_logits = [](Slot& slot) {
-    return std::span<float>(slot.logits.mutable_data_ptr<float>(), size_t(slot.logits.numel()));
-  };
+  std::vector<Slot*> sound;
+  std::copy_if(slots.begin(), slots.end(), std::back_inserter(sound), [](const Slot* slot) { return !slot->error; });
   if (options_.on_logits)
-    for (Slot* slot : slots) options_.on_logits(slot->row, row_logits(*slot));
-  kernels::parallel_for(slots.size(), [&](size_t i) {
-    Slot& slot = *slots[i];
-    const Request& request = slot.row.request;
-    if (const size_t step = slot.row.new_ids.size(); step < request.given.size()) {
-      slot.next = request.given[step];
-      return;
-    }
-    const float number = options_.uniform
-                             ? options_.uniform(slot.row)
-                             : uniform(request.sampling.seed, request.prompt, request.sample, slot.row.new_ids.size());
-    const TokenIds seen = request.sampling.repetition_penalty == 1.0f ? TokenIds{} : slot.row.history();
-    slot.next = sample(row_logits(slot), request.sampling, seen, number);
-  });
-  std::vector<RowId> finished;
-  for (Slot* slot : slots)
-    if (!accept(*slot, slot->next, done)) finished.push_back(slot->row.id);
-  std::erase_if(slots_, [&](const std::unique_ptr<Slot>& slot) {
-    return std::find(finished.begin(), finished.end(), slot->row.id) != finished.end();
-  });
+    for (const Slot* slot : sound)
+      options_.on_logits(slot->row, {slot->logits.const_data_ptr<float>(), size_t(slot->logits.numel())});
+  kernels::parallel_for(sound.size(), [&](size_t i) { draw(*sound[i]); });
+  for (Slot* slot : sound) accept(*slot);
+  for (Slot* slot : slots) deliver(*slot, done);
 }
 
-bool Generator::accept(Slot& slot, TokenId token, const OnDone& done) {
-  const StopRules& stop = slot.row.request.stop;
-  TokenIds ids = slot.row.new_ids;
-  std::optional<FinishReason> finish;
-  ++tokens_generated_;
-  if (std::find(stop.stop_tokens.begin(), stop.stop_tokens.end(), token) != stop.stop_tokens.end()) {
-    finish = FinishReason::Stop;
-  } else {
-    ids.push_back(token);
-    if (int64_t(ids.size()) >= stop.max_new_tokens) finish = FinishReason::Length;
-  }
-  std::string text;
-  const Tokenizer* tokenizer = model_->tokenizer().get();
-  if (tokenizer && (finish || !stop.stop_strings.empty())) {
-    text = continuation_text(*tokenizer, ids);
-    size_t cut = std::string::npos;
-    for (const std::string& end : stop.stop_strings) cut = std::min(cut, text.find(end));
-    if (cut != std::string::npos) {
-      text.resize(cut);
-      finish = FinishReason::Stop;
-    }
-  }
-  if (!finish) return true;
+void Generator::draw(Slot& slot) const {
   const Request& request = slot.row.request;
-  done(Completion{request.prompt, request.sample, std::move(ids), std::move(text), *finish});
-  release(slot.row);
-  return false;
+  const size_t step = slot.row.new_ids.size();
+  const std::span<float> z(slot.logits.mutable_data_ptr<float>(), size_t(slot.logits.numel()));
+  const std::vector<float> unfiltered = request.log_probs ? std::vector(z.begin(), z.end()) : std::vector<float>();
+  slot.drawn = {.request = slot.row.id};
+  if (step < request.given.size()) {
+    slot.drawn.id = request.given[step];
+  } else {
+    const float number = options_.uniform ? options_.uniform(slot.row)
+                                          : uniform(request.sampling.seed, request.prompt, request.sample, step);
+    const TokenIds seen = request.sampling.repetition_penalty == 1.0f ? TokenIds{} : slot.row.history();
+    slot.drawn.id = sample(z, request.sampling, seen, number);
+  }
+  if (!request.log_probs) return;
+  const double log_sum = log_sum_exp(unfiltered);
+  const auto log_prob = [&](TokenId id) { return float(double(unfiltered[size_t(id)]) - log_sum); };
+  slot.drawn.log_prob = log_prob(slot.drawn.id);
+  for (TokenId id : likeliest(unfiltered, *request.log_probs)) slot.drawn.top.emplace_back(id, log_prob(id));
 }
 
-void Generator::release(const Row& row) {
-  for (size_t s = 0; s < sessions_.size(); ++s)
-    if (row.request.strengths[s] != 0.0f) sessions_[s]->release(row.id);
+/// Adds the token that was drawn to its row.
+void Generator::accept(Slot& slot) {
+  const StopRules& stop = slot.row.request.stop;
+  TokenEvent& drawn = slot.drawn;
+  ++tokens_generated_;
+  if (std::find(stop.stop_tokens.begin(), stop.stop_tokens.end(), drawn.id) != stop.stop_tokens.end()) {
+    drawn.finish_reason = FinishReason::Stop;
+  } else {
+    slot.row.new_ids.push_back(drawn.id);
+    drawn.text = slot.text.push(drawn.id);
+    if (int64_t(slot.row.new_ids.size()) >= stop.max_new_tokens) drawn.finish_reason = FinishReason::Length;
+  }
+  if (drawn.finish_reason) drawn.text += slot.text.finish();
+  if (slot.text.is_stopped()) drawn.finish_reason = FinishReason::Stop;
+}
+
+/// Tells what became of a row in a step. Callbacks may cancel it.
+void Generator::deliver(Slot& slot, const OnDone& done) {
+  const Request& request = slot.row.request;
+  if (slot.error) {
+    slot.drawn.finish_reason = FinishReason::Error;
+    slot.text.finish();
+  } else if (request.on_token && !slot.gone) {
+    request.on_token(slot.drawn);
+  }
+  if (slot.gone || !slot.drawn.finish_reason) return;
+  slot.gone = true;
+  done(Completion{request.prompt, request.sample, slot.row.new_ids, slot.text.text(), *slot.drawn.finish_reason,
+                  slot.error.value_or(""), slot.row.id});
 }
 
 std::vector<Completion> generate(std::shared_ptr<const Model> model, const Request& request, int64_t samples,

@@ -2,11 +2,10 @@
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <vector>
 
-#include "limpid/decoding/session.h"
+#include "limpid/decoding/doors.h"
 
 /// Batched decoding: many rows at once, each with its own sampling, random stream, stop rules and strengths.
 namespace limpid {
@@ -14,12 +13,15 @@ namespace limpid {
 struct GeneratorOptions {
   size_t max_rows = 25;  ///< decoded together; finished rows are refilled from the queue
   /// Called with the logits of each row right before it is sampled (after all sessions): traces and tests.
-  std::function<void(const Row&, std::span<const float>)> on_logits;
+  std::function<void(const Row&, std::span<const float>)> on_logits = {};
   /// Replaces the counter-based uniform, for tests with given numbers.
-  std::function<float(const Row&)> uniform;
+  std::function<float(const Row&)> uniform = {};
 };
 
-/// The same request gives the same tokens, whatever else is in the batch and however many threads run.
+/// The same request gives the same tokens, whatever else is in the batch and however many threads run. A row that goes
+/// wrong (its logits are no numbers, a session fails it) ends with FinishReason::Error and a message, and the others go
+/// on, bit for bit; an exception of the model or of a session ends all rows of its step so, and those waiting go on.
+/// What callbacks throw reaches the caller. Callbacks may call every member but step and run.
 class Generator {
  public:
   using OnDone = std::function<void(Completion)>;
@@ -28,9 +30,19 @@ class Generator {
             GeneratorOptions options = {});
   ~Generator();
 
-  /// Requests of one prompt that follow one another share its prefill. @throws ConfigError for settings that make no
-  /// sense and strengths beyond a session's limits.
-  void submit(Request request);
+  /// Queues a request. Requests of one prompt that follow one another share its prefill. @throws ConfigError for
+  /// settings that make no sense and strengths beyond a session's limits.
+  RequestId submit(Request request);
+  /// Drops a request, waiting or being written: nothing is called for it any more. Returns false when it has finished.
+  bool cancel(RequestId request);
+  /// Drops the last tokens of a request, the one that was drawn last included. It goes on as if they had never been
+  /// drawn, with the random numbers that belong to their places. @throws ConfigError when it has finished, or has
+  /// fewer.
+  void rewind(RequestId request, size_t tokens);
+  /// Copies a request as it is, to go on as another sample, at once even where max_rows are being decoded.
+  /// @throws ConfigError when it has finished.
+  RequestId fork(RequestId request, uint64_t sample);
+
   /// One step of every active row. @return false when nothing is left to do. `done` receives finished samples.
   bool step(const OnDone& done);
   void run(const OnDone& done) {
@@ -40,26 +52,32 @@ class Generator {
 
   uint64_t tokens_generated() const { return tokens_generated_; }
   uint64_t tokens_prefilled() const { return tokens_prefilled_; }
+  uint64_t tokens_read_along() const { return doors_.readings().tokens_read(); }
 
  private:
-  struct Prompt;  // a prompt that has been read: cache and logits that its samples start from
+  struct Waiting {
+    RequestId id;
+    Request request;
+  };
+  struct Prompt;  // a prompt that has been read: what its samples start from
   struct Slot;    // an active sample
 
   void admit_waiting(const OnDone& done);
-  void read_prompts(std::span<const std::shared_ptr<Prompt>> prompts);
+  Tensor read(std::span<ActiveRow* const> rows);
   void decode_step(const OnDone& done);
-  Tensor logits_of(nn::Pass& pass, std::span<const Row* const> rows);
   void sample_slots(std::span<Slot* const> slots, const OnDone& done);
-  bool accept(Slot& slot, TokenId token, const OnDone& done);  ///< false when the row is finished
-  void release(const Row& row);
+  void draw(Slot& slot) const;
+  void accept(Slot& slot);
+  void deliver(Slot& slot, const OnDone& done);
+  Slot* find_active(RequestId request);
+  std::deque<Waiting>::iterator find_waiting(RequestId request);
 
-  std::shared_ptr<const Model> model_;
-  std::vector<std::unique_ptr<Session>> sessions_;
+  Doors doors_;
   GeneratorOptions options_;
-  std::deque<Request> waiting_;
-  std::map<RowId, std::shared_ptr<Prompt>> prompts_;
+  std::deque<Waiting> waiting_;
+  std::unique_ptr<Prompt> kept_prompt_;  // the next request in line starts from it
   std::vector<std::unique_ptr<Slot>> slots_;
-  RowId next_row_ = 1;
+  RequestId next_id_ = 1;
   uint64_t tokens_generated_ = 0, tokens_prefilled_ = 0;
 };
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limpid/decoding/log_sum_exp.h"
-#include "limpid/kernels/thread_pool.h"
+#include "limpid/decoding/logits.h"
 
 namespace limpid {
 namespace {

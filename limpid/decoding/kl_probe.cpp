@@ -1,33 +1,28 @@
 #include "limpid/decoding/kl_probe.h"
 
-#include "limpid/decoding/companion.h"
-
 namespace limpid {
 namespace {
 
 class KlProbe final : public Session {
  public:
-  KlProbe(const Model& model, KlTotal& total) : model_(model), plain_(model.shared_from_this()), total_(total) {}
-  void admit(const Row& row) override { plain_.admit(row.id); }
-  void fork(const Row& from, const Row& to) override { plain_.fork(from.id, to.id); }
-  void release(RowId row) override { plain_.release(row); }
+  KlProbe(const Model& model, KlTotal& total) : model_(model.shared_from_this()), total_(total) {}
 
-  void streams(const Step& step, std::vector<Streams>& all) override {
-    if (total_.tokens < total_.limit) all.push_back(plain_.streams(step.rows));
+  std::vector<Reading> readings() const override {
+    return {{.model = model_, .wanted = [this](const Row&) { return measures(); }}};
   }
 
   void logits(const Step& step, Tensor& z) override {
-    if (total_.tokens >= total_.limit) return;
-    const Tensor plain = torch::log_softmax(model_.output_matrix(plain_.states(step.rows)), -1),
-                 here = torch::log_softmax(z, -1);
+    if (!measures()) return;
+    const Tensor plain = torch::log_softmax(step.read(0).logits(), -1), here = torch::log_softmax(z, -1);
     const Tensor kept = here > -INFINITY;
     total_.sum += torch::where(kept, here.exp() * (here - plain), torch::zeros_like(here)).sum().item<double>();
     total_.tokens += uint64_t(z.size(0));
   }
 
  private:
-  const Model& model_;
-  Companion plain_;
+  bool measures() const { return total_.tokens < total_.limit; }
+
+  std::shared_ptr<const Model> model_;
   KlTotal& total_;
 };
 

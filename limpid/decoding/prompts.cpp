@@ -4,7 +4,6 @@
 
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/chat.h"
-#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 
@@ -24,10 +23,16 @@ TokenIds prompt_ids(const Tokenizer& tokenizer, const std::string& text) {
   return ids;
 }
 
-std::string continuation_text(const Tokenizer& tokenizer, std::span<const TokenId> ids) {
-  std::string bytes;
-  for (TokenId id : ids) bytes += tokenizer.token_bytes(id);
-  return to_valid_utf8(bytes);
+std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
+                                      const std::string& where) {
+  LIMPID_CHECK(target.tokenizer(), ConfigError, where,
+               "the target has no tokenizer; the text that is put before the prompt cannot be encoded");
+  std::vector<TokenIds> prefixes;
+  for (const std::string& text : texts) {
+    prefixes.push_back(target.tokenizer()->encode(text, /*add_special=*/true));
+    LIMPID_CHECK(!prefixes.back().empty(), ConfigError, where, "a text that is put before the prompt has no tokens");
+  }
+  return prefixes;
 }
 
 TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::string& text) {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <span>
 #include <string>
+#include <vector>
 
 #include "limpid/models/model.h"
 
@@ -15,9 +15,11 @@ const Tokenizer& tokenizer_of(const Model& model);
 /// @throws ConfigError when it is empty and there is no such token.
 TokenIds prompt_ids(const Tokenizer& tokenizer, const std::string& text);
 
-/// The text that `ids` add to what stands before them: their bytes, special tokens left out, a word-start mark as a
-/// space also in front. Invalid UTF-8 becomes U+FFFD.
-std::string continuation_text(const Tokenizer& tokenizer, std::span<const TokenId> ids);
+/// Ids of texts that are put before prompts (Reading::prefixes), with the special tokens that the tokenizer puts in
+/// front of a text.
+/// @throws ConfigError when the model has no tokenizer or a text has no tokens, `where` in front.
+std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
+                                      const std::string& where);
 
 /// Ids of one user turn in the model's chat template, behind which it answers.
 TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::string& text);

@@ -2,9 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "limpid/core/error.h"
+#include "limpid/core/names.h"
 #include "limpid/decoding/sampler.h"
 
 /// One sequence being written.
@@ -16,27 +20,44 @@ struct StopRules {
   std::vector<std::string> stop_strings;  ///< text before the first of them is kept
 };
 
+enum class FinishReason { Length, Stop, Error };
+inline constexpr const char* kFinishReasons[] = {"length", "stop", "error"};
+constexpr Names names_of(FinishReason) { return kFinishReasons; }
+
+/// Names one request of a Generator.
+using RequestId = uint64_t;
+
+/// A token as it is drawn, the one that stops included.
+struct TokenEvent {
+  RequestId request = 0;
+  TokenId id = 0;
+  /// What the text grows by: complete characters, and nothing that may still become a stop string. All of a request's
+  /// events together give the text of its Completion.
+  std::string text = {};
+  /// Of the token, and of the likeliest ones, best first; nats, behind all sessions, before temperature and filters.
+  std::optional<float> log_prob = {};
+  std::vector<std::pair<TokenId, float>> top = {};
+  std::optional<FinishReason> finish_reason = {};  ///< of the last event
+};
+
 /// What is asked of the Generator. `prompt` and `sample` key the random stream: uniform = Philox(seed, prompt, sample,
 /// step).
 struct Request {
   uint64_t prompt = 0, sample = 0;
-  TokenIds prompt_ids;
-  TokenIds given;  ///< taken in this order before any token is sampled: to see how likely a text is
-  SamplingOptions sampling;
-  StopRules stop;
-  std::vector<float> strengths;  ///< one per session, in their order; 0 is off
+  TokenIds prompt_ids = {};
+  TokenIds given = {};  ///< taken in this order before any token is sampled: to see how likely a text is
+  SamplingOptions sampling = {};
+  StopRules stop = {};
+  std::vector<float> strengths = {};                     ///< one per session, in their order; 0 is off
+  std::function<void(const TokenEvent&)> on_token = {};  ///< called for each token, in order; may be empty
+  std::optional<size_t> log_probs = {};                  ///< events tell log-probabilities, also of so many top tokens
 };
-
-enum class FinishReason { Length, Stop };
-inline const char* name(FinishReason reason) { return reason == FinishReason::Stop ? "stop" : "length"; }
-
-using RowId = uint64_t;
 
 /// A prompt whose samples are still to come, or a sample. Sessions see rows; only the Generator changes them.
 struct Row {
-  RowId id = 0;
-  Request request;
-  TokenIds new_ids;  ///< of the last step's input and before; empty while the prompt is read
+  RequestId id = 0;  ///< 0 for a prompt
+  Request request = {};
+  TokenIds new_ids = {};  ///< of the last step's input and before; empty while the prompt is read
 
   TokenIds history() const {
     TokenIds all = request.prompt_ids;
@@ -48,9 +69,14 @@ struct Row {
 /// A finished sample.
 struct Completion {
   uint64_t prompt = 0, sample = 0;
-  TokenIds ids;
-  std::string text;
+  TokenIds ids = {};
+  std::string text = {};
   FinishReason finish_reason = FinishReason::Length;
+  std::string error = {};  ///< what went wrong, where that is the reason; ids and text are those before it
+  RequestId request = 0;
+
+  /// @throws Error with the message when the sample ended with one.
+  void check() const { LIMPID_CHECK(finish_reason != FinishReason::Error, Error, error); }
 };
 
 }  // namespace limpid

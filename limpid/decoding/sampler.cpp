@@ -11,8 +11,6 @@
 namespace limpid {
 namespace {
 
-constexpr float kRemoved = -std::numeric_limits<float>::infinity();
-
 float highest(std::span<const float> logits) { return *std::max_element(logits.begin(), logits.end()); }
 
 /// Probabilities of a row, float32 as in transformers.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -24,6 +25,9 @@ struct SamplingOptions {
   /// @throws ConfigError naming the option, the value and its range.
   void check() const;
 };
+
+/// The logit of a token that cannot be drawn.
+inline constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
 /// Filters in place on logits [V], nats; removed tokens become minus infinity, at least one token stays.
 /// Sources: Holtzman et al. 2020 (top-p), Meister et al. 2023 (typical), Nguyen et al. 2024 (min-p), Keskar et al. 2019

@@ -4,8 +4,8 @@
 #include <span>
 #include <string>
 
+#include "limpid/decoding/readings.h"
 #include "limpid/decoding/row.h"
-#include "limpid/decoding/streams.h"
 #include "limpid/decoding/strength_limits.h"
 
 /// The doors of a decode step: what a detoxifier does to the rows of one Generator.
@@ -14,31 +14,42 @@ namespace limpid {
 /// The rows of one step. In `activations` and `projected`, row r owns the tokens [begin(r), end(r)) of the pass.
 struct Step {
   std::span<const Row* const> rows;
-  std::span<const float> strengths;   ///< of this session, one per row, never 0
-  const nn::Pass* pass = nullptr;     ///< set in `activations` and `projected` only
-  std::span<const int64_t> sequence;  ///< row r is sequence sequence[r] of the pass
+  std::span<const float> strengths;    ///< of this session, one per row, never 0
+  const nn::Pass* pass = nullptr;      ///< set in `activations` and `projected` only
+  std::span<const int64_t> sequence;   ///< row r is sequence sequence[r] of the pass
+  std::span<ActiveRow* const> active;  ///< the same rows, for the members below
+  const Readings* readings = nullptr;
+  size_t session = 0;
 
   int64_t begin(size_t r) const { return pass->offset[size_t(sequence[r])]; }
   int64_t end(size_t r) const { return pass->offset[size_t(sequence[r]) + 1]; }
   bool reads_prompt(size_t r) const { return rows[r]->new_ids.empty(); }
+  /// Returns what was read for one of the session's readings.
+  ReadTexts read(size_t reading) const { return readings->texts(session, reading, active); }
+  /// Returns what the session keeps of a row: at first `Memory{}`; copied when the row forks, gone with the row.
+  template <class Memory>
+  Memory& memory(size_t r) const {
+    std::any& place = active[r]->memories[session];
+    if (!place.has_value()) place = Memory{};
+    return *std::any_cast<Memory>(&place);
+  }
+  /// Ends a row: it gets the first message and is not passed to a session again; the other rows go on. Rows may fail on
+  /// several threads at once.
+  void fail(size_t r, const std::string& message) const {
+    if (!active[r]->error) active[r]->error = message;
+  }
 };
 
-/// Sessions run in command-line order and see earlier edits. Rows whose strength is 0 are not passed to a session, not
-/// even admitted: strength 0 is bit-identical to the plain model and costs nothing. Calls are batched, once per step
-/// for all rows. An exception ends the rows of the step and reaches the caller.
+/// Sessions run in command-line order and see earlier edits. Rows whose strength is 0 are not passed to a session:
+/// strength 0 is bit-identical to the plain model and costs nothing. Calls are batched, once per step for all rows. An
+/// exception ends all rows of the step; one that is thrown inside parallel_rows (logits.h), and Step::fail, end one.
 class Session {
  public:
   virtual ~Session() = default;
   StrengthLimits limits;  ///< that a request is held to, set by the detoxifier that opens the session
 
-  virtual void admit(const Row& row) {}                 ///< a prompt is about to be read
-  virtual void fork(const Row& from, const Row& to) {}  ///< `to` starts as a copy of `from` (samples of one prompt)
-  virtual void release(RowId row) {}
-  virtual void rewind(RowId row, size_t tokens) {}  ///< the row dropped its last tokens
-
-  virtual void begin(const Step& step) {}  ///< before the model reads the step's tokens
-  /// Adds what the target may read ahead in the step's pass. A session that is not asked reads it by itself.
-  virtual void streams(const Step& step, std::vector<Streams>& all) {}
+  /// What is read along with every row, asked for once.
+  virtual std::vector<Reading> readings() const { return {}; }
   virtual bool listens(Site site, int64_t layer) const { return false; }
   virtual void activations(Site site, int64_t layer, const Step& step, Tensor& x) {}  ///< [N, D] float32, all tokens
   virtual bool listens(Projection projection, int64_t layer) const { return false; }

@@ -97,6 +97,7 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
     watch.throw_if_stopped();
     const auto start = std::chrono::steady_clock::now();
     more = generator.step([&](Completion completion) {
+      completion.check();
       auto& samples = pending[completion.prompt];
       samples.push_back(std::move(completion));
       if (int64_t(samples.size()) == plan.samples) ready.push_back(size_t(samples[0].prompt));
@@ -189,7 +190,7 @@ double estimated_seconds(const EvaluationPlan& plan) {
     generator.submit(request);
   }
   const auto start = std::chrono::steady_clock::now();
-  generator.run([](Completion) {});
+  generator.run([](const Completion& completion) { completion.check(); });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double tokens = double(plan.settings.size() * plan.prompts.size()) * double(plan.samples * plan.tokens);
   return tokens * seconds / double(generator.tokens_generated());

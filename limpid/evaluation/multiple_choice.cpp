@@ -4,7 +4,7 @@
 #include <map>
 
 #include "limpid/core/watch.h"
-#include "limpid/decoding/log_sum_exp.h"
+#include "limpid/decoding/logits.h"
 #include "limpid/decoding/prompts.h"
 
 namespace limpid {
@@ -89,7 +89,11 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
   size_t finished = 0, all = 0;
   for (const ChoicePrompt& prompt : prompts) all += prompt.endings.size();
   Progress progress(watch, "multiple choice", all, "choices");
-  while (generator.step([&](Completion) { ++finished; })) {
+  const auto done = [&](const Completion& completion) {
+    completion.check();
+    ++finished;
+  };
+  while (generator.step(done)) {
     watch.throw_if_stopped();
     progress.update(finished);
   }

@@ -78,17 +78,17 @@ std::shared_ptr<Detoxifier> AdapterMethod::load(const MethodOptions& options) {
       });
 }
 
-Reader open_reader(const fs::path& path, const Model& target) {
+Reading open_reader(const fs::path& path, const Model& target) {
   return open_reader(path, target.shared_from_this(), target.options().precision);
 }
 
-Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {
+Reading open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {
   if (is_peft_folder(path))
     return {target,
             std::make_shared<WeightDeltaHook>(*target, adapter_deltas(*PeftAdapter::open(path), *target), 1.0f)};
   LoadOptions options;
   options.precision = precision;
-  return std::shared_ptr<const Model>(open_model(path, options));
+  return {open_model(path, options)};
 }
 
 }  // namespace limpid

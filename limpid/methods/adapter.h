@@ -1,7 +1,7 @@
 #pragma once
 
 #include "limpid/checkpoints/peft.h"
-#include "limpid/methods/companion_logits.h"
+#include "limpid/decoding/readings.h"
 #include "limpid/methods/weight_delta.h"
 
 /// Low-rank adapters (LoRA folders as the peft library keeps them) as detoxifiers: their change lies beside the
@@ -15,8 +15,8 @@ std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model
 
 /// A model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself with
 /// the adapter, from the same weights in memory.
-Reader open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
+Reading open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
 /// The same, at the target's own precision.
-Reader open_reader(const fs::path& path, const Model& target);
+Reading open_reader(const fs::path& path, const Model& target);
 
 }  // namespace limpid

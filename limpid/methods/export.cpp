@@ -102,7 +102,7 @@ ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
 }
 
 ModelChanges weight_changes(const Model& model, const std::vector<WeightDeltas>& all, double strength) {
-  const WeightDeltaSession fits(model, all);  // refuses what does not
+  const WeightChange fits(model, all);  // refuses what does not
   ModelChanges changes;
   for (const WeightDeltas& deltas : all) {
     for (size_t layer = 0; layer < deltas.layers.size(); ++layer) {

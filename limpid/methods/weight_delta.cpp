@@ -1,7 +1,6 @@
 #include "limpid/methods/weight_delta.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "limpid/core/error.h"
 #include "limpid/kernels/thread_pool.h"
@@ -66,15 +65,15 @@ int64_t inputs_of(const nn::Linear& layer) {
   return layer.packed() ? int64_t(layer.packed()->in()) : layer.weight().size(1);
 }
 
-WeightDeltaSession::WeightDeltaSession(const Model& target, std::vector<WeightDeltas> all) {
+WeightChange::WeightChange(const Model& model, std::vector<WeightDeltas> all) {
   for (WeightDeltas& deltas : all) {
-    LIMPID_CHECK(int64_t(deltas.layers.size()) == target.config().num_layers, ShapeError, "[weight delta] changes of ",
-                 deltas.layers.size(), " layers, the model has ", target.config().num_layers);
+    LIMPID_CHECK(int64_t(deltas.layers.size()) == model.config().num_layers, ShapeError, "[weight delta] changes of ",
+                 deltas.layers.size(), " layers, the model has ", model.config().num_layers);
     LIMPID_CHECK(!find(deltas.projection), ConfigError, "[weight delta] two changes of the same kind of layers");
     Kind kind{std::move(deltas), {}};
     for (size_t layer = 0; layer < kind.deltas.layers.size(); ++layer) {
       WeightDelta& delta = kind.deltas.layers[layer];
-      const nn::Linear& linear = target.projection(kind.deltas.projection, int64_t(layer));
+      const nn::Linear& linear = model.projection(kind.deltas.projection, int64_t(layer));
       kind.biases.push_back(linear.bias());
       if (delta.empty()) continue;
       check_fits(delta, kind.deltas.reads, linear, layer);
@@ -85,28 +84,28 @@ WeightDeltaSession::WeightDeltaSession(const Model& target, std::vector<WeightDe
   }
 }
 
-const WeightDeltaSession::Kind* WeightDeltaSession::find(Projection projection) const {
+const WeightChange::Kind* WeightChange::find(Projection projection) const {
   for (const Kind& kind : kinds_)
     if (kind.deltas.projection == projection) return &kind;
   return nullptr;
 }
 
-bool WeightDeltaSession::listens(Projection projection, int64_t layer) const {
+bool WeightChange::listens(Projection projection, int64_t layer) const {
   const Kind* kind = find(projection);
   return kind && !kind->deltas.layers[size_t(layer)].empty();
 }
 
-void WeightDeltaSession::projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) {
+void WeightChange::add(Projection projection, int64_t layer, std::span<const float> strengths, const Tensor& x,
+                       Tensor& y) const {
   const Kind& kind = *find(projection);
   const WeightDelta& delta = kind.deltas.layers[size_t(layer)];
   const Tensor inputs = x.contiguous();
   y = y.contiguous();
   const int64_t in = inputs.size(1), out = y.size(1);
   std::vector<Token> tokens;
-  for (size_t r = 0; r < step.rows.size(); ++r)
-    for (int64_t t = step.begin(r); t < step.end(r); ++t)
-      tokens.push_back(
-          {inputs.const_data_ptr<float>() + t * in, y.mutable_data_ptr<float>() + t * out, step.strengths[r]});
+  for (int64_t t = 0; t < int64_t(strengths.size()); ++t)
+    if (const float strength = strengths[size_t(t)]; strength != 0.0f)
+      tokens.push_back({inputs.const_data_ptr<float>() + t * in, y.mutable_data_ptr<float>() + t * out, strength});
 
   const Tensor& bias = kind.biases[size_t(layer)];
   const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
@@ -118,14 +117,11 @@ void WeightDeltaSession::projected(Projection projection, int64_t layer, const S
   }
 }
 
-void WeightDeltaHook::projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x,
-                                Tensor& y) {
-  const size_t count = pass.sequences.size();
-  const std::vector<const Row*> rows(count, nullptr);  // changes of weights look at no row
-  const std::vector<float> strengths(count, strength_);
-  std::vector<int64_t> sequence(count);
-  std::iota(sequence.begin(), sequence.end(), 0);
-  session_.projected(projection, layer, {rows, strengths, &pass, sequence}, x, y);
+void WeightDeltaSession::projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) {
+  std::vector<float> strengths(size_t(step.pass->size()), 0.0f);
+  for (size_t r = 0; r < step.rows.size(); ++r)
+    std::fill(strengths.begin() + step.begin(r), strengths.begin() + step.end(r), step.strengths[r]);
+  change_.add(projection, layer, strengths, x, y);
 }
 
 Tensor changed_weight(const Tensor& weight, const WeightDelta& delta, DeltaInput reads, double strength) {

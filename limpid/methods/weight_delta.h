@@ -34,44 +34,60 @@ struct WeightDeltas {
   std::vector<WeightDelta> layers;  ///< [L]
 };
 
-/// Every position of a row is computed with the changed weights, the prompt's too, as if they were in the model. Each
-/// token is computed by itself, in float32 with sums in double, so that a row's numbers depend on nothing beside it.
-class WeightDeltaSession final : public Session {
+/// Changes of a model's layers, for tokens of a strength each. Each token is computed by itself, in float32 with sums
+/// in double, so that its numbers depend on nothing beside it.
+class WeightChange {
  public:
   /// @param deltas  one for each kind of layer that changes
-  /// @throws ShapeError when the changes do not fit the target's layers; ConfigError for a kind that it does not have.
-  WeightDeltaSession(const Model& target, std::vector<WeightDeltas> deltas);
-  WeightDeltaSession(const Model& target, WeightDeltas deltas)
-      : WeightDeltaSession(target, std::vector{std::move(deltas)}) {}
+  /// @throws ShapeError when the changes do not fit the model's layers; ConfigError for a kind that it does not have.
+  WeightChange(const Model& model, std::vector<WeightDeltas> deltas);
 
-  bool listens(Projection projection, int64_t layer) const override;
-  void projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) override;
+  bool listens(Projection projection, int64_t layer) const;
+  /// Changes the outputs y [N, out] of a layer for its inputs x [N, in]. @param strengths  [N]; 0 leaves a token alone
+  void add(Projection projection, int64_t layer, std::span<const float> strengths, const Tensor& x, Tensor& y) const;
 
  private:
   struct Kind {
     WeightDeltas deltas;
-    std::vector<Tensor> biases;  // [L] of the target's layers; undefined where they have none
+    std::vector<Tensor> biases;  // [L] of the model's layers; undefined where they have none
   };
   const Kind* find(Projection projection) const;
   std::vector<Kind> kinds_;
+};
+
+/// Every position of a row is computed with the changed weights, the prompt's too, as if they were in the model.
+class WeightDeltaSession final : public Session {
+ public:
+  /// @throws as WeightChange.
+  WeightDeltaSession(const Model& target, std::vector<WeightDeltas> deltas) : change_(target, std::move(deltas)) {}
+  WeightDeltaSession(const Model& target, WeightDeltas deltas)
+      : WeightDeltaSession(target, std::vector{std::move(deltas)}) {}
+
+  bool listens(Projection projection, int64_t layer) const override { return change_.listens(projection, layer); }
+  void projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) override;
+
+ private:
+  WeightChange change_;
 };
 
 /// The model with the changes at one strength, for all that is read with this hook: a second reading of the same
 /// weights.
 class WeightDeltaHook final : public ActivationHook {
  public:
-  /// @throws as WeightDeltaSession.
+  /// @throws as WeightChange.
   WeightDeltaHook(const Model& target, std::vector<WeightDeltas> deltas, float strength)
-      : session_(target, std::move(deltas)),
+      : change_(target, std::move(deltas)),
         strength_(strength) {}
 
   bool listens(Site, int64_t) const override { return false; }
   void activations(Site, int64_t, const nn::Pass&, Tensor&) override {}
-  bool listens(Projection projection, int64_t layer) const override { return session_.listens(projection, layer); }
-  void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override;
+  bool listens(Projection projection, int64_t layer) const override { return change_.listens(projection, layer); }
+  void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
+    change_.add(projection, layer, std::vector<float>(size_t(pass.size()), strength_), x, y);
+  }
 
  private:
-  WeightDeltaSession session_;
+  WeightChange change_;
   float strength_;
 };
 

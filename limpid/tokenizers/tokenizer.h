@@ -58,14 +58,17 @@ std::string vocab_sha256(const Tokenizer& tokenizer);
 /// Text of a growing sequence, never half a UTF-8 character.
 class StreamingDecoder {
  public:
-  explicit StreamingDecoder(std::shared_ptr<const Tokenizer> tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  /// @param continues  the text stands behind another, so that a dummy space at its front is shown
+  explicit StreamingDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool continues = false)
+      : tokenizer_(std::move(tokenizer)),
+        started_(continues) {}
   std::string push(TokenId id);  ///< text to show now; bytes of an unfinished character are held back
   std::string finish();          ///< what is left: an unfinished character becomes U+FFFD
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::string held_;
-  bool started_ = false;
+  bool started_;
 };
 
 }  // namespace limpid

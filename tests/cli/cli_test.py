@@ -225,6 +225,17 @@ class Generation(Case):
             self.assertEqual(self.generate("--detox", f"{detox}:0"), plain, method)
             self.assertIn("Example:", self.succeed("fit", method, "--help"))
 
+    def test_a_sample_that_goes_wrong_is_told_and_the_others_are_finished(self):
+        detox = self.folder / "reversal.detox.safetensors"
+        long = " ".join(["day"] * 80)  # fits the model, but not behind a description of the same length
+        self.succeed("fit", "toxification-reversal", "-m", MODEL, "--prefix", long, "-o", detox)
+        done = limpid("generate", "-m", MODEL, "-p", long, "-p", "x", "-n", 4, "--detox", detox, "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "prompt 1, sample 1: .*does not fit the context of 256")
+        reasons = [json.loads(line)["generations"][0]["finish_reason"] for line in done.stdout.strip().split("\n")]
+        self.assertEqual(reasons[0], "error")
+        self.assertNotEqual(reasons[1], "error")
+
     def test_a_detoxifier_for_another_model_is_refused_with_what_differs(self):
         detox = self.folder / "f.detox.safetensors"
         self.succeed("fit", "fusion", "-m", MODEL, "--calibrator", MODEL, "--readout", "norm", "-o", detox)

@@ -1,10 +1,9 @@
-#include "limpid/methods/controls.h"
-
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include <cmath>
 
+#include "limpid/decoding/logits.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/registry.h"
 #include "tests/methods/decode.h"
@@ -50,7 +49,7 @@ TEST(MaskControl, EachRowIsMaskedByItsOwnStrengthOnAnyModel) {
       EXPECT_LT(kept.sum().item<int64_t>(), kept.numel());
     }
     EXPECT_TRUE(torch::equal(runs[1].logits, plain.logits));
-    EXPECT_THROW(decode_with(target, *control, {5, 6, 7}, 1, {1.5f}), ConfigError);
+    EXPECT_THROW(decode_with(target, *control, {5, 6, 7}, 1, {1.5f}), Error);
   }
 }
 

@@ -38,7 +38,10 @@ inline std::vector<Written> decode(std::shared_ptr<const Model> model, std::vect
   Generator generator(std::move(model), std::move(sessions), options);
   for (const Request& request : requests) generator.submit(request);
   std::vector<Written> runs(requests.size());
-  generator.run([&](Completion completion) { runs.at(completion.sample).ids = std::move(completion.ids); });
+  generator.run([&](Completion completion) {
+    completion.check();
+    runs.at(completion.sample).ids = std::move(completion.ids);
+  });
   for (auto& [sample, steps] : logits) runs.at(sample).logits = torch::stack(steps);
   return runs;
 }

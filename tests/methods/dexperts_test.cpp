@@ -72,8 +72,8 @@ TEST(DexpertsGolden, CombinationOfGivenLogitsReproducesTheFixture) {
 TEST(DexpertsGolden, GreedyRunWithThreeCachesReproducesIdsAndLogits) {
   for_each_tensor_fixture(kFixture, [](const TensorFixture& fixture) {
     const std::shared_ptr<const Model> base = open_golden(fixture.model("base"));
-    const ExpertParts parts{open_golden(fixture.model("anti")),
-                            open_golden(fixture.model("expert")),
+    const ExpertParts parts{{open_golden(fixture.model("anti"))},
+                            {open_golden(fixture.model("expert"))},
                             {Kind::Nucleus, fixture.in("filter_p")}};
     const torch::Tensor ids = fixture.tensor("out.ids");
     const auto run = decode(

@@ -44,7 +44,7 @@ class Distil : public testing::Test {
   DistilPlan plan(const std::string& output = "texts.jsonl") const {
     DistilPlan plan;
     plan.base = base_;
-    plan.toxic = toxic_;
+    plan.toxic = {toxic_};
     plan.texts = 7;
     plan.length = 12;
     plan.begin = text_beginning(*base_);
@@ -213,7 +213,7 @@ TEST_F(Distil, AChangeOfTheBaseServesAsTheToxicModelAndItsScoresAreThoseOfTheMer
 
   DistilPlan beside = plan("beside.jsonl"), merged = plan("merged.jsonl");
   beside.toxic = {base_, std::make_shared<WeightDeltaHook>(*base_, std::vector{deltas}, 1.0f)};
-  merged.toxic = open_exact(folder_.path() / "merged");
+  merged.toxic = {open_exact(folder_.path() / "merged")};
   EXPECT_NEAR(*distil(beside).mean_score, *distil(merged).mean_score, 1e-4);
   const auto one = lines_of(beside.output), other = lines_of(merged.output);
   ASSERT_EQ(one.size(), other.size());

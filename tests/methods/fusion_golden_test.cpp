@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "limpid/decoding/companion.h"
 #include "limpid/methods/fusion/fusion.h"
 #include "tests/methods/decode.h"
 #include "tests/support/golden_model.h"
+#include "tests/support/reading_session.h"
 
 namespace limpid {
 namespace {
@@ -15,6 +15,7 @@ using testing_support::for_each_tensor_fixture;
 using testing_support::greedy_request;
 using testing_support::one_session;
 using testing_support::open_golden;
+using testing_support::ReadingBench;
 using testing_support::Skipped;
 using testing_support::TensorFixture;
 using testing_support::token_ids;
@@ -80,13 +81,12 @@ TEST(FusionGenerateGolden, CalibratorStatesHaveTheFullContextAtEveryStep) {
     const Given given{fixture};
     const torch::Tensor ids = fixture.tensor("out.layer_norm_ids"), expected = fixture.tensor("out.layer_norm_c");
     for (int64_t run = 0; run < ids.size(0); ++run) {
-      Companion companion(given.calibrator);
-      companion.admit(1);
-      TokenIds text = given.prompt;
+      ReadingBench bench(given.target, {{.model = given.calibrator}});
+      ActiveRow row = bench.row(given.prompt);
       for (int64_t step = 0; step < ids.size(1); ++step) {
-        const torch::Tensor c = companion.states(std::vector<Companion::Text>{{1, text}});
+        const torch::Tensor c = bench.states({&row});
         EXPECT_TRUE(fixture.close(c[0], expected[run][step], "out.layer_norm_c")) << "run " << run << ", step " << step;
-        text.push_back(TokenId(ids[run][step].item<int64_t>()));
+        row.row.new_ids.push_back(TokenId(ids[run][step].item<int64_t>()));
       }
     }
   });

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "limpid/decoding/companion.h"
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/fusion/alignment.h"
 #include "tests/methods/decode.h"
@@ -166,71 +165,24 @@ TEST_F(Fusion, ProbabilitiesAreMixedThroughTheCalibratorsOwnHead) {
   EXPECT_NEAR(run.logits[0].exp().sum().item<double>(), 1.0, 1e-5);
 }
 
-TEST_F(Fusion, SamplesOfOnePromptShareItsReadingByTheHelper) {
-  Companion companion(calibrator_);
-  companion.admit(1);
-  std::vector<Companion::Text> prompt = {{1, kPrompt}};
-  const torch::Tensor at_prompt = companion.states(prompt);
-  companion.fork(1, 2);
-  companion.fork(1, 3);
-  companion.release(1);
-  TokenIds second = kPrompt, third = kPrompt;
-  second.push_back(40);
-  third.push_back(41);
-  const torch::Tensor states = companion.states(std::vector<Companion::Text>{{2, second}, {3, third}});
-  EXPECT_EQ(companion.tokens_read(), kPrompt.size() + 2);
-  EXPECT_LT((states[0] - state_of(*calibrator_, second)[0]).abs().max().item<double>(), 1e-5);
-  EXPECT_LT((states[1] - state_of(*calibrator_, third)[0]).abs().max().item<double>(), 1e-5);
-  EXPECT_LT((at_prompt - state_of(*calibrator_, kPrompt)).abs().max().item<double>(), 1e-5);
-}
-
-TEST_F(Fusion, HelperGoesBackToTheLastCommonTokenAndReadsOnlyTheRest) {
-  Companion companion(calibrator_);
-  companion.admit(1);
-  companion.states(std::vector<Companion::Text>{{1, kPrompt}});
-  const uint64_t read = companion.tokens_read();
-  TokenIds other(kPrompt.begin(), kPrompt.begin() + 4);
-  other.insert(other.end(), {60, 61});
-  const torch::Tensor changed = companion.states(std::vector<Companion::Text>{{1, other}});
-  EXPECT_EQ(companion.tokens_read() - read, 2u);
-  EXPECT_LT((changed - state_of(*calibrator_, other)).abs().max().item<double>(), 1e-5);
-  const TokenIds shorter(other.begin(), other.begin() + 3);
-  EXPECT_LT((companion.states(std::vector<Companion::Text>{{1, shorter}}) - state_of(*calibrator_, shorter))
-                .abs()
-                .max()
-                .item<double>(),
-            1e-5);
-  EXPECT_EQ(companion.tokens_read() - read, 3u);  // the last id of a shorter text is read again
-  companion.states(std::vector<Companion::Text>{{1, shorter}});
-  EXPECT_EQ(companion.tokens_read() - read, 3u);  // an equal text costs nothing
-}
-
 TEST_F(Fusion, RewoundRowsGoOnAsIfTheDroppedTokensHadNeverBeen) {
   for (const auto& calibrator : {calibrator_, foreign_}) {
-    const torch::Tensor map = some_map(calibrator->config().hidden_size, 64);
-    const FusionDetoxifier detoxifier = fusion(Readout::Norm, calibrator, map);
-    const auto session = detoxifier.open(*target_), fresh = detoxifier.open(*target_);
-    const float strength = 0.5f;
-    const int64_t sequence = 0;
-    const auto fused = [&](Session& on, const Row& row) {
-      const Row* pointer = &row;
-      torch::Tensor h = torch::ones({1, 64});
-      on.final_state(Step{{&pointer, 1}, {&strength, 1}, nullptr, {&sequence, 1}}, h);
-      return h;
-    };
-    Row row;
-    row.id = 1;
-    row.request.prompt_ids = kPrompt;
-    session->admit(row);
-    fused(*session, row);
-    row.new_ids = {50, 51, 52};
-    fused(*session, row);
-    session->rewind(row.id, 2);
-    row.new_ids = {50, 90};
-    Row other = row;
-    other.id = 7;
-    fresh->admit(other);
-    EXPECT_LT((fused(*session, row) - fused(*fresh, other)).abs().max().item<double>(), 1e-5);
+    const FusionDetoxifier detoxifier =
+        fusion(Readout::Norm, calibrator, some_map(calibrator->config().hidden_size, 64));
+    Request request = greedy_request(0, kPrompt, 12, {0.5f});
+    request.sampling.greedy = false;
+    const Written plain = decode(target_, one_session(detoxifier.open(*target_)), {request})[0];
+    Generator generator(target_, one_session(detoxifier.open(*target_)));
+    const RequestId id = generator.submit(request);
+    TokenIds ids;
+    const auto done = [&](Completion completion) { ids = std::move(completion.ids); };
+    for (size_t tokens : {2u, 1u, 3u}) {
+      generator.step(done);
+      generator.step(done);
+      generator.rewind(id, tokens);
+    }
+    generator.run(done);
+    EXPECT_EQ(ids, plain.ids);
   }
 }
 
@@ -312,20 +264,9 @@ TEST_F(Fusion, OtherVocabularyWithoutATokenizerIsRefused) {
 }
 
 TEST_F(Fusion, StrengthOutsideItsRangeEndsTheRunWithAnError) {
-  EXPECT_THROW(decode_with(target_, fusion(Readout::Norm, calibrator_), kPrompt, 2, {1.5f}), ConfigError);
-  EXPECT_THROW(decode_with(target_, fusion(Readout::Temperature, nullptr), kPrompt, 2, {-0.5f}), ConfigError);
+  EXPECT_THROW(decode_with(target_, fusion(Readout::Norm, calibrator_), kPrompt, 2, {1.5f}), Error);
+  EXPECT_THROW(decode_with(target_, fusion(Readout::Temperature, nullptr), kPrompt, 2, {-0.5f}), Error);
   EXPECT_NO_THROW(decode_with(target_, fusion(Readout::Contrast, calibrator_), kPrompt, 2, {-0.5f}));
-}
-
-TEST_F(Fusion, TextBeyondTheCalibratorsContextIsAnErrorThatNamesIt) {
-  const TokenIds long_prompt(127, 30);
-  Companion companion(calibrator_);
-  companion.admit(1);
-  const TokenIds too_long(129, 30);
-  EXPECT_NE(message_of<ConfigError>([&] {
-              companion.states(std::vector<Companion::Text>{{1, too_long}});
-            }).find("context of 128"),
-            std::string::npos);
 }
 
 TEST_F(Fusion, DetoxifiersComposeInTheirOrder) {

@@ -88,7 +88,10 @@ inline void expect_samples_of_a_prompt_share_its_reading(const std::shared_ptr<c
       generator.submit(std::move(request));
     }
     std::map<uint64_t, TokenIds> ids;
-    generator.run([&](Completion completion) { ids[completion.sample] = std::move(completion.ids); });
+    generator.run([&](Completion completion) {
+      completion.check();
+      ids[completion.sample] = std::move(completion.ids);
+    });
     return ids;
   };
   const auto together = samples({0, 1, 2});

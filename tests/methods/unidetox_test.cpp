@@ -119,8 +119,8 @@ TEST(UniDetoxGolden, RunsWithSeparateCachesReproduceIdsAndScores) {
       const TokenIds ids = token_ids(fixture.tensor("out." + name + "_ids"));
       Request request = greedy_request(0, prompt, int64_t(ids.size()), {1.0f});
       request.sampling.greedy = !sampled;
-      const Written run = decode(base, one_session(std::make_unique<ContrastSession>(*base, toxic, options)), {request},
-                                 sampled ? uniforms : std::vector<float>())[0];
+      const Written run = decode(base, one_session(std::make_unique<ContrastSession>(*base, Reading{toxic}, options)),
+                                 {request}, sampled ? uniforms : std::vector<float>())[0];
       EXPECT_EQ(run.ids, ids);
       EXPECT_TRUE(fixture.matches(run.logits, "out." + name + "_scores"));
       EXPECT_TRUE(fixture.matches(torch::softmax(run.logits, -1), "out." + name + "_probabilities"));
@@ -179,7 +179,7 @@ class Contrast : public testing::Test {
     return open_exact(write_toy_gpt2(folder_.path() / name, {.seed = seed}));
   }
   Written run(const Request& request, ContrastOptions options = {}, size_t opening = 0) {
-    return decode(base_, one_session(std::make_unique<ContrastSession>(*base_, toxic_, options, opening)),
+    return decode(base_, one_session(std::make_unique<ContrastSession>(*base_, Reading{toxic_}, options, opening)),
                   {request})[0];
   }
   TempDir folder_;
@@ -212,8 +212,8 @@ TEST_F(Contrast, RowsOfABatchDoNotSeeOneAnother) {
   for (size_t i = 0; i < 5; ++i)
     requests.push_back(
         greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i), {1.0f}));
-  const auto together =
-      decode(base_, one_session(std::make_unique<ContrastSession>(*base_, toxic_, ContrastOptions{}, 1)), requests);
+  const auto together = decode(
+      base_, one_session(std::make_unique<ContrastSession>(*base_, Reading{toxic_}, ContrastOptions{}, 1)), requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].sample = 0;
     const Written alone = run(requests[i], {}, 1);
@@ -224,8 +224,9 @@ TEST_F(Contrast, RowsOfABatchDoNotSeeOneAnother) {
 
 TEST_F(Contrast, OtherVocabulariesAreRefused) {
   const auto wider = open_exact(write_toy_gpt2(folder_.path() / "wider", {.merges = {"t h"}}));
-  EXPECT_NE(message_of([&] { ContrastSession(*base_, wider, {}); }).find("vocabulary of 258 tokens, the target of 257"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of([&] { ContrastSession(*base_, {wider}, {}); }).find("vocabulary of 258 tokens, the target of 257"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -39,7 +39,11 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) 
   }
   std::vector<Completion> done;
   Progress progress(watch, "continuations", plan.prompts.size() * size_t(plan.samples), "samples");
-  while (generator.step([&](Completion one) { done.push_back(std::move(one)); })) {
+  const auto keep = [&](Completion one) {
+    one.check();
+    done.push_back(std::move(one));
+  };
+  while (generator.step(keep)) {
     watch.throw_if_stopped();
     progress.update(done.size());
   }
@@ -91,7 +95,10 @@ std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const C
     generator.submit(std::move(request));
   }
   std::vector<std::string> texts(some.size());
-  generator.run([&](Completion one) { texts[one.prompt] = first_line(one.text); });
+  generator.run([&](const Completion& one) {
+    one.check();
+    texts[one.prompt] = first_line(one.text);
+  });
   return texts;
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
-#include "limpid/methods/companion_logits.h"
+#include "limpid/decoding/session.h"
 #include "limpid/methods/dexperts/options.h"
 
 /// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; methods.md 5.1), and
@@ -21,27 +20,21 @@ void combine_experts(std::span<float> z, std::span<const float> expert, std::spa
 
 /// What a session works with.
 struct ExpertParts {
-  Reader anti, expert;  ///< the expert may be none
+  Reading anti, expert;  ///< the expert may be none
   TokenMask mask;
 };
 
-/// Experts read along, each with caches of its own. Strength is s (alpha of DExperts).
+/// Experts read along. Strength is s (alpha of DExperts).
 class ExpertsSession final : public Session {
  public:
   /// @throws MismatchError for other vocabularies than the target's.
-  ExpertsSession(const Model& target, const ExpertParts& parts);
+  ExpertsSession(const Model& target, ExpertParts parts);
 
-  void admit(const Row& row) override;
-  void fork(const Row& from, const Row& to) override;
-  void release(RowId row) override;
-  void streams(const Step& step, std::vector<Streams>& all) override;
+  std::vector<Reading> readings() const override;
   void logits(const Step& step, Tensor& z) override;
 
  private:
-  const Model& target_;
-  CompanionLogits anti_;
-  std::optional<CompanionLogits> expert_;
-  TokenMask mask_;
+  ExpertParts parts_;
 };
 
 }  // namespace limpid

@@ -25,12 +25,12 @@ TokenMask mask_with(TokenMask mask, const MethodOptions& options) {
 class Experts {
  public:
   explicit Experts(std::shared_ptr<const DetoxifierFile> file) : file_(std::move(file)) {}
-  Reader get(const std::string& role, const Model& target) {
+  Reading get(const std::string& role, const Model& target) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = models_.find(role); found != models_.end()) return found->second;
-    const Reader reader = open_reader(file_->need(role), target);
-    if (!reader.change) models_.emplace(role, reader.model);
-    return reader;
+    if (const auto found = models_.find(role); found != models_.end()) return {found->second};
+    const Reading reading = open_reader(file_->need(role), target);
+    if (!reading.change) models_.emplace(role, reading.model);
+    return reading;
   }
 
  private:
@@ -55,7 +55,7 @@ std::shared_ptr<Detoxifier> DexpertsMethod::load(std::shared_ptr<const Detoxifie
   const bool with_expert = require<bool>(settings, "expert", settings_place) && !options.has("expert");
   const auto experts = std::make_shared<Experts>(file);
   return file_detoxifier(file, info, with_expert ? "" : "anti-only", [=](const Model& target) {
-    const Reader expert = with_expert ? experts->get("expert", target) : Reader();
+    const Reading expert = with_expert ? experts->get("expert", target) : Reading();
     return std::make_unique<ExpertsSession>(target, ExpertParts{experts->get("anti", target), expert, mask});
   });
 }

@@ -4,6 +4,7 @@
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/dexperts/method.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 

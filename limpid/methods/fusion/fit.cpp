@@ -11,6 +11,7 @@
 #include "limpid/methods/fusion/alignment.h"
 #include "limpid/methods/fusion/fusion_file.h"
 #include "limpid/methods/fusion/method.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 namespace {

@@ -3,7 +3,7 @@
 #include "limpid/core/random.h"
 #include "limpid/core/watch.h"
 #include "limpid/methods/fusion/fit.h"
-#include "limpid/methods/fusion/fusion.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 namespace {

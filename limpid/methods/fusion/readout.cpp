@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/decoding/logits.h"
 #include "limpid/methods/fusion/method.h"
 
 namespace limpid {
@@ -39,13 +40,6 @@ void layer_norm(std::span<float> x) {
   for (float value : x) variance += (value - mean) * (value - mean);
   const double factor = 1.0 / std::sqrt(variance / double(x.size()) + kLayerNormEpsilon);
   for (float& value : x) value = float((value - mean) * factor);
-}
-
-double log_sum_exp_in_double(std::span<const float> z) {
-  const float top = *std::max_element(z.begin(), z.end());
-  double sum = 0.0;
-  for (float value : z) sum += std::exp(double(value) - top);
-  return top + std::log(sum);
 }
 
 }  // namespace
@@ -87,11 +81,10 @@ void add_scaled(float strength, std::span<float> h, std::span<const float> diffe
 }
 
 bool mix_log_probabilities(float strength, std::span<float> z, std::span<const float> z_calibrator) {
-  constexpr float kExcluded = -std::numeric_limits<float>::infinity();
   const double a = strength;
   // At the ends one factor is 0, and 0 times infinity is not a number.
   const auto excluded = [&](size_t i) {
-    return (a < 1.0 && z[i] == kExcluded) || (a > 0.0 && z_calibrator[i] == kExcluded);
+    return (a < 1.0 && z[i] == kRemoved) || (a > 0.0 && z_calibrator[i] == kRemoved);
   };
   size_t left = 0;
   for (size_t i = 0; i < z.size(); ++i) left += !excluded(i);
@@ -101,7 +94,7 @@ bool mix_log_probabilities(float strength, std::span<float> z, std::span<const f
   for (size_t i = 0; i < z.size(); ++i) {
     const double own = a < 1.0 ? (1.0 - a) * (z[i] - log_sum) : 0.0;
     const double calibrator = a > 0.0 ? a * (z_calibrator[i] - log_sum_calibrator) : 0.0;
-    z[i] = excluded(i) ? kExcluded : float(own + calibrator);
+    z[i] = excluded(i) ? kRemoved : float(own + calibrator);
   }
   const double log_total = log_sum_exp_in_double(z);
   for (float& value : z) value = float(value - log_total);

@@ -1,9 +1,10 @@
 #include "limpid/methods/gedi/fit.h"
 
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/methods/companion_logits.h"
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/gedi/method.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 namespace {

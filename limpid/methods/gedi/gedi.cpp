@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "limpid/decoding/judge.h"
-#include "limpid/decoding/log_sum_exp.h"
-#include "limpid/kernels/thread_pool.h"
-#include "limpid/methods/companion_logits.h"
+#include "limpid/decoding/logits.h"
 #include "limpid/methods/gedi/method.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 namespace {
@@ -53,7 +51,7 @@ void guide_logits(std::span<float> z, std::span<const float> log_clean, float om
     const uint32_t v = order[i];
     mass += std::exp(double(z[v]) - total);
     if (!(mass < rule.filter_p) || double(log_clean[v]) >= enough) break;  // both only grow along the order
-    z[v] = -std::numeric_limits<float>::infinity();
+    z[v] = kRemoved;
   }
 }
 
@@ -61,25 +59,13 @@ GediSession::GediSession(const Model& target, std::shared_ptr<const Model> guide
                          GediRule rule)
     : guide_(std::move(guide)),
       codes_(std::move(codes)),
-      rule_(rule),
-      streams_(*guide_, {codes_[0], codes_[1]}) {
+      rule_(rule) {
   rule_.check();
   check_same_vocabulary(target, *guide_, "guide", "[gedi] ");
   for (const TokenIds& code : codes_) LIMPID_CHECK(!code.empty(), ConfigError, "[gedi] a control code has no tokens");
 }
 
-void GediSession::fork(const Row& from, const Row& to) {
-  streams_.fork(from.id, to.id);
-  if (const auto found = rows_.find(from.id); found != rows_.end()) {
-    Sums copy = found->second;
-    rows_.insert_or_assign(to.id, std::move(copy));
-  }
-}
-
-void GediSession::release(RowId row) {
-  streams_.release(row);
-  rows_.erase(row);
-}
+std::vector<Reading> GediSession::readings() const { return {{.model = guide_, .prefixes = {codes_[0], codes_[1]}}}; }
 
 TokenIds GediSession::text_of(const Row& row) const {
   TokenIds text = row.history();
@@ -89,43 +75,50 @@ TokenIds GediSession::text_of(const Row& row) const {
   return text;
 }
 
-/// One more token costs nothing: its log-probabilities are known. Anything else (a prompt, tokens that were dropped) is
-/// read anew.
-void GediSession::advance(Sums& sums, TokenIds text) const {
-  const bool one_more = sums.next.defined() && text.size() == sums.text.size() + 1 &&
-                        std::equal(sums.text.begin(), sums.text.end(), text.begin());
-  for (size_t c = 0; c < 2; ++c) {
-    if (one_more) {
-      sums.log_p[c] += double(sums.next.const_data_ptr<float>()[int64_t(c) * sums.next.size(1) + text.back()]);
-    } else {
+/// One more token costs nothing: its log-probabilities are known. Neither does going back to a text that was read. Any
+/// other (a prompt) is read anew.
+void GediSession::follow(Sums& sums, TokenIds text) const {
+  const bool goes_on =
+      text.size() == sums.text.size() + 1 && std::equal(sums.text.begin(), sums.text.end(), text.begin());
+  const bool goes_back = text.size() <= sums.text.size() && text.size() + sums.log_p.size() > sums.text.size() &&
+                         std::equal(text.begin(), text.end(), sums.text.begin());
+  if (sums.next.defined() && goes_on) {
+    std::array<double, 2> log_p = sums.log_p.back();
+    for (size_t c = 0; c < 2; ++c)
+      log_p[c] += double(sums.next.const_data_ptr<float>()[int64_t(c) * sums.next.size(1) + text.back()]);
+    sums.log_p.push_back(log_p);
+  } else if (goes_back) {
+    sums.log_p.resize(sums.log_p.size() - (sums.text.size() - text.size()));
+  } else {
+    std::array<double, 2> log_p;
+    for (size_t c = 0; c < 2; ++c) {
       const std::vector<double> nll = continuation_likelihoods(*guide_, codes_[c], {&text, 1})[0];
-      sums.log_p[c] = -std::accumulate(nll.begin(), nll.end(), 0.0);
+      log_p[c] = -std::accumulate(nll.begin(), nll.end(), 0.0);
     }
+    sums.log_p = {log_p};
   }
   sums.text = std::move(text);
 }
 
 void GediSession::logits(const Step& step, Tensor& z) {
   std::vector<Sums*> sums;
-  for (const Row* row : step.rows) {
-    Sums& one = rows_[row->id];
-    advance(one, text_of(*row));
-    sums.push_back(&one);
+  for (size_t r = 0; r < step.rows.size(); ++r) {
+    sums.push_back(&step.memory<Sums>(r));
+    follow(*sums[r], text_of(*step.rows[r]));
+    sums[r]->next = torch::empty({2, z.size(1)}, torch::kFloat32);
   }
-  const int64_t V = z.size(1);
-  const Tensor guide = guide_->output_matrix(streams_.states(step)).contiguous();  // [R * 2, V]
-  z = z.contiguous();
-  float* own = z.mutable_data_ptr<float>();
-  for (size_t r = 0; r < step.rows.size(); ++r) sums[r]->next = torch::empty({2, V}, torch::kFloat32);
-  kernels::parallel_for(step.rows.size(), [&](size_t r) {
-    float* next = sums[r]->next.mutable_data_ptr<float>();
-    for (int64_t c = 0; c < 2; ++c) {
-      const std::span<const float> from(guide.const_data_ptr<float>() + (2 * int64_t(r) + c) * V, size_t(V));
-      const double log_sum = log_sum_exp(from);
-      for (int64_t v = 0; v < V; ++v) next[c * V + v] = float(double(from[size_t(v)]) - log_sum);
+  Tensor guide = step.read(0).logits();  // [R * 2, V]
+  const auto behind_codes = rows_of(guide);
+  parallel_rows(step, z, [&](size_t r, std::span<float> row) {
+    const size_t V = row.size();
+    const std::span<float> next(sums[r]->next.mutable_data_ptr<float>(), 2 * V);
+    for (size_t c = 0; c < 2; ++c) {
+      const std::span<const float> behind = behind_codes[2 * r + c];
+      const double log_sum = log_sum_exp(behind);
+      for (size_t v = 0; v < V; ++v) next[c * V + v] = float(double(behind[v]) - log_sum);
     }
-    const std::vector<float> clean = log_clean(sums[r]->log_p, {next, size_t(2 * V)}, sums[r]->text.size() + 1, rule_);
-    guide_logits({own + int64_t(r) * V, size_t(V)}, clean, step.strengths[r], rule_);
+    const std::vector<float> clean = log_clean(sums[r]->log_p.back(), next, sums[r]->text.size() + 1, rule_);
+    guide_logits(row, clean, step.strengths[r], rule_);
   });
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <array>
-#include <unordered_map>
 
+#include "limpid/decoding/session.h"
 #include "limpid/methods/gedi/options.h"
-#include "limpid/methods/prefixed_streams.h"
 
 /// GeDi (Krause et al. 2020, arXiv:2009.06367; methods.md 5.2): a small class-conditional model says of every next
 /// token how clean the text would be with it.
@@ -30,26 +29,22 @@ class GediSession final : public Session {
   /// @throws MismatchError for another vocabulary; ConfigError for numbers out of range or an empty code.
   GediSession(const Model& target, std::shared_ptr<const Model> guide, std::array<TokenIds, 2> codes, GediRule rule);
 
-  void admit(const Row& row) override { streams_.admit(row.id); }
-  void fork(const Row& from, const Row& to) override;
-  void release(RowId row) override;
+  std::vector<Reading> readings() const override;
   void logits(const Step& step, Tensor& z) override;
 
  private:
   /// What the text so far comes to behind each code.
   struct Sums {
     TokenIds text;
-    std::array<double, 2> log_p{};
-    Tensor next;  // [2, V] log-probabilities behind `text`
+    std::vector<std::array<double, 2>> log_p;  // of the text that was read first, and with each token more
+    Tensor next;                               // [2, V] log-probabilities behind `text`
   };
   TokenIds text_of(const Row& row) const;  ///< without the token that begins it, which a code stands in for
-  void advance(Sums& sums, TokenIds text) const;
+  void follow(Sums& sums, TokenIds text) const;
 
   std::shared_ptr<const Model> guide_;
   std::array<TokenIds, 2> codes_;
   GediRule rule_;
-  PrefixedStreams streams_;
-  std::unordered_map<RowId, Sums> rows_;
 };
 
 }  // namespace limpid

@@ -2,31 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/decoding/logits.h"
 #include "limpid/methods/sasa/method.h"
 
 namespace limpid {
 namespace {
 
-constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 // A candidate writes into a cache page of its own, a copy of the text's last one. So much memory for those that are
 // read together; fewer than 8 at a time would read the weights too often.
 constexpr size_t kPageBytes = 512u << 20, kFewest = 8, kMost = 320;
-
-/// The `count` likeliest tokens that are not removed, best first; lower ids first among equals.
-TokenIds likeliest(std::span<const float> z, size_t count) {
-  TokenIds ids;
-  for (size_t v = 0; v < z.size(); ++v)
-    if (z[v] != kRemoved) ids.push_back(TokenId(v));
-  count = std::min(count, ids.size());
-  std::partial_sort(ids.begin(), ids.begin() + long(count), ids.end(), [&](TokenId a, TokenId b) {
-    return z[size_t(a)] > z[size_t(b)] || (z[size_t(a)] == z[size_t(b)] && a < b);
-  });
-  ids.resize(count);
-  return ids;
-}
 
 TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
   std::vector<float> kept(z.begin(), z.end());
@@ -51,7 +37,7 @@ void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::s
 
 SasaSession::SasaSession(const Model& target, SasaParts parts)
     : parts_(std::move(parts)),
-      text_(target.shared_from_this()) {
+      text_{target.shared_from_this()} {
   const int64_t D = target.config().hidden_size;
   const auto fits = [&](const Tensor& x) { return x.dim() == 1 && x.size(0) == D; };
   const auto& [w, midpoint, rank, odds] = parts_.subspace;
@@ -60,12 +46,12 @@ SasaSession::SasaSession(const Model& target, SasaParts parts)
   LIMPID_CHECK(parts_.candidates > 0, ConfigError, "[sasa] candidates is ", parts_.candidates, ", expected at least 1");
 }
 
-/// Of all rows' candidates one after another.
+/// Returns the margins of all rows' candidates, row after row.
 Tensor SasaSession::candidate_margins(const Step& step, const std::vector<TokenIds>& candidates) {
-  const Model& target = text_.model();
+  const ReadTexts texts = step.read(0);
   std::vector<std::pair<const nn::KvCache*, const TokenId*>> all;
   for (size_t r = 0; r < candidates.size(); ++r)
-    for (const TokenId& candidate : candidates[r]) all.emplace_back(&text_.cache(step.rows[r]->id), &candidate);
+    for (const TokenId& candidate : candidates[r]) all.emplace_back(&texts.cache(r), &candidate);
   const size_t at_once =
       std::clamp(kPageBytes / (all.front().first->pool()->floats_per_page() * sizeof(float)), kFewest, kMost);
   std::vector<Tensor> found;
@@ -79,29 +65,27 @@ Tensor SasaSession::candidate_margins(const Step& step, const std::vector<TokenI
       sequences.push_back({&forks.back(), {all[i].second, 1}});
     }
     nn::Pass pass(sequences);
-    found.push_back(margins(parts_.subspace, target.final_state(pass, Outputs::Last)));
+    found.push_back(margins(parts_.subspace, text_.model->final_state(pass, Outputs::Last)));
   }
   return torch::cat(found);
 }
 
 void SasaSession::logits(const Step& step, Tensor& z) {
-  z = z.contiguous();
-  const size_t V = size_t(z.size(1));
-  const auto row_of = [&](size_t r) { return std::span(z.mutable_data_ptr<float>() + r * V, V); };
-  std::vector<TokenIds> candidates;
-  for (size_t r = 0; r < step.rows.size(); ++r)
-    candidates.push_back(candidates_of(*step.rows[r], row_of(r), size_t(parts_.candidates)));
-  text_.states(step.rows);
+  std::vector<TokenIds> candidates(step.rows.size());
+  parallel_rows(step, z, [&](size_t r, std::span<float> row) {
+    candidates[r] = candidates_of(*step.rows[r], row, size_t(parts_.candidates));
+  });
   const Tensor found = candidate_margins(step, candidates);
   const float* next = found.const_data_ptr<float>();
-  for (size_t r = 0; r < step.rows.size(); ++r) {
-    const std::span<float> row = row_of(r);
-    add_margins(row, candidates[r], {next, candidates[r].size()}, step.strengths[r], parts_.rule);
+  const auto rows = rows_of(z);
+  for (size_t r = 0; r < rows.size(); ++r) {
+    if (candidates[r].empty()) continue;
+    add_margins(rows[r], candidates[r], {next, candidates[r].size()}, step.strengths[r], parts_.rule);
     next += candidates[r].size();
     if (parts_.rule == SasaRule::AsCoded) continue;
-    std::vector<float> only(V, kRemoved);
-    for (TokenId id : candidates[r]) only[size_t(id)] = row[size_t(id)];
-    std::copy(only.begin(), only.end(), row.begin());
+    std::vector<float> only(rows[r].size(), kRemoved);
+    for (TokenId id : candidates[r]) only[size_t(id)] = rows[r][size_t(id)];
+    std::copy(only.begin(), only.end(), rows[r].begin());
   }
 }
 

@@ -3,7 +3,6 @@
 #include <span>
 #include <string>
 
-#include "limpid/decoding/companion.h"
 #include "limpid/decoding/session.h"
 #include "limpid/methods/sasa/options.h"
 #include "limpid/methods/sasa/subspace.h"
@@ -32,17 +31,14 @@ class SasaSession final : public Session {
   /// @throws ShapeError when the subspace does not fit the target; ConfigError for no candidates.
   SasaSession(const Model& target, SasaParts parts);
 
-  void admit(const Row& row) override { text_.admit(row.id); }
-  void fork(const Row& from, const Row& to) override { text_.fork(from.id, to.id); }
-  void release(RowId row) override { text_.release(row); }
-  void streams(const Step& step, std::vector<Streams>& all) override { all.push_back(text_.streams(step.rows)); }
+  std::vector<Reading> readings() const override { return {text_}; }
   void logits(const Step& step, Tensor& z) override;
 
  private:
   Tensor candidate_margins(const Step& step, const std::vector<TokenIds>& candidates);
 
   SasaParts parts_;
-  Companion text_;  // the target on each row's text, which candidates read on from
+  Reading text_;  // the target on each row's text, which candidates read on from
 };
 
 }  // namespace limpid

@@ -1,5 +1,6 @@
 #include "limpid/methods/self_debiasing/fit.h"
 
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/self_debiasing/method.h"
 

@@ -1,3 +1,4 @@
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/method_options.h"
 #include "limpid/methods/registry.h"

@@ -1,5 +1,6 @@
 #include "limpid/methods/toxification_reversal/fit.h"
 
+#include "limpid/decoding/prompts.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/toxification_reversal/method.h"
 

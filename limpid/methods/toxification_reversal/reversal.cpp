@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/decoding/logits.h"
+
 namespace limpid {
 namespace {
 
-constexpr size_t kPlain = 0, kToxic = 1;  // the streams
+constexpr size_t kPlain = 0, kToxic = 1;  // the prefixes
 
 double dot(std::span<const float> a, std::span<const float> b) {
   double sum = 0.0;
@@ -46,20 +48,17 @@ void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<c
 }
 
 ReversalSession::ReversalSession(const Model& target, TokenIds description, const ReversalExponents& exponents)
-    : streams_(target, {{}, std::move(description)}, /*keep_heads=*/true),
+    : texts_{.model = target.shared_from_this(), .prefixes = {{}, std::move(description)}, .heads = true},
       heads_(size_t(target.config().num_heads)),
       exponents_(exponents) {}
 
 void ReversalSession::activations(Site, int64_t layer, const Step& step, Tensor& x) {
-  x = x.contiguous();
-  const int64_t width = x.size(1);
-  const auto v_negend = layer_of(streams_.prefix_heads(kToxic), layer);
-  for (size_t r = 0; r < step.rows.size(); ++r) {
-    const RowId row = step.rows[r]->id;
-    reverse_heads({x.mutable_data_ptr<float>() + (step.end(r) - 1) * width, size_t(width)},
-                  layer_of(streams_.heads(row, kPlain), layer), layer_of(streams_.heads(row, kToxic), layer), v_negend,
-                  heads_, step.strengths[r], exponents_);
-  }
+  const auto tokens = rows_of(x);
+  const ReadTexts texts = step.read(0);
+  const auto v_negend = layer_of(texts.prefix_heads(kToxic), layer);
+  for (size_t r = 0; r < step.rows.size(); ++r)
+    reverse_heads(tokens[size_t(step.end(r) - 1)], layer_of(texts.heads(r, kPlain), layer),
+                  layer_of(texts.heads(r, kToxic), layer), v_negend, heads_, step.strengths[r], exponents_);
 }
 
 }  // namespace limpid

@@ -3,7 +3,6 @@
 #include <span>
 
 #include "limpid/decoding/session.h"
-#include "limpid/methods/prefixed_streams.h"
 #include "limpid/methods/toxification_reversal/options.h"
 
 /// Toxification reversal (methods.md 5.7; arXiv:2310.09573): what a toxic description does to the heads is measured,
@@ -21,7 +20,7 @@ void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<c
                    std::span<const float> v_negend, size_t heads, float strength,
                    const ReversalExponents& exponents = {});
 
-/// Two streams of the target read along unchanged, the text and the description with the text; the row itself is
+/// The target reads along, unchanged, the text and the description with the text; the row itself is
 /// changed at the last position of every step, in every layer. Prompt positions before it stay as they are. Costs two
 /// more tokens for each token.
 class ReversalSession final : public Session {
@@ -29,15 +28,12 @@ class ReversalSession final : public Session {
   /// @param description  the toxic one, as ids
   ReversalSession(const Model& target, TokenIds description, const ReversalExponents& exponents);
 
-  void admit(const Row& row) override { streams_.admit(row.id); }
-  void fork(const Row& from, const Row& to) override { streams_.fork(from.id, to.id); }
-  void release(RowId row) override { streams_.release(row); }
-  void begin(const Step& step) override { streams_.states(step); }
+  std::vector<Reading> readings() const override { return {texts_}; }
   bool listens(Site site, int64_t) const override { return site == Site::HeadOutputs; }
   void activations(Site site, int64_t layer, const Step& step, Tensor& x) override;
 
  private:
-  PrefixedStreams streams_;
+  Reading texts_;  // the row's, and behind the description
   size_t heads_;
   ReversalExponents exponents_;
 };

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limpid/kernels/thread_pool.h"
-#include "limpid/methods/controls.h"
+#include "limpid/decoding/logits.h"
+#include "limpid/models/vocabulary.h"
 
 namespace limpid {
 
@@ -19,15 +19,16 @@ void ContrastOptions::check() const {
 
 namespace {
 
-/// Behind the mask.
+/// Scores the tokens that the mask has left.
 void score_kept(std::span<float> z, std::span<const float> toxic, const ContrastOptions& options) {
-  const bool infinite = std::isinf(options.beta);
-  const float beta = float(options.beta), temperature = float(options.temperature);
-  for (size_t v = 0; v < z.size(); ++v) {
-    if (std::isinf(z[v])) continue;  // masked, here or before
-    const float difference = z[v] - toxic[v];
-    z[v] = (infinite ? difference : z[v] + beta * difference) / temperature;
+  const float temperature = float(options.temperature);
+  if (std::isinf(options.beta)) {
+    for (size_t v = 0; v < z.size(); ++v)
+      if (z[v] != kRemoved) z[v] -= toxic[v];
+  } else {
+    add_contrast(z, {}, toxic, float(options.beta));
   }
+  for (float& value : z) value /= temperature;
   if (options.top_k > 0) apply_top_k(z, options.top_k);
 }
 
@@ -51,44 +52,27 @@ std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<co
   return scores;
 }
 
-ContrastSession::ContrastSession(const Model& base, Reader toxic, ContrastOptions options, size_t opening)
-    : base_(base),
-      toxic_(std::move(toxic)),
-      options_(options),
-      opening_(opening) {
+ContrastSession::ContrastSession(const Model& base, Reading toxic, ContrastOptions options, size_t opening)
+    : toxic_(std::move(toxic)),
+      options_(options) {
   options_.check();
-  check_same_vocabulary(base, toxic_.model(), "toxic model", "[contrast] ");
-}
-
-std::vector<size_t> ContrastSession::behind_the_opening(const Step& step) const {
-  std::vector<size_t> places;
-  for (size_t r = 0; r < step.rows.size(); ++r)
-    if (step.rows[r]->new_ids.size() >= opening_) places.push_back(r);
-  return places;
-}
-
-void ContrastSession::streams(const Step& step, std::vector<Streams>& all) {
-  std::vector<const Row*> rows;
-  for (size_t place : behind_the_opening(step)) rows.push_back(step.rows[place]);
-  toxic_.streams(base_, rows, all);
+  check_same_vocabulary(base, *toxic_.model, "toxic model", "[contrast] ");
+  toxic_.wanted = [opening](const Row& row) { return row.new_ids.size() >= opening; };
 }
 
 void ContrastSession::logits(const Step& step, Tensor& z) {
-  const std::vector<size_t> places = behind_the_opening(step);
-  if (places.empty()) return;
-  z = z.contiguous();
-  const size_t V = size_t(z.size(1));
-  const auto own = [&](size_t i) { return std::span(z.mutable_data_ptr<float>() + places[i] * V, V); };
-  std::vector<const Row*> rows;
-  for (size_t place : places) rows.push_back(step.rows[place]);
-  std::vector<TokenIds> kept(places.size());
-  kernels::parallel_for(places.size(), [&](size_t i) {
-    mask_implausible(options_.alpha, own(i));
-    kept[i] = kept_tokens(own(i));
+  const ReadTexts toxic = step.read(0);
+  std::vector<TokenIds> kept(step.rows.size());
+  parallel_rows(step, z, [&](size_t r, std::span<float> row) {
+    if (!toxic.has(r)) return;
+    mask_implausible(options_.alpha, row);
+    kept[r] = kept_tokens(row);
   });
-  const Tensor toxic = toxic_.of(rows, kept);
-  kernels::parallel_for(places.size(),
-                        [&](size_t i) { score_kept(own(i), {toxic.const_data_ptr<float>() + i * V, V}, options_); });
+  Tensor scores = toxic.logits(kept);
+  const auto toxic_rows = rows_of(scores);
+  parallel_rows(step, z, [&](size_t r, std::span<float> row) {
+    if (toxic.has(r)) score_kept(row, toxic_rows[r], options_);
+  });
 }
 
 }  // namespace limpid

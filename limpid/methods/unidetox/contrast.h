@@ -1,6 +1,6 @@
 #pragma once
 
-#include "limpid/methods/companion_logits.h"
+#include "limpid/decoding/session.h"
 #include "limpid/methods/unidetox/options.h"
 
 /// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; methods.md 2.3 (b)): what the
@@ -29,21 +29,14 @@ class ContrastSession final : public Session {
  public:
   /// @param opening  so many tokens of each text come from the plain base
   /// @throws MismatchError for other vocabularies; ConfigError for options out of range.
-  ContrastSession(const Model& base, Reader toxic, ContrastOptions options, size_t opening = 0);
+  ContrastSession(const Model& base, Reading toxic, ContrastOptions options, size_t opening = 0);
 
-  void admit(const Row& row) override { toxic_.admit(row.id); }
-  void fork(const Row& from, const Row& to) override { toxic_.fork(from.id, to.id); }
-  void release(RowId row) override { toxic_.release(row); }
-  void streams(const Step& step, std::vector<Streams>& all) override;
+  std::vector<Reading> readings() const override { return {toxic_}; }
   void logits(const Step& step, Tensor& z) override;
 
  private:
-  std::vector<size_t> behind_the_opening(const Step& step) const;
-
-  const Model& base_;
-  CompanionLogits toxic_;
+  Reading toxic_;
   ContrastOptions options_;
-  size_t opening_;
 };
 
 }  // namespace limpid

@@ -80,6 +80,7 @@ double mean(const std::vector<double>& values) {
 /// Measures a finished text under the models, each with its own cache, by itself: its numbers depend on nothing beside
 /// it.
 GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completion& completion) {
+  completion.check();
   GenerationRow row;
   row.index = index;
   if (!plan.contexts.empty()) row.prompt = plan.contexts[index % plan.contexts.size()];
@@ -89,13 +90,13 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
   one.finish_reason = name(completion.finish_reason);
   if (!completion.ids.empty()) {
     const TokenIds before = context_ids(plan, index);
-    const auto nll = [&](const Reader& reader) {
-      return mean(continuation_likelihoods(*reader.model, before, {&completion.ids, 1}, reader.change.get())[0]);
+    const auto nll = [&](const Model& model, ActivationHook* change) {
+      return mean(continuation_likelihoods(model, before, {&completion.ids, 1}, change)[0]);
     };
-    const double base = nll(plan.base);
+    const double base = nll(*plan.base, nullptr);
     one.fields = {{"base_nll", base}};
     if (plan.toxic) {
-      const double toxic = nll(plan.toxic);
+      const double toxic = nll(*plan.toxic.model, plan.toxic.change.get());
       one.fields["toxic_nll"] = toxic;
       one.fields["mean_score"] = toxic - base;
     }

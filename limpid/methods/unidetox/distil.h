@@ -21,7 +21,7 @@ namespace limpid {
 /// contexts.
 struct DistilPlan : DistilOptions {
   std::shared_ptr<const Model> base;
-  Reader toxic;                       ///< a model, or the base with an adapter; without a model: plain samples
+  Reading toxic;                      ///< a model, or the base with an adapter; without a model: plain samples
   std::vector<std::string> contexts;  ///< text i continues context i modulo their number; none: the beginning of a text
   TokenId begin = 0;                  ///< in front of every text (text_beginning)
   std::vector<TokenId> stop_tokens;

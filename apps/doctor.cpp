@@ -7,9 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "apps/commands.h"
+#include "apps/commands/files.h"
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
+#include "limpid/core/names.h"
 #include "limpid/core/version.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
@@ -58,7 +59,7 @@ Json relevant_features() {
 
 }  // namespace
 
-int run_doctor(const DoctorOptions& options) {
+int run(const DoctorCommand& options) {
   if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
   Json report = {{"version", version()},
                  {"cpu", cpu_info("model name")},
@@ -80,11 +81,7 @@ int run_doctor(const DoctorOptions& options) {
   }
   for (const auto& [key, value] : report.items()) {
     std::string text = value.is_string() ? value.get<std::string>() : to_text(value);
-    if (value.is_array()) {
-      text.clear();
-      for (const auto& item : value) text += (text.empty() ? "" : " ") + item.get<std::string>();
-      if (text.empty()) text = "none";
-    }
+    if (value.is_array()) text = value.empty() ? "none" : join(value.get<std::vector<std::string>>(), " ");
     if (value.is_number_float()) text = concat(std::round(value.get<double>() * 10) / 10);
     std::cout << key << std::string(22 - std::min<size_t>(21, key.size()), ' ') << text << '\n';
   }

@@ -9,7 +9,7 @@
 
 namespace limpid::apps {
 
-int run_in_engine(const std::string& command, const void* options) {
+int run_in_engine(const std::any& command) {
   // Before LibTorch loads its OpenMP: threads that spin while they wait take the cores from our own pool.
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path();
@@ -17,9 +17,9 @@ int run_in_engine(const std::string& command, const void* options) {
   if (!fs::exists(library)) library = beside.parent_path() / "lib" / "liblimpid_engine.so";  // an installed tree
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   LIMPID_CHECK(handle, IoError, "the engine cannot be loaded: ", dlerror(), "; was it built (scripts/setup)?");
-  const auto run = reinterpret_cast<int (*)(const char*, const void*)>(dlsym(handle, "limpid_engine_run"));
+  const auto run = reinterpret_cast<decltype(&limpid_engine_run)>(dlsym(handle, "limpid_engine_run"));
   LIMPID_CHECK(run, IoError, library.string(), ": has no limpid_engine_run; was it built from the same source?");
-  return run(command.c_str(), options);
+  return run(command);
 }
 
 }  // namespace limpid::apps

@@ -1,152 +1,98 @@
-#include "apps/option_groups.h"
+#include "apps/options.h"
+
+#include "limpid/methods/method_table.h"
 
 namespace limpid::apps {
 
-void declare_commands(CLI::App& app, const Handlers& h, std::function<int()>& chosen) {
-  app.require_subcommand(1);
-  app.failure_message([](const CLI::App* a, const CLI::Error& e) {
-    return std::string("limpid: ") + e.what() + "; see " + a->get_display_name() + " --help\n";
-  });
+void add_common(Subcommand& c, CommonOptions& o) {
+  c.value("--threads", o.threads, "Threads; 0 uses every core")
+      .hide_default()
+      .environment("LIMPID_THREADS")
+      .not_negative();
+  c.flag("-q,--quiet", o.quiet, "Only warnings on standard error");
+}
 
-  command<GenerateOptions>(
-      app, "generate", "Write text, with or without detoxifiers",
-      "limpid generate -m smollm2-135m-instruct -p \"The weather today is\" -n 40 --samples 3 --top-p 0.9", h.generate,
-      chosen, [](CLI::App& c, GenerateOptions& o) {
-        add_model(c, o);
-        c.add_option("-p,--prompt", o.prompts, "Prompt text (repeatable)")->allow_extra_args(false);
-        c.add_option("--prompts", o.prompts_file, "Prompts: RealToxicityPrompts jsonl, or plain text lines");
-        add_detox(c, o.detox);
-        c.add_option("-n,--tokens", o.tokens, "New tokens per sample")
-            ->capture_default_str()
-            ->check(CLI::PositiveNumber);
-        c.add_option("--samples", o.samples, "Samples per prompt")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("--rows", o.rows, "Sequences decoded together")->capture_default_str()->check(CLI::PositiveNumber);
-        add_sampling(c, o.sampling);
-        c.add_flag("--chat", o.chat, "Put the prompt into the model's chat template as a user turn");
-        c.add_option("--stop", o.stop, "Stop before this text (repeatable)")->allow_extra_args(false);
-        c.add_flag("--ignore-eos", o.ignore_eos, "Go on after the end-of-text token");
-        c.add_flag("--explain", o.explain, "Report the mean KL per token that the detoxifiers caused");
-        c.add_flag("--json", o.json, "One JSON object per prompt on standard output");
-        c.add_option("-o,--output", o.output, "Write that jsonl to a file");
-      });
-  command<TraceOptions>(
-      app, "trace", "Write every inner result of a forward pass as safetensors",
-      "limpid trace -m model.gguf --exact -p \"Hello\" -o trace.safetensors", h.trace, chosen,
-      [](CLI::App& c, TraceOptions& o) {
-        add_model(c, o, "exact");
-        auto* prompt = c.add_option("-p,--prompt", o.prompt, "Text");
-        c.add_option("--ids", o.ids_file, "Token ids, white space between them, one row a line")->excludes(prompt);
-        add_detox(c, o.detox);
-        c.add_option("-o,--output", o.output, "Where to write")->required();
-      });
-  command<BenchOptions>(
-      app, "bench", "Measure prefill and decode in tokens per second",
-      "limpid bench -m smollm2-135m-instruct --threads 2", h.bench, chosen, [](CLI::App& c, BenchOptions& o) {
-        add_model(c, o);
-        add_detox(c, o.detox);
-        c.add_option("--rows", o.rows, "Samples of one prompt decoded together")->delimiter(',')->capture_default_str();
-        c.add_option("--prefill", o.prefill, "Prompt tokens")->capture_default_str()->check(CLI::PositiveNumber);
-        c.add_option("-n,--tokens", o.tokens, "New tokens per sample")
-            ->capture_default_str()
-            ->check(CLI::PositiveNumber);
-        c.add_option("--repeat", o.repeat, "Runs; the best is reported beside the median")
-            ->capture_default_str()
-            ->check(CLI::PositiveNumber);
-        c.add_flag("--json", o.json, "JSON instead of a table");
-      });
-  command<PerplexityOptions>(
-      app, "perplexity", "Perplexity of a text under a model, one document a line",
-      "limpid perplexity -m model.gguf text.txt", h.perplexity, chosen, [](CLI::App& c, PerplexityOptions& o) {
-        add_model(c, o, "exact");
-        c.add_option("file", o.file, "Plain text lines, or jsonl with \"text\" or \"ids\"")->required();
-        c.add_option("-o,--output", o.output,
-                     "Also write each token's negative log-likelihood and the best token as safetensors");
-        c.add_flag("--json", o.json, "JSON instead of text");
-      });
-  command<TokenizeOptions>(app, "tokenize", "Texts to token ids and back", "limpid tokenize -m model.gguf texts.jsonl",
-                           h.tokenize, chosen, [](CLI::App& c, TokenizeOptions& o) {
-                             c.add_option("-m,--model", o.model,
-                                          "A GGUF file, a folder, a tokenizer.json, or the name of a pulled model")
-                                 ->required()
-                                 ->envname("LIMPID_MODEL");
-                             c.add_option("file", o.file, "jsonl with \"text\" (or \"ids\" with --decode)")->required();
-                             c.add_flag("--no-special", o.no_special, "Do not add the tokenizer's special tokens");
-                             c.add_flag("--decode", o.decode, "From ids to text");
-                             add_common(c, o);
-                           });
-  command<InspectOptions>(
-      app, "inspect", "Explain a file: checkpoint, detoxifier, jsonl", "limpid inspect fusion.detox.safetensors",
-      h.inspect, chosen, [](CLI::App& c, InspectOptions& o) {
-        c.add_option("file", o.file, "File or folder")->required();
-        c.add_flag("--json", o.json, "JSON instead of text");
-        c.add_option("--report", o.report,
-                     "Also write a page about a detoxifier (NAME.html), or only the heat map of its probes (NAME.svg)")
-            ->type_name("FILE");
-        add_common(c, o);
-      });
-  command<DoctorOptions>(app, "doctor", "What this machine has: CPU features, threads, memory speed, models",
-                         "limpid doctor", h.doctor, chosen, [](CLI::App& c, DoctorOptions& o) {
-                           c.add_flag("--json", o.json, "JSON instead of text");
-                           add_common(c, o);
-                         });
-  command<MetricsOptions>(
-      app, "metrics", "Toxicity, diversity and perplexity of a generations file",
-      "limpid metrics generations.jsonl --judge gemma-3-270m --json", h.metrics, chosen,
-      [](CLI::App& c, MetricsOptions& o) {
-        c.add_option("file", o.file, "jsonl: {\"prompt\", \"generations\": [{\"text\", \"toxicity\"}]}")->required();
-        c.add_option("--judge", o.judge, "Model that measures conditional perplexity");
-        o.precision = "exact";
-        add_precision(c, o.precision);
-        c.add_flag("--json", o.json, "JSON instead of a table");
-        add_common(c, o);
-      });
+void add_precision(Subcommand& c, std::optional<Precision>& precision) {
+  c.choice("--precision", precision,
+           "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for "
+           "blocks)")
+      .environment("LIMPID_PRECISION");
+}
 
-  CLI::App* models = app.add_subcommand("models", "The models that Limpid can fetch by name");
-  models->footer("Example:\n  limpid models pull smollm2-135m-instruct");
-  auto model_options = std::make_shared<ModelsOptions>();
-  models->add_flag("--json", model_options->json, "JSON instead of a table");
-  CLI::App* pull = models->add_subcommand("pull", "Fetch a model (by pip), check its SHA-256 and keep it in the cache");
-  pull->add_option("name", model_options->name, "Which")->required();
-  pull->callback([model_options] { model_options->pull = true; });
-  models->callback([model_options, handler = h.models, &chosen] {
-    chosen = [model_options, handler] { return handler(*model_options); };
-  });
+Option add_model_name(Subcommand& c, ModelOptions& o) {
+  return c
+      .value("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
+      .required()
+      .environment("LIMPID_MODEL");
+}
 
-  declare_train(app, h, chosen);
-  declare_fit(app, h, chosen);
-  declare_distil(app, h, chosen);
-  command<ExportOptions>(
-      app, "export", "A detoxifier as what other programs read: a model with it built in, or a control vector",
-      "limpid export -m smollm2-135m-instruct --detox \"steer.detox.safetensors?rule=constant:0.2\" -o steered/",
-      h.export_detoxifier, chosen, [](CLI::App& c, ExportOptions& o) {
-        add_model_name(c, o);
-        c.add_option(
-             "--detox", o.detox,
-             "Detoxifier FILE[?key=value&…][:STRENGTH]: destein with rule constant, profs or model-surgery. What comes "
-             "out steers every position, the prompt's too")
-            ->type_name("FILE[:S]")
-            ->required();
-        c.add_option("--to", o.to,
-                     "hf: a Hugging Face folder in float32 (profs, model-surgery, destein at tap heads or projection); "
-                     "control-vector: "
-                     "a GGUF file for llama.cpp (destein at tap layer); auto: what fits")
-            ->check(CLI::IsMember({"auto", "hf", "control-vector"}))
-            ->capture_default_str();
-        c.add_option("-o,--output", o.output, "Folder or file to write")->required();
-        add_common(c, o);
-      });
-  command<ScoreOptions>(
-      app, "score", "Add a toxicity score to each text", "limpid score texts.jsonl -o scored.jsonl", h.score, chosen,
-      [](CLI::App& c, ScoreOptions& o) {
-        c.add_option("file", o.file, "jsonl with \"text\", or generations (each sample gets its score)")->required();
-        c.add_option("--scorer", o.scorer,
-                     "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
-            ->envname("LIMPID_SCORER");
-        c.add_option("--field", o.field, "Field that holds the text")->capture_default_str();
-        c.add_option("-o,--output", o.output, "Write here instead of standard output");
-        add_common(c, o);
-      });
-  declare_evaluation(app, h, chosen);
+void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precision) {
+  o.precision = precision;
+  add_model_name(c, o);
+  add_precision(c, o.precision);
+  c.action("--exact", "Same as --precision exact", [&o] { o.precision = Precision::Exact; });
+  add_common(c, o);
+}
+
+std::string detox_help(const char* how) {
+  return concat("Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, a PEFT adapter FOLDER, ",
+                join(Controls::infos, " or ", &MethodInfo::name), "; ", how,
+                ". Strength 0 is off. Keys: ", detoxifier_options_help());
+}
+
+void add_detox(Subcommand& c, std::vector<std::string>& detox) {
+  c.value("--detox", detox, detox_help("several compose in this order").c_str()).type_name("FILE[:S]").one_at_a_time();
+}
+
+void add_sampling(Subcommand& c, SamplingOptions& o) {
+  c.value("--temperature", o.temperature, "Divide logits by this; 0 is greedy");
+  c.value("--top-p", o.top_p, "Nucleus: the likeliest tokens up to this mass; 1 is off");
+  c.value("--top-k", o.top_k, "The K likeliest tokens; 0 is off");
+  c.value("--min-p", o.min_p, "Tokens at least this share as likely as the best; 0 is off");
+  c.value("--typical-p", o.typical_p, "Locally typical tokens up to this mass; 1 is off");
+  c.value("--repetition-penalty", o.repetition_penalty, "Penalty on tokens that occurred; 1 is off");
+  c.flag("--greedy", o.greedy, "Always the best token");
+  c.value("--seed", o.seed, "Same seed, same text, at any batch size or thread count").environment("LIMPID_SEED");
+}
+
+void add_samples(Subcommand& c, int64_t& samples) { c.value("--samples", samples, "Samples per prompt").positive(); }
+void add_tokens(Subcommand& c, int64_t& tokens) { c.value("-n,--tokens", tokens, "New tokens per sample").positive(); }
+void add_rows(Subcommand& c, int64_t& rows) { c.value("--rows", rows, "Sequences decoded together").positive(); }
+
+void add_scorer(Subcommand& c, std::string& scorer) {
+  c.value("--scorer", scorer,
+          "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
+      .environment("LIMPID_SCORER");
+}
+
+void add_seed(Subcommand& c, uint64_t& seed) { c.value("--seed", seed, "Random choices"); }
+
+void add_data(Subcommand& c, DataOptions& data, const char* help) {
+  c.value("--data", data.files, help).required();
+  c.value("--where", data.where, "Only rows with KEY=VALUE (several must all hold; KEY=A|B is either)");
+  c.value("--fields", data.fields, "Other names for fields, for example prompt=question,completion=safe")
+      .comma_separated();
+}
+
+Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
+  const Option option =
+      c.value("--pairs", pairs.files, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
+  c.value("--where", pairs.where, "Only rows with KEY=VALUE");
+  c.value("--fields", pairs.fields, "Other names: toxic=COLUMN,neutral=COLUMN").comma_separated();
+  c.value("--count", count, "Pairs drawn at random").positive();
+  return option;
+}
+
+void add_labelled(Subcommand& c, DataOptions& data, int64_t& count, int64_t& max_tokens) {
+  add_data(c, data,
+           "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N (repeatable); "
+           "labels from 0.5 on are toxic");
+  c.value("--count", count, "Texts of each class, drawn at random").positive();
+  c.value("--max-tokens", max_tokens, "Of a text; what is longer loses its end").positive();
+}
+
+void add_fitted(Subcommand& c, fs::path& output) {
+  c.value("-o,--output", output, "Where to write, usually NAME.detox.safetensors").required();
 }
 
 }  // namespace limpid::apps

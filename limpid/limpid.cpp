@@ -6,7 +6,7 @@ std::vector<std::vector<Completion>> generate(const std::shared_ptr<const Model>
                                               const std::vector<std::string>& prompts, const DetoxStack& detox,
                                               const WritingOptions& options, Watch& watch) {
   std::vector<std::vector<Completion>> texts(prompts.size(), std::vector<Completion>(size_t(options.samples)));
-  Generator generator(model, detox.open(*model), {.max_rows = options.rows});
+  Generator generator(model, detox.open(*model), {.max_rows = size_t(options.rows)});
   for (size_t p = 0; p < prompts.size(); ++p) {
     Request request = make_request(*model, prompts[p], options);
     request.prompt = p;

@@ -2,9 +2,8 @@
 #include <chrono>
 #include <iostream>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/generate.h"
 #include "apps/engine/common.h"
-#include "apps/terminal.h"
 #include "limpid/core/random.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/thread_pool.h"
@@ -22,7 +21,13 @@ struct Speed {
   double best, median;
 };
 
-Speed speed_of(std::vector<double> rates) {
+template <class Measure>
+Speed speed_of(int64_t runs, Measure tokens_per_second) {
+  std::vector<double> rates;
+  for (int64_t run = 0; run < runs; ++run) {
+    terminal().throw_if_stopped();
+    rates.push_back(tokens_per_second());
+  }
   std::sort(rates.begin(), rates.end());
   return {rates.back(), rates[rates.size() / 2]};
 }
@@ -34,9 +39,51 @@ TokenIds random_prompt(const Model& model, int64_t length) {
   return ids;
 }
 
+double prefill_rate(const Model& model, const TokenIds& prompt) {
+  nn::KvCache cache = model.make_cache();
+  const nn::Sequence sequence{&cache, prompt};
+  const auto start = Clock::now();
+  nn::Pass pass({&sequence, 1});
+  model.output_matrix(model.final_state(pass, Outputs::Last));
+  return double(prompt.size()) / seconds_since(start);
+}
+
+double decode_rate(const std::shared_ptr<const Model>& model, const DetoxStack& detox, TokenIds prompt, int64_t rows,
+                   int64_t tokens) {
+  prompt.resize(std::min<size_t>(32, prompt.size()));
+  GeneratorOptions options;
+  options.max_rows = size_t(rows);
+  Generator generator(model, detox.open(*model), options);
+  for (int64_t row = 0; row < rows; ++row) {
+    Request request;
+    request.sample = uint64_t(row);
+    request.prompt_ids = prompt;
+    request.strengths = detox.strengths();
+    request.stop.max_new_tokens = tokens + 1;
+    generator.submit(std::move(request));
+  }
+  const auto done = [](const Completion& completion) { completion.check(); };
+  generator.step(done);  // reads the prompt; only the steps after it are decoding
+  const uint64_t before = generator.tokens_generated();
+  const auto start = Clock::now();
+  generator.run(done);
+  return double(generator.tokens_generated() - before) / seconds_since(start);
+}
+
+void print_table(const Json& report) {
+  std::cout << report["model"].get<std::string>() << ", " << report["precision"].get<std::string>() << ", "
+            << report["threads"] << " threads, " << report["kernels"].get<std::string>() << ", opened in "
+            << report["open_seconds"].get<double>()
+            << " s\n\n| what | rows | tokens/s, best | median |\n| --- | ---: | ---: | ---: |\n";
+  for (const Json& row : report["results"])
+    std::cout << "| " << row["what"].get<std::string>() << " | " << row["rows"] << " | "
+              << std::lround(row["tokens_per_second"].get<double>()) << " | "
+              << std::lround(row["median"].get<double>()) << " |\n";
+}
+
 }  // namespace
 
-int run_bench(const BenchOptions& options) {
+int run(const BenchCommand& options) {
   torch::NoGradGuard no_grad;
   const auto opened = Clock::now();
   const auto model = open_model_for(options);
@@ -49,63 +96,18 @@ int run_bench(const BenchOptions& options) {
                  {"kernels", kernels::name(kernels::active_isa())},
                  {"open_seconds", open_seconds},
                  {"results", Json::array()}};
-  const auto record = [&](const std::string& what, int64_t rows, const Speed& speed) {
+  const auto record = [&](const char* what, int64_t rows, const Speed& speed) {
     report["results"].push_back(
         {{"what", what}, {"rows", rows}, {"tokens_per_second", speed.best}, {"median", speed.median}});
   };
-
-  std::vector<double> rates;
-  for (int64_t run = 0; run < options.repeat; ++run) {
-    terminal().throw_if_stopped();
-    nn::KvCache cache = model->make_cache();
-    const nn::Sequence sequence{&cache, prompt};
-    const auto start = Clock::now();
-    nn::Pass pass({&sequence, 1});
-    model->output_matrix(model->final_state(pass, Outputs::Last));
-    rates.push_back(double(prompt.size()) / seconds_since(start));
-  }
-  record("prefill", 1, speed_of(rates));
-
-  for (int64_t rows : options.rows) {
-    rates.clear();
-    for (int64_t run = 0; run < options.repeat; ++run) {
-      terminal().throw_if_stopped();
-      GeneratorOptions generator_options;
-      generator_options.max_rows = size_t(rows);
-      Generator generator(model, detox.open(*model), generator_options);
-      for (int64_t row = 0; row < rows; ++row) {
-        Request request;
-        request.sample = uint64_t(row);
-        request.prompt_ids.assign(prompt.begin(), prompt.begin() + std::min<int64_t>(32, int64_t(prompt.size())));
-        request.strengths = detox.strengths();
-        request.stop.max_new_tokens = options.tokens + 1;
-        generator.submit(std::move(request));
-      }
-      // The first step reads the prompt; only the steps after it are decoding.
-      size_t finished = 0;
-      const auto done = [&](const Completion& completion) {
-        completion.check();
-        ++finished;
-      };
-      generator.step(done);
-      const uint64_t before = generator.tokens_generated();
-      const auto start = Clock::now();
-      generator.run(done);
-      rates.push_back(double(generator.tokens_generated() - before) / seconds_since(start));
-    }
-    record("decode", rows, speed_of(rates));
-  }
-  if (options.json) {
+  record("prefill", 1, speed_of(options.repeat, [&] { return prefill_rate(*model, prompt); }));
+  for (int64_t rows : options.rows)
+    record("decode", rows,
+           speed_of(options.repeat, [&] { return decode_rate(model, detox, prompt, rows, options.tokens); }));
+  if (options.json)
     std::cout << to_text(report, 1) << '\n';
-    return 0;
-  }
-  std::cout << options.model << ", " << name(model->options().precision) << ", " << kernels::num_threads()
-            << " threads, " << kernels::name(kernels::active_isa()) << ", opened in " << open_seconds
-            << " s\n\n| what | rows | tokens/s, best | median |\n| --- | ---: | ---: | ---: |\n";
-  for (const Json& row : report["results"])
-    std::cout << "| " << row["what"].get<std::string>() << " | " << row["rows"] << " | "
-              << std::lround(row["tokens_per_second"].get<double>()) << " | "
-              << std::lround(row["median"].get<double>()) << " |\n";
+  else
+    print_table(report);
   return 0;
 }
 

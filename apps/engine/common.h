@@ -1,11 +1,9 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "apps/options.h"
+#include "apps/terminal.h"
 #include "limpid/core/json.h"
+#include "limpid/core/number_text.h"
 #include "limpid/decoding/detoxifier.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/prompts.h"
@@ -13,12 +11,11 @@
 #include "limpid/methods/provenance.h"
 #include "limpid/models/named_model.h"
 
-/// What several engine commands do alike.
+/// What most engine commands need.
 namespace limpid::apps {
 
-std::shared_ptr<Model> open_model_for(const ModelOptions& options);
+inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
+  return open_named_model(options.model, options.precision);
+}
 
-SamplingOptions sampling_options(const SamplingFlags& flags);
-
-std::string percent(double share);  ///< "12.5 %"
 }  // namespace limpid::apps

@@ -1,14 +1,12 @@
 #include "limpid/methods/unidetox/distil.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <iostream>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/distil.h"
 #include "apps/engine/common.h"
-#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/number_text.h"
+#include "limpid/core/parse.h"
 #include "limpid/core/version.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/text_data.h"
@@ -22,11 +20,9 @@ namespace {
 
 double parse_beta(const std::string& text) {
   if (text == "inf") return std::numeric_limits<double>::infinity();
-  char* end = nullptr;
-  const double beta = std::strtod(text.c_str(), &end);
-  LIMPID_CHECK(!text.empty() && *end == '\0' && std::isfinite(beta) && beta > 0.0, ConfigError, "--beta ", text,
-               ", expected a number above 0, or inf");
-  return beta;
+  const auto beta = parse_number<double>(text);
+  LIMPID_CHECK(beta.value_or(0.0) > 0.0, ConfigError, "--beta ", text, ", expected a number above 0, or inf");
+  return *beta;
 }
 
 std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0 + 0.0); }
@@ -37,7 +33,7 @@ std::shared_ptr<Model> open_trainable(const std::string& name) {
   return open_named_model(name, load);
 }
 
-int check_first_order(const DistilOptions& options) {
+int check_first_order(const DistilCommand& options) {
   LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError,
                "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
   const auto base = open_trainable(options.model);
@@ -50,13 +46,13 @@ int check_first_order(const DistilOptions& options) {
     std::vector<FirstOrder> texts;
     size_t away = 0;
     const TextData data = read_text_data({{file}, {}, {}});
-    const size_t count = std::min(data.rows.size(), size_t(options.texts));
+    const size_t count = std::min(data.rows.size(), size_t(options.distil.texts));
     Progress progress(terminal(), "first-order check", count, "texts");
     for (size_t i = 0; i < count; ++i) {
       terminal().throw_if_stopped();
       TokenIds ids = tokenizer.encode(data.rows[i].text, /*add_special=*/false);
       ids.insert(ids.begin(), begin);
-      if (int64_t(ids.size()) > options.length + 1) ids.resize(size_t(options.length) + 1);
+      if (int64_t(ids.size()) > options.distil.length + 1) ids.resize(size_t(options.distil.length) + 1);
       if (ids.size() < 2) continue;
       texts.push_back(check(ids));
       away += texts.back().first_order > 0.0;
@@ -72,42 +68,33 @@ int check_first_order(const DistilOptions& options) {
   return 0;
 }
 
-void open_toxic(DistilPlan& plan, const DistilOptions& options) {
+void open_toxic(DistilPlan& plan, const DistilCommand& options) {
   const fs::path anti = resolve_model(options.anti);
   const Precision precision =
-      is_peft_folder(anti) ? plan.base->options().precision : parse_precision(options.precision, anti);
+      is_peft_folder(anti) ? plan.base->options().precision : precision_for(options.precision, anti);
   plan.toxic = open_reader(anti, plan.base, precision);
   check_same_vocabulary(*plan.base, *plan.toxic.model, "toxic model", concat(options.anti, ": "));
   plan.provenance["toxic"] = anti.filename().string();
   plan.provenance["toxic_sha256"] = weights_sha256(anti);
-  plan.provenance["toxic_precision"] = kernels::name(precision);
+  plan.provenance["toxic_precision"] = name(precision);
 }
 
 }  // namespace
 
-int run_distil(const DistilOptions& options) {
+int run(const DistilCommand& options) {
   LIMPID_CHECK(options.plain != !options.anti.empty(), ConfigError,
                "give --anti MODEL, or --plain for samples of the model itself");
   if (!options.first_order.empty()) {
     LIMPID_CHECK(!options.plain, ConfigError, "--check-first-order needs --anti MODEL");
     return check_first_order(options);
   }
-  LIMPID_CHECK(!options.output.empty(), ConfigError, "no output: give -o FILE, or --check-first-order FILE");
+  LIMPID_CHECK(!options.distil.output.empty(), ConfigError, "no output: give -o FILE, or --check-first-order FILE");
   DistilPlan plan;
-  plan.contrast = {.alpha = options.alpha,
-                   .beta = parse_beta(options.beta),
-                   .temperature = options.temperature,
-                   .top_k = options.top_k};
+  static_cast<DistilOptions&>(plan) = options.distil;
+  plan.contrast.beta = parse_beta(options.beta);
   plan.contrast.check();
-  plan.texts = options.texts;
-  plan.length = options.length;
-  plan.seed = options.seed;
-  plan.rows = size_t(options.rows);
-  plan.reject = options.reject;
-  plan.output = options.output;
   if (!options.contexts.empty())
     for (auto& prompt : read_prompts(options.contexts)) plan.contexts.push_back(std::move(prompt.text));
-  plan.opening = options.opening.value_or(plan.contexts.empty() ? 2 : 0);
 
   const fs::path base = resolve_model(options.model);
   plan.base = open_model_for(options);
@@ -121,7 +108,7 @@ int run_distil(const DistilOptions& options) {
   terminal().info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
 
   const DistilReport report = distil(plan, terminal());
-  std::cout << options.output << ": " << thousands(report.written) << " texts, " << thousands(report.tokens)
+  std::cout << plan.output.string() << ": " << thousands(report.written) << " texts, " << thousands(report.tokens)
             << " tokens";
   if (report.rejected > 0)
     std::cout << "; " << thousands(report.rejected) << " rejected, "

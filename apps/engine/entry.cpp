@@ -3,8 +3,8 @@
 #include <malloc.h>
 #endif
 
+#include "apps/commands/all.h"
 #include "apps/engine.h"
-#include "apps/engine/commands.h"
 #include "apps/guard.h"
 #include "apps/terminal.h"
 #include "limpid/kernels/thread_pool.h"
@@ -23,49 +23,44 @@ void keep_freed_memory() {
 }
 
 /// Threads for our pool and for LibTorch's, which never run at once; what every command needs before it starts.
-template <class Options>
-int start(int (*run)(const Options&), const void* options) {
-  const auto& typed = *static_cast<const Options*>(options);
+template <class Command>
+int start(int (*run)(const Command&), const Command& options) {
   keep_freed_memory();
-  terminal().set_quiet(typed.quiet);
+  terminal().set_quiet(options.quiet);
   terminal().catch_interrupts();
-  if (typed.threads > 0) kernels::set_num_threads(size_t(typed.threads));
+  if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
   at::set_num_threads(int(kernels::num_threads()));
-  return run(typed);
+  return run(options);
+}
+
+/// Runs `run` if its command was called. Returns whether it was.
+template <class Command>
+bool serve(int (*run)(const Command&), const std::any& called, int& code) {
+  const auto* options = std::any_cast<const Command*>(&called);
+  if (options) code = start(run, **options);
+  return options;
+}
+
+template <class Command>
+bool serve_in_engine(const std::any& called, int& code) {
+  if constexpr (Command::kInfo.runs == Runs::InEngine)
+    return serve<Command>(run, called, code);
+  else
+    return false;
+}
+
+template <class... Command>
+int serve_all(CommandList<Command...>, const std::any& called) {
+  int code = 0;
+  const bool served = serve(run_judged, called, code) || (serve_in_engine<Command>(called, code) || ...);
+  LIMPID_CHECK(served, ConfigError, "the engine does not know this command; was it built from the same source?");
+  return code;
 }
 
 }  // namespace
 }  // namespace limpid::apps
 
-extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const char* command, const void* options) {
+extern "C" __attribute__((visibility("default"))) int limpid_engine_run(const std::any& command) {
   using namespace limpid::apps;
-  const std::string name = command;
-  return guarded([&] {
-    if (name == "generate") return start(run_generate, options);
-    if (name == "trace") return start(run_trace, options);
-    if (name == "bench") return start(run_bench, options);
-    if (name == "perplexity") return start(run_perplexity, options);
-    if (name == "train calibrator") return start(run_train_calibrator, options);
-    if (name == "train lm") return start(run_train_lm, options);
-    if (name == "train lora") return start(run_train_lora, options);
-    if (name == "train contrastive-perplexity") return start(run_train_contrastive, options);
-    if (name == "train scorer") return start(run_train_scorer, options);
-    if (name == "fit fusion") return start(run_fit_fusion, options);
-    if (name == "fit destein") return start(run_fit_destein, options);
-    if (name == "fit toxification-reversal") return start(run_fit_reversal, options);
-    if (name == "fit self-debiasing") return start(run_fit_debiasing, options);
-    if (name == "fit sasa") return start(run_fit_sasa, options);
-    if (name == "fit profs") return start(run_fit_profs, options);
-    if (name == "fit model-surgery") return start(run_fit_model_surgery, options);
-    if (name == "fit dexperts") return start(run_fit_dexperts, options);
-    if (name == "fit gedi") return start(run_fit_gedi, options);
-    if (name == "export") return start(run_export, options);
-    if (name == "distil") return start(run_distil, options);
-    if (name == "score") return start(run_score, options);
-    if (name == "evaluate") return start(run_evaluate, options);
-    if (name == "tune") return start(run_tune, options);
-    if (name == "multiple-choice") return start(run_multiple_choice, options);
-    if (name == "metrics") return start(run_judged_metrics, options);
-    throw limpid::ConfigError("the engine does not know the command " + name);
-  });
+  return guarded([&] { return serve_all(AllCommands(), command); });
 }

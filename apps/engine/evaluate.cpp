@@ -1,18 +1,63 @@
-#include "limpid/evaluation/evaluate.h"
+#include "apps/commands/evaluate.h"
 
 #include <algorithm>
 #include <iostream>
 
-#include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "apps/engine/protocol.h"
-#include "apps/terminal.h"
-#include "limpid/core/number_text.h"
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/core/version.h"
+#include "limpid/evaluation/evaluate.h"
+#include "limpid/evaluation/tune_detoxifier.h"
+#include "limpid/methods/registry.h"
 
 namespace limpid::apps {
 namespace {
 
-std::vector<EvaluationSetting> settings_of(const EvaluateOptions& options) {
+std::string short_name(const std::string& model) {
+  const fs::path path(model);
+  return path.has_extension() ? path.stem().string() : path.filename().string();
+}
+
+/// Prompts, sampling and the model; no settings, scorer or judges yet.
+EvaluationPlan protocol_plan(const ProtocolOptions& options) {
+  EvaluationPlan plan;
+  static_cast<EvaluationOptions&>(plan) = options.evaluation;
+  plan.prompts = read_prompts(options.prompts_file);
+  if (options.limit > 0 && size_t(options.limit) < plan.prompts.size()) plan.prompts.resize(size_t(options.limit));
+  plan.sampling.check();
+  plan.model = open_model_for(options);
+  plan.model_name = short_name(options.model);
+  plan.stop_tokens = end_tokens(*plan.model);
+  tokenizer_of(*plan.model);
+  return plan;
+}
+
+/// Scorer, judges (the target itself when none is named), and what the files of the run are stamped with.
+void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
+  plan.scorer = open_scorer(options.scorer);
+  std::vector<std::string> judges = options.judges;
+  if (judges.empty()) judges.push_back(options.model);
+  for (const std::string& judge : judges) {
+    LoadOptions load;
+    load.precision = precision_for(options.judge_precision, resolve_model(judge));
+    const bool is_target = resolve_model(judge) == resolve_model(options.model);
+    const auto model = is_target && plan.model->options().precision == load.precision
+                           ? plan.model
+                           : std::shared_ptr<const Model>(open_named_model(judge, load));
+    const std::string note = concat(is_target ? " (target)" : "",
+                                    load.precision == Precision::BF16 ? "" : concat(" in ", name(load.precision)));
+    plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));
+  }
+  const fs::path path = resolve_model(options.model);
+  plan.provenance = {{"version", version()},
+                     {"model", plan.model_name},
+                     {"precision", name(plan.model->options().precision)},
+                     {"prompts_sha256", sha256_file(options.prompts_file)},
+                     {"prompts", plan.prompts.size()}};
+  if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
+}
+
+std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
   std::vector<EvaluationSetting> settings = {{{}, "plain"}};
   for (const std::string& text : options.detox) {
     for (EvaluationSetting& setting : parse_settings(text, options.strengths)) {
@@ -28,7 +73,7 @@ std::vector<EvaluationSetting> settings_of(const EvaluateOptions& options) {
 
 }  // namespace
 
-int run_evaluate(const EvaluateOptions& options) {
+int run(const EvaluateCommand& options) {
   std::vector<EvaluationSetting> settings = settings_of(options);
   EvaluationPlan plan = protocol_plan(options);
   plan.settings = std::move(settings);
@@ -48,6 +93,39 @@ int run_evaluate(const EvaluateOptions& options) {
   std::cout << (options.json ? to_text(report_json(plan, results), 1) + "\n" : report_markdown(plan, results));
   if (options.examples > 0 && !options.json)
     std::cout << '\n' << examples_markdown(plan, results, size_t(options.examples));
+  return 0;
+}
+
+int run(const TuneCommand& options) {
+  LIMPID_CHECK(options.budget.empty() != options.aim.empty(), ConfigError,
+               "[tune] give one of --budget ppl=1.05 and --aim emt=0.67");
+  const TuneTarget target = options.aim.empty() ? TuneTarget::budget(options.budget) : TuneTarget::aim(options.aim);
+  const DetoxSpec spec = DetoxSpec::parse(options.detox);
+  TuneOptions search = options.search;
+  if (options.largest > 0.0) search.largest = options.largest;
+  const auto detoxifier = open_detoxifier(spec);
+  LIMPID_CHECK(options.write.empty() || !spec.is_control(), ConfigError, "[tune] --write: ", spec.file, " has no file");
+
+  EvaluationPlan plan = protocol_plan(options);
+  detoxifier->open(*plan.model);  // refused now rather than after the plain run
+  open_judges(plan, options);
+  // The strengths of another file of the same name are no part of this curve.
+  if (fs::exists(spec.file)) plan.provenance["detoxifier_sha256"] = sha256_file(spec.file);
+  const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search, terminal());
+  std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);
+  LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", target.text(), ": ",
+               describe_failure(outcome.result));
+  if (!options.json) std::cout << "\nstrength " << *outcome.result.strength << " has " << target.text() << '\n';
+  if (!outcome.result.monotone)
+    terminal().warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength,
+                              " is the ", target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",
+                              " measured that meets the target"));
+  if (!options.write.empty()) {
+    const std::string others = write_tuned(options.write, spec, *outcome.result.strength, outcome.json);
+    if (!others.empty())
+      terminal().warning(concat(options.write.string(), ": its strength was found with ?", others,
+                                ", which a file does not hold; give it again"));
+  }
   return 0;
 }
 

@@ -1,10 +1,9 @@
+#include "apps/commands/fit_destein.h"
+
 #include <iostream>
 
-#include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/pairs.h"
 #include "limpid/methods/destein/fit.h"
@@ -16,12 +15,13 @@ namespace limpid::apps {
 namespace {
 
 /// Pairs from the model itself, written to --pairs-output where that is asked for.
-std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const std::shared_ptr<const Model>& model) {
+std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const std::shared_ptr<const Model>& model) {
   LIMPID_CHECK(!options.prompts_file.empty(), ConfigError,
                "--self-induced needs --prompts FILE: what the model continues");
   LIMPID_CHECK(!options.rewriter.empty(), ConfigError,
                "--self-induced needs --rewriter MODEL: who writes the neutral texts");
   SelfInducedPlan plan;
+  static_cast<SelfInducedOptions&>(plan) = options.induced;
   plan.model = model;
   LoadOptions load;
   load.precision = model->options().precision;
@@ -31,10 +31,8 @@ std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const s
   if (options.limit > 0 && size_t(options.limit) < plan.prompts.size()) plan.prompts.resize(size_t(options.limit));
   plan.stop_tokens = end_tokens(*model);
   plan.rewriter_stop_tokens = end_tokens(*plan.rewriter);
-  plan.samples = options.samples;
-  plan.tokens = options.tokens;
-  plan.pairs = size_t(options.count);
-  plan.seed = options.seed;
+  plan.pairs = options.count;
+  plan.seed = options.fit.seed;
   SelfInducedPairs found = self_induced_pairs(plan, terminal());
   terminal().info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations),
                          " continuations, of which ", thousands(found.toxic),
@@ -50,35 +48,23 @@ std::vector<SteeringPair> self_induced(const FitDesteinOptions& options, const s
 
 }  // namespace
 
-int run_fit_destein(const FitDesteinOptions& options) {
-  SteeringFit fit;
-  fit.output = options.output;
-  fit.tap = parse_tap(options.tap);
-  fit.directions = parse_direction_kind(options.directions);
-  fit.rule = parse_rule(options.rule);
-  fit.positions = parse_positions(options.positions);
-  fit.framing = {!options.no_prefixes, options.chat, options.window};
-  fit.probes.folds = options.folds;
-  fit.probes.C = options.C;
-  fit.seed = options.seed;
+int run(const FitDesteinCommand& options) {
+  SteeringFit fit = options.fit;
   if (!options.layers.empty()) std::tie(fit.first_layer, fit.last_layer) = parse_layers(options.layers, "--");
-  if (options.strength) fit.strength = float(*options.strength);
-  LIMPID_CHECK(options.self_induced || !options.pairs.empty(), ConfigError,
+  LIMPID_CHECK(options.self_induced || !options.pairs.files.empty(), ConfigError,
                "no pairs: give --pairs FILE or --self-induced");
-  if (!options.self_induced)
-    fit.pairs =
-        draw_pairs(read_pairs({options.pairs, options.where, options.fields}), size_t(options.count), options.seed);
+  if (!options.self_induced) fit.pairs = draw_pairs(read_pairs(options.pairs), size_t(options.count), fit.seed);
   fit.provenance = fit_provenance(
-      options.model, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs);
+      options.model, options.self_induced ? std::vector<std::string>{options.prompts_file} : options.pairs.files);
   if (options.self_induced) fit.provenance["rewriter"] = fs::path(options.rewriter).filename().string();
 
   const auto model = open_model_for(options);
   if (options.self_induced) fit.pairs = self_induced(options, model);
   const Json settings = fit_destein(*model, fit, terminal());
   const Json& probes = settings.at("probes");
-  std::cout << options.output << ": destein, " << settings.at("directions").get<std::string>() << " directions at "
+  std::cout << fit.output.string() << ": destein, " << settings.at("directions").get<std::string>() << " directions at "
             << settings.at("tap").get<std::string>() << ", rule " << settings.at("rule").get<std::string>() << ", from "
-            << fit.pairs.size() << " pairs, " << thousands(fs::file_size(options.output))
+            << fit.pairs.size() << " pairs, " << thousands(fs::file_size(fit.output))
             << " bytes\n  probes: mean accuracy " << percent(probes.at("mean_accuracy").get<double>()) << ", best "
             << percent(probes.at("best_accuracy").get<double>()) << ", heads at chance "
             << probes.at("heads_at_chance").get<int64_t>() << "\n";

@@ -1,25 +1,18 @@
+#include "apps/commands/fit_model_surgery.h"
+
 #include <iostream>
 
-#include "apps/engine/commands.h"
 #include "apps/engine/common.h"
-#include "apps/terminal.h"
-#include "limpid/core/number_text.h"
 #include "limpid/core/random.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/methods/model_surgery/fit.h"
 
 namespace limpid::apps {
 
-int run_fit_model_surgery(const FitModelSurgeryOptions& options) {
-  SurgeryFit fit;
-  fit.output = options.output;
-  fit.rows = options.rows;
-  fit.max_tokens = options.max_tokens;
-  fit.C = options.C;
-  fit.seed = options.seed;
-  if (options.strength) fit.strength = float(*options.strength);
-  LabelledData data = read_labelled({options.data, options.where, options.fields}, options.seed);
-  RandomStream(options.seed, /*stream=*/0x73757267).shuffle(data.rows);
+int run(const FitModelSurgeryCommand& options) {
+  SurgeryFit fit = options.fit;
+  LabelledData data = read_labelled(options.data, fit.seed);
+  RandomStream(fit.seed, /*stream=*/0x73757267).shuffle(data.rows);
   int64_t taken[2] = {0, 0};
   for (const LabelledText& row : data.rows) {
     if (row.text.empty() || taken[row.toxic()] == options.count) continue;
@@ -29,14 +22,14 @@ int run_fit_model_surgery(const FitModelSurgeryOptions& options) {
   }
   LIMPID_CHECK(taken[0] > 0 && taken[1] > 0, ConfigError, "the data has ", taken[1], " toxic and ", taken[0],
                " safe texts, expected some of both");
-  fit.provenance = fit_provenance(options.model, options.data);
+  fit.provenance = fit_provenance(options.model, options.data.files);
 
   const auto model = open_model_for(options);
   const Json settings = fit_model_surgery(*model, fit, terminal());
   const Json& accuracy = settings.at("probe").at("held_out_accuracy");
-  std::cout << options.output << ": model-surgery, " << thousands(settings.at("rows")) << " of "
+  std::cout << fit.output.string() << ": model-surgery, " << thousands(settings.at("rows")) << " of "
             << thousands(settings.at("of_rows")) << " rows of " << settings.at("matrix").get<std::string>() << ", from "
-            << taken[1] << " toxic and " << taken[0] << " safe texts, " << thousands(fs::file_size(options.output))
+            << taken[1] << " toxic and " << taken[0] << " safe texts, " << thousands(fs::file_size(fit.output))
             << " bytes\n  probe: accuracy on held-out texts "
             << (accuracy.is_null() ? "not measured" : percent(accuracy.get<double>())) << "; -cos(row, direction) "
             << settings.at("best_score").get<double>() << " to " << settings.at("worst_score").get<double>() << "\n";

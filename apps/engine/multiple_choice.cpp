@@ -2,9 +2,8 @@
 
 #include <iostream>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/evaluate.h"
 #include "apps/engine/common.h"
-#include "apps/terminal.h"
 #include "limpid/metrics/table.h"
 
 namespace limpid::apps {
@@ -28,18 +27,17 @@ std::string share_with_interval(const Estimate& estimate) {
 
 }  // namespace
 
-int run_multiple_choice(const MultipleChoiceOptions& options) {
+int run(const MultipleChoiceCommand& options) {
   std::vector<ChoiceQuestion> questions = read_choice_questions(options.file);
   if (options.limit > 0 && size_t(options.limit) < questions.size()) questions.resize(size_t(options.limit));
-  const std::vector<ChoicePrompt> prompts =
-      choice_prompts(questions, parse_choice_format(options.format), size_t(options.shots));
+  const std::vector<ChoicePrompt> prompts = choice_prompts(questions, options.format, size_t(options.shots));
   MultipleChoicePlan plan;
   plan.model = open_model_for(options);
   tokenizer_of(*plan.model);
   const DetoxStack detox = open_detoxifiers(options.detox);
   plan.sessions = [&] { return detox.open(*plan.model); };
   plan.strengths = detox.strengths();
-  plan.rows = size_t(options.rows);
+  plan.rows = options.rows;
   const auto likelihoods = choice_likelihoods(plan, prompts, terminal());
   const MultipleChoiceReport report = multiple_choice_report(questions, prompts, likelihoods);
   if (!options.output.empty()) write_rows(options.output, questions, likelihoods);
@@ -47,8 +45,8 @@ int run_multiple_choice(const MultipleChoiceOptions& options) {
     Json json = to_json(report);
     json["model"] = options.model;
     json["precision"] = name(plan.model->options().precision);
-    json["file"] = fs::path(options.file).filename().string();
-    json["format"] = options.format;
+    json["file"] = options.file.filename().string();
+    json["format"] = name(options.format);
     json["shots"] = options.shots;
     json["detox"] = options.detox;
     std::cout << to_text(json, 1) << '\n';

@@ -2,17 +2,18 @@
 #include <iostream>
 #include <sstream>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/files.h"
+#include "apps/commands/generate.h"
 #include "apps/engine/common.h"
-#include "apps/terminal.h"
 #include "limpid/checkpoints/safetensors.h"
-#include "limpid/core/number_text.h"
 #include "limpid/decoding/judge.h"
+#include "limpid/evaluation/perplexity_judge.h"
+#include "limpid/metrics/report.h"
 
 namespace limpid::apps {
 namespace {
 
-std::vector<TokenIds> read_documents(const PerplexityOptions& options, const Model& model) {
+std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Model& model) {
   std::vector<TokenIds> documents;
   if (options.file.ends_with(".jsonl")) {
     for_each_jsonl(options.file, [&](const Json& row, size_t line) {
@@ -33,7 +34,7 @@ std::vector<TokenIds> read_documents(const PerplexityOptions& options, const Mod
 
 }  // namespace
 
-int run_perplexity(const PerplexityOptions& options) {
+int run(const PerplexityCommand& options) {
   const auto model = open_model_for(options);
   const std::vector<TokenIds> documents = read_documents(options, *model);
   Progress progress(terminal(), "perplexity", documents.size(), "documents");
@@ -70,6 +71,15 @@ int run_perplexity(const PerplexityOptions& options) {
   else
     std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.size()
               << " documents\n";
+  return 0;
+}
+
+int run_judged(const MetricsCommand& options) {
+  const auto rows = read_generations(options.file);
+  const PerplexityJudge judge(open_named_model(options.judge, options.precision), options.judge);
+  const auto report = compute_metrics(rows, {}, judge_rows(judge, rows, terminal()));
+  std::cout << (options.json ? to_text(to_json(report), 1) + "\n"
+                             : summary_table({{options.file.string(), report}}).to_markdown());
   return 0;
 }
 

@@ -2,7 +2,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/evaluate.h"
 #include "apps/terminal.h"
 #include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
@@ -63,7 +63,7 @@ struct Totals {
 
 }  // namespace
 
-int run_score(const ScoreOptions& options) {
+int run(const ScoreCommand& options) {
   const auto scorer = open_scorer(options.scorer);
   const auto file = MappedFile::open(options.file);
   const std::string_view content(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());

@@ -1,9 +1,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/generate.h"
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/parse.h"
 #include "limpid/decoding/doors.h"
 
 namespace limpid::apps {
@@ -35,12 +36,11 @@ std::vector<TokenIds> read_ids(const std::string& file, int64_t vocab) {
     std::istringstream words(line);
     TokenIds row;
     for (std::string word; words >> word;) {
-      char* end = nullptr;
-      const long id = std::strtol(word.c_str(), &end, 10);
-      LIMPID_CHECK(*end == '\0', FormatError, file, ":", number, ": \"", word, "\" is not a token id");
-      LIMPID_CHECK(id >= 0 && id < vocab, FormatError, file, ":", number, ": token id ", id,
+      const auto id = parse_number<int64_t>(word);
+      LIMPID_CHECK(id, FormatError, file, ":", number, ": \"", word, "\" is not a token id");
+      LIMPID_CHECK(*id >= 0 && *id < vocab, FormatError, file, ":", number, ": token id ", *id,
                    " is outside the vocabulary of ", vocab);
-      row.push_back(TokenId(id));
+      row.push_back(TokenId(*id));
     }
     if (!row.empty()) rows.push_back(std::move(row));
   }
@@ -105,7 +105,7 @@ Traced trace_detoxified(std::shared_ptr<const Model> model, const std::vector<To
 
 }  // namespace
 
-int run_trace(const TraceOptions& options) {
+int run(const TraceCommand& options) {
   LIMPID_CHECK(options.prompt.empty() != options.ids_file.empty(), ConfigError, "trace needs -p TEXT or --ids FILE");
   torch::NoGradGuard no_grad;
   const auto model = open_model_for(options);

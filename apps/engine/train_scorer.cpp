@@ -1,7 +1,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "apps/engine/commands.h"
+#include "apps/commands/train.h"
 #include "apps/terminal.h"
 #include "limpid/core/number_text.h"
 #include "limpid/scorers/quality.h"
@@ -33,18 +33,10 @@ void print_table(const std::string& what, const std::vector<std::pair<std::strin
 
 }  // namespace
 
-int run_train_scorer(const TrainScorerOptions& options) {
-  ScorerTraining training;
-  training.encoder = options.encoder;
-  training.stages = options.stages;
-  training.max_length = options.max_length;
-  training.C = options.C;
-  training.threshold = options.threshold >= 0.0 ? std::optional(options.threshold) : std::nullopt;
-  training.licence = options.licence;
-  training.seed = options.seed;
-
+int run(const TrainScorerCommand& options) {
   const auto read = [&](const std::vector<std::string>& files) {
-    return files.empty() ? LabelledData() : read_labelled({files, options.where, options.fields}, options.seed);
+    return files.empty() ? LabelledData()
+                         : read_labelled({files, options.data.where, options.data.fields}, options.training.seed);
   };
   std::vector<LabelledData> tests;
   LabelledData unseen;
@@ -53,12 +45,13 @@ int run_train_scorer(const TrainScorerOptions& options) {
     unseen.rows.insert(unseen.rows.end(), tests.back().rows.begin(), tests.back().rows.end());
     unseen.files.push_back(tests.back().files[0]);
   }
-  TrainedScorer trained = train_scorer(training, read(options.data), read(options.valid), unseen, terminal());
+  TrainedScorer trained =
+      train_scorer(options.training, read(options.data.files), read(options.valid), unseen, terminal());
   trained.file.write(options.output);
   print_table("held out", trained.held_out, trained.file.threshold);
 
   // The test sets are scored by the file as it was written, read back: what users will get.
-  const auto scorer = open_scorer(options.output);
+  const auto scorer = open_scorer(options.output.string());
   for (size_t t = 0; t < tests.size(); ++t) {
     Progress progress(terminal(), "score " + options.test[t], tests[t].rows.size(), "texts");
     std::vector<double> scores;
@@ -73,8 +66,8 @@ int run_train_scorer(const TrainScorerOptions& options) {
     progress.finish();
     print_table(options.test[t], measure_by_source(tests[t].rows, scores, scorer->threshold()), scorer->threshold());
   }
-  terminal().info(concat("wrote ", options.output, ": ", thousands(uint64_t(fs::file_size(options.output))), " bytes, ",
-                         thousands(trained.duplicates), " duplicates were not trained on"));
+  terminal().info(concat("wrote ", options.output.string(), ": ", thousands(uint64_t(fs::file_size(options.output))),
+                         " bytes, ", thousands(trained.duplicates), " duplicates were not trained on"));
   return 0;
 }
 

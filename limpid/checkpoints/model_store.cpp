@@ -13,6 +13,7 @@
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
+#include "limpid/core/names.h"
 #include "limpid/core/number_text.h"
 #include "limpid/core/watch.h"
 
@@ -142,11 +143,7 @@ bool is_intact(const PackagedModel& model, const fs::path& folder) {
   return true;
 }
 
-std::string known_names() {
-  std::string names;
-  for (const PackagedModel& model : packaged_models()) names += (names.empty() ? "" : ", ") + model.name;
-  return names;
-}
+std::string known_names() { return join(packaged_models(), ", ", &PackagedModel::name); }
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <functional>
 #include <span>
 #include <sstream>
@@ -41,10 +42,25 @@ inline size_t index_of(Names names, const std::string& text, const std::string& 
   return size_t(match - names.begin());
 }
 
-/// Returns the value that `text` names. @param what  "[destein] FILE: rule"    @throws ConfigError that names all.
+/// An enumeration with one list of names, which a function beside it makes known:
+///   enum class Tap { Heads, Layer };
+///   inline constexpr const char* kTaps[] = {"heads", "layer"};
+///   constexpr Names names_of(Tap) { return kTaps; }
 template <class Enum>
-Enum parse_name(Names names, const std::string& text, const std::string& what) {
-  return static_cast<Enum>(index_of(names, text, concat(what, " \"", text, "\"")));
+concept HasNames = requires(Enum value) {
+  { names_of(value) } -> std::convertible_to<Names>;
+};
+
+/// Returns the value's name.
+template <HasNames Enum>
+constexpr const char* name(Enum value) {
+  return names_of(value)[size_t(value)];
+}
+
+/// Returns the value that `text` names. @param what  "[destein] FILE: rule"    @throws ConfigError that names all.
+template <HasNames Enum>
+Enum named(const std::string& text, const std::string& what) {
+  return static_cast<Enum>(index_of(names_of(Enum()), text, concat(what, " \"", text, "\"")));
 }
 
 }  // namespace limpid

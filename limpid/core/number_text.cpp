@@ -1,6 +1,9 @@
 #include "limpid/core/number_text.h"
 
+#include <cmath>
 #include <cstdio>
+
+#include "limpid/core/error.h"
 
 namespace limpid {
 
@@ -23,5 +26,7 @@ std::string thousands(uint64_t value) {
   for (int64_t at = int64_t(text.size()) - 3; at > 0; at -= 3) text.insert(size_t(at), ",");
   return text;
 }
+
+std::string percent(double share) { return concat(std::round(share * 1000.0) / 10.0, " %"); }
 
 }  // namespace limpid

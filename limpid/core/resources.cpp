@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "limpid/core/error.h"
+#include "limpid/core/names.h"
 
 namespace limpid {
 
@@ -19,12 +20,11 @@ std::vector<fs::path> resource_dirs() {
 }
 
 fs::path find_resource(const std::string& name) {
-  std::string places;
-  for (const fs::path& dir : resource_dirs()) {
+  const std::vector<fs::path> dirs = resource_dirs();
+  for (const fs::path& dir : dirs)
     if (fs::exists(dir / name)) return dir / name;
-    places += (places.empty() ? "" : ", ") + dir.string();
-  }
-  throw IoError(concat("\"", name, "\" comes with the program, but is in none of: ", places,
+  throw IoError(concat("\"", name, "\" comes with the program, but is in none of: ",
+                       join(dirs, ", ", [](const fs::path& dir) { return dir.string(); }),
                        "; set LIMPID_SHARE to the folder share/limpid of the source or installation"));
 }
 

@@ -2,32 +2,29 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <optional>
 #include <unordered_set>
 
+#include "limpid/core/parse.h"
 #include "limpid/core/random.h"
+#include "limpid/data/file_query.h"
 
 namespace limpid {
 namespace {
 
 /// One entry of DataOptions::files: our keys taken out, the rest for text_data.h.
 struct Entry {
+  fs::path path;
   std::string rest, label = "label";
   std::optional<double> fixed;
   std::optional<size_t> take;
 };
 
 Entry parse_entry(const std::string& text) {
-  Entry entry;
-  const size_t question = text.find('?');
-  entry.rest = text.substr(0, question);
+  const FileQuery query = FileQuery::parse(text);
+  Entry entry{query.path, query.path};
   char separator = '?';
-  for (size_t at = question; at != std::string::npos;) {
-    const size_t end = text.find('&', at + 1);
-    const std::string pair = text.substr(at + 1, end == std::string::npos ? end : end - at - 1),
-                      key = pair.substr(0, pair.find('='));
-    const std::string value = pair.size() > key.size() ? pair.substr(key.size() + 1) : "";
+  for (const auto& [part, key, value] : query.parts()) {
     if (key == "label") {
       entry.label = value;
     } else if (key == "as") {
@@ -35,16 +32,13 @@ Entry parse_entry(const std::string& text) {
                    "\", expected toxic or safe");
       entry.fixed = value == "toxic" ? 1.0 : 0.0;
     } else if (key == "take") {
-      size_t count = 0;
-      const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), count);
-      LIMPID_CHECK(error == std::errc() && stop == value.data() + value.size() && count > 0, ConfigError, "data \"",
-                   text, "\": take is \"", value, "\", expected a number of rows");
-      entry.take = count;
+      entry.take = parse_number<size_t>(value);
+      LIMPID_CHECK(entry.take.value_or(0) > 0, ConfigError, "data \"", text, "\": take is \"", value,
+                   "\", expected a number of rows");
     } else {
-      (entry.rest += separator) += pair;
+      (entry.rest += separator) += part;
       separator = '&';
     }
-    at = end;
   }
   return entry;
 }
@@ -83,7 +77,7 @@ LabelledData read_labelled(const DataOptions& options, uint64_t seed) {
     std::vector<LabelledText> rows;
     size_t unlabelled = 0;
     for_each_text_row(one, [&](const TextRow& row, const Json& object) {
-      LabelledText labelled{row.text, entry.fixed.value_or(0.0), fs::path(data_path(entry.rest)).stem().string()};
+      LabelledText labelled{row.text, entry.fixed.value_or(0.0), entry.path.stem().string()};
       if (object.is_object()) labelled.source = get_or<std::string>(object, "source", labelled.source, row.source);
       if (!entry.fixed) {
         LIMPID_CHECK(object.is_object(), ConfigError, row.source,
@@ -108,9 +102,9 @@ LabelledData read_labelled(const DataOptions& options, uint64_t seed) {
       rows.resize(*entry.take);
     }
     // The file's name without its folder: results name data, not machines.
-    const std::string name = options.files[f].substr(data_path(entry.rest).parent_path().string().size());
+    const std::string name = options.files[f].substr(entry.path.parent_path().string().size());
     data.files.push_back({{"path", name.substr(name.find_first_not_of('/'))},
-                          {"sha256", sha256_file(data_path(entry.rest))},
+                          {"sha256", sha256_file(entry.path)},
                           {"rows", rows.size()}});
     if (unlabelled) data.files.back()["unlabelled"] = unlabelled;
     std::move(rows.begin(), rows.end(), std::back_inserter(data.rows));

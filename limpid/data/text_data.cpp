@@ -2,39 +2,23 @@
 
 #include <utf8proc.h>
 
-#include <charconv>
 #include <map>
 #include <optional>
 
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/number_text.h"
+#include "limpid/core/parse.h"
+#include "limpid/data/file_query.h"
 
 namespace limpid {
 namespace {
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (size_t at = 0;;) {
-    const size_t end = text.find(separator, at);
-    parts.emplace_back(text.substr(at, end == std::string_view::npos ? end : end - at));
-    if (end == std::string_view::npos) return parts;
-    at = end + 1;
-  }
-}
 
 std::pair<std::string, std::string> key_and_value(const std::string& text, const char* option) {
   const size_t equals = text.find('=');
   LIMPID_CHECK(equals != std::string::npos && equals > 0, ConfigError, option, " ", quote(text),
                ": expected KEY=VALUE");
   return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-std::optional<double> as_number(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 struct Condition {
@@ -51,7 +35,7 @@ struct Condition {
     for (const std::string& value : values) {
       if (text == value) return true;
       if (found->is_number())
-        if (const auto number = as_number(value); number && *number == found->get<double>()) return true;
+        if (const auto number = parse_number<double>(value); number && *number == found->get<double>()) return true;
     }
     return false;
   }
@@ -71,16 +55,10 @@ struct File {
 
 bool is_field(const std::string& name) { return name == "prompt" || name == "completion" || name == "text"; }
 
-std::pair<fs::path, std::string> path_and_query(const std::string& entry) {
-  const size_t mark = entry.rfind('?');
-  if (mark == std::string::npos || fs::exists(entry)) return {entry, ""};
-  return {entry.substr(0, mark), entry.substr(mark + 1)};
-}
-
 File parse_file(const std::string& entry, const DataOptions& options) {
   File file;
-  const auto [path, query] = path_and_query(entry);
-  file.path = path;
+  const FileQuery query = FileQuery::parse(entry);
+  file.path = query.path;
   const auto condition = [&](const std::string& text, const char* option) {
     const auto [key, value] = key_and_value(text, option);
     file.conditions.push_back({key, split(value, '|')});
@@ -91,14 +69,12 @@ File parse_file(const std::string& entry, const DataOptions& options) {
                  " is not prompt, completion or text");
     file.columns[name] = column;
   }
-  if (!query.empty()) {
-    for (const std::string& part : split(query, '&')) {
-      const auto [key, value] = key_and_value(part, "--data …?");
-      if (is_field(key))
-        file.columns[key] = value;
-      else
-        condition(part, "--data …?");
-    }
+  for (const FileQuery::Part& part : query.parts()) {
+    const auto [key, value] = key_and_value(part.text, "--data …?");
+    if (is_field(key))
+      file.columns[key] = value;
+    else
+      condition(part.text, "--data …?");
   }
   for (const std::string& where : options.where) condition(where, "--where");
   return file;
@@ -203,8 +179,6 @@ class Reader {
 };
 
 }  // namespace
-
-fs::path data_path(const std::string& entry) { return path_and_query(entry).first; }
 
 RowCounts for_each_text_row(const DataOptions& options, const RowFunction& row) {
   RowCounts counts;

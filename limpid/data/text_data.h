@@ -59,7 +59,4 @@ TextData read_text_data(const DataOptions& options);
 /// "1,200 rows (300 others do not match, 12 null, 3 empty)"
 std::string describe(const RowCounts& counts);
 
-/// Path of the file that a `files` entry names.
-fs::path data_path(const std::string& entry);
-
 }  // namespace limpid

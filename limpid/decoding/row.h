@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "limpid/core/error.h"
+#include "limpid/core/names.h"
 #include "limpid/decoding/sampler.h"
 
 /// One sequence being written.
@@ -20,13 +21,8 @@ struct StopRules {
 };
 
 enum class FinishReason { Length, Stop, Error };
-inline const char* name(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::Length: return "length";
-    case FinishReason::Stop: return "stop";
-    default: return "error";
-  }
-}
+inline constexpr const char* kFinishReasons[] = {"length", "stop", "error"};
+constexpr Names names_of(FinishReason) { return kFinishReasons; }
 
 /// Names one request of a Generator.
 using RequestId = uint64_t;

@@ -135,7 +135,7 @@ void apply_typical_p(std::span<float> logits, float p) {
 
 void apply_filters(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen) {
   if (options.repetition_penalty != 1.0f) apply_repetition_penalty(logits, seen, options.repetition_penalty);
-  if (options.greedy || options.temperature == 0.0f) return;  // no filter removes the best token
+  if (options.is_greedy()) return;  // no filter removes the best token
   if (options.temperature != 1.0f) apply_temperature(logits, options.temperature);
   if (options.top_k > 0) apply_top_k(logits, options.top_k);
   if (options.top_p < 1.0f) apply_top_p(logits, options.top_p);
@@ -167,7 +167,7 @@ TokenId pick(std::span<const float> logits, float uniform) {
 
 TokenId sample(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen, float uniform) {
   apply_filters(logits, options, seen);
-  return options.greedy || options.temperature == 0.0f ? best(logits) : pick(logits, uniform);
+  return options.is_greedy() ? best(logits) : pick(logits, uniform);
 }
 
 }  // namespace limpid

@@ -21,6 +21,7 @@ struct SamplingOptions {
   float repetition_penalty = 1.0f;  ///< 1: off; over prompt and new tokens
   uint64_t seed = 0;
 
+  bool is_greedy() const { return greedy || temperature == 0.0f; }
   /// @throws ConfigError naming the option, the value and its range.
   void check() const;
 };

@@ -26,7 +26,7 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
             {"top_p", plan.sampling.top_p},
             {"min_p", plan.sampling.min_p},
             {"typical_p", plan.sampling.typical_p},
-            {"greedy", plan.sampling.greedy},
+            {"greedy", plan.sampling.is_greedy()},
             {"repetition_penalty", plan.sampling.repetition_penalty},
             {"seed", plan.sampling.seed}}},
           {"samples", plan.samples},
@@ -71,7 +71,7 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
   std::vector<float> strengths = setting.strengths();
   if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
   GeneratorOptions options;
-  options.max_rows = plan.rows;
+  options.max_rows = size_t(plan.rows);
   Generator generator(plan.model, std::move(sessions), options);
   std::vector<std::vector<Completion>> pending(plan.prompts.size());
   for (size_t p = 0; p < plan.prompts.size(); ++p) {
@@ -181,8 +181,8 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
 
 double estimated_seconds(const EvaluationPlan& plan) {
   EvaluationPlan trial = plan;
-  Generator generator(plan.model, {}, {.max_rows = plan.rows});
-  for (size_t row = 0; row < plan.rows; ++row) {
+  Generator generator(plan.model, {}, {.max_rows = size_t(plan.rows)});
+  for (size_t row = 0; row < size_t(plan.rows); ++row) {
     Request request;
     request.sample = row;
     request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[0].text);

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "limpid/core/watch.h"
 #include "limpid/decoding/generator.h"
+#include "limpid/evaluation/options.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/evaluation/settings.h"
 #include "limpid/metrics/report.h"
@@ -17,18 +17,14 @@
 /// random numbers.
 namespace limpid {
 
-struct EvaluationPlan {
+struct EvaluationPlan : EvaluationOptions {
   std::shared_ptr<const Model> model;
   std::string model_name;
   std::vector<PromptRow> prompts;
   std::vector<EvaluationSetting> settings;  ///< the first is plain: the others are compared with it
   std::shared_ptr<const Scorer> scorer;
   std::vector<std::shared_ptr<const PerplexityJudge>> judges;
-  SamplingOptions sampling;
   std::vector<TokenId> stop_tokens;
-  int64_t samples = 25, tokens = 20;
-  size_t rows = 25;
-  std::filesystem::path output;
   Json provenance;  ///< stored with each file: model and prompt hashes, precision, version
 };
 

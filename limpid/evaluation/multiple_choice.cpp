@@ -27,13 +27,6 @@ size_t best_of(const std::vector<double>& scores) {
 
 }  // namespace
 
-ChoiceFormat parse_choice_format(const std::string& text) {
-  if (text == "answer") return ChoiceFormat::Answer;
-  if (text == "letter") return ChoiceFormat::Letter;
-  LIMPID_CHECK(text == "continuation", ConfigError, "--format \"", text, "\", expected answer, letter or continuation");
-  return ChoiceFormat::Continuation;
-}
-
 ChoicePrompt choice_prompt(const ChoiceQuestion& question, ChoiceFormat format) {
   ChoicePrompt result;
   result.prompt = format == ChoiceFormat::Continuation ? question.question : "Question: " + question.question + "\n";
@@ -75,7 +68,7 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
   std::vector<std::vector<double>> sums;
   for (const ChoicePrompt& prompt : prompts) sums.emplace_back(prompt.endings.size(), 0.0);
   GeneratorOptions options;
-  options.max_rows = plan.rows;
+  options.max_rows = size_t(plan.rows);
   options.on_logits = [&](const Row& row, std::span<const float> z) {
     sums[row.request.prompt][row.request.sample] +=
         double(z[size_t(row.request.given[row.new_ids.size()])]) - log_sum_exp(z);

@@ -8,17 +8,11 @@
 #include "limpid/core/watch.h"
 #include "limpid/data/choice_questions.h"
 #include "limpid/decoding/generator.h"
+#include "limpid/evaluation/options.h"
 #include "limpid/metrics/bootstrap.h"
 
 /// Multiple-choice questions: what a model still knows (docs/methods.md, Multiple choice).
 namespace limpid {
-
-enum class ChoiceFormat {
-  Answer,        ///< "Question: …\nAnswer:" and " <text of the choice>"; no choice is listed
-  Letter,        ///< the choices are listed as "A. …", and " A", " B", … are compared
-  Continuation,  ///< the question's text and " <text of the choice>"
-};
-ChoiceFormat parse_choice_format(const std::string& text);  ///< answer, letter, continuation
 
 /// A question as text: what stands before the choice, and each choice.
 struct ChoicePrompt {
@@ -35,7 +29,7 @@ struct MultipleChoicePlan {
   std::shared_ptr<const Model> model;
   std::function<std::vector<std::unique_ptr<Session>>()> sessions = {};  ///< null: the plain model
   std::vector<float> strengths;                                          ///< one per session
-  size_t rows = 32;
+  int64_t rows = 32;                                                     ///< choices read together
 };
 
 /// log p of each choice's tokens, summed in double over those tokens alone: [questions][choices].

@@ -6,6 +6,8 @@
 #include <cstdlib>
 
 #include "limpid/core/error.h"
+#include "limpid/core/names.h"
+#include "limpid/core/parse.h"
 
 namespace limpid {
 namespace {
@@ -15,12 +17,10 @@ using Kind = TuneTarget::Kind;
 /// "name=number" with a positive number.
 std::pair<std::string, double> named_number(const std::string& text, const char* flag, const char* example) {
   const size_t equals = text.find('=');
-  const std::string digits = equals == std::string::npos ? "" : text.substr(equals + 1);
-  char* end = nullptr;
-  const double value = std::strtod(digits.c_str(), &end);
-  LIMPID_CHECK(!digits.empty() && *end == '\0' && std::isfinite(value) && value > 0.0, ConfigError, "[tune] ", flag,
-               " \"", text, "\", expected for example ", example);
-  return {text.substr(0, equals), value};
+  const auto value = parse_number<double>(equals == std::string::npos ? "" : text.substr(equals + 1));
+  LIMPID_CHECK(value.value_or(0.0) > 0.0, ConfigError, "[tune] ", flag, " \"", text, "\", expected for example ",
+               example);
+  return {text.substr(0, equals), *value};
 }
 
 /// Three digits: a strength that can be typed, and finer than any bracket.
@@ -71,7 +71,7 @@ TuneResult tune_strength(const std::function<double(double)>& measure, const Tun
   const auto good_enough = [&](const TunePoint& point) {
     return target.met_by(point.ratio) && target.limit - point.ratio <= options.tolerance;
   };
-  const auto may_go_on = [&] { return measured.size() < options.max_steps && !good_enough(measured.back()); };
+  const auto may_go_on = [&] { return int64_t(measured.size()) < options.max_steps && !good_enough(measured.back()); };
 
   // A budget is met at low strengths and an aim at high ones: the wanted strength lies above the start when the start
   // does not use up the budget, or misses the aim.
@@ -108,9 +108,8 @@ TuneResult tune_strength(const std::function<double(double)>& measure, const Tun
 }
 
 std::string describe_failure(const TuneResult& result) {
-  std::string tried;
-  for (const TunePoint& point : result.curve)
-    tried += concat(tried.empty() ? "" : ", ", point.strength, " (", point.ratio, ")");
+  const std::string tried =
+      join(result.curve, ", ", [](const TunePoint& point) { return concat(point.strength, " (", point.ratio, ")"); });
   const auto closest =
       std::min_element(result.curve.begin(), result.curve.end(), [](const TunePoint& a, const TunePoint& b) {
         return a.ratio < b.ratio || (std::isnan(b.ratio) && !std::isnan(a.ratio));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -32,7 +33,7 @@ struct TuneOptions {
   double largest = std::numeric_limits<double>::infinity();  ///< that is tried
   double tolerance = 0.02;  ///< a ratio that meets the limit and lies this near to it is good enough
   double narrow = 1.05;     ///< a bracket whose ends have this ratio is good enough
-  size_t max_steps = 8;     ///< measurements
+  int64_t max_steps = 8;    ///< measurements
 };
 
 struct TunePoint {

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "limpid/core/names.h"
 #include "limpid/kernels/dtype.h"
 
 /// y = x W^T + b for weights that stay in 4 or 8 bits, bf16 or f32: the products of decoding and prefill.
@@ -18,9 +19,8 @@ enum class Precision {
   Int8,   ///< 8-bit activations with one scale per 32, int32 sums in a block, float32 across blocks
 };
 
-inline const char* name(Precision precision) {
-  return precision == Precision::Exact ? "exact" : precision == Precision::BF16 ? "bf16" : "int8";
-}
+inline constexpr const char* kPrecisions[] = {"exact", "bf16", "int8"};
+constexpr Names names_of(Precision) { return kPrecisions; }
 
 /// A weight matrix [out, in] repacked at load into tiles of output channels, so that each output adds up over the
 /// inputs in one fixed order, whatever the number of rows: a row's result is bit-identical alone and among others, and

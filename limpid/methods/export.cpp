@@ -121,8 +121,6 @@ void write_control_vector(const Model& model, const Tensor& offsets, const fs::p
 
 }  // namespace
 
-const char* name(ExportForm form) { return form == ExportForm::Folder ? "hf" : "control-vector"; }
-
 ExportForm export_form(const DetoxSpec& spec) { return open_exportable(spec).form(); }
 
 void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output, Watch& watch) {

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "limpid/core/files.h"
+#include "limpid/core/names.h"
 #include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
-#include "limpid/models/model.h"
 
 /// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with
 /// one strength.
@@ -15,11 +16,14 @@
 ///   profs, model-surgery, a LoRA adapter's folder      a folder with the changed weights
 namespace limpid {
 
+class Model;
+
 enum class ExportForm {
   Folder,         ///< "hf": a Hugging Face folder, float32; the model must be opened trainable
   ControlVector,  ///< "control-vector": a GGUF file
 };
-const char* name(ExportForm form);
+inline constexpr const char* kExportForms[] = {"hf", "control-vector"};
+constexpr Names names_of(ExportForm) { return kExportForms; }
 
 /// The form that fits a detoxifier. @throws ConfigError when none does, saying why and what would.
 ExportForm export_form(const DetoxSpec& spec);

@@ -1,27 +1,12 @@
 #include "limpid/methods/method_options.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
 
+#include "limpid/core/parse.h"
 #include "limpid/methods/layer_range.h"
 
 namespace limpid {
 namespace {
-
-/// Returns the number that is all of the text.
-std::optional<double> parse_number(const std::string& text) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == '\0' && std::isfinite(value) ? std::optional(value) : std::nullopt;
-}
-
-std::optional<int64_t> parse_integer(const std::string& text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
 
 template <class Number>
 Number check_number(std::optional<Number> value, const OptionInfo& option, const std::string& found, const char* kind) {
@@ -35,8 +20,8 @@ Number check_number(std::optional<Number> value, const OptionInfo& option, const
 MethodOptions::Value MethodOptions::parse(const OptionInfo& option, const std::string& text, const std::string& place) {
   const std::string found = concat(place, option.key, " \"", text, "\"");
   switch (option.kind) {
-    case OptionInfo::Kind::Number: return check_number(parse_number(text), option, found, "number");
-    case OptionInfo::Kind::Integer: return check_number(parse_integer(text), option, found, "whole number");
+    case OptionInfo::Kind::Number: return check_number(parse_number<double>(text), option, found, "number");
+    case OptionInfo::Kind::Integer: return check_number(parse_number<int64_t>(text), option, found, "whole number");
     case OptionInfo::Kind::Choice: return index_of(option.choices, text, found);
     case OptionInfo::Kind::Layers: return parse_layers(text, place);
   }

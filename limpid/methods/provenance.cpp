@@ -2,14 +2,14 @@
 
 #include "limpid/core/error.h"
 #include "limpid/core/version.h"
-#include "limpid/data/text_data.h"
+#include "limpid/data/file_query.h"
 
 namespace limpid {
 
 Json fit_provenance(const std::string& target, const std::vector<std::string>& data) {
   Json files = Json::array();
   for (const std::string& entry : data) {
-    const fs::path file = data_path(entry);
+    const fs::path file = FileQuery::parse(entry).path;
     files.push_back({{"file", file.filename().string()}, {"sha256", sha256_file(file)}});
   }
   return {{"tool", concat("limpid ", version())}, {"target", fs::path(target).filename().string()}, {"data", files}};

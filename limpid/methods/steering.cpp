@@ -2,20 +2,7 @@
 
 #include <algorithm>
 
-#include "limpid/core/names.h"
-
 namespace limpid {
-
-const char* name(Tap tap) { return kTaps[size_t(tap)]; }
-const char* name(Positions positions) { return kPositions[size_t(positions)]; }
-const char* name(SteeringRule rule) { return kSteeringRules[size_t(rule)]; }
-Tap parse_tap(const std::string& text, const std::string& where) { return parse_name<Tap>(kTaps, text, where + "tap"); }
-Positions parse_positions(const std::string& text, const std::string& where) {
-  return parse_name<Positions>(kPositions, text, where + "positions");
-}
-SteeringRule parse_rule(const std::string& text, const std::string& where) {
-  return parse_name<SteeringRule>(kSteeringRules, text, where + "rule");
-}
 
 Site site_of(Tap tap) {
   return tap == Tap::Heads ? Site::HeadOutputs : tap == Tap::Projection ? Site::AttentionOutput : Site::LayerOutput;

@@ -11,13 +11,6 @@
 /// DeStein's activation fusion as a detoxifier (docs/methods.md, Steering rules; arXiv:2404.10464).
 namespace limpid {
 
-const char* name(Tap tap);
-const char* name(Positions positions);
-const char* name(SteeringRule rule);
-/// The three below: @param where  begins the message    @throws ConfigError that names those there are.
-Tap parse_tap(const std::string& text, const std::string& where = "[destein] ");
-Positions parse_positions(const std::string& text, const std::string& where = "[destein] ");
-SteeringRule parse_rule(const std::string& text, const std::string& where = "[destein] ");
 Site site_of(Tap tap);
 
 /// What a session works with: D numbers in H slices in each of L layers.

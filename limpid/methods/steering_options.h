@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/names.h"
 #include "limpid/kernels/steering.h"
 
 /// How activations are steered, as options name it. No LibTorch here.
@@ -8,6 +9,9 @@ namespace limpid {
 using kernels::SteeringRule;
 /// The names of each enumeration's values stand in their order.
 inline constexpr const char* kSteeringRules[] = {"preserve", "linear", "constant", "as_released"};
+namespace kernels {
+constexpr Names names_of(SteeringRule) { return kSteeringRules; }
+}  // namespace kernels
 
 /// Where activations are taken from and changed. Layers are counted from 0.
 enum class Tap {
@@ -16,6 +20,7 @@ enum class Tap {
   Layer,       ///< the residual stream after a block, as one slice: control vectors
 };
 inline constexpr const char* kTaps[] = {"heads", "projection", "layer"};
+constexpr Names names_of(Tap) { return kTaps; }
 
 /// Which positions are changed.
 enum class Positions {
@@ -24,5 +29,6 @@ enum class Positions {
   All,        ///< the prompt too, as released; it changes the meaning of the context
 };
 inline constexpr const char* kPositions[] = {"last", "generated", "all"};
+constexpr Names names_of(Positions) { return kPositions; }
 
 }  // namespace limpid

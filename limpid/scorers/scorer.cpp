@@ -1,10 +1,11 @@
 #include "limpid/scorers/scorer.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "limpid/checkpoints/model_store.h"
+#include "limpid/core/parse.h"
 #include "limpid/core/resources.h"
+#include "limpid/data/file_query.h"
 #include "limpid/scorers/scorer_file.h"
 #include "limpid/scorers/text_batches.h"
 
@@ -128,8 +129,7 @@ bool is_empty_text(std::string_view text) {
 }
 
 size_t toxic_label(const std::vector<std::string>& labels, const std::string& wanted, const std::string& source) {
-  std::string list;
-  for (const std::string& label : labels) list += (list.empty() ? "" : ", ") + label;
+  const std::string list = join(labels);
   if (!wanted.empty()) {
     for (size_t i = 0; i < labels.size(); ++i)
       if (labels[i] == wanted || std::to_string(i) == wanted) return i;
@@ -148,28 +148,23 @@ size_t toxic_label(const std::vector<std::string>& labels, const std::string& wa
 }
 
 ScorerSpec ScorerSpec::parse(const std::string& text) {
+  const FileQuery query = FileQuery::parse(text);
   ScorerSpec spec;
-  const size_t question = text.find('?');
-  spec.path = text.substr(0, question);
-  for (size_t at = question; at != std::string::npos;) {
-    const size_t end = text.find('&', at + 1), length = end == std::string::npos ? end : end - at - 1;
-    const std::string pair = text.substr(at + 1, length), key = pair.substr(0, pair.find('='));
-    const std::string value = pair.size() > key.size() ? pair.substr(key.size() + 1) : "";
+  spec.path = query.path;
+  for (const auto& [part, key, value] : query.parts()) {
     if (key == "label") {
       spec.label = value;
     } else if (key == "threshold") {
-      double number = 0.0;
-      const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-      LIMPID_CHECK(error == std::errc() && stop == value.data() + value.size() && number >= 0.0 && number <= 1.0,
-                   ConfigError, "scorer \"", text, "\": threshold is \"", value, "\", expected a number from 0 to 1");
-      spec.threshold = number;
+      spec.threshold = parse_number<double>(value);
+      LIMPID_CHECK(spec.threshold && *spec.threshold >= 0.0 && *spec.threshold <= 1.0, ConfigError, "scorer \"", text,
+                   "\": threshold is \"", value, "\", expected a number from 0 to 1");
     } else {
-      const bool known = key == "precision" && (value == "exact" || value == "bf16" || value == "int8");
-      LIMPID_CHECK(known, ConfigError, "scorer \"", text, "\": \"", pair,
-                   "\" is not understood, expected label=NAME, threshold=NUMBER or precision=exact|bf16|int8");
-      spec.precision = value == "exact" ? Precision::Exact : value == "bf16" ? Precision::BF16 : Precision::Int8;
+      const Names precisions = kernels::kPrecisions;
+      const auto precision = std::find(precisions.begin(), precisions.end(), value);
+      LIMPID_CHECK(key == "precision" && precision != precisions.end(), ConfigError, "scorer \"", text, "\": \"", part,
+                   "\" is not understood, expected label=NAME, threshold=NUMBER or precision=", join(precisions, "|"));
+      spec.precision = Precision(precision - precisions.begin());
     }
-    at = end;
   }
   return spec;
 }

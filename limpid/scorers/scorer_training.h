@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,21 +7,10 @@
 #include "limpid/data/labelled_text.h"
 #include "limpid/scorers/quality.h"
 #include "limpid/scorers/scorer_file.h"
+#include "limpid/scorers/training_options.h"
 
 /// `limpid train scorer`: a logistic head on a frozen sentence encoder.
 namespace limpid {
-
-struct ScorerTraining {
-  std::string encoder = "minilm-l6";  ///< a pulled name; the scorer file finds the encoder by it again
-  std::vector<int64_t> stages;        ///< what the head sees, ScorerFeatures; empty: the last layer only
-  int64_t max_length = 96;
-  double C = 10.0;                  ///< inverse strength of the L2 penalty, as in scikit-learn
-  double holdout = 0.1;             ///< share of the training rows held out when no held-out rows are given
-  std::optional<double> threshold;  ///< none: break-even on the held-out texts
-  std::string licence;              ///< a note for the file
-  uint64_t seed = 1;
-  Precision precision = Precision::BF16;  ///< of the encoder
-};
 
 /// Features of texts, [texts, F] row by row; rows of texts without a token are zero.
 std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures& features,

@@ -10,16 +10,6 @@ namespace limpid {
 
 using torch::Tensor;
 
-ContrastiveForm contrastive_form_named(const std::string& name) {
-  for (const ContrastiveForm form : {ContrastiveForm::Paper, ContrastiveForm::Inside, ContrastiveForm::AsReleased})
-    if (name == name_of(form)) return form;
-  throw ConfigError(concat("[contrastive perplexity] form \"", name, "\" is not paper, inside or as_released"));
-}
-
-const char* name_of(ContrastiveForm form) {
-  return form == ContrastiveForm::Paper ? "paper" : form == ContrastiveForm::Inside ? "inside" : "as_released";
-}
-
 Tensor contrastive_perplexity(const std::vector<Tensor>& positives, const std::vector<Tensor>& negatives,
                               const ContrastiveLoss& loss) {
   const bool released = loss.form == ContrastiveForm::AsReleased;
@@ -159,7 +149,7 @@ TrainingReport train_contrastive_perplexity(const ContrastiveOptions& given, Wat
   LIMPID_CHECK(options.loss.tau > 0 && options.loss.weight >= 0, ConfigError, "[contrastive perplexity] tau ",
                options.loss.tau, " and weight ", options.loss.weight, ", expected above 0 and not negative");
   const Json settings = {
-      {"form", name_of(options.loss.form)}, {"tau", options.loss.tau}, {"negative_weight", options.loss.weight}};
+      {"form", name(options.loss.form)}, {"tau", options.loss.tau}, {"negative_weight", options.loss.weight}};
   return train_adapter(
       options, "contrastive perplexity", settings,
       [&](const Model& model) { return std::make_unique<ContrastiveObjective>(model, options, watch); }, watch);

@@ -6,6 +6,7 @@
 #include "limpid/core/watch.h"
 #include "limpid/data/text_data.h"
 #include "limpid/tokenizers/tokenizer.h"
+#include "limpid/training/options.h"
 
 /// From rows of text to token sequences that know which of their tokens are to be learnt.
 namespace limpid {
@@ -24,12 +25,6 @@ struct Example {
     for (int64_t at = first_target(); at < int64_t(ids.size()); ++at) count += !is_skipped(at);
     return count;
   }
-};
-
-struct ExampleOptions {
-  int64_t max_length = 256;      ///< longer sequences are cut at the end, and then have no end token
-  bool end_token = true;         ///< the tokenizer's EOS after the text
-  std::string separator = "\n";  ///< between prompt and completion
 };
 
 /// [BOS] prompt separator completion [EOS], from ONE tokenisation of prompt + separator + completion: a token belongs

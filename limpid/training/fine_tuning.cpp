@@ -19,7 +19,7 @@ struct Subject {
 
 Subject open_base(const FineTuningOptions& options) {
   const auto model =
-      open_model(options.base, {.trainable = true, .compute = options.compute, .recompute = options.recompute});
+      open_model(options.base, {.trainable = true, .compute = compute_type(options), .recompute = options.recompute});
   return {model, model->tokenizer(), {}};
 }
 
@@ -30,7 +30,7 @@ Subject from_scratch(const FineTuningOptions& options) {
                ": \"vocab_size\" is ", config.vocab_size, ", the tokenizer has ", tokenizer->vocab_size(), " tokens");
   Subject subject{make_model(config, nullptr,
                              {.trainable = true,
-                              .compute = options.compute,
+                              .compute = compute_type(options),
                               .recompute = options.recompute,
                               .fresh = fresh_weights(config, options.seed)}),
                   tokenizer,

@@ -40,9 +40,11 @@ TrainingReport train_adapter(const LoraOptions& options, const std::string& kind
   config.base_model = options.base.string();
   LoraAdapters adapters(config, options.seed);
   const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-  const auto model = open_model(
-      options.base,
-      {.trainable = true, .compute = options.compute, .frozen = true, .recompute = options.recompute, .adapter = make});
+  const auto model = open_model(options.base, {.trainable = true,
+                                               .compute = compute_type(options),
+                                               .frozen = true,
+                                               .recompute = options.recompute,
+                                               .adapter = make});
   adapters.check_targets();
   const auto objective = make_objective(*model);
   const auto write = [&](const fs::path& folder, const Json& about) {

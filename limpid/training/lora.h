@@ -1,15 +1,9 @@
 #pragma once
 
-#include "limpid/checkpoints/peft.h"
 #include "limpid/training/text_run.h"
 
 /// Low-rank fine-tuning: y = W x + b + (alpha / r) B A dropout(x), W and b frozen. Hu et al. 2021, arXiv:2106.09685.
 namespace limpid {
-
-struct LoraOptions : TextRunOptions {
-  PeftConfig adapter;  ///< rank, alpha, dropout, targets (lora_adapters.h); the rest is filled in
-  bool merge = false;  ///< also write the base with the change added to its weights, in the folder `merged`
-};
 
 /// Leaves a PEFT folder (peft.h) besides what train() writes (trainer.h, which also lists the errors). The frozen
 /// weights are kept in the type of the products and have no optimiser state.

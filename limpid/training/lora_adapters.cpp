@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "limpid/checkpoints/tensor_names.h"
+#include "limpid/core/names.h"
 #include "limpid/training/named_stream.h"
 
 namespace limpid {
@@ -75,8 +76,7 @@ std::shared_ptr<const nn::LowRank> LoraAdapters::make(const std::string& name, i
 }
 
 void LoraAdapters::check_targets() const {
-  std::string known;
-  for (const std::string& ending : endings_) known += (known.empty() ? "" : ", ") + ending;
+  const std::string known = join(endings_);
   for (const std::string& target : config_.target_modules)
     LIMPID_CHECK(endings_.contains(target), ConfigError, "[lora] no layer is called \"", target, "\"; there are ",
                  known, ", or all-linear");

@@ -90,16 +90,6 @@ double clip_gradients(const std::vector<torch::Tensor>& parameters, double limit
   return norm;
 }
 
-Schedule schedule_named(const std::string& name) {
-  for (const Schedule schedule : {Schedule::Linear, Schedule::Cosine, Schedule::Constant})
-    if (name == name_of(schedule)) return schedule;
-  throw ConfigError(concat("[schedule] \"", name, "\" is not linear, cosine or constant"));
-}
-
-const char* name_of(Schedule schedule) {
-  return schedule == Schedule::Linear ? "linear" : schedule == Schedule::Cosine ? "cosine" : "constant";
-}
-
 double scheduled_rate(double peak, int64_t step, int64_t warmup, int64_t total, Schedule schedule) {
   if (step < warmup) return peak * double(step + 1) / double(warmup);
   if (schedule == Schedule::Constant) return peak;

@@ -6,14 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "limpid/training/options.h"
+
 /// AdamW, its schedule, and clipping: small enough to be saved and restored to the same bits.
 namespace limpid {
-
-struct AdamWOptions {
-  double learning_rate = 5e-4;
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double weight_decay = 0.01;  ///< of matrices; vectors (norms, biases) are not decayed
-};
 
 /// AdamW on float32 parameters. Loshchilov & Hutter 2019, arXiv:1711.05101, as torch.optim.AdamW:
 ///   p -= lr * wd * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
@@ -43,12 +39,6 @@ class AdamW {
 
 /// Scales all gradients by min(1, limit / (norm + 1e-6)); limit 0 does not clip. @return the norm before clipping.
 double clip_gradients(const std::vector<torch::Tensor>& parameters, double limit);
-
-enum class Schedule { Linear, Cosine, Constant };
-
-/// @throws ConfigError for another name than linear, cosine and constant.
-Schedule schedule_named(const std::string& name);
-const char* name_of(Schedule schedule);
 
 /// Linear warm-up over `warmup` steps; then linear decay to 0 at `total`, half a cosine (1 + cos(pi x)) / 2 that ends
 /// there, or the peak throughout. `step` counts from 0.

@@ -1,6 +1,5 @@
 #include "limpid/training/process_group.h"
 
-#include <charconv>
 #include <cstdlib>
 #include <string>
 
@@ -11,6 +10,7 @@
 #endif
 
 #include "limpid/core/error.h"
+#include "limpid/core/parse.h"
 
 // The only file that knows c10d.
 namespace limpid {
@@ -23,12 +23,10 @@ std::string environment(const char* name, const char* fallback) {
 
 int64_t number(const char* name, const char* fallback) {
   const std::string text = environment(name, fallback);
-  int64_t value = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  LIMPID_CHECK(error == std::errc() && end == text.data() + text.size() && value >= 0, ConfigError, "[processes] ",
-               name, " is \"", text,
+  const auto value = parse_number<int64_t>(text);
+  LIMPID_CHECK(value.value_or(-1) >= 0, ConfigError, "[processes] ", name, " is \"", text,
                "\", expected a number; start with torchrun --no-python --nproc-per-node N limpid train …");
-  return value;
+  return *value;
 }
 
 #ifdef LIMPID_GLOO

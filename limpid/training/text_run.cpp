@@ -2,7 +2,16 @@
 
 #include <algorithm>
 
+#include "limpid/data/file_query.h"
+#include "limpid/kernels/cpu.h"
+
 namespace limpid {
+
+torch::ScalarType compute_type(const TextRunOptions& options) {
+  const bool fast = kernels::active_isa() == kernels::Isa::Avx512Bf16;
+  const ComputeType type = options.compute.value_or(fast ? ComputeType::BF16 : ComputeType::F32);
+  return type == ComputeType::BF16 ? torch::kBFloat16 : torch::kFloat32;
+}
 
 std::string model_sha256(const fs::path& path) {
   if (!fs::is_directory(path)) return sha256_file(path);
@@ -20,17 +29,16 @@ std::string model_sha256(const fs::path& path) {
 Json settings_of(const TextRunOptions& o) {
   Json data = Json::array();
   for (const std::string& entry : o.data.files) {
-    const fs::path path = data_path(entry);
-    const size_t query = entry.find('?', path.string().size());
-    data.push_back({{"file", path.filename().string()},
-                    {"sha256", sha256_file(path)},
-                    {"query", query == std::string::npos ? "" : entry.substr(query + 1)}});
+    const FileQuery query = FileQuery::parse(entry);
+    data.push_back({{"file", fs::path(query.path).filename().string()},
+                    {"sha256", sha256_file(query.path)},
+                    {"query", query.query}});
   }
   Json settings = settings_of(static_cast<const TrainerOptions&>(o));
   settings.update({{"data", data},
                    {"where", o.data.where},
                    {"fields", o.data.fields},
-                   {"compute", o.compute == torch::kBFloat16 ? "bf16" : "f32"},
+                   {"compute", compute_type(o) == torch::kBFloat16 ? "bf16" : "f32"},
                    {"max_length", o.examples.max_length},
                    {"end_token", o.examples.end_token},
                    {"separator", o.examples.separator},

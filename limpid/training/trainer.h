@@ -11,26 +11,6 @@
 /// several processes, resume to the same bits. What is trained, on what, and what is left behind is a TrainingTask.
 namespace limpid {
 
-enum class Keep {
-  Best,
-  Last,
-  Both
-};  ///< which weights a run leaves: those of the best held-out loss, the last, or both
-
-struct TrainerOptions {
-  fs::path output;                     ///< folder to write
-  int64_t epochs = 1, max_steps = 0;   ///< max_steps 0: no limit besides epochs
-  int64_t batch = 16, accumulate = 1;  ///< sequences per pass, passes per step
-  AdamWOptions adamw;
-  Schedule schedule = Schedule::Linear;
-  int64_t warmup = 50;                                       ///< steps
-  double clip = 1.0;                                         ///< largest gradient norm; 0 is off
-  int64_t eval_every = 100, save_every = 200, patience = 3;  ///< patience 0: no early stop
-  Keep keep = Keep::Best;
-  uint64_t seed = 1;
-  std::function<void(int64_t step)> after_step;  ///< for tests; an exception ends the run as a crash would
-};
-
 struct TrainingTask {
   std::string kind;                                 ///< "calibrator", in messages and training.json
   Json settings;                                    ///< everything that changes a weight

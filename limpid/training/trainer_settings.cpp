@@ -36,8 +36,8 @@ Json settings_of(const TrainerOptions& o) {
   if (o.adamw.beta1 != usual.beta1) settings["beta1"] = o.adamw.beta1;
   if (o.adamw.beta2 != usual.beta2) settings["beta2"] = o.adamw.beta2;
   if (o.adamw.epsilon != usual.epsilon) settings["epsilon"] = o.adamw.epsilon;
-  if (o.schedule != Schedule::Linear) settings["schedule"] = name_of(o.schedule);
-  if (o.keep != Keep::Best) settings["keep"] = o.keep == Keep::Last ? "last" : "both";
+  if (o.schedule != Schedule::Linear) settings["schedule"] = name(o.schedule);
+  if (o.keep != Keep::Best) settings["keep"] = name(o.keep);
   return settings;
 }
 

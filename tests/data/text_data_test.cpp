@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "limpid/data/file_query.h"
 #include "tests/support/fixtures.h"
 #include "tests/training/toy_tokenizer.h"
 
@@ -71,7 +72,7 @@ TEST(TextData, TakesColumnsAndConditionsForOneFileFromItsQuery) {
   ASSERT_EQ(data.rows.size(), 2u);
   EXPECT_EQ(data.rows[0].text, "n");
   EXPECT_EQ(data.rows[1].text, "s2");
-  EXPECT_EQ(data_path(file_entry(pairs, "?text=neutral")), pairs);
+  EXPECT_EQ(FileQuery::parse(file_entry(pairs, "?text=neutral")).path, pairs);
 }
 
 TEST(TextData, GivesOneClearLineForEachKindOfMalformedRow) {

@@ -30,7 +30,7 @@ TEST(ChoicePrompt, SpellsEachFormat) {
   EXPECT_EQ(letter.prompt, "Question: Which is drawn to a magnet?\nA. wood\nB. iron\nAnswer:");
   EXPECT_EQ(letter.endings, (std::vector<std::string>{" A", " B"}));
   EXPECT_EQ(continuation.prompt, "Which is drawn to a magnet?");
-  EXPECT_THROW(parse_choice_format("essay"), ConfigError);
+  EXPECT_THROW(named<ChoiceFormat>("essay", "format"), ConfigError);
 }
 
 TEST(ChoicePrompt, ShotsComeFromTheSameCategoryAndAreNotAsked) {

@@ -80,6 +80,7 @@ EvaluationPlan toy_plan(const TempDir& folder) {
   plan.model_name = "toy";
   for (const char* text : {"Once upon", "The day"}) plan.prompts.push_back({text});
   plan.judges.push_back(std::make_shared<PerplexityJudge>(plan.model, "toy"));
+  plan.sampling.top_p = 1.0f;
   plan.samples = 3, plan.tokens = 5;
   plan.output = folder.path() / "out";
   return plan;

@@ -106,9 +106,9 @@ TEST(Readout, SharesAreStrengthsFromZeroToOneAndTheContrastTakesAny) {
 
 TEST(Readout, NamesGoThereAndBackAndUnknownOnesAreListed) {
   for (const char* text : {"norm", "layernorm", "scale", "convex", "contrast", "probability", "temperature"})
-    EXPECT_STREQ(name(parse_readout(text)), text);
+    EXPECT_STREQ(name(named<Readout>(text, "read-out")), text);
   try {
-    parse_readout("loud");
+    named<Readout>("loud", "read-out");
     FAIL() << "accepted";
   } catch (const ConfigError& error) {
     EXPECT_NE(std::string(error.what()).find("norm, layernorm"), std::string::npos) << error.what();

@@ -39,7 +39,7 @@ struct Setting {
 };
 
 TEST(Calibrator, LearnsAToyLanguageAndLeavesAFolderThatOpens) {
-  for (const auto compute : {torch::kFloat32, torch::kBFloat16}) {
+  for (const ComputeType compute : {ComputeType::F32, ComputeType::BF16}) {
     const Setting setting;
     CalibratorOptions options = setting.options("out");
     options.compute = compute;
@@ -107,7 +107,7 @@ TEST(Calibrator, ContinuesAcrossAnEpochInBfloat16ToTheSameBits) {
   const Setting setting;
   const auto options = [&](const std::string& name) {
     CalibratorOptions o = setting.options(name);
-    o.compute = torch::kBFloat16;
+    o.compute = ComputeType::BF16;
     o.batch = 16;
     o.accumulate = 3;  // 9 batches an epoch: the last step of each has fewer passes
     o.epochs = 6;

@@ -33,10 +33,9 @@ TEST(FineTuning, LowersTheLossOfEveryFamilyAndLeavesAFolderThatOpens) {
   const fs::path gpt2 = testing_support::write_tiny_gpt2(setting.dir.path() / "gpt2", 2);
   const fs::path gemma = testing_support::write_tiny_gemma3(setting.dir.path() / "gemma", 2);
   for (const fs::path& base : {setting.llama, gpt2, gemma}) {
-    for (const auto compute : {torch::kFloat32, torch::kBFloat16}) {
-      SCOPED_TRACE(testing::Message() << base.filename() << " in " << compute);
-      FineTuningOptions options =
-          setting.options(base.filename().string() + (compute == torch::kFloat32 ? "-f32" : "-bf16"));
+    for (const ComputeType compute : {ComputeType::F32, ComputeType::BF16}) {
+      SCOPED_TRACE(testing::Message() << base.filename() << " in " << name(compute));
+      FineTuningOptions options = setting.options(base.filename().string() + "-" + name(compute));
       options.base = base;
       options.compute = compute;
       options.max_steps = 30;
@@ -52,7 +51,7 @@ TEST(FineTuning, ContinuesFromEverySaveToTheSameBits) {
   const Setting setting;
   const auto options = [&](const std::string& name) {
     FineTuningOptions o = setting.options(name);
-    o.compute = torch::kBFloat16;
+    o.compute = ComputeType::BF16;
     o.max_steps = 12;
     o.save_every = 3;
     o.schedule = Schedule::Cosine;
@@ -116,9 +115,9 @@ TEST(FineTuning, TrainsEmbeddingsUnlessTheyAreFrozen) {
 
 TEST(FineTuning, RecomputedActivationsGiveTheSameBits) {
   const Setting setting;
-  for (const auto compute : {torch::kFloat32, torch::kBFloat16}) {
-    const auto run = [&](const std::string& name, bool recompute) {
-      FineTuningOptions options = setting.options(name + (compute == torch::kFloat32 ? "-f32" : "-bf16"));
+  for (const ComputeType compute : {ComputeType::F32, ComputeType::BF16}) {
+    const auto run = [&](const std::string& kind, bool recompute) {
+      FineTuningOptions options = setting.options(kind + "-" + name(compute));
       options.compute = compute;
       options.recompute = recompute;
       options.max_steps = 3;

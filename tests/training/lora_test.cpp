@@ -61,9 +61,9 @@ const std::vector<Example> kExamples = {{{10, 20, 30, 40, 50, 60}, 2}, {{11, 21,
 TEST(Lora, LowersTheLossOfEveryFamilyAndLeavesOnlyAnAdapter) {
   const Setting setting;
   for (const fs::path& base : {setting.llama, setting.gpt2, setting.gemma}) {
-    for (const auto compute : {torch::kFloat32, torch::kBFloat16}) {
-      SCOPED_TRACE(testing::Message() << base.filename() << " in " << compute);
-      LoraOptions options = setting.options(base.filename().string() + (compute == torch::kFloat32 ? "-f32" : "-bf16"));
+    for (const ComputeType compute : {ComputeType::F32, ComputeType::BF16}) {
+      SCOPED_TRACE(testing::Message() << base.filename() << " in " << name(compute));
+      LoraOptions options = setting.options(base.filename().string() + "-" + name(compute));
       options.base = base;
       options.compute = compute;
       options.max_steps = 30;
@@ -136,7 +136,7 @@ TEST(Lora, ContinuesWithDropoutToTheSameBits) {
   const Setting setting;
   const auto options = [&](const std::string& name) {
     LoraOptions o = setting.options(name);
-    o.compute = torch::kBFloat16;
+    o.compute = ComputeType::BF16;
     o.adapter.dropout = 0.2;
     o.max_steps = 9;
     o.save_every = 2;

@@ -101,7 +101,7 @@ TEST(ScheduledRate, FollowsACosineOrStaysAfterTheWarmUp) {
   EXPECT_NEAR(scheduled_rate(1.0, 8, 4, 12, Schedule::Cosine), 0.5, 1e-12);
   EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 12, 4, 12, Schedule::Cosine), 0.0);
   EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 11, 4, 12, Schedule::Constant), 1.0);
-  EXPECT_THROW(schedule_named("steps"), ConfigError);
+  EXPECT_THROW(named<Schedule>("steps", "schedule"), ConfigError);
 }
 
 }  // namespace

@@ -23,12 +23,13 @@ inline void small_run(TextRunOptions& o, const fs::path& base, const fs::path& d
   o.base = base;
   o.data.files = {data.string()};
   o.output = output;
-  o.compute = torch::kFloat32;
+  o.compute = ComputeType::F32;
   o.epochs = 0;
   o.max_steps = 20;
   o.batch = 4;
   o.accumulate = 2;
   o.warmup = 3;
+  o.adamw.weight_decay = 0.01;
   o.holdout = 0.1;
   o.eval_every = 5;
   o.save_every = 10;

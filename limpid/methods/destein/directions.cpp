@@ -8,12 +8,6 @@
 namespace limpid {
 namespace {
 
-constexpr std::pair<DirectionKind, const char*> kKinds[] = {{DirectionKind::Mean, "mean"},
-                                                            {DirectionKind::Pca, "pca"},
-                                                            {DirectionKind::Logistic, "logistic"},
-                                                            {DirectionKind::Orthogonal, "orthogonal"},
-                                                            {DirectionKind::Random, "random"}};
-
 Tensor differences(const Tensor& toxic, const Tensor& neutral) {
   LIMPID_CHECK(toxic.dim() == 3 && toxic.sizes() == neutral.sizes() && toxic.size(1) > 0, ShapeError,
                "[destein] toxic and neutral activations are not both [layers, pairs, width] with at least one pair");
@@ -21,19 +15,6 @@ Tensor differences(const Tensor& toxic, const Tensor& neutral) {
 }
 
 }  // namespace
-
-const char* name(DirectionKind kind) {
-  return std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& one) { return one.first == kind; })->second;
-}
-
-DirectionKind parse_direction_kind(const std::string& text) {
-  std::string known;
-  for (const auto& [kind, name] : kKinds) {
-    if (text == name) return kind;
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  throw ConfigError(concat("[destein] directions \"", text, "\", expected one of ", known));
-}
 
 Tensor mean_directions(const Tensor& toxic, const Tensor& neutral) {
   return differences(toxic, neutral).mean(1).to(torch::kFloat32);

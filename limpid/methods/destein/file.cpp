@@ -13,9 +13,9 @@ namespace {
 SteeringParts read_steering_settings(const Json& settings, const std::string& place) {
   const std::string settings_place = place + "settings";
   SteeringParts parts;
-  parts.tap = parse_tap(require<std::string>(settings, "tap", settings_place), place);
-  parts.rule = parse_rule(require<std::string>(settings, "rule", settings_place), place);
-  parts.positions = parse_positions(require<std::string>(settings, "positions", settings_place), place);
+  parts.tap = named<Tap>(require<std::string>(settings, "tap", settings_place), place + "tap");
+  parts.rule = named<SteeringRule>(require<std::string>(settings, "rule", settings_place), place + "rule");
+  parts.positions = named<Positions>(require<std::string>(settings, "positions", settings_place), place + "positions");
   if (const auto layers = settings.find("layers"); layers != settings.end()) {
     LIMPID_CHECK(layers->is_array() && layers->size() == 2 && (*layers)[0].is_number_integer() &&
                      (*layers)[1].is_number_integer(),

@@ -18,22 +18,6 @@
 /// settings: tap, rule, positions, layers, and what the directions were made from.
 namespace limpid {
 
-struct SteeringFit {
-  fs::path output;
-  std::vector<SteeringPair> pairs;
-  PairFraming framing;
-  Tap tap = Tap::Projection;
-  DirectionKind directions = DirectionKind::Mean;
-  ProbeOptions probes;                         ///< heads is set by the tap
-  SteeringRule rule = SteeringRule::Preserve;  ///< stored as the file's default, like the three below
-  Positions positions = Positions::Last;
-  int64_t first_layer = -1,
-          last_layer = -1;  ///< -1: the middle layer, where steering begins to cost nothing (docs/results.md); the last
-  std::optional<float> strength;
-  uint64_t seed = 1;
-  Json provenance = Json::object();
-};
-
 /// Slices that a tap's activations have in this model. @throws ConfigError when they do not divide its width.
 int64_t heads_of(Tap tap, const ModelConfig& config);
 

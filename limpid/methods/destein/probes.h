@@ -4,17 +4,13 @@
 
 #include <cstdint>
 
+#include "limpid/methods/destein/options.h"
+
 /// Linear probes that tell toxic from neutral activations, one per layer and head (docs/methods.md, Probes): logistic
 /// regression with 0.5 |w|^2 + C sum log(1 + exp(-s f)), the intercept free. Layers L, pairs N, heads H of K numbers.
 namespace limpid {
 
 using torch::Tensor;
-
-struct ProbeOptions {
-  int64_t heads = 1;
-  double C = 1.0;
-  int64_t folds = 5;  ///< pair i is tested in fold i mod folds, so that both texts of a pair are held out together
-};
 
 struct Probes {
   Tensor weights;     ///< [L, H, K] float32, class 1 is toxic

@@ -23,7 +23,7 @@ struct Candidate {
 
 /// Every continuation with its score.
 std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) {
-  Generator generator(plan.model, {}, {.max_rows = plan.rows});
+  Generator generator(plan.model, {}, {.max_rows = size_t(plan.rows)});
   for (size_t p = 0; p < plan.prompts.size(); ++p) {
     Request request;
     request.prompt = p;
@@ -83,7 +83,7 @@ std::string first_line(const std::string& text) {
 
 std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const Candidate> some) {
   const Tokenizer& tokenizer = *plan.rewriter->tokenizer();
-  Generator generator(plan.rewriter, {}, {.max_rows = plan.rows});
+  Generator generator(plan.rewriter, {}, {.max_rows = size_t(plan.rows)});
   for (size_t i = 0; i < some.size(); ++i) {
     Request request;
     request.prompt = i;
@@ -111,14 +111,14 @@ SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch) {
   result.continuations = all.size();
   const std::vector<Candidate> toxic = most_toxic(std::move(all), threshold, plan.prompts.size());
   result.toxic = toxic.size();
-  Progress progress(watch, "neutral rewrites", plan.pairs, "pairs");
-  while (result.rewritten < toxic.size() && result.pairs.size() < plan.pairs) {
+  Progress progress(watch, "neutral rewrites", size_t(plan.pairs), "pairs");
+  while (result.rewritten < toxic.size() && result.pairs.size() < size_t(plan.pairs)) {
     watch.throw_if_stopped();
     const auto some =
         std::span(toxic).subspan(result.rewritten, std::min(kRewritesAtOnce, toxic.size() - result.rewritten));
     const std::vector<std::string> texts = rewrites(plan, some);
     const std::vector<double> scores = plan.scorer->score(texts);
-    for (size_t i = 0; i < some.size() && result.pairs.size() < plan.pairs; ++i)
+    for (size_t i = 0; i < some.size() && result.pairs.size() < size_t(plan.pairs); ++i)
       if (!texts[i].empty() && scores[i] < threshold / 2)
         result.pairs.push_back({trimmed_pair_text(some[i].text), trimmed_pair_text(texts[i])});
     result.rewritten += some.size();

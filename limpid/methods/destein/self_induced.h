@@ -13,15 +13,11 @@
 /// with a neutral rewrite.
 namespace limpid {
 
-struct SelfInducedPlan {
+struct SelfInducedPlan : SelfInducedOptions {
   std::shared_ptr<const Model> model, rewriter;  ///< the rewriter needs a chat template; it may be the model itself
   std::shared_ptr<const Scorer> scorer;
   std::vector<std::string> prompts;
   std::vector<TokenId> stop_tokens, rewriter_stop_tokens;
-  int64_t samples = 20, tokens = 30;
-  size_t pairs = 100;  ///< wanted at most
-  size_t rows = 25;
-  uint64_t seed = 1;
 };
 
 /// What came of it.

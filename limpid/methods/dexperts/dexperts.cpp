@@ -1,7 +1,6 @@
 #include "limpid/methods/dexperts/dexperts.h"
 
-#include <cstdlib>
-
+#include "limpid/core/parse.h"
 #include "limpid/decoding/logits.h"
 #include "limpid/methods/dexperts/method.h"
 #include "limpid/models/vocabulary.h"
@@ -18,22 +17,17 @@ void apply_mask(std::span<float> z, const TokenMask& mask) {
 
 TokenMask TokenMask::parse(const std::string& text, const std::string& where) {
   const size_t colon = text.find(':');
-  TokenMask mask = usual(parse_name<Kind>(DexpertsMethod::kMasks, text.substr(0, colon), where + "mask"));
+  TokenMask mask = usual(named<Kind>(text.substr(0, colon), where + "mask"));
   if (text == "none") return mask;
-  const std::string level = colon == std::string::npos ? "" : text.substr(colon + 1);
-  char* end = nullptr;
-  mask.level = std::strtod(level.c_str(), &end);
+  const auto level = parse_number<double>(colon == std::string::npos ? "" : text.substr(colon + 1));
   LIMPID_CHECK(mask.kind != Kind::None, ConfigError, where, "mask \"", text, "\", expected none without a level");
-  LIMPID_CHECK(!level.empty() && *end == '\0' && DexpertsMethod::kLevels.contains(mask.level), ConfigError, where,
-               "mask \"", text, "\": its level is ", DexpertsMethod::kLevels.text(), ", for example ",
-               usual(mask.kind).text());
+  LIMPID_CHECK(level && DexpertsMethod::kLevels.contains(*level), ConfigError, where, "mask \"", text,
+               "\": its level is ", DexpertsMethod::kLevels.text(), ", for example ", usual(mask.kind).text());
+  mask.level = *level;
   return mask;
 }
 
-std::string TokenMask::text() const {
-  const std::string name = DexpertsMethod::kMasks[size_t(kind)];
-  return kind == Kind::None ? name : concat(name, ":", level);
-}
+std::string TokenMask::text() const { return kind == Kind::None ? name(kind) : concat(name(kind), ":", level); }
 
 void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s,
                      const TokenMask& mask) {

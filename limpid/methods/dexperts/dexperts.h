@@ -3,26 +3,11 @@
 #include <string>
 
 #include "limpid/decoding/session.h"
+#include "limpid/methods/dexperts/options.h"
 
 /// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; docs/methods.md, DExperts),
 /// and contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
 namespace limpid {
-
-/// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and
-/// before the request's temperature.
-struct TokenMask {
-  enum class Kind { Nucleus, Plausibility, None } kind = Kind::Nucleus;
-  double level = 0.9;  ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share
-                       ///< of the best, in (0, 1]
-
-  /// Returns the mask of a kind at the level that its paper uses.
-  static TokenMask usual(Kind kind) {
-    return {kind, kind == Kind::Nucleus ? 0.9 : kind == Kind::Plausibility ? 0.1 : 1.0};
-  }
-  /// "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
-  static TokenMask parse(const std::string& text, const std::string& where);
-  std::string text() const;
-};
 
 /// For logits z of the target, e of the expert and a of the anti-expert:
 ///   z'[v] = z[v] + s (e[v] - a[v])     where the mask keeps v; without an expert z stands in for e

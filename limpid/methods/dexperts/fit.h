@@ -4,18 +4,10 @@
 #include "limpid/methods/dexperts/dexperts.h"
 
 /// `limpid fit dexperts`: which models stand beside a target, and behind which mask. Nothing is computed.
-namespace limpid {
-
+///
 /// The file (method "dexperts") has no tensors; settings: mask ("nucleus:0.9"), expert (whether there is one). Its
 /// models are named under `needs` with the roles "anti" and "expert".
-struct ExpertsFit {
-  fs::path output;
-  fs::path anti;  ///< a path or the name of a pulled model; so is the expert
-  std::optional<fs::path> expert;
-  TokenMask mask;
-  std::optional<float> strength;  ///< else 2, the paper's alpha
-  Json provenance = Json::object();
-};
+namespace limpid {
 
 /// Writes fit.output and returns its settings. @throws MismatchError for models with other vocabularies than the
 /// target's.

@@ -17,11 +17,6 @@ namespace limpid {
 namespace {
 
 using Store = FusionFileSettings::Store;
-constexpr std::pair<Alignment, const char*> kAlignments[] = {{Alignment::None, "none"},
-                                                             {Alignment::Contrastive, "contrastive"},
-                                                             {Alignment::Ridge, "ridge"},
-                                                             {Alignment::Procrustes, "procrustes"},
-                                                             {Alignment::Random, "random"}};
 constexpr int64_t kNegatives = 10;  // docs/methods.md, Alignment
 
 /// Rows of the output matrices for the tokens both vocabularies have, [N, D1] and [N, D2].
@@ -264,19 +259,6 @@ void add_models(const Model& target, const FusionFit& fit, const Parts& parts, D
 }
 
 }  // namespace
-
-const char* name(Alignment alignment) {
-  return std::find_if(std::begin(kAlignments), std::end(kAlignments),
-                      [&](const auto& one) { return one.first == alignment; })
-      ->second;
-}
-
-Alignment parse_alignment(const std::string& text) {
-  for (const auto& [alignment, known] : kAlignments)
-    if (text == known) return alignment;
-  throw ConfigError(
-      concat("[fit] alignment \"", text, "\" is not known; there are none, contrastive, ridge, procrustes, random"));
-}
 
 Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
   const torch::NoGradGuard no_grad;

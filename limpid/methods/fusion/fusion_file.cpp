@@ -100,7 +100,7 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   const auto readout_of = [&](const Json& value, const char* key) {
     LIMPID_CHECK(value.is_string(), FormatError, where, ".", key, " is ", json_kind(value),
                  ", expected the name of a read-out");
-    return parse_readout(value.get<std::string>(), where + ": ");
+    return named<Readout>(value.get<std::string>(), where + ": read-out");
   };
   LIMPID_CHECK(json.contains("readout"), FormatError, where, ": \"readout\" is missing");
   settings.readout = readout_of(json.at("readout"), "readout");

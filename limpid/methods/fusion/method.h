@@ -1,14 +1,12 @@
 #pragma once
 
+#include "limpid/methods/fusion/options.h"
 #include "limpid/methods/method_info.h"
 
 namespace limpid {
 
 /// Output-layer fusion (arXiv:2506.01266) in the table of methods.
 struct FusionMethod {
-  static constexpr const char* kReadouts[] = {"norm",     "layernorm",   "scale",      "convex",
-                                              "contrast", "probability", "temperature"};  // in the order of Readout
-
   static constexpr OptionInfo options[] = {OptionInfo::choice(
       "readout", kReadouts, "how the calibrator enters; the file says which it has what they need for")};
   static constexpr MethodInfo info{

@@ -44,12 +44,6 @@ void layer_norm(std::span<float> x) {
 
 }  // namespace
 
-const char* name(Readout readout) { return FusionMethod::kReadouts[size_t(readout)]; }
-
-Readout parse_readout(const std::string& text, const std::string& where) {
-  return parse_name<Readout>(FusionMethod::kReadouts, text, where + "read-out");
-}
-
 std::string strength_meaning(Readout readout) { return kStrengthMeanings[size_t(readout)]; }
 
 Range strength_range(Readout readout) {

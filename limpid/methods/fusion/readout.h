@@ -8,6 +8,7 @@
 
 #include "limpid/core/range.h"
 #include "limpid/kernels/linear.h"
+#include "limpid/methods/fusion/options.h"
 
 /// Output-layer fusion (Tian et al. 2025, arXiv:2506.01266; docs/methods.md, Read-outs): how a calibrator's last state
 /// enters the state, or the distribution, of the model it protects. Plain float32 rows with double sums; rows do not
@@ -19,20 +20,6 @@ namespace limpid {
 
 using torch::Tensor;
 
-enum class Readout {
-  Norm,       ///< c' = cA |h| / |cA|; m = a c' + (1-a) h; h' = m |h| / |m|: the length of the state is kept
-  LayerNorm,  ///< c' = LayerNorm(cA) without parameters; h' = a c' + (1-a) h; c' = c where there is no A: as published
-  Scale,      ///< c' = cA rms(h) / rms(cA); h' = a c' + (1-a) h
-  Convex,     ///< h' = a cA + (1-a) h
-  Contrast,   ///< h' = h + a (c_safe - c_other) A
-  Probability,  ///< log p' = a log p_calibrator + (1-a) log p_target, renormalised; needs equal vocabularies
-  Temperature,  ///< z' = (1-a) z: the control (docs/methods.md, Controls), what the factor (1-a) does by itself
-};
-
-const char* name(Readout readout);
-/// @param where  begins the message
-/// @throws ConfigError that names the read-outs there are.
-Readout parse_readout(const std::string& text, const std::string& where = "[fusion] ");
 /// What is said in a detoxifier file's strength_meaning.
 std::string strength_meaning(Readout readout);
 /// Convex forms: 0 to 1. Contrast: any finite number.

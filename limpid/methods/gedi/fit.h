@@ -4,18 +4,10 @@
 #include "limpid/methods/gedi/gedi.h"
 
 /// `limpid fit gedi`: a guide with its control codes and numbers for a target. Nothing is computed.
-namespace limpid {
-
+///
 /// The file (method "gedi") has no tensors; settings: clean, dirty (ids of the codes), scale, bias [clean, dirty],
 /// class_bias, filter_p, target_p. The guide is named under `needs`.
-struct GediFit {
-  fs::path output;
-  fs::path guide;                    ///< a path or the name of a pulled model
-  std::array<std::string, 2> codes;  ///< clean, dirty: a text, or ids as "#5" or "#5#17"
-  GediRule rule;
-  std::optional<float> strength;  ///< else 30, the paper's omega
-  Json provenance = Json::object();
-};
+namespace limpid {
 
 /// Writes fit.output and returns its settings. @throws MismatchError for a guide with another vocabulary; ConfigError
 /// for a code that has no tokens or ids outside the vocabulary, and for numbers out of range.

@@ -3,23 +3,11 @@
 #include <array>
 
 #include "limpid/decoding/session.h"
+#include "limpid/methods/gedi/options.h"
 
 /// GeDi (Krause et al. 2020, arXiv:2009.06367; docs/methods.md, GeDi): a small class-conditional model says of every
 /// next token how clean the text would be with it.
 namespace limpid {
-
-struct GediRule {
-  double scale = 1.0;                       ///< learned with the guide
-  std::array<double, 2> bias = {0.0, 0.0};  ///< learned with the guide: of clean, of dirty
-  double class_bias = 2.0;                  ///< added to clean; moves target_p along
-  double filter_p = 0.8;                    ///< share of the mass that may be removed, in [0, 1)
-  double target_p = 0.8;                    ///< a token at least so probably clean stays, in (0, 1), before class_bias
-
-  /// sigmoid(logit(target_p) + class_bias)
-  double moved_target_p() const;
-  /// @throws ConfigError naming the number and its range.
-  void check() const;
-};
 
 /// log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c = sums[c] +
 /// logp[c][v].

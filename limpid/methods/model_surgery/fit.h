@@ -4,6 +4,7 @@
 #include "limpid/methods/activations.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/model_surgery/gate_rows.h"
+#include "limpid/methods/model_surgery/options.h"
 
 /// `limpid fit model-surgery`: from a target and labelled texts to a detoxifier file. Forward passes, and one logistic
 /// regression.
@@ -16,18 +17,6 @@
 /// Whether +a or -a is the milder one is for measurement to say (docs/methods.md, Model Surgery): negative strengths
 /// are allowed.
 namespace limpid {
-
-struct SurgeryFit {
-  fs::path output;
-  std::vector<std::string> texts;  ///< in any order; every fifth is held out to measure the regression
-  std::vector<int> labels;         ///< [texts] 1: toxic
-  int64_t rows = 0;                ///< how many change; 0: the paper's share, 16384 of 32 * 11008
-  int64_t max_tokens = 100;        ///< of a text; what is longer loses its end
-  double C = 1.0;                  ///< inverse strength of the regression's L2 penalty
-  std::optional<float> strength;
-  uint64_t seed = 1;  ///< that drew the texts, for the record
-  Json provenance = Json::object();
-};
 
 /// Writes fit.output and returns its settings, with the regression's accuracy on held-out texts under "probe".
 Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch = unwatched());

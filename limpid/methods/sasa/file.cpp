@@ -12,7 +12,7 @@ std::shared_ptr<Detoxifier> SasaMethod::load(std::shared_ptr<const DetoxifierFil
   const Json& settings = file->info().settings;
   const int64_t D = file->info().target.hidden_size;
   SasaParts parts;
-  parts.rule = parse_sasa_rule(require<std::string>(settings, "variant", settings_place), options.place());
+  parts.rule = named<SasaRule>(require<std::string>(settings, "variant", settings_place), options.place() + "variant");
   parts.candidates = require<int64_t>(settings, "candidates", settings_place);
   LIMPID_CHECK(parts.candidates > 0, FormatError, settings_place, ": \"candidates\" is ", parts.candidates,
                ", expected at least 1");

@@ -5,20 +5,10 @@
 #include "limpid/methods/sasa/sasa.h"
 
 /// `limpid fit sasa`: from a target and labelled texts to a detoxifier file. Forward passes only.
-namespace limpid {
-
+///
 /// The file (method "sasa") holds w [D] and midpoint [D]; settings: variant, candidates, and what the subspace was made
 /// from.
-struct SasaFit {
-  fs::path output;
-  std::vector<std::string> nontoxic, toxic;
-  int64_t max_tokens = 128;  ///< of a text; what is longer loses its end
-  SubspaceOptions subspace{.shrinkage = 0.1};
-  SasaRule rule = SasaRule::Paper;
-  int64_t candidates = 40;
-  std::optional<float> strength;  ///< otherwise the odds of the subspace
-  Json provenance = Json::object();
-};
+namespace limpid {
 
 /// Writes fit.output and returns its settings. `held_out_accuracy` is that of a subspace from four fifths of each class
 /// on the last fifth; the one that is stored is from all texts.

@@ -23,12 +23,6 @@ TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
 
 }  // namespace
 
-const char* name(SasaRule rule) { return SasaMethod::kRules[size_t(rule)]; }
-
-SasaRule parse_sasa_rule(const std::string& text, const std::string& where) {
-  return parse_name<SasaRule>(SasaMethod::kRules, text, where + "variant");
-}
-
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,
                  SasaRule rule) {
   std::vector<double> share(margins.begin(), margins.end());

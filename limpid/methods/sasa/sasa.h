@@ -4,20 +4,13 @@
 #include <string>
 
 #include "limpid/decoding/session.h"
+#include "limpid/methods/sasa/options.h"
 #include "limpid/methods/sasa/subspace.h"
 
 /// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; docs/methods.md, SASA): the target reads
 /// on with each of its likeliest next tokens, and those that lead to the non-toxic side of its own state space become
 /// likelier.
 namespace limpid {
-
-enum class SasaRule {
-  Paper,    ///< z + beta margin on the candidates, and nothing else is drawn
-  AsCoded,  ///< z + beta softmax(margins) on the candidates, the rest stays as it is: what was released
-};
-const char* name(SasaRule rule);
-SasaRule parse_sasa_rule(const std::string& text,
-                         const std::string& where);  ///< @throws ConfigError that names those there are
 
 /// Adds beta margin, or beta softmax(margins), to the logits of the candidates.
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,

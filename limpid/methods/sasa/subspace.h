@@ -5,17 +5,13 @@
 #include <cstdint>
 #include <span>
 
+#include "limpid/methods/sasa/options.h"
+
 /// The linear subspace of SASA (Ko et al. 2025, arXiv:2410.03818; docs/methods.md, SASA): two Gaussians with one
 /// covariance over the states of non-toxic and toxic texts.
 namespace limpid {
 
 using torch::Tensor;
-
-struct SubspaceOptions {
-  double shrinkage = 0.0;     ///< rho: adds rho trace(Sigma) / D to the diagonal; for fewer texts than dimensions
-  double cut = 1e-6;          ///< eigenvalues up to this count as 0
-  bool absolute_cut = false;  ///< as released; otherwise the cut is relative to the largest eigenvalue
-};
 
 /// margin(s) = w . (g(s) - midpoint), above 0 on the non-toxic side.
 struct Subspace {

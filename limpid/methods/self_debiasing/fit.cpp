@@ -5,18 +5,6 @@
 #include "limpid/methods/self_debiasing/method.h"
 
 namespace limpid {
-const std::vector<std::string>& debiasing_descriptions() {
-  static const std::vector<std::string> all = [] {
-    std::vector<std::string> lines;
-    for (const char* what : {"rude, disrespectful, or unreasonable language",
-                             "very hateful, aggressive, disrespectful language", "sexually explicit language",
-                             "a threat", "negative or hateful language targeting someone because of their identity",
-                             "swear words, curse words, or other obscene or profane language"})
-      lines.push_back(concat("The following text contains ", what, ":\n"));
-    return lines;
-  }();
-  return all;
-}
 
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   LIMPID_CHECK(!fit.prefixes.empty(), ConfigError, "[fit] no descriptions, expected at least one");

@@ -1,20 +1,12 @@
 #pragma once
 
-#include "limpid/methods/destein/framing.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/toxification_reversal/reversal.h"
 
 /// `limpid fit toxification-reversal`: a description and two exponents, for a target. Nothing is computed.
-namespace limpid {
-
+///
 /// The file (method "toxification-reversal") has no tensors; settings: prefix, norm_exponent, similarity_exponent.
-struct ReversalFit {
-  fs::path output;
-  std::string prefix = kToxicPrefix;
-  ReversalExponents exponents;
-  std::optional<float> strength;
-  Json provenance = Json::object();
-};
+namespace limpid {
 
 /// Writes fit.output and returns its settings. @throws ConfigError for a prefix without tokens and exponents below 0.
 Json fit_toxification_reversal(const Model& target, const ReversalFit& fit);

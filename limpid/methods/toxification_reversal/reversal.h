@@ -3,14 +3,11 @@
 #include <span>
 
 #include "limpid/decoding/session.h"
+#include "limpid/methods/toxification_reversal/options.h"
 
 /// Toxification reversal (docs/methods.md, Toxification reversal; arXiv:2310.09573): what a toxic description does to
 /// the heads is measured, and its opposite is done to them.
 namespace limpid {
-
-struct ReversalExponents {
-  double norm = 0.4, similarity = 0.6;
-};
 
 /// For each of H heads of K numbers, with delta = s (v_neg - v_pos):
 ///   v <- v - (1 + |delta|)^norm (1 + relu(cos(v_negend, v)))^similarity delta

@@ -1,22 +1,11 @@
 #pragma once
 
-#include <limits>
-
 #include "limpid/decoding/session.h"
+#include "limpid/methods/unidetox/options.h"
 
 /// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; docs/methods.md, Contrastive
 /// decoding): what the base finds plausible and the toxic model finds less likely.
 namespace limpid {
-
-struct ContrastOptions {
-  double alpha = 0.1;  ///< plausibility threshold in (0, 1]; smaller keeps more tokens
-  double beta = std::numeric_limits<double>::infinity();  ///< weight of the contrast, above 0
-  double temperature = 1.0;                               ///< above 0
-  int64_t top_k = 0;                                      ///< of the kept tokens, the K best scores; 0 is off
-
-  /// @throws ConfigError naming the option, the value and its range.
-  void check() const;
-};
 
 /// For logits z of the base and t of the toxic model:
 ///   kept   v with z[v] >= max_u z[u] + ln(alpha)

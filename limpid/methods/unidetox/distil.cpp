@@ -23,7 +23,8 @@ void check(const DistilPlan& plan) {
   LIMPID_CHECK(plan.base->tokenizer(), ConfigError, kWhere, plan.base->path().string(),
                ": has no tokenizer; its tokens cannot become text");
   LIMPID_CHECK(plan.texts > 0 && plan.length > 0, ConfigError, kWhere, "texts and length must be at least 1");
-  LIMPID_CHECK(plan.opening >= 0 && plan.opening < plan.length, ConfigError, kWhere, "the opening has ", plan.opening,
+  const int64_t opening = plan.opening_tokens();
+  LIMPID_CHECK(opening >= 0 && opening < plan.length, ConfigError, kWhere, "the opening has ", opening,
                " tokens, expected 0 to ", plan.length - 1, ", fewer than the text");
   LIMPID_CHECK(plan.reject >= 0.0 && plan.reject < 1.0, ConfigError, kWhere, "reject is ", plan.reject,
                ", expected 0 (off) to below 1");
@@ -49,7 +50,7 @@ Json settings_of(const DistilPlan& plan) {
                 {"beta", std::isinf(c.beta) ? Json("inf") : Json(c.beta)},
                 {"temperature", c.temperature},
                 {"top_k", c.top_k},
-                {"opening", plan.opening}};
+                {"opening", plan.opening_tokens()}};
   return {{"method", plan.toxic ? "unidetox" : "plain"},
           {"provenance", plan.provenance},
           {"contrast", contrast},
@@ -109,8 +110,9 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
 void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watch) {
   std::vector<std::unique_ptr<Session>> sessions;
   if (plan.toxic)
-    sessions.push_back(std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening)));
-  Generator generator(plan.base, std::move(sessions), {.max_rows = plan.rows});
+    sessions.push_back(
+        std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening_tokens())));
+  Generator generator(plan.base, std::move(sessions), {.max_rows = size_t(plan.rows)});
   size_t there = 0;
   for (size_t i = 0; i < size_t(plan.texts); ++i) {
     if (journal.has(i)) {

@@ -19,22 +19,16 @@ namespace limpid {
 /// (docs/methods.md, Plain samples), a model fine-tuned on the least toxic of its own texts. From one fixed context the
 /// contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the texts from
 /// given contexts.
-struct DistilPlan {
+struct DistilPlan : DistilOptions {
   std::shared_ptr<const Model> base;
-  Reading toxic;  ///< a model, or the base with an adapter; without a model: plain samples
-  ContrastOptions contrast;
-  int64_t texts = 640;
-  int64_t length = 256;               ///< new tokens of a text at most
-  int64_t opening = 2;                ///< of them, the first so many are sampled from the plain base at temperature 1
+  Reading toxic;                      ///< a model, or the base with an adapter; without a model: plain samples
   std::vector<std::string> contexts;  ///< text i continues context i modulo their number; none: the beginning of a text
   TokenId begin = 0;                  ///< in front of every text (text_beginning)
   std::vector<TokenId> stop_tokens;
   std::shared_ptr<const Scorer> scorer;  ///< may be null
-  uint64_t seed = 1;
-  size_t rows = 16;     ///< decoded together; changes no text
-  double reject = 0.0;  ///< this share of the texts is left out of the file: the lowest mean scores, or the most toxic
-  fs::path output;
   Json provenance = Json::object();  ///< what the models are and their hashes: a run is continued with the same only
+
+  int64_t opening_tokens() const { return opening.value_or(contexts.empty() ? 2 : 0); }
 };
 
 /// What lies in the finished file, and how varied it is.

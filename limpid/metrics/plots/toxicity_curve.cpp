@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "limpid/core/names.h"
 #include "limpid/data/journal.h"
 #include "limpid/metrics/statistics.h"
 
@@ -46,10 +47,8 @@ void keep_only(Curve& curve, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const auto found = std::find_if(curve.series.begin(), curve.series.end(),
                                     [&](const CurveSeries& one) { return one.name == name; });
-    std::string known;
-    for (const CurveSeries& one : curve.series) known += (known.empty() ? "" : ", ") + one.name;
     LIMPID_CHECK(found != curve.series.end(), ConfigError, "[plot] no setting is called \"", name,
-                 "\" (without its strength); there are ", known);
+                 "\" (without its strength); there are ", join(curve.series, ", ", &CurveSeries::name));
     kept.push_back(*found);
   }
   curve.series = std::move(kept);

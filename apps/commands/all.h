@@ -1,0 +1,32 @@
+#pragma once
+
+#include "apps/commands/distil.h"
+#include "apps/commands/evaluate.h"
+#include "apps/commands/files.h"
+#include "apps/commands/fit_destein.h"
+#include "apps/commands/fit_dexperts.h"
+#include "apps/commands/fit_fusion.h"
+#include "apps/commands/fit_gedi.h"
+#include "apps/commands/fit_model_surgery.h"
+#include "apps/commands/fit_profs.h"
+#include "apps/commands/fit_sasa.h"
+#include "apps/commands/fit_self_debiasing.h"
+#include "apps/commands/fit_toxification_reversal.h"
+#include "apps/commands/generate.h"
+#include "apps/commands/train.h"
+
+namespace limpid::apps {
+
+template <class... Command>
+struct CommandList {};
+
+/// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
+using AllCommands =
+    CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
+                DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, TrainCalibratorCommand, TrainLmCommand,
+                TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, FitFusionCommand, FitDesteinCommand,
+                FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
+                FitDexpertsCommand, FitGediCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand,
+                TuneCommand, MultipleChoiceCommand, PlotCommand>;
+
+}  // namespace limpid::apps

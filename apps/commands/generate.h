@@ -1,0 +1,93 @@
+#pragma once
+
+#include "apps/options.h"
+#include "limpid/decoding/options.h"
+
+/// Commands that run a model.
+namespace limpid::apps {
+
+struct GenerateCommand : ModelOptions {
+  static constexpr CommandInfo kInfo{
+      "generate", "Write text, with or without detoxifiers",
+      "limpid generate -m smollm2-135m-instruct -p \"The weather today is\" -n 40 --samples 3 --top-p 0.9"};
+
+  std::vector<std::string> prompts, detox;
+  WritingOptions writing;
+  fs::path prompts_file, output;
+  bool json = false, explain = false;
+
+  void declare(Subcommand& c) {
+    add_model(c, *this);
+    c.value("-p,--prompt", prompts, "Prompt text (repeatable)").one_at_a_time();
+    c.value("--prompts", prompts_file, "Prompts: RealToxicityPrompts jsonl, or plain text lines");
+    add_detox(c, detox);
+    add_tokens(c, writing.tokens);
+    add_samples(c, writing.samples);
+    add_rows(c, writing.rows);
+    add_sampling(c, writing.sampling);
+    c.flag("--chat", writing.chat, "Put the prompt into the model's chat template as a user turn");
+    c.value("--stop", writing.stop, "Stop before this text (repeatable)").one_at_a_time();
+    c.flag("--ignore-eos", writing.ignore_end, "Go on after the end-of-text token");
+    c.flag("--explain", explain, "Report the mean KL per token that the detoxifiers caused");
+    c.flag("--json", json, "One JSON object per prompt on standard output");
+    c.value("-o,--output", output, "Write that jsonl to a file");
+  }
+};
+int run(const GenerateCommand& options);
+
+struct TraceCommand : ModelOptions {
+  static constexpr CommandInfo kInfo{"trace", "Write every inner result of a forward pass as safetensors",
+                                     "limpid trace -m model.gguf --exact -p \"Hello\" -o trace.safetensors"};
+
+  std::string prompt;
+  fs::path ids_file, output;
+  std::vector<std::string> detox;
+
+  void declare(Subcommand& c) {
+    add_model(c, *this, Precision::Exact);
+    const Option text = c.value("-p,--prompt", prompt, "Text");
+    c.value("--ids", ids_file, "Token ids, white space between them, one row a line").excludes(text);
+    add_detox(c, detox);
+    c.value("-o,--output", output, "Where to write").required();
+  }
+};
+int run(const TraceCommand& options);
+
+struct BenchCommand : ModelOptions {
+  static constexpr CommandInfo kInfo{"bench", "Measure prefill and decode in tokens per second",
+                                     "limpid bench -m smollm2-135m-instruct --threads 2"};
+
+  std::vector<std::string> detox;
+  std::vector<int64_t> rows = {1, 8, 25};
+  int64_t prefill = 256, tokens = 64, repeat = 3;
+  bool json = false;
+
+  void declare(Subcommand& c) {
+    add_model(c, *this);
+    add_detox(c, detox);
+    c.value("--rows", rows, "Samples of one prompt decoded together").comma_separated();
+    c.value("--prefill", prefill, "Prompt tokens").positive();
+    add_tokens(c, tokens);
+    c.value("--repeat", repeat, "Runs; the best is reported beside the median").positive();
+    c.flag("--json", json, "JSON instead of a table");
+  }
+};
+int run(const BenchCommand& options);
+
+struct PerplexityCommand : ModelOptions {
+  static constexpr CommandInfo kInfo{"perplexity", "Perplexity of a text under a model, one document a line",
+                                     "limpid perplexity -m model.gguf text.txt"};
+
+  std::string file, output;
+  bool json = false;
+
+  void declare(Subcommand& c) {
+    add_model(c, *this, Precision::Exact);
+    c.value("file", file, "Plain text lines, or jsonl with \"text\" or \"ids\"").required();
+    c.value("-o,--output", output, "Also write each token's negative log-likelihood and the best token as safetensors");
+    c.flag("--json", json, "JSON instead of text");
+  }
+};
+int run(const PerplexityCommand& options);
+
+}  // namespace limpid::apps

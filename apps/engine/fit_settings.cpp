@@ -1,0 +1,55 @@
+#include <iostream>
+
+#include "apps/commands/fit_dexperts.h"
+#include "apps/commands/fit_gedi.h"
+#include "apps/commands/fit_self_debiasing.h"
+#include "apps/commands/fit_toxification_reversal.h"
+#include "apps/engine/common.h"
+#include "limpid/methods/dexperts/fit.h"
+#include "limpid/methods/gedi/fit.h"
+#include "limpid/methods/self_debiasing/fit.h"
+#include "limpid/methods/toxification_reversal/fit.h"
+
+/// Fits that compute nothing: they check settings against the target and write them.
+namespace limpid::apps {
+
+int run(const FitReversalCommand& options) {
+  ReversalFit fit = options.fit;
+  fit.provenance = fit_provenance(options.model, {});
+  fit_toxification_reversal(*open_model_for(options), fit);
+  std::cout << fit.output.string() << ": toxification reversal, strength " << fit.strength << "\n";
+  return 0;
+}
+
+int run(const FitDebiasingCommand& options) {
+  DebiasingFit fit = options.fit;
+  fit.provenance = fit_provenance(options.model, {});
+  fit_self_debiasing(*open_model_for(options), fit);
+  std::cout << fit.output.string() << ": self-debiasing, " << fit.prefixes.size()
+            << (fit.prefixes.size() == 1 ? " description" : " descriptions") << ", lambda " << fit.strength << "\n";
+  return 0;
+}
+
+int run(const FitDexpertsCommand& options) {
+  ExpertsFit fit = options.fit;
+  fit.mask = TokenMask::parse(options.mask, "--mask: ");
+  fit.provenance = fit_provenance(options.model, {});
+  fit.provenance["anti"] = fit.anti.filename().string();
+  if (fit.expert) fit.provenance["expert"] = fit.expert->filename().string();
+  fit_dexperts(*open_model_for(options), fit);
+  std::cout << fit.output.string() << ": dexperts, " << (fit.expert ? "expert and anti-expert" : "anti-expert alone")
+            << ", mask " << fit.mask.text() << ", alpha " << fit.strength << "\n";
+  return 0;
+}
+
+int run(const FitGediCommand& options) {
+  GediFit fit = options.fit;
+  fit.provenance = fit_provenance(options.model, {});
+  fit.provenance["guide"] = fit.guide.filename().string();
+  const Json settings = fit_gedi(*open_model_for(options), fit);
+  std::cout << fit.output.string() << ": gedi, codes " << to_text(settings.at("clean")) << " and "
+            << to_text(settings.at("dirty")) << ", omega " << fit.strength << "\n";
+  return 0;
+}
+
+}  // namespace limpid::apps

@@ -1,0 +1,73 @@
+#include <iostream>
+
+#include "apps/commands/files.h"
+#include "apps/engine.h"
+#include "apps/terminal.h"
+#include "limpid/checkpoints/inspect.h"
+#include "limpid/checkpoints/model_store.h"
+#include "limpid/metrics/plots/detoxifier_report.h"
+#include "limpid/metrics/plots/toxicity_curve.h"
+#include "limpid/metrics/report.h"
+#include "limpid/metrics/table.h"
+#include "limpid/tokenizers/tokenize_file.h"
+#include "limpid/tokenizers/tokenizer.h"
+
+/// The commands that run without LibTorch and are small.
+namespace limpid::apps {
+
+int run(const TokenizeCommand& options) {
+  terminal().set_quiet(options.quiet);
+  const auto tokenizer = open_tokenizer(resolve_model(options.model));
+  tokenize_file(*tokenizer, options.file, !options.no_special, options.decode, std::cout);
+  return 0;
+}
+
+int run(const InspectCommand& options) {
+  const fs::path path = resolve_model(options.file);
+  if (!options.report.empty()) write_detoxifier_report(path, options.report);
+  std::cout << (options.json ? to_text(inspect_json(path), 1) + "\n" : inspect(path));
+  return 0;
+}
+
+int run(const MetricsCommand& options) {
+  if (!options.judge.empty()) return run_in_engine(&options);
+  const MetricsReport report = compute_metrics(read_generations(options.file));
+  std::cout << (options.json ? to_text(to_json(report), 1) + "\n"
+                             : summary_table({{options.file.string(), report}}).to_markdown());
+  return 0;
+}
+
+int run(const PlotCommand& options) {
+  std::vector<EvaluationReport> reports;
+  for (const std::string& folder : options.folders) {
+    const fs::path path = fs::path(folder) / "report.json";
+    reports.push_back({path.string(), read_json(path)});
+  }
+  write_file(options.output, curve_svg(toxicity_curve(reports, options.only)));
+  return 0;
+}
+
+int run(const ModelsCommand& options) {
+  Table table;
+  table.column("name", Table::Align::kLeft)
+      .column("what", Table::Align::kLeft)
+      .column("MB")
+      .column("licence", Table::Align::kLeft)
+      .column("place", Table::Align::kLeft);
+  for (const ModelListing& one : list_models()) {
+    const uint64_t megabytes = one.model->bytes() / 1000000;
+    table.row({one.model->name, one.model->description, std::to_string(megabytes), one.model->licence,
+               one.pulled ? one.place.string() : "limpid models pull " + one.model->name},
+              {one.model->name, one.model->description, megabytes, one.model->licence,
+               one.pulled ? Json(one.place.string()) : Json()});
+  }
+  std::cout << (options.json ? to_text(table.to_json(), 1) + "\n" : table.to_markdown());
+  return 0;
+}
+
+int run(const ModelsPullCommand& options) {
+  std::cout << pull(options.name, {}, terminal()).string() << '\n';
+  return 0;
+}
+
+}  // namespace limpid::apps

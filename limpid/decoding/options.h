@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "limpid/decoding/sampler.h"
+
+namespace limpid {
+
+/// How texts are written behind prompts. No LibTorch here: the command line binds to it.
+struct WritingOptions {
+  int64_t tokens = 64;  ///< new tokens at most
+  int64_t samples = 1;  ///< texts for each prompt
+  SamplingOptions sampling;
+  std::vector<std::string> stop;  ///< a text ends before the first of these strings
+  bool chat = false;              ///< a prompt is a user's turn, put into the model's chat template
+  bool ignore_end = false;        ///< end-of-text tokens do not end a text
+  int64_t rows = 25;              ///< texts decoded together; changes none of them
+};
+
+}  // namespace limpid

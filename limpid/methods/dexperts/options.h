@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "limpid/core/json.h"
+#include "limpid/methods/dexperts/method.h"
+
+/// What `limpid fit dexperts` is told. No LibTorch here: the command line binds to these structs.
+namespace limpid {
+
+/// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and
+/// before the request's temperature.
+struct TokenMask {
+  enum class Kind { Nucleus, Plausibility, None } kind = Kind::Nucleus;
+  double level = 0.9;  ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share
+                       ///< of the best, in (0, 1]
+
+  /// Returns the mask of a kind at the level that its paper uses.
+  static TokenMask usual(Kind kind) {
+    return {kind, kind == Kind::Nucleus ? 0.9 : kind == Kind::Plausibility ? 0.1 : 1.0};
+  }
+  /// "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
+  static TokenMask parse(const std::string& text, const std::string& where);
+  std::string text() const;
+};
+
+constexpr Names names_of(TokenMask::Kind) { return DexpertsMethod::kMasks; }
+
+struct ExpertsFit {
+  fs::path output;
+  fs::path anti;  ///< a path or the name of a pulled model; so is the expert
+  std::optional<fs::path> expert;
+  TokenMask mask;
+  float strength = *DexpertsMethod::info.strength.usual;
+  Json provenance = Json::object();
+};
+
+}  // namespace limpid

@@ -13,7 +13,14 @@ namespace {
 
 std::string one_line(const std::string& text) {
   std::string out;
-  for (char c : text) c == '\n' ? out += "\\n" : c == '\r' ? out += "\\r" : out += c;
+  for (char c : text) {
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else
+      out += c;
+  }
   return out;
 }
 

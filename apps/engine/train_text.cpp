@@ -14,16 +14,19 @@
 namespace limpid::apps {
 namespace {
 
+const char* outcome(const TrainingReport& report) {
+  if (report.already_done) return "already trained: ";
+  return report.progress.stopped ? "stopped early: " : "trained: ";
+}
+
 void log_report(const TrainingReport& report, const fs::path& output) {
   const TrainingProgress& progress = report.progress;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   terminal().info(concat(
-      report.already_done ? "already trained: "
-      : progress.stopped  ? "stopped early: "
-                          : "trained: ",
-      output.string(), ", ", thousands(uint64_t(progress.step)), " steps, ", thousands(uint64_t(progress.tokens)),
-      " tokens at ", thousands(uint64_t(report.tokens_per_second + 0.5)), " tokens/s",
+      outcome(report), output.string(), ", ", thousands(uint64_t(progress.step)), " steps, ",
+      thousands(uint64_t(progress.tokens)), " tokens at ", thousands(uint64_t(report.tokens_per_second + 0.5)),
+      " tokens/s",
       progress.first_loss > 0
           ? concat("; held-out loss ", progress.first_loss, " -> ", progress.best_loss, " at step ", progress.best_step)
           : "",

@@ -15,16 +15,14 @@ constexpr size_t kMaxTensorLines = 200, kMaxValue = 120;
 
 std::string human_bytes(uint64_t bytes) {
   if (bytes < 10'000) return thousands(bytes) + " bytes";
-  const double size = double(bytes);
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %s",
-                size / (size < 1e6   ? 1e3
-                        : size < 1e9 ? 1e6
-                                     : 1e9),
-                size < 1e6   ? "kB"
-                : size < 1e9 ? "MB"
-                             : "GB");
-  return text;
+  const auto in_units = [size = double(bytes)](double unit, const char* name) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f %s", size / unit, name);
+    return std::string(text);
+  };
+  if (bytes < 1'000'000) return in_units(1e3, "kB");
+  if (bytes < 1'000'000'000) return in_units(1e6, "MB");
+  return in_units(1e9, "GB");
 }
 
 std::string human_number(double value) {

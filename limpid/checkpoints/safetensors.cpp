@@ -48,12 +48,12 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   bool end_object() override {
     if (depth_-- == 2 && !in_metadata_) {
       const Entry& entry = entries.back();
-      if (!entry.has_dtype || !entry.has_shape || !entry.has_offsets)
-        return fail(concat("tensor ", quote(entry.name), " has no \"",
-                           !entry.has_dtype   ? "dtype"
-                           : !entry.has_shape ? "shape"
-                                              : "data_offsets",
-                           "\""));
+      const auto lacks = [&](const char* what) {
+        return fail(concat("tensor ", quote(entry.name), " has no \"", what, "\""));
+      };
+      if (!entry.has_dtype) return lacks("dtype");
+      if (!entry.has_shape) return lacks("shape");
+      if (!entry.has_offsets) return lacks("data_offsets");
     }
     return true;
   }
@@ -68,10 +68,10 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
     if (in_metadata_)
       return metadata.emplace(text, "").second || fail(concat("metadata key ", quote(text), " occurs twice"));
     Entry& entry = entries.back();
-    bool* seen = text == "dtype"          ? &entry.has_dtype
-                 : text == "shape"        ? &entry.has_shape
-                 : text == "data_offsets" ? &entry.has_offsets
-                                          : nullptr;
+    bool* seen = nullptr;
+    if (text == "dtype") seen = &entry.has_dtype;
+    if (text == "shape") seen = &entry.has_shape;
+    if (text == "data_offsets") seen = &entry.has_offsets;
     if (!seen) return fail(concat("tensor ", quote(entry.name), " has an unknown key ", quote(text)));
     if (*seen) return fail(concat("tensor ", quote(entry.name), " has \"", text, "\" twice"));
     return *seen = true;

@@ -27,7 +27,16 @@ void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, 
 
 const char* json_kind(const Json& value);  ///< "a string", "a number", …
 
-/// `object[key]` as T. @throws FormatError naming `source`, the key, what was found and what was expected.
+/// Returns what a JSON value must be to be read as T, for an error text.
+template <class T>
+constexpr const char* expected_kind() {
+  if (std::is_same_v<T, bool>) return "true or false";
+  if (std::is_integral_v<T>) return "an integer";
+  if (std::is_floating_point_v<T>) return "a number";
+  return std::is_same_v<T, std::string> ? "a string" : "another type";
+}
+
+/// Returns `object[key]` as T. @throws FormatError naming `source`, the key, what was found and what was expected.
 template <class T>
 T require(const Json& object, const char* key, const std::string& source) {
   const auto found = object.find(key);
@@ -37,12 +46,7 @@ T require(const Json& object, const char* key, const std::string& source) {
       if (!found->is_number_integer()) throw FormatError("");
     return found->get<T>();
   } catch (const std::exception&) {
-    const char* expected = std::is_same_v<T, bool>          ? "true or false"
-                           : std::is_integral_v<T>          ? "an integer"
-                           : std::is_floating_point_v<T>    ? "a number"
-                           : std::is_same_v<T, std::string> ? "a string"
-                                                            : "another type";
-    throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*found), ", expected ", expected));
+    throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*found), ", expected ", expected_kind<T>()));
   }
 }
 

@@ -60,7 +60,8 @@ std::string curve_table(const TuneTarget& target, const TuneResult& found, const
              format_number(metric(plain, "mean"), 3, false), "", format_number(metric(plain, "ppl"), 1), "", ""});
   for (size_t i = 1; i < results.size(); ++i) {
     const TunePoint& point = found.curve[i - 1];
-    const std::string note = found.strength == point.strength ? "chosen" : target.met_by(point.ratio) ? "meets it" : "";
+    std::string note = target.met_by(point.ratio) ? "meets it" : "";
+    if (found.strength == point.strength) note = "chosen";
     table.row({concat(point.strength), format_number(point.ratio, 3),
                format_number(metric(results[i], "emt"), 3, false), difference(results[i], "emt", 3),
                format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3),

@@ -196,8 +196,12 @@ inline void attention_here(const AttentionCall& call) {
   for (int64_t first = base; first < end; first += 16) {
     const float* rows[16];
     for (int64_t i = 0; i < 16; ++i) {  // lanes that nobody sees repeat a key that somebody does
-      const int64_t j = first + i;
-      rows[i] = keys.row(j < begin ? begin : j < end ? j : end - 1);
+      int64_t j = first + i;
+      if (j < begin)
+        j = begin;
+      else if (j >= end)
+        j = end - 1;
+      rows[i] = keys.row(j);
     }
     for (size_t d = 0; d < dim; d += 16) Simd::transpose(rows, d, dim - d < 16 ? dim - d : 16, tile + d * 16);
     size_t p = 0;

@@ -140,7 +140,7 @@ TileKernel bf16_kernel(Codes codes, size_t rows) {
 void prepare_bf16(const PrepareCall& call, const float* x, std::byte* out, size_t step) {
   const size_t blocks = (call.in + kBlock - 1) / kBlock;
   alignas(64) uint16_t order[32];  // pairs (0,2) (1,3) (4,6) …
-  for (int i = 0; i < 32; ++i) order[i] = uint16_t(i / 4 * 4 + (i % 4 == 1 ? 2 : i % 4 == 2 ? 1 : i % 4));
+  for (int i = 0; i < 32; ++i) order[i] = uint16_t(i / 4 * 4 + i % 2 * 2 + i / 2 % 2);
   const __m512i pairs = _mm512_load_si512(order);
   for (size_t b = 0; b < blocks; ++b, out += step) {
     F low, high;

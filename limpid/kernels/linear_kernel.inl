@@ -26,10 +26,9 @@ inline F load_scales(const std::byte* at, bool halves) {
 }
 
 constexpr size_t codes_bytes(Codes codes) {
-  return codes == Codes::F32                                ? 2048
-         : codes == Codes::F16 || codes == Codes::BF16      ? 1024
-         : codes == Codes::Byte32 || codes == Codes::Byte16 ? 512
-                                                            : 256;
+  if (codes == Codes::F32) return 2048;
+  if (codes == Codes::F16 || codes == Codes::BF16) return 1024;
+  return codes == Codes::Byte32 || codes == Codes::Byte16 ? 512 : 256;
 }
 constexpr size_t groups_of(Codes codes) { return codes == Codes::Byte16 ? 2 : 1; }
 

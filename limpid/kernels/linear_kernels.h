@@ -21,7 +21,8 @@ enum class Form : uint8_t {
 inline constexpr size_t kBF16Record = 64 + 2 * 4;
 constexpr size_t int8_record(size_t groups) { return 32 + 4 + groups * 8; }
 constexpr size_t record_bytes(Form form, size_t groups) {
-  return form == Form::BF16 ? kBF16Record : form == Form::Int8 ? int8_record(groups) : 128;
+  if (form == Form::BF16) return kBF16Record;
+  return form == Form::Int8 ? int8_record(groups) : 128;
 }
 
 /// Rows of x to records. Rows that a kernel takes together lie interleaved: record (block, row) at

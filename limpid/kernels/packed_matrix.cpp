@@ -22,6 +22,11 @@ constexpr size_t kHugePage = size_t(2) << 20;
 /// The place of dense input k of a block among the 32 bfloat16 of a lane: pairs (0,2) (1,3) (4,6) (5,7) …
 size_t paired(size_t k) { return k / 4 * 4 + (k % 2) * 2 + k / 2 % 2; }
 
+Codes dense_codes(DType type) {
+  if (type == DType::BF16) return Codes::BF16;
+  return type == DType::F16 ? Codes::F16 : Codes::F32;
+}
+
 uint32_t nibble_of(DType type, int8_t value) {
   if (type == DType::Q4_0) return uint32_t(value + 8);
   if (type == DType::Q4_1 || type == DType::Q4_K) return uint32_t(value);
@@ -59,7 +64,7 @@ size_t TiledMatrix::codes_bytes() const {
 
 void TiledMatrix::choose_layout() {
   if (!is_quantised(type_)) {
-    codes_ = type_ == DType::BF16 ? Codes::BF16 : type_ == DType::F16 ? Codes::F16 : Codes::F32;
+    codes_ = dense_codes(type_);
   } else {
     const BlockTraits& traits = block_traits(type_);
     has_min_ = traits.has_min;
@@ -79,7 +84,8 @@ void TiledMatrix::choose_layout() {
       offset_ = 128;
     }
   }
-  const size_t scale_bytes = is_dense(codes_) ? 0 : groups() * kTile * (half_scales_ ? 2 : 4);
+  const size_t one_scale = half_scales_ ? 2 : 4;
+  const size_t scale_bytes = is_dense(codes_) ? 0 : groups() * kTile * one_scale;
   record_bytes_ = codes_bytes() + scale_bytes * (has_min_ ? 2 : 1);
 }
 

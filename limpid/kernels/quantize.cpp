@@ -21,8 +21,9 @@ void quantize_q8_0(const float* values, size_t n, void* out) {
     std::memcpy(block, &stored, sizeof stored);
     for (size_t i = 0; i < 32; ++i) {
       const float rounded = std::round(values[start + i] * inverse);
-      // Also catches NaN and the infinities of subnormal scales, whose conversion would be undefined.
-      const int8_t code = rounded >= -127.0f && rounded <= 127.0f ? int8_t(rounded) : int8_t(rounded > 0 ? 127 : -127);
+      int8_t code = rounded > 0.0f ? 127 : -127;
+      // Elsewhere lie NaN and the infinities of subnormal scales too, whose conversion would be undefined.
+      if (rounded >= -127.0f && rounded <= 127.0f) code = int8_t(rounded);
       std::memcpy(block + 2 + i, &code, 1);
     }
   }

@@ -25,8 +25,8 @@ Combination combine(SteeringRule rule, double square, double dot, bool zero, dou
   if (rule == SteeringRule::Linear) return {1.0, -strength * weight * norm};
   if (rule == SteeringRule::Constant) return {1.0, -strength * weight * length};
   const double cosine = norm > 0.0 && !zero ? dot / norm : 0.0;
-  const double push =
-      zero ? 0.0 : strength * (rule == SteeringRule::Preserve ? weight : 1.0) * (1.0 + std::max(0.0, cosine));
+  const double share = rule == SteeringRule::Preserve ? weight : 1.0;
+  const double push = zero ? 0.0 : strength * share * (1.0 + std::max(0.0, cosine));
   const double left = (norm > 0.0 ? 1.0 : 0.0) - 2.0 * push * cosine + push * push;  // |u - push z|^2
   const double scale = left > 1e-14 ? 1.0 / std::sqrt(left) : 0.0;
   if (rule == SteeringRule::Preserve) return {scale, -scale * push * norm};

@@ -7,6 +7,14 @@
 #include "limpid/kernels/quantize.h"
 
 namespace limpid {
+namespace {
+
+size_t element_bytes(DType type) {
+  if (type == DType::I64) return 8;
+  return type == DType::F32 ? 4 : 2;
+}
+
+}  // namespace
 
 void OutgoingTensors::add(const std::string& name, const Tensor& values, DType type) {
   const Tensor floats = values.to(torch::kFloat32).contiguous();
@@ -35,8 +43,7 @@ void OutgoingTensors::add_integers(const std::string& name, const Tensor& values
 std::vector<TensorView> OutgoingTensors::views() const {
   std::vector<TensorView> sorted = views_;
   std::stable_sort(sorted.begin(), sorted.end(), [](const TensorView& a, const TensorView& b) {
-    const auto width = [](DType type) { return type == DType::I64 ? 8 : type == DType::F32 ? 4 : 2; };
-    return width(a.dtype) > width(b.dtype);
+    return element_bytes(a.dtype) > element_bytes(b.dtype);
   });
   return sorted;
 }

@@ -5,7 +5,8 @@
 namespace limpid {
 
 Site site_of(Tap tap) {
-  return tap == Tap::Heads ? Site::HeadOutputs : tap == Tap::Projection ? Site::AttentionOutput : Site::LayerOutput;
+  if (tap == Tap::Heads) return Site::HeadOutputs;
+  return tap == Tap::Projection ? Site::AttentionOutput : Site::LayerOutput;
 }
 
 SteeringSession::SteeringSession(const Model& target, SteeringParts parts)

@@ -29,8 +29,9 @@ bool is_word_byte(char c) {
 /// U+2000 to U+2BFF and U+3000 to U+303F, end words; other characters are taken as letters.
 size_t other_letter(std::string_view text, size_t at) {
   const auto lead = uint8_t(text[at]);
-  const size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length == 0 || at + length > text.size() || !is_utf8(text.substr(at, length))) return 0;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const size_t length = 2 + (lead >= 0xE0) + (lead >= 0xF0);
+  if (at + length > text.size() || !is_utf8(text.substr(at, length))) return 0;
   const auto second = uint8_t(text[at + 1]);
   if (lead == 0xC2 || (lead == 0xE2 && second < 0xB0) || (lead == 0xE3 && second == 0x80)) return 0;
   return length;

@@ -91,7 +91,10 @@ Confusion confuse(const LabelledScores& data, double threshold) {
   Confusion c{};
   for (size_t i = 0; i < data.labels.size(); ++i) {
     const bool predicted = data.scores[i] > threshold;
-    ++(data.labels[i] == 1 ? (predicted ? c.tp : c.fn) : (predicted ? c.fp : c.tn));
+    if (data.labels[i] == 1)
+      ++(predicted ? c.tp : c.fn);
+    else
+      ++(predicted ? c.fp : c.tn);
   }
   c.accuracy = ratio(double(c.tp + c.tn), double(data.labels.size()));
   c.precision = ratio(double(c.tp), double(c.tp + c.fp));

@@ -11,7 +11,7 @@ namespace {
 uint32_t next_code_point(const std::string& text, size_t& at) {
   const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : uint8_t(0); };
   const uint8_t lead = byte(at++);
-  const int more = lead < 0xC0 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+  const int more = (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0);
   uint32_t code = more == 0 ? lead : lead & (0x3Fu >> more);
   for (int i = 0; i < more && (byte(at) & 0xC0) == 0x80; ++i) code = code << 6 | (byte(at++) & 0x3Fu);
   return code;
@@ -70,7 +70,7 @@ size_t display_width(const std::string& text) {
   size_t width = 0;
   for (size_t at = 0; at < text.size();) {
     const uint32_t code = next_code_point(text, at);
-    width += is_combining(code) ? 0 : is_wide(code) ? 2 : 1;
+    if (!is_combining(code)) width += is_wide(code) ? 2 : 1;
   }
   return width;
 }

@@ -187,9 +187,11 @@ Precision natural_precision(const Checkpoint& checkpoint) {
   for (const TensorView& tensor : checkpoint.tensors()) {
     if (tensor.shape.size() != 2) continue;
     const bool half = tensor.dtype == DType::F16 || tensor.dtype == DType::BF16;
-    (is_quantised(tensor.dtype) ? blocks : half ? sixteen : wide) += tensor.elements();
+    int64_t& dense = half ? sixteen : wide;
+    (is_quantised(tensor.dtype) ? blocks : dense) += tensor.elements();
   }
-  return blocks > std::max(wide, sixteen) ? Precision::Int8 : sixteen > wide ? Precision::BF16 : Precision::Exact;
+  if (blocks > std::max(wide, sixteen)) return Precision::Int8;
+  return sixteen > wide ? Precision::BF16 : Precision::Exact;
 }
 
 }  // namespace limpid

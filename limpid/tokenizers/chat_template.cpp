@@ -9,6 +9,15 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
+char unescape(char c) {
+  switch (c) {
+    case 'n': return '\n';
+    case 't': return '\t';
+    case 'r': return '\r';
+    default: return c;
+  }
+}
+
 // A literal that starts at `at` (a quote), unescaped; `at` moves behind it.
 std::string read_literal(std::string_view tag, size_t& at) {
   const char quote = tag[at++];
@@ -18,8 +27,7 @@ std::string read_literal(std::string_view tag, size_t& at) {
       out += tag[at];
       continue;
     }
-    const char c = tag[++at];
-    out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+    out += unescape(tag[++at]);
   }
   if (at < tag.size()) ++at;
   return out;

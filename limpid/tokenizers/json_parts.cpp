@@ -185,12 +185,13 @@ void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::
 }
 
 int fallback_byte(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
   if (name.size() != 6 || !name.starts_with("<0x") || name[5] != '>') return -1;
   int value = 0;
   for (char c : name.substr(3, 2)) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
+    const size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return -1;
+    value = value * 16 + int(digit);
   }
   return value;
 }

@@ -45,8 +45,10 @@ void append_lower(std::string& out, char32_t code) {
     out += "i\xcc\x87";
     return;
   }
-  append_utf8(out, code < 0x80 ? (code >= 'A' && code <= 'Z' ? code + 32 : code)
-                               : char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
+  if (code < 0x80)
+    append_utf8(out, code >= 'A' && code <= 'Z' ? code + 32 : code);
+  else
+    append_utf8(out, char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
 }
 
 // The blocks BERT spaces out, with the library's 2B920 (not 2B820), which published tokenizers were made with.

@@ -8,11 +8,8 @@ Utf8 decode_utf8(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return uint8_t(text[at + i]); };
   const uint8_t first = byte(0);
   if (first < 0x80) return {first, 1, Utf8State::kValid};
-  const uint32_t size = first >= 0xC2 && first <= 0xDF   ? 2
-                        : (first & 0xF0) == 0xE0         ? 3
-                        : first >= 0xF0 && first <= 0xF4 ? 4
-                                                         : 0;
-  if (size == 0) return {0xFFFD, 1, Utf8State::kInvalid};
+  if (first < 0xC2 || first > 0xF4) return {0xFFFD, 1, Utf8State::kInvalid};
+  const uint32_t size = 2u + (first >= 0xE0) + (first >= 0xF0);
   // The second byte's range excludes overlong forms, surrogates and what lies above U+10FFFF.
   uint8_t low = 0x80, high = 0xBF;
   if (first == 0xE0) low = 0xA0;

@@ -56,9 +56,8 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
   const SteeringStatistics found = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs), heads,
                                                        fit.directions, fit.probes, fit.seed);
 
-  const int64_t first_layer = fit.first_layer >= 0                   ? fit.first_layer
-                              : fit.rule == SteeringRule::AsReleased ? 0
-                                                                     : target.config().num_layers / 2;
+  const int64_t usual_first = fit.rule == SteeringRule::AsReleased ? 0 : target.config().num_layers / 2;
+  const int64_t first_layer = fit.first_layer >= 0 ? fit.first_layer : usual_first;
   DetoxifierInfo info = new_detoxifier(DesteinMethod::info, target, fit.strength, fit.provenance);
   const Tensor weights = head_weights(found.accuracy);
   info.settings = {{"tap", name(fit.tap)},

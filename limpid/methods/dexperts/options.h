@@ -18,9 +18,10 @@ struct TokenMask {
 
   /// Returns the mask of a kind at the level that its paper uses.
   static TokenMask usual(Kind kind) {
-    return {kind, kind == Kind::Nucleus ? 0.9 : kind == Kind::Plausibility ? 0.1 : 1.0};
+    if (kind == Kind::Nucleus) return {kind, 0.9};
+    return {kind, kind == Kind::Plausibility ? 0.1 : 1.0};
   }
-  /// "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
+  /// Reads "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
   static TokenMask parse(const std::string& text, const std::string& where);
   std::string text() const;
 };

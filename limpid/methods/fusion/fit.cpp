@@ -145,6 +145,12 @@ bool same_tables(const Model& a, const Model& b) {
   return true;
 }
 
+/// @param table  rows of it are looked up (positions, for example), so that it has no blocks
+DType stored_type(const std::vector<int64_t>& shape, bool table) {
+  if (shape.size() == 1) return DType::F32;
+  return !table && shape[1] % 32 == 0 ? DType::Q8_0 : DType::F16;
+}
+
 /// The calibrator's tensors but for the tables it shares with its base: matrices in 8 bits, vectors in float32.
 void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& out) {
   const auto checkpoint = Checkpoint::open(model.path());
@@ -156,11 +162,7 @@ void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& 
     if (shared.contains(plain) || plain == output || view.shape.empty() || view.shape.size() > 2) continue;
     const std::vector<float> values = to_floats(view);
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
-    const bool table = model.packed_tables().contains(plain);  // positions, for example
-    const DType type = view.shape.size() == 1              ? DType::F32
-                       : !table && view.shape[1] % 32 == 0 ? DType::Q8_0
-                                                           : DType::F16;
-    out.add(prefix + view.name, tensor, type);
+    out.add(prefix + view.name, tensor, stored_type(view.shape, model.packed_tables().contains(plain)));
   }
 }
 

@@ -16,7 +16,7 @@ using Store = FusionFileSettings::Store;
 Store parse_store(const std::string& text, const std::string& where) {
   for (Store store : {Store::Target, Store::Base, Store::Folder})
     if (text == name(store)) return store;
-  throw FormatError(concat(where, ": \"store\" is \"", text, "\", expected target, base or folder"));
+  throw FormatError(concat(where, ": \"store\" is \"", text, "\", expected ", join_alternatives(kFileStores)));
 }
 
 /// Reads the models when it is first opened on a target, and keeps them for the next Generator on the same target.
@@ -90,8 +90,6 @@ class FusionModels {
 };
 
 }  // namespace
-
-const char* name(Store store) { return store == Store::Target ? "target" : store == Store::Base ? "base" : "folder"; }
 
 FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   const std::string where = concat("[fusion] ", file.path().string(), ": settings");

@@ -5,19 +5,16 @@
 
 /// What a detoxifier file of the method "fusion" holds.
 ///
-///   settings.readout       the default; settings.readouts lists all that the file has what they need for
-///   settings.calibrator    {"config": config.json of the calibrator, "store": …}; settings.toxic the same for the
-///   model that the
-///                          contrast holds it against
-///     store "target"       tensors calibrator.NAME (toxic.NAME) hold the blocks and the final norm under Hugging Face
-///     names;
-///                          vocabulary tables (embeddings, output matrix) are those of the target
-///           "base"         the same, with the vocabulary tables and the tokenizer of the model with the role "base"
-///           "folder"       nothing: the whole model is the one with the role "calibrator" ("toxic")
-///   settings.align         what A was made from and how well it does; tensor `map` [D1, D2] F32 where there is one
-///   base.sample            [n, D] F16, evenly spaced rows of the embedding table the blocks were trained on: the table
-///   of another
-///                          model with the same vocabulary is refused
+/// - settings.readout: the default; settings.readouts lists all that the file has what they need for.
+/// - settings.calibrator: {"config": config.json of the calibrator, "store": …}; settings.toxic says the same of the
+///   model that the contrast holds it against.
+/// - store "target": tensors calibrator.NAME (toxic.NAME) hold the blocks and the final norm under Hugging Face names;
+///   vocabulary tables (embeddings, output matrix) are those of the target.
+/// - store "base": the same, with the vocabulary tables and the tokenizer of the model with the role "base".
+/// - store "folder": no tensors; the whole model is the one with the role "calibrator" ("toxic").
+/// - settings.align: what A was made from and how well it does; tensor `map` [D1, D2] F32 where there is one.
+/// - base.sample: [n, D] F16, evenly spaced rows of the embedding table that the blocks were trained on. The table of
+///   another model with the same vocabulary is refused.
 namespace limpid {
 
 struct FusionFileSettings {
@@ -36,7 +33,8 @@ inline constexpr const char* kToxicTensors = "toxic.";
 inline constexpr const char* kMapTensor = "map";
 inline constexpr const char* kSampleTensor = "base.sample";
 
-const char* name(FusionFileSettings::Store store);
+inline constexpr const char* kFileStores[] = {"target", "base", "folder"};
+constexpr Names names_of(FusionFileSettings::Store) { return kFileStores; }
 
 /// The tables that hold a row for each token: what a calibrator shares with its base.
 std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> vocabulary_tables(const Model& model);

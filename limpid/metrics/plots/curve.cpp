@@ -102,12 +102,16 @@ std::string tooltip(const std::string& name, const Curve& curve, const CurvePoin
   return text;
 }
 
+int digits_of(double step) {
+  if (step < 0.01) return 3;
+  return step < 0.1 ? 2 : 1;
+}
+
 std::string axes(const Curve& curve, const Scale& scale) {
   std::string out;
-  const int digits = scale.y_step < 0.01 ? 3 : scale.y_step < 0.1 ? 2 : 1;
   for (double y = scale.y_low; y <= scale.y_high + scale.y_step / 2; y += scale.y_step) {
     out += line(kLeft, scale.y(y), kRight, scale.y(y), "#eee");
-    out += svg::text(kLeft - 8, scale.y(y) + 4, format_number(y, digits), Anchor::End);
+    out += svg::text(kLeft - 8, scale.y(y) + 4, format_number(y, digits_of(scale.y_step)), Anchor::End);
   }
   for (double x : ratio_ticks(scale)) {
     out += line(scale.x(x), kTop, scale.x(x), kBottom, "#eee");

@@ -47,7 +47,9 @@ std::string legend(const HeatMap& map, double x, double y, double height) {
                                     "stroke", "#999", "stroke-width", 0.5));
   for (int i = 0; i <= kTicks; ++i) {
     const double share = double(i) / kTicks, at = y + height * (1 - share);
-    const std::string& note = i == 0 ? map.low_note : i == kTicks ? map.high_note : "";
+    std::string note;
+    if (i == 0) note = map.low_note;
+    if (i == kTicks) note = map.high_note;
     out += element("line", attributes("x1", x + kWidth, "x2", x + kWidth + 4, "y1", at, "y2", at, "stroke", "#999"));
     out += svg::text(x + kWidth + 8, at + 4,
                      svg::number(map.low + share * (map.high - map.low)) + (note.empty() ? "" : "  " + note));

@@ -34,10 +34,8 @@ std::string element(const char* name, const std::string& attributes, const std::
 }
 
 std::string text(double x, double y, const std::string& content, Anchor anchor, const std::string& more) {
-  const char* where = anchor == Anchor::Start    ? ""
-                      : anchor == Anchor::Middle ? " text-anchor=\"middle\""
-                                                 : " text-anchor=\"end\"";
-  return concat("<text", attributes("x", x, "y", y), where, more, ">", escape(content), "</text>\n");
+  constexpr const char* kAnchors[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
+  return concat("<text", attributes("x", x, "y", y), kAnchors[size_t(anchor)], more, ">", escape(content), "</text>\n");
 }
 
 std::string document(double width, double height, const std::string& title, const std::string& content) {

@@ -48,9 +48,10 @@ struct ConfigDefaults {
 
 /// How the linear layers of one kind lie in one kind of file.
 struct StoredMatrix {
-  const char* name = nullptr;  ///< within the block; null: as the model names it. Several layers of one name lie in one
-                               ///< matrix, one below the other in the order of the table
-  bool transposed = false;     ///< stored [in, out]
+  /// Within the block; null: as the model names it. Several layers of one name lie in one matrix, one below the other
+  /// in the order of the table.
+  const char* name = nullptr;
+  bool transposed = false;  ///< stored [in, out]
   /// Row of the stored matrix at which row `row` of the layer lies, where the order differs; null: as said above.
   int64_t (*row)(const ModelConfig& config, Projection projection, int64_t row) = nullptr;
 };

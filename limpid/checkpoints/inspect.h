@@ -23,8 +23,8 @@ namespace limpid {
 /// @throws FormatError, IoError for what is none of these, or is damaged.
 Json inspect_json(const fs::path& path);
 
-/// The same in sentences and tables; tensors that differ only in the layer number share a line. Of
-/// rows of text only keys and kinds are shown.
+/// Returns the same in sentences and tables; tensors that differ only in the layer number share a line. Of rows of text
+/// only keys and kinds are shown.
 std::string inspect(const fs::path& path);
 
 }  // namespace limpid

@@ -24,10 +24,10 @@ struct PeftConfig {
 
 /// The two factors for one linear layer. The views live as long as their adapter.
 struct PeftModule {
-  std::string name;  ///< as the base's checkpoint names the layer: "model.layers.0.self_attn.q_proj",
-                     ///< "transformer.h.0.mlp.c_fc"
-  TensorView a;      ///< [r, in]
-  TensorView b;      ///< [out, r]
+  /// As the base's checkpoint names the layer: "model.layers.0.self_attn.q_proj", "transformer.h.0.mlp.c_fc".
+  std::string name;
+  TensorView a;  ///< [r, in]
+  TensorView b;  ///< [out, r]
 
   int64_t rank() const { return a.shape[0]; }
 };
@@ -36,9 +36,8 @@ class PeftAdapter {
  public:
   /// Reads a folder. Every tensor is float32, float16 or bfloat16; module names are in order.
   /// @throws FormatError for malformed files: a factor without its partner, shapes that do not fit one another or the
-  /// rank;
-  ///         ConfigError for what is not supported, naming it: kinds other than LoRA, DoRA, trained biases,
-  ///         modules_to_save, adapted embeddings, alpha_pattern; adapters kept only as adapter_model.bin.
+  /// rank; ConfigError for what is not supported, naming it: kinds other than LoRA, DoRA, trained biases,
+  /// modules_to_save, adapted embeddings, alpha_pattern; adapters kept only as adapter_model.bin.
   static std::shared_ptr<const PeftAdapter> open(const fs::path& folder);
 
   const PeftConfig& config() const { return config_; }

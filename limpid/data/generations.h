@@ -11,10 +11,9 @@
 #include "limpid/core/types.h"
 
 /// Prompt files and generation files as people already have them.
-///
-///   prompts       jsonl with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt a line
-///   generations   jsonl, one prompt a line: {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?,
-///   "finish_reason"?}]}
+/// - Prompts: jsonl with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt a line.
+/// - Generations: jsonl, one prompt a line:
+///   {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?, "finish_reason"?}]}
 ///
 /// Keys that are not understood are kept and written back, so that a file can be scored without losing anything.
 /// All readers throw FormatError "FILE:LINE: …" for content that is wrong and IoError for a file that cannot be read.

@@ -24,8 +24,10 @@ struct LabelledData {
 
 /// Reads jsonl rows {"text", "label"} and plain text. Entries of `options.files` are PATH[?key=value&…] as in
 /// text_data.h (text=COLUMN, conditions on other columns) and besides
-///   label=COLUMN    column with the label, a number in [0, 1]; also NAME=COLUMN in `options.fields`. Rows where it is
-///   null go as=toxic|safe   the label of every row, for files without one take=N          only N rows, drawn at random
+/// - label=COLUMN: the column with the label, a number in [0, 1]; also NAME=COLUMN in `options.fields`. A row where it
+///   is null is left out.
+/// - as=toxic|safe: the label of every row, for files without one.
+/// - take=N: only N rows, drawn at random.
 /// @param seed  of the draws
 /// @throws ConfigError for keys that make no sense or when no row is left; FormatError "FILE:LINE: …" for a bad label;
 /// IoError.

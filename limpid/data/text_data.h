@@ -11,15 +11,12 @@
 namespace limpid {
 
 /// What the command line says about data.
-///
-///   files    a path, or PATH?key=value&…: there `prompt`, `completion` and `text` name columns of this file and every
-///   other
-///            key is a condition on its rows, so that files of different make can be mixed:
-///            dialogues.jsonl?completion=safe&source=a|b   pairs.jsonl?text=neutral
-///   where    conditions KEY=VALUE or KEY=A|B on the rows of every file; all must hold. Values compare as text, numbers
-///   also
-///            by value (label=0 holds for 0 and 0.0); null matches nothing, and so does a row without the key.
-///   fields   NAME=COLUMN for prompt, completion and text in every file
+/// - files: a path, or PATH?key=value&…, where `prompt`, `completion` and `text` name columns of this file and every
+///   other key is a condition on its rows, so that files of different make can be mixed:
+///   dialogues.jsonl?completion=safe&source=a|b and pairs.jsonl?text=neutral.
+/// - where: conditions KEY=VALUE or KEY=A|B on the rows of every file; all must hold. Values compare as text, numbers
+///   also by value (label=0 holds for 0 and 0.0); null matches nothing, and so does a row without the key.
+/// - fields: NAME=COLUMN for prompt, completion and text in every file.
 struct DataOptions {
   std::vector<std::string> files, where, fields;
 };
@@ -41,8 +38,7 @@ struct RowCounts {
 
 /// Calls `row` for each row that passes, in file order. `object` is the jsonl row, null for plain text. A row is
 /// prompt -> completion when the column for `completion` is there or was named, else plain text. `.txt` is plain text
-/// and
-/// `.jsonl` jsonl; other names are jsonl if the first character is `{`.
+/// and `.jsonl` jsonl; other names are jsonl if the first character is `{`.
 /// @throws ConfigError for a condition or field that cannot be read, or whose key is in no row (a misspelt name);
 ///         FormatError "FILE:LINE: …" for malformed lines, missing columns and values that are not strings; IoError.
 RowCounts for_each_text_row(const DataOptions& options,

@@ -158,8 +158,7 @@ class Readings {
   /// of a few thousand tokens. Where a text disagrees with its cache, the cache goes back to the last common token. A
   /// row one of whose texts does not fit the context of its model gets an error.
   /// @param beside  whether texts of the target may be left to its pass of the rows, which takes its weights from
-  /// memory
-  ///                once for all of them
+  /// memory once for all of them
   /// @return        those texts; none when they are too many
   ReadingPass read_ahead(std::span<ActiveRow* const> rows, bool beside);
   ReadTexts texts(size_t session, size_t reading, std::span<ActiveRow* const> rows) const;

@@ -20,10 +20,10 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 
 /// Runs evaluations into plan.output, one strength at a time, plain once; what lies there already is not run again.
 /// Writes tune.json beside report.json, also when no strength meets the target: "strength" is null then.
-///   {"target": {"kind", "metric", "limit"}, "detoxifier", "options", "strength", "monotone", "plain": {"emt", "mean",
-///   "ppl"},
-///    "curve": [{"strength", "ratio", "emt", "mean", "ppl", "against_plain": {"emt", "mean", "ppl"}: {"difference",
-///    "bootstrap_95"}}]}
+/// - The whole: {"target", "detoxifier", "options", "strength", "monotone", "plain", "curve"}.
+/// - "target": {"kind", "metric", "limit"}; "plain": {"emt", "mean", "ppl"}.
+/// - Each point of "curve": {"strength", "ratio", "emt", "mean", "ppl", "against_plain"}; the last holds
+///   {"difference", "bootstrap_95"} for each of "emt", "mean" and "ppl".
 /// @param plan     without settings
 /// @param spec     its strength, where given, is where the search starts; else the detoxifier's default
 /// @param options  its start is not read; its largest strength is held to the detoxifier's range

@@ -13,8 +13,8 @@ namespace limpid::kernels {
 enum class Form : uint8_t {
   F32,      ///< float x[32]
   Rounded,  ///< the same, rounded to bfloat16 first
-  BF16,  ///< bfloat16 x[32] in pairs (0,2) (1,3) (4,6) (5,7) …, float sum[2]: of the halves, or of all if the group is
-         ///< 32
+  /// bfloat16 x[32] in pairs (0,2) (1,3) (4,6) (5,7) …, float sum[2]: of the halves, or of all if the group is 32
+  BF16,
   Int8,  ///< int8 x[32], float scale, then for each group float sum (of scale * x) and int32 start (-offset * sum of x)
 };
 

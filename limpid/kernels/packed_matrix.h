@@ -26,13 +26,11 @@ enum class Codes : uint8_t {
 constexpr bool is_dense(Codes codes) { return codes >= Codes::BF16; }
 
 /// Tile t holds the channels 16 t to 16 t + 15 (zeros beyond the last) as one record for each 32 inputs:
-///   codes          for each group g of four inputs, lane i's dword is the codes of inputs 4g to 4g + 3. With 8 bits
-///   that is
-///                  64 g + 4 i; with 4 bits groups 2j and 2j + 1 share the 64 bytes at 64 j, the even one low.
-///                  BF16: pairs (0,2) (1,3) (4,6) (5,7) … as dwords, 64 bytes a pair; F16, F32: 16 lanes for each
-///                  input.
-///   scales         [groups][16] float16 if `half_scales`, else float32; weight = scale * value (+ min)
-///   mins           the same, if has_min
+/// - codes: for each group g of four inputs, lane i's dword is the codes of inputs 4g to 4g + 3. With 8 bits it lies at
+///   64 g + 4 i; with 4 bits groups 2j and 2j + 1 share the 64 bytes at 64 j, the even one low. BF16: pairs (0,2) (1,3)
+///   (4,6) (5,7) … as dwords, 64 bytes a pair. F16, F32: 16 lanes for each input.
+/// - scales: [groups][16] float16 if `half_scales`, else float32; weight = scale * value (+ min).
+/// - mins: the same, if has_min.
 /// A record is read front to back, and so is a tile and the matrix: one stream for the prefetcher.
 class TiledMatrix final : public PackedMatrix {
  public:

@@ -12,9 +12,9 @@
 #include "limpid/methods/target_signature.h"
 
 /// The detoxifier file (docs/detoxifiers.md, The file): one safetensors file whose metadata key `limpid` holds
-///   {"format": 1, "method", "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"},
-///   "settings",
-///    "default_strength", "strength_meaning", "needs": [{"role", "path", "sha256"}], "provenance"}
+/// - {"format": 1, "method", "target", "settings", "default_strength", "strength_meaning", "needs", "provenance"}
+/// - "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"}
+/// - each of "needs": {"role", "path", "sha256"}
 /// safetensors has no block types: a tensor in blocks lies there as U8 [rows, bytes of a row], and settings.blocks says
 /// {NAME: {"type": "Q8_0", "shape": [rows, columns]}}.
 namespace limpid {

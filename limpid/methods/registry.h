@@ -30,8 +30,7 @@ const std::vector<FileMethod>& file_methods();
 
 /// Opens what a specification names: a control, an adapter, a control vector, or a file of one of the methods.
 /// @throws what DetoxifierFile::open and the method's loading do; ConfigError for a method that is not among those
-/// given,
-///         for options, and for a strength, given or by default, that is out of range.
+/// given, for options, and for a strength, given or by default, that is out of range.
 std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec,
                                             std::span<const FileMethod> methods = file_methods());
 

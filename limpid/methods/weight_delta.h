@@ -14,9 +14,8 @@ using torch::Tensor;
 
 /// What a change reads. With W [out, in] the weight and b the bias of the layer,
 enum class DeltaInput {
-  Input,    ///< the layer's input x:           y += s up^T (down x),         that is dW = up^T down
-  Product,  ///< what W made of it, W x = y - b: y += s up^T (down (y - b)),  that is dW = up^T down W, for W as it is
-            ///< stored
+  Input,    ///< the layer's input x: y += s up^T (down x), that is dW = up^T down
+  Product,  ///< what W made of it, W x = y - b: y += s up^T (down (y - b)), that is dW = up^T down W, W as it is stored
 };
 
 /// The change of one layer, of rank r. Undefined tensors: the layer stays as it is.

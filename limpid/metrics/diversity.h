@@ -8,8 +8,8 @@
 #include "limpid/metrics/bootstrap.h"
 
 /// dist-n: how many different n-grams a prompt's continuations have, by three definitions that are not comparable.
-///   dist-n_i = #distinct n-grams / #words      over the pooled continuations of prompt i, the same denominator for
-///   every n dist-n   = mean_i dist-n_i
+/// - dist-n_i = #distinct n-grams / #words over the pooled continuations of prompt i, the same denominator for every n
+/// - dist-n = mean_i dist-n_i
 ///
 /// A text is split on single spaces, so a leading space yields an empty first word and an empty text is one empty word;
 /// n-grams never cross texts. Source: Li et al. 2016 (arXiv:1510.03055) as coded in DExperts; docs/methods.md,

@@ -35,8 +35,7 @@ struct LogisticModel {
 /// @param labels   [n] 0 or 1.
 /// @param weights  [n] sample weights v >= 0, or empty for 1.
 /// @throws ShapeError when the sizes do not fit; ConfigError for settings out of range, values that are not finite,
-/// labels
-///         other than 0 and 1, or when only one class has any weight.
+/// labels other than 0 and 1, or when only one class has any weight.
 LogisticModel fit_logistic(std::span<const float> rows, size_t dim, std::span<const int> labels,
                            const LogisticOptions& options = {}, std::span<const double> weights = {});
 

@@ -46,8 +46,8 @@ struct ScorerSpec {
 /// Opens a scorer: our file (`limpid train scorer`; the one that comes with the program when the path is empty), or a
 /// Hugging Face folder of an encoder with a classification head.
 /// @throws ConfigError when the encoder that a scorer file needs is not there (limpid models pull) or no label of a
-/// classifier
-///         can be taken for toxic; MismatchError when the encoder has other weights; FormatError for malformed files.
+/// classifier can be taken for toxic; MismatchError when the encoder has other weights; FormatError for malformed
+/// files.
 std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec);
 inline std::shared_ptr<const Scorer> open_scorer(const std::string& spec = "") {
   return open_scorer(ScorerSpec::parse(spec));

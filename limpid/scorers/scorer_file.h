@@ -10,9 +10,8 @@
 
 /// Our scorer file: a small head on a frozen sentence encoder. One safetensors file whose `__metadata__` has one key,
 /// `limpid`:
-///   {"format": 1, "kind": "scorer", "encoder": {"name", "weights_sha256", "vocab_sha256"}, "stages": [6], "pooling":
-///   "mean",
-///    "normalise": true, "max_length": 96, "threshold": 0.33, "provenance": {…}, "licence": "…"}
+///   {"format": 1, "kind": "scorer", "encoder": {"name", "weights_sha256", "vocab_sha256"}, "stages": [6],
+///    "pooling": "mean", "normalise": true, "max_length": 96, "threshold": 0.33, "provenance": {…}, "licence": "…"}
 /// and tensors, float32 or float16: `weights` [F] and `bias` [1], or with a hidden layer `hidden.weight` [H, F],
 /// `hidden.bias` [H], `weights` [H], `bias` [1].
 namespace limpid {

@@ -31,17 +31,17 @@ struct TrainingReport {
 };
 
 /// Trains, and writes into `options.output`:
-///   what the task writes, with the weights to keep (Keep::Both: the best here, the last in the folder `last`)
-///   metrics.jsonl        {"step", "loss", "gradient_norm", "learning_rate", "tokens", "seconds"} and {"step",
-///   "held_out_loss"} training.json        settings, data hashes and result resume/state.safetensors   while it runs: a
-///   rerun with the same options continues from it, to the same bits
+/// - what the task writes, with the weights to keep (Keep::Both: the best here, the last in the folder `last`);
+/// - metrics.jsonl: {"step", "held_out_loss"} and
+///   {"step", "loss", "gradient_norm", "learning_rate", "tokens", "seconds"};
+/// - training.json: settings, data hashes and result;
+/// - resume/state.safetensors, while it runs: a rerun with the same options continues from it, to the same bits.
 ///
 /// The loss of a step is the mean over all targets of its passes. Under torchrun (process_group.h) the passes of a step
 /// and of the held-out loss are dealt out to the processes and gradients are summed; the first process writes. A run
 /// that is asked to stop saves its state and throws Interrupted.
 /// @throws MismatchError when `output` holds a run with other settings, naming them; ConfigError for options that make
-/// no sense
-///         and when a gradient is not finite; IoError when another process of the run is gone.
+/// no sense and when a gradient is not finite; IoError when another process of the run is gone.
 TrainingReport train(const TrainerOptions& options, const TrainingTask& task, Watch& watch = unwatched());
 
 /// The report of a finished run in `options.output`, if there is one. Ask before a model is loaded.

@@ -24,12 +24,13 @@ struct PairFraming {
 };
 
 enum class DirectionKind {
-  Mean,        ///< mean of toxic - neutral
-  Pca,         ///< first principal component of the pair differences (not centred), unit, signed to agree with the mean
-  Logistic,    ///< per head, the weights of a logistic regression on all pairs: what tells the classes apart
-  Orthogonal,  ///< Mean without its component along the neutral texts' mean activation, per head: a push that turns the
-               ///< state toward neutral without shortening what all texts have in common
-  Random,      ///< the placebo: normal numbers
+  Mean,      ///< mean of toxic - neutral
+  Pca,       ///< first principal component of the pair differences (not centred), unit, signed to agree with the mean
+  Logistic,  ///< per head, the weights of a logistic regression on all pairs: what tells the classes apart
+  /// Mean without its component along the neutral texts' mean activation, per head: a push that turns the state toward
+  /// neutral without shortening what all texts have in common
+  Orthogonal,
+  Random,  ///< the placebo: normal numbers
 };
 inline constexpr const char* kDirectionKinds[] = {"mean", "pca", "logistic", "orthogonal", "random"};
 constexpr Names names_of(DirectionKind) { return kDirectionKinds; }

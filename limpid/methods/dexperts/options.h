@@ -13,8 +13,8 @@ namespace limpid {
 /// before the request's temperature.
 struct TokenMask {
   enum class Kind { Nucleus, Plausibility, None } kind = Kind::Nucleus;
-  double level = 0.9;  ///< Nucleus: the likeliest tokens up to this mass, in (0, 1]; Plausibility: at least this share
-                       ///< of the best, in (0, 1]
+  /// Nucleus: the likeliest tokens up to this mass; Plausibility: at least this share of the best. In (0, 1].
+  double level = 0.9;
 
   /// Returns the mask of a kind at the level that its paper uses.
   static TokenMask usual(Kind kind) {

@@ -57,10 +57,10 @@ class StateMap {
 };
 
 /// The output matrix folded with the map, M = W A^T [V, D1], for callers who have logits and no states:
-///   Convex     z' = (1-a) z + a M c
-///   LayerNorm  z' = (1-a) z + a s M c    with the centring folded into M, s = 1 / sqrt(|cAP|^2 / D2 + eps), P = I -
-///   1/D2 Scale      z' = (1-a) z + a s M c    s = rms(h) / rms(cA): the caller gives rms(h) Contrast   z' = z + a M
-///   (c_safe - c_other)
+/// - Convex: z' = (1-a) z + a M c
+/// - LayerNorm: z' = (1-a) z + a s M c, the centring folded into M, s = 1 / sqrt(|cAP|^2 / D2 + eps), P = I - 1/D2
+/// - Scale: z' = (1-a) z + a s M c, s = rms(h) / rms(cA); the caller gives rms(h)
+/// - Contrast: z' = z + a M (c_safe - c_other)
 /// Equal to the direct form up to rounding, because the output matrix is linear and has no bias.
 class FoldedReadout {
  public:

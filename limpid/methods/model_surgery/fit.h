@@ -10,10 +10,10 @@
 /// regression.
 ///
 /// What the file (method "model-surgery") holds:
-///   direction [D]   weights of the regression (toxic is class 1), at the mean length of the chosen rows: the length of
-///   a head's weights
-///                   follows from its penalty and means nothing, and so the strength a is in lengths of a row
-///   rows [n, 2]     (layer, row) of the gate matrices, best first
+/// - direction [D]: weights of the regression (toxic is class 1), at the mean length of the chosen rows: the length of
+///   a head's weights follows from its penalty and means nothing, and so the strength a is in lengths of a row.
+/// - rows [n, 2]: (layer, row) of the gate matrices, best first.
+///
 /// Whether +a or -a is the milder one is for measurement to say (docs/methods.md, Model Surgery): negative strengths
 /// are allowed.
 namespace limpid {

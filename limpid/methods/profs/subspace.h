@@ -12,8 +12,7 @@ namespace limpid {
 /// (first right singular vector of the preferred matrix as it is, not centred) was taken out of every row.
 ///
 /// @param preferred, nonpreferred  [N, D] mean-pooled states; row i of both is one pair. (The release draws both at
-/// random, so that D mixes
-///                                 rows that have nothing to do with each other.)
+/// random, so that D mixes rows that have nothing to do with each other.)
 /// @param keep_topic               leaves the topic direction in
 /// @return  V [k, D] float32 with orthonormal rows; the projection onto the subspace is P = V^T V. Float64 inside.
 /// @throws ShapeError when the matrices do not fit; ConfigError for more vectors than the differences can have.

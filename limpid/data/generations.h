@@ -68,7 +68,7 @@ void for_each_line(std::string_view text, const std::function<void(std::string_v
 /// Parses one line as a JSON object. @throws FormatError for other JSON, and for nesting deeper than any sane file has.
 Json parse_json_line(std::string_view line, const std::string& source);
 
-/// Whether `text` is well-formed UTF-8 (no overlong forms, no surrogates).
+/// Returns whether `text` is well-formed UTF-8 (no overlong forms, no surrogates).
 bool is_utf8(std::string_view text);
 
 }  // namespace limpid

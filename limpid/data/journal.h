@@ -27,7 +27,7 @@ class GenerationJournal {
   GenerationJournal(const GenerationJournal&) = delete;
   GenerationJournal& operator=(const GenerationJournal&) = delete;
 
-  /// Whether the prompt with this place in the prompt file is finished.
+  /// Returns whether the prompt with this place in the prompt file is finished.
   bool has(uint64_t index) const { return finished_.contains(index); }
   size_t size() const { return rows_.size(); }
   const std::vector<GenerationRow>& rows() const { return rows_; }  ///< in the order they finished

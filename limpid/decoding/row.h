@@ -34,7 +34,8 @@ struct TokenEvent {
   /// What the text grows by: complete characters, and nothing that may still become a stop string. All of a request's
   /// events together give the text of its Completion.
   std::string text = {};
-  /// Of the token, and of the likeliest ones, best first; nats, behind all sessions, before temperature and filters.
+  /// Log-probability of the token, and of the likeliest ones, best first; nats, behind all sessions, before temperature
+  /// and filters.
   std::optional<float> log_prob = {};
   std::vector<std::pair<TokenId, float>> top = {};
   std::optional<FinishReason> finish_reason = {};  ///< of the last event

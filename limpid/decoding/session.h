@@ -48,7 +48,7 @@ class Session {
   virtual ~Session() = default;
   StrengthLimits limits;  ///< that a request is held to, set by the detoxifier that opens the session
 
-  /// What is read along with every row, asked for once.
+  /// Returns what is read along with every row; asked for once.
   virtual std::vector<Reading> readings() const { return {}; }
   virtual bool listens(Site site, int64_t layer) const { return false; }
   virtual void activations(Site site, int64_t layer, const Step& step, Tensor& x) {}  ///< [N, D] float32, all tokens

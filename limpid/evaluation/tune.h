@@ -53,8 +53,8 @@ struct TuneResult {
 TuneResult tune_strength(const std::function<double(double strength)>& measure, const TuneTarget& target,
                          const TuneOptions& options = {});
 
-/// What was tried and what came closest, for a search that found nothing: "0.2 (1.31), 0.1 (1.22); closest is 0.1
-/// with 1.22".
+/// Returns what was tried and what came closest, for a search that found nothing:
+/// "0.2 (1.31), 0.1 (1.22); closest is 0.1 with 1.22".
 std::string describe_failure(const TuneResult& result);
 
 }  // namespace limpid

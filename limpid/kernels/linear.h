@@ -31,7 +31,7 @@ class PackedMatrix {
   /// @throws ShapeError when it is not a matrix.
   static std::shared_ptr<const PackedMatrix> pack(const TensorView& weight);
 
-  /// The same from float32 in memory, optionally quantised to 8-bit blocks of 32 on the way.
+  /// Packs float32 from memory, optionally quantised to 8-bit blocks of 32 on the way.
   static std::shared_ptr<const PackedMatrix> pack(const float* weight, size_t out, size_t in, DType as = DType::F32);
 
   virtual ~PackedMatrix() = default;

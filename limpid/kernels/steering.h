@@ -30,7 +30,7 @@ struct SteeringHeads {
 /// Steers each row in place, each with its own strength, which is not 0. Rows do not influence one another.
 void steer(SteeringRule rule, const SteeringHeads& heads, std::span<float* const> rows,
            std::span<const float> strengths);
-/// The same in double and as the formulas stand.
+/// Steers one row in double, as the formulas stand.
 void steer_plain(SteeringRule rule, const SteeringHeads& heads, float* row, float strength);
 
 }  // namespace limpid::kernels

@@ -23,13 +23,13 @@ struct PooledText {
   static PooledText whole(TokenIds ids, int64_t most);
 };
 
-/// Mean activations at one site of every layer, [L, N, width] float32, in the order of the texts. Texts are read
-/// several at a time; a text's result does not depend on the others.
+/// Returns mean activations at one site of every layer, [L, N, width] float32, in the order of the texts. Texts are
+/// read several at a time; a text's result does not depend on the others.
 /// @throws ConfigError for a text without tokens to average over.
 Tensor mean_activations(const Model& model, Site site, std::span<const PooledText> texts,
                         const std::string& what = "activations", Watch& watch = unwatched());
 
-/// The same for the state after the final norm, [N, D].
+/// Returns the mean states after the final norm, [N, D], on the same terms.
 Tensor mean_final_states(const Model& model, std::span<const PooledText> texts, const std::string& what = "states",
                          Watch& watch = unwatched());
 

@@ -23,7 +23,7 @@ enum class ExportForm {
 inline constexpr const char* kExportForms[] = {"hf", "control-vector"};
 constexpr Names names_of(ExportForm) { return kExportForms; }
 
-/// The form that fits a detoxifier. @throws ConfigError when none does, saying why and what would.
+/// Returns the form that fits a detoxifier. @throws ConfigError when none does, saying why and what would.
 ExportForm export_form(const DetoxSpec& spec);
 
 /// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it.

@@ -19,7 +19,7 @@ class OutgoingTensors {
   /// @param type  F32, F16 or Q8_0 (of a matrix whose width is whole blocks)
   void add(const std::string& name, const Tensor& values, DType type = DType::F32);
   void add_integers(const std::string& name, const Tensor& values);  ///< as I64
-  /// Wider elements first, so that every tensor lies at a multiple of its element's size.
+  /// Returns the views, wider elements first, so that every tensor lies at a multiple of its element's size.
   std::vector<TensorView> views() const;
 
  private:
@@ -27,11 +27,11 @@ class OutgoingTensors {
   std::list<std::vector<std::byte>> storage_;
 };
 
-/// A float32 copy of any tensor of floats or blocks.
+/// Returns a float32 copy of any tensor of floats or blocks.
 Tensor float_tensor(const TensorView& view);
-/// The same by name. @throws FormatError when the file does not hold it, or not with these sizes (-1: any).
+/// Returns such a copy by name. @throws FormatError when the file does not hold it, or not with these sizes (-1: any).
 Tensor float_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape);
-/// An integer tensor as int64, on the same terms.
+/// Returns an integer tensor as int64, on the same terms.
 Tensor integer_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape);
 
 }  // namespace limpid

@@ -31,8 +31,8 @@ class SteeringSession final : public Session {
   /// @throws ShapeError when the parts do not fit one another or the target.
   SteeringSession(const Model& target, SteeringParts parts);
 
-  /// What rule Constant adds to every row of activations at strength 1, whatever they are: -w length z, [L, D] float32,
-  /// zero in the layers that are left alone.
+  /// Returns what rule Constant adds to every row of activations at strength 1, whatever they are: -w length z, [L, D]
+  /// float32, zero in the layers that are left alone.
   Tensor constant_offsets() const;
 
   bool listens(Site site, int64_t layer) const override;

@@ -14,8 +14,8 @@ struct TargetSignature {
   std::string vocab_sha256;  ///< empty when the model came without a tokenizer
 
   static TargetSignature of(const Model& model);
-  /// What differs, "hidden_size 576, this model has 640; …"; empty when nothing does. A hash that one side lacks is not
-  /// compared.
+  /// Returns what differs, "hidden_size 576, this model has 640; …"; empty when nothing does. A hash that one side
+  /// lacks is not compared.
   std::string difference(const TargetSignature& other) const;
 };
 

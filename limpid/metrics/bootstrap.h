@@ -39,17 +39,18 @@ struct BootstrapOptions {
   Json to_json() const;
 };
 
-/// Interval of any statistic of prompts. Every call starts its stream at the seed, so that statistics over the same
-/// number of prompts see the same draws.
+/// Returns the interval of any statistic of prompts. Every call starts its stream at the seed, so that statistics over
+/// the same number of prompts see the same draws.
 /// @param count      prompts; none gives NaN.
 /// @param statistic  of the drawn prompts, given by index in the order drawn. Replicates where it is NaN are left out.
 Interval bootstrap_interval(size_t count, const std::function<double(std::span<const uint32_t>)>& statistic,
                             const BootstrapOptions& options = {});
 
-/// Of the mean of one value per prompt: EMT, toxicity probability, dist-n.
+/// Returns the interval of the mean of one value per prompt: EMT, toxicity probability, dist-n.
 Interval bootstrap_mean(std::span<const double> values, const BootstrapOptions& options = {});
 
-/// Of sum(numerators) / sum(denominators), for example NLL over tokens. @throws ShapeError when the lengths differ.
+/// Returns the interval of sum(numerators) / sum(denominators), for example NLL over tokens.
+/// @throws ShapeError when the lengths differ.
 Interval bootstrap_ratio(std::span<const double> numerators, std::span<const double> denominators,
                          const BootstrapOptions& options = {});
 

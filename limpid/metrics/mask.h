@@ -26,7 +26,7 @@ class WordMask {
   void add_lexicon(const fs::path& path);
   void add(std::string_view word_or_phrase);  ///< @throws ConfigError for one without letters or that is too long
 
-  /// Whether one word (letters and digits only) would be masked.
+  /// Returns whether one word (letters and digits only) would be masked.
   bool matches(std::string_view word) const;
 
   /// `text` with every listed word masked; everything else, invalid bytes included, stays as it is.

@@ -23,9 +23,9 @@ struct BlockContext {
   const nn::Pass& pass;
   ActivationHook* hook;  ///< null: nobody listens
 
-  /// x [N, in] -> [N, out] of one linear layer.
+  /// Returns x [N, in] -> [N, out] of one linear layer.
   Tensor project(Projection projection, const Tensor& x) const;
-  /// The same of several layers with one input, in one parallel region.
+  /// Returns the results of several layers with one input, in one parallel region.
   std::vector<Tensor> project(std::initializer_list<Projection> projections, const Tensor& x) const;
   /// Rotates x [N, heads * head_dim] to the positions of its tokens; in place in inference.
   Tensor rotate(Tensor x, int64_t heads) const { return rotary.apply(std::move(x), heads, rotary_table); }

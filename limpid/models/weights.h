@@ -18,8 +18,8 @@ namespace limpid {
 using nn::Precision;
 using torch::Tensor;
 
-/// As precise as the weights are: exact for float32 matrices, bf16 for those of 16 bits, int8 for blocks. What most
-/// weights have counts.
+/// Returns the precision that the weights have: exact for float32 matrices, bf16 for those of 16 bits, int8 for blocks.
+/// What most weights have counts.
 Precision natural_precision(const Checkpoint& checkpoint);
 
 struct LoadOptions {

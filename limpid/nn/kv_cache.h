@@ -44,7 +44,7 @@ class KvCache {
   void advance(size_t tokens) { length_ += tokens; }  ///< the positions written in a finished pass count from now on
   void truncate(size_t length);                       ///< forgets all positions from `length` on
 
-  /// Where layer's key (head 0) of `position` is written: heads are page_tokens * head_dim floats apart.
+  /// Returns where a layer's key (head 0) of `position` is written: heads are page_tokens * head_dim floats apart.
   float* key(size_t layer, size_t position);
   float* value(size_t layer, size_t position);
 

@@ -35,8 +35,7 @@ class Linear {
   Linear(Tensor weight, Tensor bias, torch::ScalarType compute, std::shared_ptr<const LowRank> adapter = nullptr);
 
   Tensor forward(const Tensor& x) const;  ///< [N, in] -> [N, out]; float32, or `compute` when trainable
-  /// The same where only the outputs wanted[r], ascending, of row r are looked at; the rest of the result is
-  /// unspecified.
+  /// Returns the same where only the outputs wanted[r], ascending, of row r are looked at; the rest is unspecified.
   Tensor forward(const Tensor& x, std::span<const std::vector<int32_t>> wanted) const;
   bool defined() const { return packed_ || weight_.defined(); }
   bool trainable() const { return weight_.defined(); }

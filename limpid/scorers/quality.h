@@ -24,7 +24,7 @@ struct ScorerQuality {
 /// @param scores  one for each row. @throws ShapeError otherwise.
 ScorerQuality measure(const std::vector<LabelledText>& rows, const std::vector<double>& scores, double threshold);
 
-/// The same by source ("" is all of them), sources with at least one text.
+/// Measures each source that has a text, by name ("" is all of them), on the same terms.
 std::vector<std::pair<std::string, ScorerQuality>> measure_by_source(const std::vector<LabelledText>& rows,
                                                                      const std::vector<double>& scores,
                                                                      double threshold);

@@ -20,7 +20,7 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder); 
 std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder);         ///< vocab.txt (BERT)
 std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file);
 
-/// From text in memory, for tests and fuzzing. `folder` may hold tokenizer_config.json; empty for none.
+/// Reads text in memory, for tests and fuzzing. `folder` may hold tokenizer_config.json; empty for none.
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
                                                       const fs::path& folder);
 

@@ -9,8 +9,8 @@ namespace limpid {
 /// weights are kept in the type of the products and have no optimiser state.
 TrainingReport train_lora(const LoraOptions& options, Watch& watch = unwatched());
 
-/// The same for another objective. @param kind, settings  what tells its runs apart, besides the settings of the
-/// adapter
+/// Trains the same adapter for another objective.
+/// @param kind, settings  what tells its runs apart, besides the settings of the adapter
 TrainingReport train_adapter(const LoraOptions& options, const std::string& kind, const Json& settings,
                              const std::function<std::unique_ptr<Objective>(const Model& model)>& objective,
                              Watch& watch = unwatched());

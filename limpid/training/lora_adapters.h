@@ -11,9 +11,8 @@
 namespace limpid {
 
 /// Hands out an adapter for every linear layer that is meant, while a model is opened (LoadOptions::adapter), and keeps
-/// them.
-///   A ~ U(-1/sqrt(in), 1/sqrt(in))   (Kaiming uniform with a = sqrt 5, as peft), B = 0: the model starts as its base
-/// A function of seed and layer name.
+/// them. A ~ U(-1/sqrt(in), 1/sqrt(in)) (Kaiming uniform with a = sqrt 5, as peft), a function of seed and layer name;
+/// B = 0: the model starts as its base.
 class LoraAdapters {
  public:
   /// @param config  target_modules: last parts of names ("q_proj"); empty or "all-linear": every linear layer of the
@@ -27,8 +26,8 @@ class LoraAdapters {
 
   /// "NAME.lora_A" [r, in] and "NAME.lora_B" [out, r] by the layer's name in Model::parameters().
   const std::map<std::string, torch::Tensor>& parameters() const { return parameters_; }
-  /// Which numbers dropout draws from now on; pass -1: none is dropped. The masks are a function of seed, layer, step
-  /// and pass.
+  /// Sets which numbers dropout draws from now on; pass -1: none is dropped. The masks are a function of seed, layer,
+  /// step and pass.
   void set_pass(int64_t step, int64_t pass) { *pass_ = {step, pass}; }
 
   /// Writes a PEFT folder. @param model  the model that the adapters were made for

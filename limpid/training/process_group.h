@@ -23,11 +23,11 @@ class ProcessGroup {
   virtual int64_t size() const { return 1; }
   bool is_first() const { return rank() == 0; }
 
-  /// Each value becomes its sum over all processes, with the same bits in all. Every process calls in the same order.
+  /// Replaces each value by its sum over all processes, with the same bits in all. Every process calls in the same
+  /// order.
   /// @throws IoError when another process is gone, or does not answer for five minutes.
   virtual void sum(std::initializer_list<double*> values) const {}
-  /// The same for the parameters' gradients, in buckets; one that is undefined counts as zero and is defined
-  /// afterwards.
+  /// Sums the parameters' gradients so, in buckets; one that is undefined counts as zero and is defined afterwards.
   virtual void sum_gradients(const std::vector<torch::Tensor>& parameters) const {}
   virtual void wait() const {}  ///< until every process is here
 };

@@ -10,10 +10,10 @@ namespace limpid {
 /// @param scratch  [n] floats
 /// @return  -log p[target], nats. Not a number when a logit is.
 double softmax_minus_one_hot(float* logits, int64_t n, int64_t target, float* scratch);
-/// The same for bfloat16, computed in float32 and rounded at the end.
+/// Does the same for bfloat16, computed in float32 and rounded at the end.
 double softmax_minus_one_hot(uint16_t* logits, int64_t n, int64_t target, float* scratch);
 
-/// Only the loss; the logits stay.
+/// Returns only the loss; the logits stay.
 double negative_log_softmax(const float* logits, int64_t n, int64_t target);
 double negative_log_softmax(const uint16_t* logits, int64_t n, int64_t target);
 

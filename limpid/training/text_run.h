@@ -7,8 +7,8 @@
 /// What runs that teach a model from text share.
 namespace limpid {
 
-/// How a run is told apart from another: everything that changes a weight. Paths are not in it: a run may move with its
-/// files. Settings that came later are in it only where they differ from what was fixed before.
+/// Returns what tells a run from another: everything that changes a weight. Paths are not in it: a run may move with
+/// its files. Settings that came later are in it only where they differ from what was fixed before.
 Json settings_of(const TextRunOptions& options);
 
 /// Returns the type of the products.

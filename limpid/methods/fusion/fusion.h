@@ -36,7 +36,7 @@ class FusionSession final : public Session {
   std::shared_ptr<const Tokenizer> foreign_;  // the calibrator's, where the vocabularies differ
 };
 
-/// From models in memory.
+/// The detoxifier made from models in memory.
 class FusionDetoxifier final : public Detoxifier {
  public:
   explicit FusionDetoxifier(const FusionParts& parts, std::optional<float> default_strength = {});

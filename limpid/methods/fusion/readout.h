@@ -20,13 +20,13 @@ namespace limpid {
 
 using torch::Tensor;
 
-/// What is said in a detoxifier file's strength_meaning.
+/// Returns what a detoxifier file's strength_meaning says.
 std::string strength_meaning(Readout readout);
-/// Convex forms: 0 to 1. Contrast: any finite number.
+/// Returns the strengths allowed: 0 to 1 for convex forms, any finite number for Contrast.
 Range strength_range(Readout readout);
 float default_strength(Readout readout, bool aligned);
 
-/// Of torch.nn.LayerNorm, which the published code uses.
+/// The epsilon of torch.nn.LayerNorm, which the published code uses.
 inline constexpr float kLayerNormEpsilon = 1e-5f;
 
 /// h becomes h' for Norm, LayerNorm, Scale and Convex. `c` [D2] is cA, or c where there is no map; it is overwritten by

@@ -7,18 +7,17 @@
 /// decoding): what the base finds plausible and the toxic model finds less likely.
 namespace limpid {
 
-/// For logits z of the base and t of the toxic model:
+/// Contrasts logits z of the base with t of the toxic model.
 /// - Kept are those v with z[v] >= max_u z[u] + ln(alpha); for the others z'[v] = -inf.
 /// - beta infinite: z'[v] = (z[v] - t[v]) / temperature.
-/// - beta finite: z'[v] = ((1 + beta) z[v] - beta t[v]) / temperature, at temperature beta with the former as its
-/// limit.
+/// - beta finite: z'[v] = ((1 + beta) z[v] - beta t[v]) / temperature; at temperature beta its limit is the former.
 ///
 /// Logits stand in for log-probabilities: they differ by a constant, which softmax removes.
 /// @param z      [V] float32, nats, changed in place; the base's best token is always kept
 /// @param toxic  [V]
 void contrast_logits(std::span<float> z, std::span<const float> toxic, const ContrastOptions& options);
 
-/// The same in double, line by line as above: the oracle of the tests. top_k is not looked at.
+/// Returns the contrast in double, line by line as above: the oracle of the tests. top_k is not looked at.
 std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<const float> toxic,
                                           const ContrastOptions& options);
 

@@ -28,7 +28,7 @@ class FirstOrderCheck {
   std::shared_ptr<const Model> base_, toxic_;
 };
 
-/// Of several texts together: means over all their tokens.
+/// Returns the means over all tokens of several texts.
 FirstOrder mean_of(std::span<const FirstOrder> texts);
 
 }  // namespace limpid

@@ -22,7 +22,8 @@ struct DistilOptions {
   ContrastOptions contrast;
   int64_t texts = 640;
   int64_t length = 256;  ///< new tokens of a text at most
-  /// Of them, the first so many are sampled from the plain base at temperature 1. None: 2, and 0 with contexts.
+  /// So many tokens, the first of each text, are sampled from the plain base at temperature 1. None: 2, and 0 with
+  /// contexts.
   std::optional<int64_t> opening;
   uint64_t seed = 1;
   int64_t rows = 16;    ///< decoded together; changes no text

@@ -8,7 +8,7 @@
 #include "limpid/methods/fusion/method.h"
 #include "limpid/methods/method_options.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 using Store = FusionFileSettings::Store;
@@ -90,8 +90,6 @@ class FusionModels {
 };
 
 }  // namespace
-
-const char* name(Store store) { return store == Store::Target ? "target" : store == Store::Base ? "base" : "folder"; }
 
 FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
   const std::string where = concat("[fusion] ", file.path().string(), ": settings");
@@ -179,4 +177,4 @@ std::shared_ptr<Detoxifier> FusionMethod::load(std::shared_ptr<const DetoxifierF
                                       });
 }
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/names.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
 
@@ -18,7 +19,7 @@
 ///   base.sample            [n, D] F16, evenly spaced rows of the embedding table the blocks were trained on: the table
 ///   of another
 ///                          model with the same vocabulary is refused
-namespace limpid {
+namespace limpid::fusion {
 
 struct FusionFileSettings {
   Readout readout = Readout::Norm;
@@ -36,7 +37,8 @@ inline constexpr const char* kToxicTensors = "toxic.";
 inline constexpr const char* kMapTensor = "map";
 inline constexpr const char* kSampleTensor = "base.sample";
 
-const char* name(FusionFileSettings::Store store);
+inline constexpr const char* kStores[] = {"target", "base", "folder"};
+constexpr Names names_of(FusionFileSettings::Store) { return kStores; }
 
 /// The tables that hold a row for each token: what a calibrator shares with its base.
 std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> vocabulary_tables(const Model& model);
@@ -47,4 +49,4 @@ Tensor embedding_sample(const Model& model);
 double relative_distance(const Tensor& a, const Tensor& b);
 inline constexpr double kSameBase = 0.25;
 
-}  // namespace limpid
+}  // namespace limpid::fusion

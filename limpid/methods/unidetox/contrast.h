@@ -5,7 +5,7 @@
 
 /// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; docs/methods.md, Contrastive
 /// decoding): what the base finds plausible and the toxic model finds less likely.
-namespace limpid {
+namespace limpid::unidetox {
 
 /// For logits z of the base and t of the toxic model:
 ///   kept   v with z[v] >= max_u z[u] + ln(alpha)
@@ -39,4 +39,4 @@ class ContrastSession final : public Session {
   ContrastOptions options_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

@@ -15,7 +15,7 @@ struct DistilCommand : ModelOptions {
       "  limpid distil -m base/ --anti toxic/ -k 50 --check-first-order texts.jsonl --check-first-order "
       "plain.jsonl"};
 
-  DistilOptions distil;
+  unidetox::DistilOptions distil;
   std::string anti, beta = "inf", scorer;
   fs::path contexts;
   std::vector<std::string> first_order;

@@ -10,12 +10,12 @@ struct FitDesteinCommand : ModelOptions {
       "fit destein", "Steering directions from toxic and neutral texts of the same meaning (arXiv 2404.10464)",
       "limpid fit destein -m smollm2-135m-instruct --pairs pairs.jsonl -o steer.detox.safetensors"};
 
-  SteeringFit fit;
+  destein::SteeringFit fit;
   DataOptions pairs;
   int64_t count = 1000;
   std::string layers;
   bool self_induced = false;
-  SelfInducedOptions induced;
+  destein::SelfInducedOptions induced;
   std::string rewriter, scorer;
   fs::path prompts_file, pairs_output;
   int64_t limit = 0;

@@ -11,7 +11,7 @@ struct FitDexpertsCommand : ModelOptions {
       "An expert and an anti-expert, small models of the same vocabulary, correct the logits (arXiv 2105.03023)",
       "limpid fit dexperts -m base/ --anti toxic/ --expert clean/ -o experts.detox.safetensors"};
 
-  ExpertsFit fit;
+  dexperts::ExpertsFit fit;
   std::string mask = "nucleus:0.9";
 
   void declare(Subcommand& c) {

@@ -10,7 +10,7 @@ struct FitFusionCommand : ModelOptions {
       "fit fusion", "Output-layer fusion with a calibration model (arXiv 2506.01266)",
       "limpid fit fusion -m smollm2-135m-instruct --calibrator calibrator/ --readout norm -o f.detox.safetensors"};
 
-  FusionFit fit;
+  fusion::FusionFit fit;
   DataOptions data;
   std::string base;
 
@@ -24,7 +24,8 @@ struct FitFusionCommand : ModelOptions {
              "embed: the calibrator's layers lie in the file, in 8 bits; link: the file names its folder; auto: embed "
              "where the embeddings are the target's or those of --base");
     c.choice("--readout", fit.readout, "How the calibrator's state enters",
-             {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Probability, Readout::Contrast});
+             {fusion::Readout::Norm, fusion::Readout::LayerNorm, fusion::Readout::Scale, fusion::Readout::Probability,
+              fusion::Readout::Contrast});
     c.choice("--align", fit.alignment, "Map between the two state spaces");
     c.value("--data", data.files, "Texts for ridge and procrustes pairs");
     c.value("--where", data.where, "Only rows with KEY=VALUE");

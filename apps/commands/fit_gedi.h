@@ -12,7 +12,7 @@ struct FitGediCommand : ModelOptions {
       "limpid fit gedi -m base/ --guide gedi/ --codes clean=clean,dirty=dirty --scale 1.6 -o "
       "gedi.detox.safetensors"};
 
-  GediFit fit;
+  gedi::GediFit fit;
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);

@@ -10,7 +10,7 @@ struct FitModelSurgeryCommand : ModelOptions {
       "fit model-surgery", "Gate rows that point away from toxicity, shifted along its direction (arXiv 2407.08770)",
       "limpid fit model-surgery -m smollm2-135m-instruct --data labelled.jsonl -o surgery.detox.safetensors"};
 
-  SurgeryFit fit;
+  model_surgery::SurgeryFit fit;
   DataOptions data;
   int64_t count = 1000;
 

@@ -10,7 +10,7 @@ struct FitProfsCommand : ModelOptions {
       "fit profs", "Toxic subspaces of the feed-forward outputs, to be projected away (arXiv 2405.13967)",
       "limpid fit profs -m smollm2-135m-instruct --pairs pairs.jsonl -o profs.detox.safetensors"};
 
-  ProfsFit fit;
+  profs::ProfsFit fit;
   DataOptions pairs;
   int64_t count = 500;
   std::string layers;

@@ -11,7 +11,7 @@ struct FitSasaCommand : ModelOptions {
       "Candidates that lead to the non-toxic side of the model's own states become likelier (arXiv 2410.03818)",
       "limpid fit sasa -m smollm2-135m-instruct --data labelled.jsonl -o sasa.detox.safetensors"};
 
-  SasaFit fit;
+  sasa::SasaFit fit;
   DataOptions data;
   int64_t count = 1000;
   uint64_t seed = 1;

@@ -11,7 +11,7 @@ struct FitDebiasingCommand : ModelOptions {
       "Tokens that a description of toxic text makes likelier become less likely (arXiv 2103.00453)",
       "limpid fit self-debiasing -m smollm2-135m-instruct -o debias.detox.safetensors"};
 
-  DebiasingFit fit;
+  self_debiasing::DebiasingFit fit;
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);

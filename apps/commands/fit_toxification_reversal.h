@@ -10,7 +10,7 @@ struct FitReversalCommand : ModelOptions {
       "fit toxification-reversal", "The opposite of what a toxic description does to the heads (arXiv 2310.09573)",
       "limpid fit toxification-reversal -m smollm2-135m-instruct -o reversal.detox.safetensors"};
 
-  ReversalFit fit;
+  toxification_reversal::ReversalFit fit;
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);

@@ -37,13 +37,13 @@ int check_first_order(const DistilCommand& options) {
   LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError,
                "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
   const auto base = open_trainable(options.model);
-  const FirstOrderCheck check(base, open_trainable(options.anti));
+  const unidetox::FirstOrderCheck check(base, open_trainable(options.anti));
   const Tokenizer& tokenizer = tokenizer_of(*base);
   const TokenId begin = text_beginning(*base);
   std::cout
       << "per token, nats: -tau . gradient, log p_base - log p_toxic, texts whose gradient points away from toxicity\n";
   for (const std::string& file : options.first_order) {
-    std::vector<FirstOrder> texts;
+    std::vector<unidetox::FirstOrder> texts;
     size_t away = 0;
     const TextData data = read_text_data({{file}, {}, {}});
     const size_t count = std::min(data.rows.size(), size_t(options.distil.texts));
@@ -60,7 +60,7 @@ int check_first_order(const DistilCommand& options) {
     }
     progress.finish();
     LIMPID_CHECK(!texts.empty(), ConfigError, file, ": no text has a token");
-    const FirstOrder mean = mean_of(texts);
+    const unidetox::FirstOrder mean = unidetox::mean_of(texts);
     std::cout << file << ": " << mean.first_order << ", " << mean.score << ", "
               << percent(double(away) / double(texts.size())) << " of " << thousands(texts.size()) << " texts\n"
               << std::flush;
@@ -68,7 +68,7 @@ int check_first_order(const DistilCommand& options) {
   return 0;
 }
 
-void open_toxic(DistilPlan& plan, const DistilCommand& options) {
+void open_toxic(unidetox::DistilPlan& plan, const DistilCommand& options) {
   const fs::path anti = resolve_model(options.anti);
   const Precision precision =
       is_peft_folder(anti) ? plan.base->options().precision : precision_for(options.precision, anti);
@@ -89,8 +89,8 @@ int run(const DistilCommand& options) {
     return check_first_order(options);
   }
   LIMPID_CHECK(!options.distil.output.empty(), ConfigError, "no output: give -o FILE, or --check-first-order FILE");
-  DistilPlan plan;
-  static_cast<DistilOptions&>(plan) = options.distil;
+  unidetox::DistilPlan plan;
+  static_cast<unidetox::DistilOptions&>(plan) = options.distil;
   plan.contrast.beta = parse_beta(options.beta);
   plan.contrast.check();
   if (!options.contexts.empty())
@@ -107,7 +107,7 @@ int run(const DistilCommand& options) {
   plan.stop_tokens = end_tokens(*plan.base);
   terminal().info(concat("texts begin behind ", tokenizer_of(*plan.base).token_text(plan.begin)));
 
-  const DistilReport report = distil(plan, terminal());
+  const unidetox::DistilReport report = unidetox::distil(plan, terminal());
   std::cout << plan.output.string() << ": " << thousands(report.written) << " texts, " << thousands(report.tokens)
             << " tokens";
   if (report.rejected > 0)

@@ -20,8 +20,8 @@ std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const s
                "--self-induced needs --prompts FILE: what the model continues");
   LIMPID_CHECK(!options.rewriter.empty(), ConfigError,
                "--self-induced needs --rewriter MODEL: who writes the neutral texts");
-  SelfInducedPlan plan;
-  static_cast<SelfInducedOptions&>(plan) = options.induced;
+  destein::SelfInducedPlan plan;
+  static_cast<destein::SelfInducedOptions&>(plan) = options.induced;
   plan.model = model;
   LoadOptions load;
   load.precision = model->options().precision;
@@ -33,7 +33,7 @@ std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const s
   plan.rewriter_stop_tokens = end_tokens(*plan.rewriter);
   plan.pairs = options.count;
   plan.seed = options.fit.seed;
-  SelfInducedPairs found = self_induced_pairs(plan, terminal());
+  destein::SelfInducedPairs found = destein::self_induced_pairs(plan, terminal());
   terminal().info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations),
                          " continuations, of which ", thousands(found.toxic),
                          " were toxic (at most two of a prompt) and ", thousands(found.rewritten), " rewritten"));
@@ -49,7 +49,7 @@ std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const s
 }  // namespace
 
 int run(const FitDesteinCommand& options) {
-  SteeringFit fit = options.fit;
+  destein::SteeringFit fit = options.fit;
   if (!options.layers.empty()) std::tie(fit.first_layer, fit.last_layer) = parse_layers(options.layers, "--");
   LIMPID_CHECK(options.self_induced || !options.pairs.files.empty(), ConfigError,
                "no pairs: give --pairs FILE or --self-induced");
@@ -60,7 +60,7 @@ int run(const FitDesteinCommand& options) {
 
   const auto model = open_model_for(options);
   if (options.self_induced) fit.pairs = self_induced(options, model);
-  const Json settings = fit_destein(*model, fit, terminal());
+  const Json settings = destein::fit_destein(*model, fit, terminal());
   const Json& probes = settings.at("probes");
   std::cout << fit.output.string() << ": destein, " << settings.at("directions").get<std::string>() << " directions at "
             << settings.at("tap").get<std::string>() << ", rule " << settings.at("rule").get<std::string>() << ", from "

@@ -10,7 +10,7 @@
 namespace limpid::apps {
 
 int run(const FitFusionCommand& options) {
-  FusionFit fit = options.fit;
+  fusion::FusionFit fit = options.fit;
   fit.calibrator = resolve_model(fit.calibrator);
   if (fit.against) fit.against = resolve_model(*fit.against);
   if (!options.base.empty()) {
@@ -26,7 +26,7 @@ int run(const FitFusionCommand& options) {
   fit.provenance["calibrator"] = options.fit.calibrator.filename().string();
   if (fit.against) fit.provenance["against"] = options.fit.against->filename().string();
 
-  const Json settings = fit_fusion(*model, fit, terminal());
+  const Json settings = fusion::fit_fusion(*model, fit, terminal());
   const Json& align = settings.at("align");
   std::cout << fit.output.string() << ": fusion, read-out " << settings.at("readout").get<std::string>()
             << ", alignment " << align.at("kind").get<std::string>() << ", " << thousands(fs::file_size(fit.output))

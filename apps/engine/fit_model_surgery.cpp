@@ -10,7 +10,7 @@
 namespace limpid::apps {
 
 int run(const FitModelSurgeryCommand& options) {
-  SurgeryFit fit = options.fit;
+  model_surgery::SurgeryFit fit = options.fit;
   LabelledData data = read_labelled(options.data, fit.seed);
   RandomStream(fit.seed, /*stream=*/0x73757267).shuffle(data.rows);
   int64_t taken[2] = {0, 0};
@@ -25,7 +25,7 @@ int run(const FitModelSurgeryCommand& options) {
   fit.provenance = fit_provenance(options.model, options.data.files);
 
   const auto model = open_model_for(options);
-  const Json settings = fit_model_surgery(*model, fit, terminal());
+  const Json settings = model_surgery::fit_model_surgery(*model, fit, terminal());
   const Json& accuracy = settings.at("probe").at("held_out_accuracy");
   std::cout << fit.output.string() << ": model-surgery, " << thousands(settings.at("rows")) << " of "
             << thousands(settings.at("of_rows")) << " rows of " << settings.at("matrix").get<std::string>() << ", from "

@@ -10,13 +10,13 @@
 namespace limpid::apps {
 
 int run(const FitProfsCommand& options) {
-  ProfsFit fit = options.fit;
+  profs::ProfsFit fit = options.fit;
   if (!options.layers.empty()) std::tie(fit.first_layer, fit.last_layer) = parse_layers(options.layers, "--");
   fit.pairs = draw_pairs(read_pairs(options.pairs), size_t(options.count), fit.seed);
   fit.provenance = fit_provenance(options.model, options.pairs.files);
 
   const auto model = open_model_for(options);
-  const Json settings = fit_profs(*model, fit, terminal());
+  const Json settings = profs::fit_profs(*model, fit, terminal());
   const int64_t first = settings.at("first_layer"), layers = settings.at("layers");
   std::cout << fit.output.string() << ": profs, " << settings.at("k").get<int64_t>()
             << " dimensions in each of the layers " << first << " to " << first + layers - 1 << ", from "

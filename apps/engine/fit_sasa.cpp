@@ -10,7 +10,7 @@
 namespace limpid::apps {
 
 int run(const FitSasaCommand& options) {
-  SasaFit fit = options.fit;
+  sasa::SasaFit fit = options.fit;
   LabelledData data = read_labelled(options.data, options.seed);
   RandomStream(options.seed, /*stream=*/0x73617361).shuffle(data.rows);
   for (LabelledText& row : data.rows) {
@@ -21,7 +21,7 @@ int run(const FitSasaCommand& options) {
   fit.provenance["data"] = data.files;
   fit.provenance["seed"] = options.seed;
 
-  const Json settings = fit_sasa(*open_model_for(options), fit, terminal());
+  const Json settings = sasa::fit_sasa(*open_model_for(options), fit, terminal());
   std::cout << fit.output.string() << ": sasa, " << fit.nontoxic.size() << " non-toxic and " << fit.toxic.size()
             << " toxic texts, rank " << settings.at("rank").get<int64_t>() << ", default strength "
             << fit.strength.value_or(settings.at("odds").get<float>())

@@ -14,39 +14,39 @@
 namespace limpid::apps {
 
 int run(const FitReversalCommand& options) {
-  ReversalFit fit = options.fit;
+  toxification_reversal::ReversalFit fit = options.fit;
   fit.provenance = fit_provenance(options.model, {});
-  fit_toxification_reversal(*open_model_for(options), fit);
+  toxification_reversal::fit_toxification_reversal(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": toxification reversal, strength " << fit.strength << "\n";
   return 0;
 }
 
 int run(const FitDebiasingCommand& options) {
-  DebiasingFit fit = options.fit;
+  self_debiasing::DebiasingFit fit = options.fit;
   fit.provenance = fit_provenance(options.model, {});
-  fit_self_debiasing(*open_model_for(options), fit);
+  self_debiasing::fit_self_debiasing(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": self-debiasing, " << fit.prefixes.size()
             << (fit.prefixes.size() == 1 ? " description" : " descriptions") << ", lambda " << fit.strength << "\n";
   return 0;
 }
 
 int run(const FitDexpertsCommand& options) {
-  ExpertsFit fit = options.fit;
-  fit.mask = TokenMask::parse(options.mask, "--mask: ");
+  dexperts::ExpertsFit fit = options.fit;
+  fit.mask = dexperts::TokenMask::parse(options.mask, "--mask: ");
   fit.provenance = fit_provenance(options.model, {});
   fit.provenance["anti"] = fit.anti.filename().string();
   if (fit.expert) fit.provenance["expert"] = fit.expert->filename().string();
-  fit_dexperts(*open_model_for(options), fit);
+  dexperts::fit_dexperts(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": dexperts, " << (fit.expert ? "expert and anti-expert" : "anti-expert alone")
             << ", mask " << fit.mask.text() << ", alpha " << fit.strength << "\n";
   return 0;
 }
 
 int run(const FitGediCommand& options) {
-  GediFit fit = options.fit;
+  gedi::GediFit fit = options.fit;
   fit.provenance = fit_provenance(options.model, {});
   fit.provenance["guide"] = fit.guide.filename().string();
-  const Json settings = fit_gedi(*open_model_for(options), fit);
+  const Json settings = gedi::fit_gedi(*open_model_for(options), fit);
   std::cout << fit.output.string() << ": gedi, codes " << to_text(settings.at("clean")) << " and "
             << to_text(settings.at("dirty")) << ", omega " << fit.strength << "\n";
   return 0;

@@ -12,14 +12,14 @@ namespace limpid {
 namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // as in the reference implementation
-constexpr size_t kMaxDims = 16;
+constexpr size_t kMostDims = 16;
 constexpr const char* kMetadataKey = "__metadata__";
 
 struct NamedType {
   const char* name;
   DType type;
 };
-constexpr NamedType kTypes[] = {
+constexpr NamedType kSafetensorsTypes[] = {
     {"F32", DType::F32}, {"F16", DType::F16}, {"BF16", DType::BF16}, {"F64", DType::F64}, {"I8", DType::I8},
     {"I16", DType::I16}, {"I32", DType::I32}, {"I64", DType::I64},   {"U8", DType::U8},   {"BOOL", DType::Bool},
 };
@@ -95,8 +95,8 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
       return entry.offsets.push_back(value), true;
     }
     if (value > uint64_t(INT64_MAX)) return fail(concat("tensor ", quote(entry.name), ": a size of ", value));
-    if (entry.shape.size() == kMaxDims)
-      return fail(concat("tensor ", quote(entry.name), " has more than ", kMaxDims, " dimensions"));
+    if (entry.shape.size() == kMostDims)
+      return fail(concat("tensor ", quote(entry.name), " has more than ", kMostDims, " dimensions"));
     return entry.shape.push_back(int64_t(value)), true;
   }
   bool number_integer(number_integer_t value) override { return unexpected(concat("the number ", value)); }
@@ -130,7 +130,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 };
 
 DType dtype_of(const Entry& entry, const std::string& where) {
-  for (const NamedType& known : kTypes)
+  for (const NamedType& known : kSafetensorsTypes)
     if (entry.dtype == known.name) return known.type;
   throw FormatError(concat(where, "tensor ", quote(entry.name), " has type ", quote(entry.dtype),
                            ", expected one of F32 F16 BF16 F64 I8 I16 I32 I64 U8 BOOL"));
@@ -228,9 +228,9 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   std::set<std::string> names{kMetadataKey};
   uint64_t offset = 0;
   for (const TensorView& tensor : tensors) {
-    const auto* known =
-        std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto& type) { return type.type == tensor.dtype; });
-    LIMPID_CHECK(known != std::end(kTypes), ConfigError, where, "tensor ", quote(tensor.name), " is in ",
+    const auto* known = std::find_if(std::begin(kSafetensorsTypes), std::end(kSafetensorsTypes),
+                                     [&](auto& type) { return type.type == tensor.dtype; });
+    LIMPID_CHECK(known != std::end(kSafetensorsTypes), ConfigError, where, "tensor ", quote(tensor.name), " is in ",
                  info(tensor.dtype).name, " blocks, which safetensors does not have; dequantise it first");
     LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ", quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);

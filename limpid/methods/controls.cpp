@@ -22,8 +22,8 @@ std::shared_ptr<Detoxifier> MaskControl::load(const MethodOptions&) {
 }
 
 std::shared_ptr<Detoxifier> TemperatureControl::load(const MethodOptions&) {
-  return std::make_shared<FusionDetoxifier>(FusionParts{Readout::Temperature, nullptr, nullptr, {}},
-                                            info.strength.usual);
+  return std::make_shared<fusion::FusionDetoxifier>(
+      fusion::FusionParts{fusion::Readout::Temperature, nullptr, nullptr, {}}, info.strength.usual);
 }
 
 }  // namespace limpid

@@ -52,13 +52,14 @@ Exportable open_exportable(const DetoxSpec& spec) {
   found.file = DetoxifierFile::open(spec.file);
   const std::string& method = found.method = found.file->info().method;
   found.default_strength = found.file->info().default_strength;
-  if (method == DesteinMethod::info.name) {
-    found.steering = steering_parts(*found.file, MethodOptions(DesteinMethod::info, spec));
+  if (method == destein::DesteinMethod::info.name) {
+    found.steering = destein::steering_parts(*found.file, MethodOptions(destein::DesteinMethod::info, spec));
     check_constant(*found.steering, where);
-  } else if (method == ProfsMethod::info.name) {
-    found.deltas = {profs_deltas(*found.file, MethodOptions(ProfsMethod::info, spec))};
-  } else if (method == ModelSurgeryMethod::info.name) {
-    found.deltas = {surgery_deltas(*found.file, MethodOptions(ModelSurgeryMethod::info, spec))};
+  } else if (method == profs::ProfsMethod::info.name) {
+    found.deltas = {profs::profs_deltas(*found.file, MethodOptions(profs::ProfsMethod::info, spec))};
+  } else if (method == model_surgery::ModelSurgeryMethod::info.name) {
+    found.deltas = {
+        model_surgery::surgery_deltas(*found.file, MethodOptions(model_surgery::ModelSurgeryMethod::info, spec))};
   } else {
     throw ConfigError(concat(where, "method ", method,
                              " acts at every step of decoding and cannot be exported; destein with rule constant, "

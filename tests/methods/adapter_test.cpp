@@ -14,6 +14,8 @@
 
 namespace limpid {
 
+using namespace dexperts;
+
 std::shared_ptr<Model> make_llama(const ModelConfig&, const Weights&);
 
 namespace {

@@ -9,6 +9,8 @@
 namespace limpid {
 namespace {
 
+using namespace destein;
+
 using testing_support::decode;
 using testing_support::for_each_tensor_fixture;
 using testing_support::greedy_request;

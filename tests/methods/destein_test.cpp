@@ -13,6 +13,8 @@
 namespace limpid {
 namespace {
 
+using namespace destein;
+
 using testing_support::decode;
 using testing_support::decode_plain;
 using testing_support::decode_with;

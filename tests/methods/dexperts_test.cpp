@@ -6,6 +6,8 @@
 namespace limpid {
 namespace {
 
+using namespace dexperts;
+
 using namespace testing_support;
 
 constexpr const char* kFixture = "dexperts";

@@ -12,6 +12,8 @@
 namespace limpid {
 namespace {
 
+using namespace unidetox;
+
 using testing_support::open_exact;
 using testing_support::TempDir;
 using testing_support::write_toy_gpt2;

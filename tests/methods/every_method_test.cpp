@@ -13,6 +13,16 @@
 namespace limpid {
 namespace {
 
+using namespace destein;
+using namespace dexperts;
+using namespace fusion;
+using namespace gedi;
+using namespace model_surgery;
+using namespace profs;
+using namespace sasa;
+using namespace self_debiasing;
+using namespace toxification_reversal;
+
 using namespace testing_support;
 
 constexpr float kStrength = 0.4f;  // acts in every method; two and a half times of it is in the range of each

@@ -19,6 +19,10 @@
 namespace limpid {
 namespace {
 
+using namespace destein;
+using namespace model_surgery;
+using namespace profs;
+
 using testing_support::all_logits;
 using testing_support::for_each_golden_folder;
 using testing_support::open_exact;

@@ -13,6 +13,8 @@
 namespace limpid {
 namespace {
 
+using namespace fusion;
+
 using testing_support::decode_with;
 using testing_support::open_exact;
 using testing_support::TempDir;

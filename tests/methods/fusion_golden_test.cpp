@@ -9,6 +9,8 @@
 namespace limpid {
 namespace {
 
+using namespace fusion;
+
 using testing_support::decode;
 using testing_support::floats;
 using testing_support::for_each_tensor_fixture;

@@ -11,6 +11,8 @@
 namespace limpid {
 namespace {
 
+using namespace fusion;
+
 using testing_support::decode;
 using testing_support::decode_plain;
 using testing_support::decode_with;

@@ -7,6 +7,8 @@
 namespace limpid {
 namespace {
 
+using namespace gedi;
+
 using namespace testing_support;
 
 constexpr const char* kFixture = "gedi";

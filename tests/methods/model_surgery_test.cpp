@@ -13,6 +13,8 @@
 namespace limpid {
 namespace {
 
+using namespace model_surgery;
+
 using testing_support::all_logits;
 using testing_support::for_each_tensor_fixture;
 using testing_support::open_exact;

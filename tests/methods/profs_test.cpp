@@ -16,6 +16,8 @@
 namespace limpid {
 namespace {
 
+using namespace profs;
+
 using testing_support::all_logits;
 using testing_support::as_stored;
 using testing_support::for_each_tensor_fixture;

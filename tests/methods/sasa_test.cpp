@@ -8,6 +8,8 @@
 namespace limpid {
 namespace {
 
+using namespace sasa;
+
 using namespace testing_support;
 
 constexpr const char* kFixture = "sasa";

@@ -6,6 +6,8 @@
 namespace limpid {
 namespace {
 
+using namespace self_debiasing;
+
 using namespace testing_support;
 
 constexpr const char* kFixture = "self_debiasing";

@@ -12,6 +12,8 @@
 namespace limpid {
 namespace {
 
+using namespace destein;
+
 using testing_support::TempDir;
 using testing_support::ToySize;
 using testing_support::write_toy_llama;

@@ -5,6 +5,8 @@
 namespace limpid {
 namespace {
 
+using namespace toxification_reversal;
+
 using namespace testing_support;
 
 constexpr const char* kFixture = "toxification_reversal";

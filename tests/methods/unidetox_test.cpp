@@ -7,6 +7,8 @@
 namespace limpid {
 namespace {
 
+using namespace unidetox;
+
 using testing_support::decode;
 using testing_support::decode_plain;
 using testing_support::floats;

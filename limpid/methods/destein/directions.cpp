@@ -5,7 +5,7 @@
 #include "limpid/core/error.h"
 #include "limpid/core/random.h"
 
-namespace limpid {
+namespace limpid::destein {
 namespace {
 
 Tensor differences(const Tensor& toxic, const Tensor& neutral) {
@@ -55,4 +55,4 @@ Tensor last_positions_mean(const Tensor& activations, const Tensor& lengths, int
   return means;
 }
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -8,7 +8,7 @@
 
 /// Directions from the activations of toxic and neutral texts of the same meaning (docs/methods.md, Directions).
 /// Layers L, pairs N, width D; row i of both classes is one pair.
-namespace limpid {
+namespace limpid::destein {
 
 using torch::Tensor;
 
@@ -22,4 +22,4 @@ Tensor random_directions(int64_t layers, int64_t width, uint64_t seed);
 /// Mean over the last `window` of the first `length` positions. [L, N, T, D], [N] int64 -> [L, N, D].
 Tensor last_positions_mean(const Tensor& activations, const Tensor& lengths, int64_t window);
 
-}  // namespace limpid
+}  // namespace limpid::destein

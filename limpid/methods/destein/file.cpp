@@ -6,7 +6,7 @@
 #include "limpid/methods/registry.h"
 #include "limpid/methods/steering.h"
 
-namespace limpid {
+namespace limpid::destein {
 namespace {
 
 /// The rule, where it acts, and on which layers, as the file has it.
@@ -56,4 +56,4 @@ std::shared_ptr<Detoxifier> DesteinMethod::load(std::shared_ptr<const Detoxifier
                          [parts](const Model& target) { return std::make_unique<SteeringSession>(target, parts); });
 }
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -6,7 +6,7 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/file_tensors.h"
 
-namespace limpid {
+namespace limpid::destein {
 namespace {
 
 Json layers_json(int64_t first, int64_t last) { return {first, last}; }
@@ -88,4 +88,4 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::destein

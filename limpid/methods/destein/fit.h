@@ -16,7 +16,7 @@
 ///   lengths    [L, H]    mean length of the slices' activations over both classes
 ///   projections [2, L, H]  mean of x z, z unit: over neutral texts, over toxic texts
 /// settings: tap, rule, positions, layers, and what the directions were made from.
-namespace limpid {
+namespace limpid::destein {
 
 /// Slices that a tap's activations have in this model. @throws ConfigError when they do not divide its width.
 int64_t heads_of(Tap tap, const ModelConfig& config);
@@ -31,4 +31,4 @@ SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutra
 /// Writes fit.output and returns its settings, with the accuracy of the probes under "probes".
 Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -2,7 +2,7 @@
 
 #include "limpid/tokenizers/chat.h"
 
-namespace limpid {
+namespace limpid::destein {
 namespace {
 
 constexpr size_t kMaxTokens = 256;  // of a framed text; what is longer loses its end
@@ -35,4 +35,4 @@ std::vector<PooledText> framed_texts(const Tokenizer& tokenizer, const std::vect
   return texts;
 }
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -4,8 +4,10 @@
 #include "limpid/methods/steering_options.h"
 
 namespace limpid {
-
 struct SteeringParts;
+}  // namespace limpid
+
+namespace limpid::destein {
 
 /// DeStein (arXiv:2404.10464) in the table of methods.
 struct DesteinMethod {
@@ -34,4 +36,4 @@ struct DesteinMethod {
 /// @throws FormatError for malformed settings or tensors.
 SteeringParts steering_parts(const DetoxifierFile& file, const MethodOptions& options);
 
-}  // namespace limpid
+}  // namespace limpid::destein

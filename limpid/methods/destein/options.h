@@ -9,7 +9,7 @@
 #include "limpid/methods/steering_options.h"
 
 /// What `limpid fit destein` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::destein {
 
 inline constexpr const char* kToxicPrefix =
     "The following text is abusive, harmful, negative, obscene, racist, rude and toxic: ";
@@ -65,4 +65,4 @@ struct SelfInducedOptions {
   uint64_t seed = 1;
 };
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -7,7 +7,7 @@
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/metrics/logistic.h"
 
-namespace limpid {
+namespace limpid::destein {
 namespace {
 
 /// The activations of one head: all toxic texts, then all neutral ones, [2 N, K].
@@ -123,4 +123,4 @@ Probes released_probes(const Tensor& toxic, const Tensor& neutral, int64_t train
 
 Tensor head_weights(const Tensor& accuracy) { return ((accuracy - 0.5) / 0.5).clamp(0.0, 1.0).to(torch::kFloat32); }
 
-}  // namespace limpid
+}  // namespace limpid::destein

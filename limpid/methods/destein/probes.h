@@ -8,7 +8,7 @@
 
 /// Linear probes that tell toxic from neutral activations, one per layer and head (docs/methods.md, Probes): logistic
 /// regression with 0.5 |w|^2 + C sum log(1 + exp(-s f)), the intercept free. Layers L, pairs N, heads H of K numbers.
-namespace limpid {
+namespace limpid::destein {
 
 using torch::Tensor;
 
@@ -25,4 +25,4 @@ Probes released_probes(const Tensor& toxic, const Tensor& neutral, int64_t train
 /// w = clip((accuracy - 0.5) / 0.5, 0, 1): heads at chance are left alone.
 Tensor head_weights(const Tensor& accuracy);
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -7,7 +7,7 @@
 #include "limpid/decoding/prompts.h"
 #include "limpid/tokenizers/chat.h"
 
-namespace limpid {
+namespace limpid::destein {
 namespace {
 
 constexpr const char* kInstruction =
@@ -132,4 +132,4 @@ SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch) {
   return result;
 }
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -11,7 +11,7 @@
 
 /// Steering pairs from the model itself (DeStein; docs/methods.md, Steering pairs): its own toxic continuations, each
 /// with a neutral rewrite.
-namespace limpid {
+namespace limpid::destein {
 
 struct SelfInducedPlan : SelfInducedOptions {
   std::shared_ptr<const Model> model, rewriter;  ///< the rewriter needs a chat template; it may be the model itself
@@ -33,4 +33,4 @@ struct SelfInducedPairs {
 /// @throws ConfigError when nothing usable came of it, saying how far it got.
 SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::destein

@@ -5,7 +5,7 @@
 #include "limpid/methods/dexperts/method.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::dexperts {
 namespace {
 
 void apply_mask(std::span<float> z, const TokenMask& mask) {
@@ -61,4 +61,4 @@ void ExpertsSession::logits(const Step& step, Tensor& z) {
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::dexperts

@@ -7,7 +7,7 @@
 
 /// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; docs/methods.md, DExperts),
 /// and contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
-namespace limpid {
+namespace limpid::dexperts {
 
 /// For logits z of the target, e of the expert and a of the anti-expert:
 ///   z'[v] = z[v] + s (e[v] - a[v])     where the mask keeps v; without an expert z stands in for e
@@ -37,4 +37,4 @@ class ExpertsSession final : public Session {
   ExpertParts parts_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::dexperts

@@ -7,7 +7,7 @@
 #include "limpid/methods/method_options.h"
 #include "limpid/methods/registry.h"
 
-namespace limpid {
+namespace limpid::dexperts {
 namespace {
 
 /// The mask of the file, or what the options make of it.
@@ -60,4 +60,4 @@ std::shared_ptr<Detoxifier> DexpertsMethod::load(std::shared_ptr<const Detoxifie
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::dexperts

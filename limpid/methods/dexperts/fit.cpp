@@ -6,7 +6,7 @@
 #include "limpid/methods/dexperts/method.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::dexperts {
 
 Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
   check_same_vocabulary(target, *open_reader(resolve_model(fit.anti.string()), target).model, "anti-expert", "[fit] ");
@@ -20,4 +20,4 @@ Json fit_dexperts(const Model& target, const ExpertsFit& fit) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::dexperts

@@ -2,7 +2,7 @@
 
 #include "limpid/methods/method_info.h"
 
-namespace limpid {
+namespace limpid::dexperts {
 
 /// DExperts (arXiv:2105.03023), proxy tuning and contrastive decoding in the table of methods.
 struct DexpertsMethod {
@@ -19,4 +19,4 @@ struct DexpertsMethod {
   static std::shared_ptr<Detoxifier> load(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options);
 };
 
-}  // namespace limpid
+}  // namespace limpid::dexperts

@@ -7,7 +7,7 @@
 #include "limpid/methods/dexperts/method.h"
 
 /// What `limpid fit dexperts` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::dexperts {
 
 /// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and
 /// before the request's temperature.
@@ -37,4 +37,4 @@ struct ExpertsFit {
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::dexperts

@@ -10,7 +10,7 @@
 #include "limpid/core/error.h"
 #include "limpid/core/random.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 void check_pairs(const Tensor& C, const Tensor& T) {
@@ -149,4 +149,4 @@ std::vector<std::pair<TokenId, TokenId>> common_tokens(const Tokenizer& calibrat
   return common;
 }
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -12,7 +12,7 @@
 
 /// The map A [D1, D2] from a calibrator's states to a target's (docs/methods.md, Alignment). Rows are calibrator
 /// vectors c [N, D1] and target vectors t [N, D2] that belong together. Solved in float64, returned in float64.
-namespace limpid {
+namespace limpid::fusion {
 
 using torch::Tensor;
 
@@ -63,4 +63,4 @@ double retrieval_accuracy(const Tensor& C, const Tensor& T, const Tensor& A, con
 /// one vocabulary stand for the same bytes the lowest counts. Ordered by the calibrator's id.
 std::vector<std::pair<TokenId, TokenId>> common_tokens(const Tokenizer& calibrator, const Tokenizer& target);
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -13,7 +13,7 @@
 #include "limpid/methods/fusion/method.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 using Store = FusionFileSettings::Store;
@@ -292,4 +292,4 @@ Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::fusion

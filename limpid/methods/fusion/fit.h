@@ -8,7 +8,7 @@
 #include "limpid/models/model.h"
 
 /// `limpid fit fusion`: from a target and a calibrator to a detoxifier file. No gradient steps on the target.
-namespace limpid {
+namespace limpid::fusion {
 
 /// Final states of two models on the same texts at positions where both have read the same bytes.
 struct StatePairs {
@@ -32,4 +32,4 @@ std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& targ
 /// @throws ConfigError where read-out, alignment and models do not fit together, naming what would (ridge).
 Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::fusion

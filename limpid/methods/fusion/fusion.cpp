@@ -3,7 +3,7 @@
 #include "limpid/decoding/logits.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 const char* kPlaceOfRidge = "limpid fit fusion --align ridge makes a map between two models that differ";
@@ -78,8 +78,8 @@ void FusionSession::logits(const Step& step, Tensor& z) {
 
 FusionDetoxifier::FusionDetoxifier(const FusionParts& parts, std::optional<float> default_strength)
     : Detoxifier(concat("fusion/", limpid::name(parts.readout)),
-                 default_strength.value_or(limpid::default_strength(parts.readout, parts.map.defined())),
+                 default_strength.value_or(fusion::default_strength(parts.readout, parts.map.defined())),
                  strength_range(parts.readout),
                  [parts](const Model& target) { return std::make_unique<FusionSession>(target, parts); }) {}
 
-}  // namespace limpid
+}  // namespace limpid::fusion

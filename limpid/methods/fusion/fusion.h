@@ -10,7 +10,7 @@
 /// Output-layer fusion as a detoxifier (docs/methods.md, Output-layer fusion): a calibrator, a small model trained on
 /// safe text, reads along with the target, and its last state enters the target's before the output matrix, or the two
 /// distributions are mixed.
-namespace limpid {
+namespace limpid::fusion {
 
 /// What a session works with.
 struct FusionParts {
@@ -42,4 +42,4 @@ class FusionDetoxifier final : public Detoxifier {
   explicit FusionDetoxifier(const FusionParts& parts, std::optional<float> default_strength = {});
 };
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -8,7 +8,7 @@
 #include "limpid/methods/fusion/method.h"
 #include "limpid/methods/method_options.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 using Store = FusionFileSettings::Store;
@@ -177,4 +177,4 @@ std::shared_ptr<Detoxifier> FusionMethod::load(std::shared_ptr<const DetoxifierF
                                       });
 }
 
-}  // namespace limpid
+}  // namespace limpid::fusion

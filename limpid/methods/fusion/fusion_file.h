@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/names.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/fusion/fusion.h"
 
@@ -15,7 +16,7 @@
 /// - settings.align: what A was made from and how well it does; tensor `map` [D1, D2] F32 where there is one.
 /// - base.sample: [n, D] F16, evenly spaced rows of the embedding table that the blocks were trained on. The table of
 ///   another model with the same vocabulary is refused.
-namespace limpid {
+namespace limpid::fusion {
 
 struct FusionFileSettings {
   Readout readout = Readout::Norm;
@@ -45,4 +46,4 @@ Tensor embedding_sample(const Model& model);
 double relative_distance(const Tensor& a, const Tensor& b);
 inline constexpr double kSameBase = 0.25;
 
-}  // namespace limpid
+}  // namespace limpid::fusion

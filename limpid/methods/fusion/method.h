@@ -3,7 +3,7 @@
 #include "limpid/methods/fusion/options.h"
 #include "limpid/methods/method_info.h"
 
-namespace limpid {
+namespace limpid::fusion {
 
 /// Output-layer fusion (arXiv:2506.01266) in the table of methods.
 struct FusionMethod {
@@ -14,4 +14,4 @@ struct FusionMethod {
   static std::shared_ptr<Detoxifier> load(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options);
 };
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -8,7 +8,7 @@
 #include "limpid/core/names.h"
 
 /// What `limpid fit fusion` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::fusion {
 
 /// h target state, c calibrator state, A map between the two spaces, a strength: readout.h.
 enum class Readout {
@@ -56,4 +56,4 @@ struct FusionFit {
   Json provenance = Json::object();  ///< data hashes, tool version, command
 };
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -5,7 +5,7 @@
 #include "limpid/methods/fusion/fit.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 /// Bytes of the text that each token ends at; special tokens have none.
@@ -169,4 +169,4 @@ StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vect
   return result;
 }
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -8,7 +8,7 @@
 #include "limpid/decoding/logits.h"
 #include "limpid/methods/fusion/method.h"
 
-namespace limpid {
+namespace limpid::fusion {
 namespace {
 
 constexpr const char* kStrengthMeanings[] = {
@@ -177,4 +177,4 @@ void FoldedReadout::apply(Tensor& z, const Tensor& c, std::span<const float> str
   }
 }
 
-}  // namespace limpid
+}  // namespace limpid::fusion

@@ -16,7 +16,7 @@
 ///
 ///   h  target state after its final norm        a  strength, of its own in every row
 ///   c  calibrator state after its final norm    A  [D1, D2] map between the two spaces; absent where they are the same
-namespace limpid {
+namespace limpid::fusion {
 
 using torch::Tensor;
 
@@ -80,4 +80,4 @@ class FoldedReadout {
   std::shared_ptr<const kernels::PackedMatrix> packed_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::fusion

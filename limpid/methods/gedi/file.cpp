@@ -6,7 +6,7 @@
 #include "limpid/methods/method_options.h"
 #include "limpid/methods/registry.h"
 
-namespace limpid {
+namespace limpid::gedi {
 namespace {
 
 /// The rule and the codes as the file has them.
@@ -67,4 +67,4 @@ std::shared_ptr<Detoxifier> GediMethod::load(std::shared_ptr<const DetoxifierFil
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::gedi

@@ -6,7 +6,7 @@
 #include "limpid/methods/gedi/method.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::gedi {
 namespace {
 
 TokenIds code_ids(const Model& guide, const std::string& code, const std::string& where) {
@@ -48,4 +48,4 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::gedi

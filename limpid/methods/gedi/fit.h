@@ -7,10 +7,10 @@
 ///
 /// The file (method "gedi") has no tensors; settings: clean, dirty (ids of the codes), scale, bias [clean, dirty],
 /// class_bias, filter_p, target_p. The guide is named under `needs`.
-namespace limpid {
+namespace limpid::gedi {
 
 /// Writes fit.output and returns its settings. @throws MismatchError for a guide with another vocabulary; ConfigError
 /// for a code that has no tokens or ids outside the vocabulary, and for numbers out of range.
 Json fit_gedi(const Model& target, const GediFit& fit);
 
-}  // namespace limpid
+}  // namespace limpid::gedi

@@ -9,7 +9,7 @@
 #include "limpid/methods/gedi/method.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::gedi {
 namespace {
 
 double logit(double p) { return std::log(p / (1.0 - p)); }
@@ -122,4 +122,4 @@ void GediSession::logits(const Step& step, Tensor& z) {
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::gedi

@@ -7,7 +7,7 @@
 
 /// GeDi (Krause et al. 2020, arXiv:2009.06367; docs/methods.md, GeDi): a small class-conditional model says of every
 /// next token how clean the text would be with it.
-namespace limpid {
+namespace limpid::gedi {
 
 /// log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c = sums[c] +
 /// logp[c][v].
@@ -47,4 +47,4 @@ class GediSession final : public Session {
   GediRule rule_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::gedi

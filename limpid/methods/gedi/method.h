@@ -4,8 +4,10 @@
 #include "limpid/methods/method_info.h"
 
 namespace limpid {
-
 class Model;
+}  // namespace limpid
+
+namespace limpid::gedi {
 
 /// GeDi (arXiv:2009.06367) in the table of methods.
 struct GediMethod {
@@ -28,4 +30,4 @@ std::shared_ptr<const Model> open_gedi_guide(const std::string& path, const Mode
 /// @throws ConfigError for a code without tokens, and for ids outside the vocabulary.
 void check_gedi_code(const TokenIds& ids, int64_t vocabulary, const std::string& where);
 
-}  // namespace limpid
+}  // namespace limpid::gedi

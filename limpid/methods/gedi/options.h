@@ -7,7 +7,7 @@
 #include "limpid/methods/gedi/method.h"
 
 /// What `limpid fit gedi` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::gedi {
 
 struct GediRule {
   double scale = 1.0;                       ///< learned with the guide
@@ -31,4 +31,4 @@ struct GediFit {
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::gedi

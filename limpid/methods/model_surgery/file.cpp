@@ -6,7 +6,7 @@
 #include "limpid/methods/registry.h"
 #include "limpid/methods/weight_delta.h"
 
-namespace limpid {
+namespace limpid::model_surgery {
 
 WeightDeltas surgery_deltas(const DetoxifierFile& file, const MethodOptions& options) {
   const int64_t L = file.info().target.layers;
@@ -26,4 +26,4 @@ std::shared_ptr<Detoxifier> ModelSurgeryMethod::load(std::shared_ptr<const Detox
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

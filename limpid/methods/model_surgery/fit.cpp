@@ -9,7 +9,7 @@
 #include "limpid/methods/model_surgery/method.h"
 #include "limpid/metrics/logistic.h"
 
-namespace limpid {
+namespace limpid::model_surgery {
 namespace {
 
 constexpr double kShareOfRows = 16384.0 / (32.0 * 11008.0);
@@ -104,4 +104,4 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch)
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

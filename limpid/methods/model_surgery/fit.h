@@ -16,9 +16,9 @@
 ///
 /// Whether +a or -a is the milder one is for measurement to say (docs/methods.md, Model Surgery): negative strengths
 /// are allowed.
-namespace limpid {
+namespace limpid::model_surgery {
 
 /// Writes fit.output and returns its settings, with the regression's accuracy on held-out texts under "probe".
 Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

@@ -6,7 +6,7 @@
 #include "limpid/core/error.h"
 #include "limpid/kernels/thread_pool.h"
 
-namespace limpid {
+namespace limpid::model_surgery {
 namespace {
 
 struct Moments {
@@ -88,4 +88,4 @@ WeightDeltas surgery_deltas(const Tensor& v, const Tensor& rows, int64_t num_lay
   return deltas;
 }
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

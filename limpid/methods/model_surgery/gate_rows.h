@@ -11,7 +11,7 @@
 /// Model Surgery (Wang et al. 2024, arXiv:2407.08770; docs/methods.md, Model Surgery): rows r of the feed-forward gate
 /// matrices of all L layers, F rows of width D each, are ranked together by -cos(r, v), v the direction of a behaviour;
 /// the best get r <- r + a v. Where there is no gate, the rows of the first feed-forward matrix stand in.
-namespace limpid {
+namespace limpid::model_surgery {
 
 /// Where rows are read from: writes row `row` of layer `layer`, D floats.
 using GateReader = std::function<void(int64_t layer, int64_t row, float* out)>;
@@ -37,4 +37,4 @@ double mean_length(const std::vector<GateRow>& rows, const GateReader& read, int
 /// @throws ShapeError for rows outside the layers.
 WeightDeltas surgery_deltas(const Tensor& v, const Tensor& rows, int64_t num_layers);
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

@@ -3,8 +3,10 @@
 #include "limpid/methods/method_info.h"
 
 namespace limpid {
-
 struct WeightDeltas;
+}  // namespace limpid
+
+namespace limpid::model_surgery {
 
 /// Model Surgery (arXiv:2407.08770) in the table of methods.
 struct ModelSurgeryMethod {
@@ -24,4 +26,4 @@ struct ModelSurgeryMethod {
 /// Returns what the file changes. @throws FormatError for malformed tensors.
 WeightDeltas surgery_deltas(const DetoxifierFile& file, const MethodOptions& options);
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

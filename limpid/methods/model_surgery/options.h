@@ -7,7 +7,7 @@
 #include "limpid/core/json.h"
 
 /// What `limpid fit model-surgery` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::model_surgery {
 
 struct SurgeryFit {
   fs::path output;
@@ -21,4 +21,4 @@ struct SurgeryFit {
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::model_surgery

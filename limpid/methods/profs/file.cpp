@@ -6,7 +6,7 @@
 #include "limpid/methods/registry.h"
 #include "limpid/methods/weight_delta.h"
 
-namespace limpid {
+namespace limpid::profs {
 namespace {
 
 constexpr int64_t kMostDimensions = 1024;
@@ -41,4 +41,4 @@ std::shared_ptr<Detoxifier> ProfsMethod::load(std::shared_ptr<const DetoxifierFi
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::profs

@@ -7,7 +7,7 @@
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/profs/method.h"
 
-namespace limpid {
+namespace limpid::profs {
 namespace {
 
 constexpr double kFirstLayerShare = 0.45;  // layers 10 of 24, 15 of 32 and 10 of 24 in the paper
@@ -57,4 +57,4 @@ Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::profs

@@ -11,7 +11,7 @@
 /// What the file (method "profs") holds: vectors [layers, k, D], one subspace for each layer from settings.first_layer
 /// on. Where a norm follows the feed-forward output, its weights turn the subspace a little before it reaches
 /// the residual stream.
-namespace limpid {
+namespace limpid::profs {
 
 /// Subspaces of the layers [first, last], [layers, k, D], from mean-pooled outputs of the blocks, before the final
 /// norm.
@@ -22,4 +22,4 @@ Tensor profs_vectors(const Model& target, std::span<const PooledText> preferred,
 /// Writes fit.output and returns its settings. @throws ConfigError for layers that the model does not have.
 Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::profs

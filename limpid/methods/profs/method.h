@@ -3,8 +3,10 @@
 #include "limpid/methods/method_info.h"
 
 namespace limpid {
-
 struct WeightDeltas;
+}  // namespace limpid
+
+namespace limpid::profs {
 
 /// ProFS (arXiv:2405.13967) in the table of methods.
 struct ProfsMethod {
@@ -20,4 +22,4 @@ struct ProfsMethod {
 /// @throws FormatError for malformed settings or tensors; ConfigError for layers that the file does not have.
 WeightDeltas profs_deltas(const DetoxifierFile& file, const MethodOptions& options);
 
-}  // namespace limpid
+}  // namespace limpid::profs

@@ -7,7 +7,7 @@
 #include "limpid/data/pairs.h"
 
 /// What `limpid fit profs` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::profs {
 
 struct ProfsFit {
   fs::path output;
@@ -21,4 +21,4 @@ struct ProfsFit {
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::profs

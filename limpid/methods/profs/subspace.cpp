@@ -2,7 +2,7 @@
 
 #include "limpid/core/error.h"
 
-namespace limpid {
+namespace limpid::profs {
 namespace {
 
 /// [n, D] -> right singular vectors as rows, largest first.
@@ -36,4 +36,4 @@ WeightDeltas profs_deltas(const Tensor& vectors, int64_t first_layer, int64_t nu
   return deltas;
 }
 
-}  // namespace limpid
+}  // namespace limpid::profs

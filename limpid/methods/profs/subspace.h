@@ -6,7 +6,7 @@
 
 /// The toxic subspace of ProFS, also known as DeTox (Uppaal et al., ICLR 2025, arXiv:2405.13967; docs/methods.md,
 /// ProFS), of one layer with states of width D.
-namespace limpid {
+namespace limpid::profs {
 
 /// Top k right singular vectors of the paired differences D = (preferred - nonpreferred) / 2, after the topic direction
 /// (first right singular vector of the preferred matrix as it is, not centred) was taken out of every row.
@@ -23,4 +23,4 @@ Tensor toxic_subspace(const Tensor& preferred, const Tensor& nonpreferred, int64
 /// @param vectors  [layers, k, D]
 WeightDeltas profs_deltas(const Tensor& vectors, int64_t first_layer, int64_t num_layers);
 
-}  // namespace limpid
+}  // namespace limpid::profs

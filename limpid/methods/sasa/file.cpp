@@ -5,7 +5,7 @@
 #include "limpid/methods/sasa/method.h"
 #include "limpid/methods/sasa/sasa.h"
 
-namespace limpid {
+namespace limpid::sasa {
 
 std::shared_ptr<Detoxifier> SasaMethod::load(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options) {
   const std::string settings_place = options.place() + "settings";
@@ -24,4 +24,4 @@ std::shared_ptr<Detoxifier> SasaMethod::load(std::shared_ptr<const DetoxifierFil
                          [parts](const Model& target) { return std::make_unique<SasaSession>(target, parts); });
 }
 
-}  // namespace limpid
+}  // namespace limpid::sasa

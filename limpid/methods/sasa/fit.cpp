@@ -5,7 +5,7 @@
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/sasa/method.h"
 
-namespace limpid {
+namespace limpid::sasa {
 namespace {
 
 constexpr int64_t kFewestTexts = 10, kFifth = 5;
@@ -73,4 +73,4 @@ Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::sasa

@@ -8,11 +8,11 @@
 ///
 /// The file (method "sasa") holds w [D] and midpoint [D]; settings: variant, candidates, and what the subspace was made
 /// from.
-namespace limpid {
+namespace limpid::sasa {
 
 /// Writes fit.output and returns its settings. `held_out_accuracy` is that of a subspace from four fifths of each class
 /// on the last fifth; the one that is stored is from all texts.
 /// @throws ConfigError for fewer than ten texts of a class.
 Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::sasa

@@ -3,7 +3,7 @@
 #include "limpid/methods/method_info.h"
 #include "limpid/methods/sasa/options.h"
 
-namespace limpid {
+namespace limpid::sasa {
 
 /// Self-disciplined autoregressive sampling (arXiv:2410.03818) in the table of methods.
 struct SasaMethod {
@@ -15,4 +15,4 @@ struct SasaMethod {
   static std::shared_ptr<Detoxifier> load(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options);
 };
 
-}  // namespace limpid
+}  // namespace limpid::sasa

@@ -8,7 +8,7 @@
 #include "limpid/core/names.h"
 
 /// What `limpid fit sasa` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::sasa {
 
 enum class SasaRule {
   Paper,    ///< z + beta margin on the candidates, and nothing else is drawn
@@ -34,4 +34,4 @@ struct SasaFit {
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::sasa

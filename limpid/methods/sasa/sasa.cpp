@@ -7,7 +7,7 @@
 #include "limpid/decoding/logits.h"
 #include "limpid/methods/sasa/method.h"
 
-namespace limpid {
+namespace limpid::sasa {
 namespace {
 
 // A candidate writes into a cache page of its own, a copy of the text's last one. So much memory for those that are
@@ -89,4 +89,4 @@ void SasaSession::logits(const Step& step, Tensor& z) {
   }
 }
 
-}  // namespace limpid
+}  // namespace limpid::sasa

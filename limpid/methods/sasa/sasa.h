@@ -10,7 +10,7 @@
 /// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; docs/methods.md, SASA): the target reads
 /// on with each of its likeliest next tokens, and those that lead to the non-toxic side of its own state space become
 /// likelier.
-namespace limpid {
+namespace limpid::sasa {
 
 /// Adds beta margin, or beta softmax(margins), to the logits of the candidates.
 void add_margins(std::span<float> z, std::span<const TokenId> candidates, std::span<const float> margins, float beta,
@@ -41,4 +41,4 @@ class SasaSession final : public Session {
   Reading text_;  // the target on each row's text, which candidates read on from
 };
 
-}  // namespace limpid
+}  // namespace limpid::sasa

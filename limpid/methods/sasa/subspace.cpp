@@ -4,7 +4,7 @@
 
 #include "limpid/core/error.h"
 
-namespace limpid {
+namespace limpid::sasa {
 
 Subspace fit_subspace(const Tensor& nontoxic, const Tensor& toxic, const SubspaceOptions& options) {
   LIMPID_CHECK(nontoxic.dim() == 2 && toxic.dim() == 2 && nontoxic.size(1) == toxic.size(1), ShapeError,
@@ -48,4 +48,4 @@ Tensor margins(const Subspace& subspace, const Tensor& states) {
   return result;
 }
 
-}  // namespace limpid
+}  // namespace limpid::sasa

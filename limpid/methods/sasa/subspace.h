@@ -9,7 +9,7 @@
 
 /// The linear subspace of SASA (Ko et al. 2025, arXiv:2410.03818; docs/methods.md, SASA): two Gaussians with one
 /// covariance over the states of non-toxic and toxic texts.
-namespace limpid {
+namespace limpid::sasa {
 
 using torch::Tensor;
 
@@ -33,4 +33,4 @@ float margin(const Subspace& subspace, std::span<const float> state);
 /// Margins of states [N, D], [N] float32.
 Tensor margins(const Subspace& subspace, const Tensor& states);
 
-}  // namespace limpid
+}  // namespace limpid::sasa

@@ -6,7 +6,7 @@
 #include "limpid/core/error.h"
 #include "limpid/decoding/logits.h"
 
-namespace limpid {
+namespace limpid::self_debiasing {
 void debias_logits(std::span<float> z, std::span<const float> biased, float lambda, double epsilon) {
   const size_t V = z.size(), K = biased.size() / V;
   const double log_sum = log_sum_exp(z);
@@ -40,4 +40,4 @@ void DebiasingSession::logits(const Step& step, Tensor& z) {
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

@@ -6,7 +6,7 @@
 
 /// Self-debiasing (Schick et al. 2021, arXiv:2103.00453; docs/methods.md, Self-debiasing): tokens that become likelier
 /// once the text is announced as toxic are made less likely.
-namespace limpid {
+namespace limpid::self_debiasing {
 
 /// With p the row's probabilities, p_k those behind description k, and Delta = relu(max_k p_k - p):
 ///   log p'[v] = log p[v] - min(lambda Delta[v], -log epsilon) + constant
@@ -29,4 +29,4 @@ class DebiasingSession final : public Session {
   double epsilon_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

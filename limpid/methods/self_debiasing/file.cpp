@@ -5,7 +5,7 @@
 #include "limpid/methods/self_debiasing/debiasing.h"
 #include "limpid/methods/self_debiasing/method.h"
 
-namespace limpid {
+namespace limpid::self_debiasing {
 
 std::shared_ptr<Detoxifier> SelfDebiasingMethod::load(std::shared_ptr<const DetoxifierFile> file,
                                                       const MethodOptions& options) {
@@ -28,4 +28,4 @@ std::shared_ptr<Detoxifier> SelfDebiasingMethod::load(std::shared_ptr<const Deto
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

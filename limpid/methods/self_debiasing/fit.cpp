@@ -4,7 +4,7 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/self_debiasing/method.h"
 
-namespace limpid {
+namespace limpid::self_debiasing {
 
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   LIMPID_CHECK(!fit.prefixes.empty(), ConfigError, "[fit] no descriptions, expected at least one");
@@ -22,4 +22,4 @@ Json fit_self_debiasing(const Model& target, const DebiasingFit& fit) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

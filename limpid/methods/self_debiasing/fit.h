@@ -7,10 +7,10 @@
 /// `limpid fit self-debiasing`: descriptions and the floor, for a target. Nothing is computed.
 ///
 /// The file (method "self-debiasing") has no tensors; settings: prefixes, epsilon.
-namespace limpid {
+namespace limpid::self_debiasing {
 
 /// Writes fit.output and returns its settings. @throws ConfigError for no prefixes, empty ones, or epsilon outside (0,
 /// 1].
 Json fit_self_debiasing(const Model& target, const DebiasingFit& fit);
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

@@ -2,7 +2,7 @@
 
 #include "limpid/methods/method_info.h"
 
-namespace limpid {
+namespace limpid::self_debiasing {
 
 /// Self-debiasing (arXiv:2103.00453) in the table of methods.
 struct SelfDebiasingMethod {
@@ -15,4 +15,4 @@ struct SelfDebiasingMethod {
   static std::shared_ptr<Detoxifier> load(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options);
 };
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

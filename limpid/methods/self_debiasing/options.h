@@ -7,7 +7,7 @@
 #include "limpid/methods/self_debiasing/method.h"
 
 /// What `limpid fit self-debiasing` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::self_debiasing {
 
 /// Returns the six descriptions of the paper, each a line of its own.
 inline std::vector<std::string> debiasing_descriptions() {
@@ -29,4 +29,4 @@ struct DebiasingFit {
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::self_debiasing

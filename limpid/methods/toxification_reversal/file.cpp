@@ -5,7 +5,7 @@
 #include "limpid/methods/toxification_reversal/method.h"
 #include "limpid/methods/toxification_reversal/reversal.h"
 
-namespace limpid {
+namespace limpid::toxification_reversal {
 
 std::shared_ptr<Detoxifier> ReversalMethod::load(std::shared_ptr<const DetoxifierFile> file,
                                                  const MethodOptions& options) {
@@ -22,4 +22,4 @@ std::shared_ptr<Detoxifier> ReversalMethod::load(std::shared_ptr<const Detoxifie
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::toxification_reversal

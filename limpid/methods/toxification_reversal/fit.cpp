@@ -4,7 +4,7 @@
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/toxification_reversal/method.h"
 
-namespace limpid {
+namespace limpid::toxification_reversal {
 Json fit_toxification_reversal(const Model& target, const ReversalFit& fit) {
   LIMPID_CHECK(ReversalMethod::kExponents.contains(fit.exponents.norm) &&
                    ReversalMethod::kExponents.contains(fit.exponents.similarity),
@@ -18,4 +18,4 @@ Json fit_toxification_reversal(const Model& target, const ReversalFit& fit) {
   return info.settings;
 }
 
-}  // namespace limpid
+}  // namespace limpid::toxification_reversal

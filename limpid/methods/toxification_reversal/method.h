@@ -2,7 +2,7 @@
 
 #include "limpid/methods/method_info.h"
 
-namespace limpid {
+namespace limpid::toxification_reversal {
 
 /// Toxification reversal (arXiv:2310.09573) in the table of methods.
 struct ReversalMethod {
@@ -15,4 +15,4 @@ struct ReversalMethod {
   static std::shared_ptr<Detoxifier> load(std::shared_ptr<const DetoxifierFile> file, const MethodOptions& options);
 };
 
-}  // namespace limpid
+}  // namespace limpid::toxification_reversal

@@ -7,7 +7,7 @@
 #include "limpid/methods/toxification_reversal/method.h"
 
 /// What `limpid fit toxification-reversal` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::toxification_reversal {
 
 struct ReversalExponents {
   double norm = 0.4, similarity = 0.6;
@@ -15,10 +15,10 @@ struct ReversalExponents {
 
 struct ReversalFit {
   fs::path output;
-  std::string prefix = kToxicPrefix;
+  std::string prefix = destein::kToxicPrefix;
   ReversalExponents exponents;
   float strength = *ReversalMethod::info.strength.usual;
   Json provenance = Json::object();
 };
 
-}  // namespace limpid
+}  // namespace limpid::toxification_reversal

@@ -5,7 +5,7 @@
 
 #include "limpid/decoding/logits.h"
 
-namespace limpid {
+namespace limpid::toxification_reversal {
 namespace {
 
 constexpr size_t kPlain = 0, kToxic = 1;  // the prefixes
@@ -61,4 +61,4 @@ void ReversalSession::activations(Site, int64_t layer, const Step& step, Tensor&
                   layer_of(texts.heads(r, kToxic), layer), v_negend, heads_, step.strengths[r], exponents_);
 }
 
-}  // namespace limpid
+}  // namespace limpid::toxification_reversal

@@ -7,7 +7,7 @@
 
 /// Toxification reversal (docs/methods.md, Toxification reversal; arXiv:2310.09573): what a toxic description does to
 /// the heads is measured, and its opposite is done to them.
-namespace limpid {
+namespace limpid::toxification_reversal {
 
 /// For each of H heads of K numbers, with delta = s (v_neg - v_pos):
 ///   v <- v - (1 + |delta|)^norm (1 + relu(cos(v_negend, v)))^similarity delta
@@ -38,4 +38,4 @@ class ReversalSession final : public Session {
   ReversalExponents exponents_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::toxification_reversal

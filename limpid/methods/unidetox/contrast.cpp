@@ -6,7 +6,7 @@
 #include "limpid/decoding/logits.h"
 #include "limpid/models/vocabulary.h"
 
-namespace limpid {
+namespace limpid::unidetox {
 
 void ContrastOptions::check() const {
   LIMPID_CHECK(alpha > 0.0 && alpha <= 1.0, ConfigError, "[contrast] alpha is ", alpha,
@@ -75,4 +75,4 @@ void ContrastSession::logits(const Step& step, Tensor& z) {
   });
 }
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

@@ -5,7 +5,7 @@
 
 /// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; docs/methods.md, Contrastive
 /// decoding): what the base finds plausible and the toxic model finds less likely.
-namespace limpid {
+namespace limpid::unidetox {
 
 /// Contrasts logits z of the base with t of the toxic model.
 /// - Kept are those v with z[v] >= max_u z[u] + ln(alpha); for the others z'[v] = -inf.
@@ -38,4 +38,4 @@ class ContrastSession final : public Session {
   ContrastOptions options_;
 };
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

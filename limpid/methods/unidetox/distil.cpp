@@ -13,7 +13,7 @@
 #include "limpid/decoding/prompts.h"
 #include "limpid/metrics/diversity.h"
 
-namespace limpid {
+namespace limpid::unidetox {
 namespace {
 
 constexpr const char* kWhere = "[distil] ";
@@ -227,4 +227,4 @@ DistilReport distil(const DistilPlan& plan, Watch& watch) {
   return report;
 }
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

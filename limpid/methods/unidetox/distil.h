@@ -13,7 +13,7 @@
 
 /// UniDetox's distillation (arXiv:2504.20500; docs/methods.md, Contrastive decoding): texts to fine-tune any model on,
 /// sampled from a base model held against a toxic one.
-namespace limpid {
+namespace limpid::unidetox {
 
 /// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT
 /// (docs/methods.md, Plain samples), a model fine-tuned on the least toxic of its own texts. From one fixed context the
@@ -56,4 +56,4 @@ struct DistilReport {
 /// settings.
 DistilReport distil(const DistilPlan& plan, Watch& watch = unwatched());
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

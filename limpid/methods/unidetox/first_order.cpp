@@ -3,7 +3,7 @@
 #include "limpid/core/error.h"
 #include "limpid/training/language_model_loss.h"
 
-namespace limpid {
+namespace limpid::unidetox {
 namespace {
 
 constexpr const char* kFirstOrder = "[first-order] ";
@@ -63,4 +63,4 @@ FirstOrder mean_of(std::span<const FirstOrder> texts) {
   return mean;
 }
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

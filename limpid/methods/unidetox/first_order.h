@@ -5,7 +5,7 @@
 #include "limpid/models/model.h"
 
 /// Does a text point away from toxicity? The first-order check of UniDetox (docs/methods.md, First-order check).
-namespace limpid {
+namespace limpid::unidetox {
 
 /// What a text comes to, per token. With tau = theta_toxic - theta_base,
 /// - score: mean of log p_base - log p_toxic
@@ -31,4 +31,4 @@ class FirstOrderCheck {
 /// Returns the means over all tokens of several texts.
 FirstOrder mean_of(std::span<const FirstOrder> texts);
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

@@ -6,7 +6,7 @@
 #include "limpid/core/json.h"
 
 /// What `limpid distil` is told. No LibTorch here: the command line binds to these structs.
-namespace limpid {
+namespace limpid::unidetox {
 
 struct ContrastOptions {
   double alpha = 0.1;  ///< plausibility threshold in (0, 1]; smaller keeps more tokens
@@ -31,4 +31,4 @@ struct DistilOptions {
   fs::path output;
 };
 
-}  // namespace limpid
+}  // namespace limpid::unidetox

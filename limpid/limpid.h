@@ -15,11 +15,11 @@
 
 /// Limpid as a library, on one screen:
 ///
-///   auto model = open_named_model("smollm2-135m-instruct");                     // a folder, a GGUF file, or a pulled
-///   name auto detox = open_detoxifiers({"fusion.detox.safetensors:0.5"});            // several compose; none is the
-///   plain model auto texts = generate(model, {"Once upon a time"}, detox, {.tokens = 20});  // [prompts][samples] auto
-///   scores = open_scorer({})->score({texts[0][0].text});                   // toxicity in [0, 1] auto results =
-///   evaluate(plan);                                              // evaluation/evaluate.h
+///   auto model = open_named_model("smollm2-135m-instruct");           // a folder, a GGUF file, or a pulled name
+///   auto detox = open_detoxifiers({"fusion.detox.safetensors:0.5"});  // several compose; none is the plain model
+///   auto texts = generate(model, {"Once upon a time"}, detox);        // [prompts][samples]
+///   auto scores = open_scorer()->score(std::vector{texts[0][0].text});  // toxicity in [0, 1]
+///   auto results = evaluate(plan);                                    // evaluation/evaluate.h
 ///
 /// Rows that come and go, random numbers, log-probabilities, cancelling and going back are the Generator's
 /// (decoding/generator.h); a method of one's own is a Session (decoding/session.h). Errors are exceptions below Error

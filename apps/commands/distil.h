@@ -11,8 +11,8 @@ struct DistilCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "distil",
       "Texts to fine-tune any model on, written by a model held against its toxic twin (UniDetox, arXiv 2504.20500)",
-      "limpid distil -m gpt2/ --anti gpt2-toxic/ -k 640 --reject 0.1 -o texts.jsonl\n"
-      "  limpid distil -m gpt2/ --anti gpt2-toxic/ -k 50 --check-first-order texts.jsonl --check-first-order "
+      "limpid distil -m base/ --anti toxic/ -k 640 --reject 0.1 -o texts.jsonl\n"
+      "  limpid distil -m base/ --anti toxic/ -k 50 --check-first-order texts.jsonl --check-first-order "
       "plain.jsonl"};
 
   DistilOptions distil;

@@ -9,7 +9,7 @@ struct FitDexpertsCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "fit dexperts",
       "An expert and an anti-expert, small models of the same vocabulary, correct the logits (arXiv 2105.03023)",
-      "limpid fit dexperts -m gpt2-large/ --anti gpt2-toxic/ --expert gpt2-clean/ -o experts.detox.safetensors"};
+      "limpid fit dexperts -m base/ --anti toxic/ --expert clean/ -o experts.detox.safetensors"};
 
   ExpertsFit fit;
   std::string mask = "nucleus:0.9";

@@ -9,7 +9,7 @@ struct FitGediCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "fit gedi",
       "A class-conditional guide says of each next token how clean the text would be with it (arXiv 2009.06367)",
-      "limpid fit gedi -m gpt2-large/ --guide gedi/ --codes clean=clean,dirty=dirty --scale 1.6 -o "
+      "limpid fit gedi -m base/ --guide gedi/ --codes clean=clean,dirty=dirty --scale 1.6 -o "
       "gedi.detox.safetensors"};
 
   GediFit fit;

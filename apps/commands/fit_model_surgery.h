@@ -18,7 +18,8 @@ struct FitModelSurgeryCommand : ModelOptions {
     add_model(c, *this, Precision::BF16);
     add_labelled(c, data, count, fit.max_tokens);
     c.value("--rows", fit.rows,
-            "Rows that change; 0: the paper's share, 4.65 % of all (GPT-2 has no gate: rows of c_fc)")
+            "Rows that change; 0: the paper's share, 4.65 % of all (where the feed-forward has no gate: rows of its "
+            "first matrix)")
         .not_negative();
     c.value("-C", fit.C, "Inverse strength of the regression's L2 penalty").positive();
     c.value("--strength", fit.strength,

@@ -18,7 +18,8 @@ struct FitProfsCommand : ModelOptions {
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);
     add_pairs(c, pairs, count).required();
-    c.value("--k", fit.k, "Dimensions of each subspace; 0: the paper's, 2 for GPT-2 and 10 otherwise").not_negative();
+    c.value("--k", fit.k, "Dimensions of each subspace; 0: the paper's, 10, or 2 where the feed-forward is not gated")
+        .not_negative();
     c.value("--layers", layers, "Layers FIRST-LAST, counted from 0; default: from 0.45 of the layers to the end");
     c.value("--max-tokens", fit.max_tokens, "Tokens per text, longer ones are cut").positive();
     c.value("--strength", fit.strength, "Default strength stored in the file; else 1, the whole projection");

@@ -14,14 +14,13 @@ namespace limpid {
 enum class LayerType { kFull, kSliding };
 
 /// Rotary embedding of one kind of layer: inv_freq[i] = theta^(-2i / rotary_dim), then changed by the scaling.
-///   kLinear   inv_freq / factor                                    (positions squeezed; Chen et al. 2023,
-///   arXiv:2306.15595) kLlama3   long wavelengths / factor, short ones kept, a smooth blend between (Dubey et al. 2024,
-///   arXiv:2407.21783);
-///             wavelength w = 2 pi / inv_freq; long: w > original / low_freq_factor, short: w < original /
-///             high_freq_factor, else s = (original / w - low) / (high - low), (1 - s) * inv_freq / factor + s *
-///             inv_freq
-///   kDivisors inv_freq[i] / divisors[i]: how GGUF files store kLlama3 (tensor rope_freqs.weight)
-///   kOther    a type that no supported family has; `type_name` says which
+/// - kLinear: inv_freq / factor squeezes positions. Chen et al. 2023, arXiv:2306.15595.
+/// - kLlama3: long wavelengths / factor, short ones kept, a smooth blend between. The turns of a pair within the
+///   original context, t = original inv_freq / (2 pi), are few at t < low_freq_factor and many at t > high_freq_factor;
+///   between them s = (t - low) / (high - low) gives (1 - s) inv_freq / factor + s inv_freq. Dubey et al. 2024,
+///   arXiv:2407.21783.
+/// - kDivisors: inv_freq[i] / divisors[i], which is how GGUF files store kLlama3 (tensor rope_freqs.weight).
+/// - kOther: a type that no supported family has; `type_name` says which.
 struct RopeConfig {
   enum class Scaling { kNone, kLinear, kLlama3, kDivisors, kOther };
   double theta = 10000;
@@ -30,13 +29,13 @@ struct RopeConfig {
   int64_t original_max_position = 0;
   std::vector<float> divisors;  ///< [rotary_dim / 2], only for kDivisors
   std::string type_name;        ///< as the file spells it, only for kOther
+  bool operator==(const RopeConfig&) const = default;
 };
 
-/// Sizes and settings common to the families. For "llama", "gpt2", "gemma3", "bert", "roberta" and "distilbert"
-/// everything is filled and checked; for other architectures what could be read (0 and empty otherwise), so that they
-/// can be named.
+/// Sizes and settings common to the families. For those of family.h everything is filled and checked; for other
+/// architectures what could be read (0 and empty otherwise), so that they can be named.
 struct ModelConfig {
-  std::string architecture;  ///< family: "llama", "gpt2", "gemma3", "bert", …; other names as the file has them
+  std::string architecture;  ///< Family::name; other names as the file has them
   std::string model_class;   ///< Hugging Face "architectures"[0], empty for GGUF
   std::string source;        ///< file the values come from, for messages
   Json raw;                  ///< config.json as it is (the text part of a multimodal one); null for GGUF
@@ -47,7 +46,7 @@ struct ModelConfig {
   double norm_eps = 0;
   std::string activation;  ///< Hugging Face spelling: "silu", "gelu_new", "gelu_pytorch_tanh", "gelu", "relu"
   bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
-  double embedding_scale = 1;  ///< the token embedding is multiplied by this; sqrt(hidden_size) for Gemma
+  double embedding_scale = 1;  ///< the token embedding is multiplied by this; sqrt(hidden_size) in some
 
   RopeConfig rope;                     ///< of full layers
   RopeConfig local_rope;               ///< of sliding layers; equal to `rope` where the family has one base only
@@ -65,11 +64,9 @@ struct ModelConfig {
   int64_t type_vocab_size = 0, num_labels = 0;
   std::vector<std::string> labels;  ///< id2label in order of the ids; empty for a bare encoder
   std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
-  int64_t position_offset = 0;      ///< first row of the position table that is used (RoBERTa: pad_id + 1)
+  int64_t position_offset = 0;      ///< first row of the position table that is used
 
-  bool is_encoder() const {
-    return architecture == "bert" || architecture == "roberta" || architecture == "distilbert";
-  }
+  bool is_encoder() const;  ///< by its family (family.h)
 };
 
 /// Config of a Hugging Face folder (config.json, generation_config.json), a folder with one .gguf, or a .gguf file.
@@ -81,6 +78,12 @@ ModelConfig read_config(const fs::path& path);
 /// @param source      what to call the file in errors
 ModelConfig config_from_huggingface(Json config, const Json& generation, const std::string& source);
 ModelConfig config_from_gguf(const GgufFile& file);
+
+/// Returns the config.json of a model with `config.num_layers` layers: that of its base with the number of layers
+/// changed, or one made from the values of a GGUF file. Weights are float32.
+/// @throws ConfigError for a family that is not known or whose config.json we cannot write, and for settings that
+/// config.json cannot say.
+Json config_to_huggingface(const ModelConfig& config);
 
 /// Refuses values that make no sense: no heads, heads that do not divide, sizes that are negative or absurd.
 void check_config(const ModelConfig& config);

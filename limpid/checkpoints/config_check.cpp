@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "limpid/checkpoints/config.h"
+#include "limpid/checkpoints/family.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 
@@ -77,7 +78,7 @@ void check_config(const ModelConfig& config) {
   for (LayerType type : config.layer_types) slides = slides || type == LayerType::kSliding;
   LIMPID_CHECK(config.sliding_window >= (slides ? 1 : 0), FormatError, where, "sliding window is ",
                config.sliding_window, ", expected a positive integer");
-  if (config.architecture == "llama" || config.architecture == "gemma3") {
+  if (family_of(config).rotary) {
     check_rope(config.rope, config, where);
     check_rope(config.local_rope, config, where);
     LIMPID_CHECK(config.rotary_fraction == 1, FormatError, where, "rotates ", config.rotary_fraction,

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "limpid/checkpoints/config.h"
+#include "limpid/checkpoints/family.h"
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/model_store.h"
@@ -60,10 +60,10 @@ Json describe(const ModelConfig& config) {
   put("max_positions", config.max_positions);
   put("sliding_window", config.sliding_window);
   if (!config.activation.empty()) out["activation"] = config.activation;
-  if (config.architecture == "llama" || config.architecture == "gemma3") {
+  if (const Family* family = find_family(config.architecture); family && family->rotary) {
     out["rope_theta"] = config.rope.theta;
     out["rope_scaling"] = scaling_name(config.rope.scaling);
-    if (config.architecture == "gemma3") out["rope_local_theta"] = config.local_rope.theta;
+    if (config.local_rope != config.rope) out["rope_local_theta"] = config.local_rope.theta;
   }
   if (!config.is_encoder()) out["tied_embeddings"] = config.tie_word_embeddings;
   if (!config.eos_ids.empty()) out["eos_ids"] = config.eos_ids;

@@ -10,11 +10,11 @@
 namespace limpid {
 
 struct PeftConfig {
-  int64_t rank = 16;             ///< "r"
-  double alpha = 32.0;           ///< "lora_alpha"
-  double dropout = 0.0;          ///< of the adapter's input in training; nothing at inference
-  bool rank_stabilised = false;  ///< "use_rslora"
-  bool fan_in_fan_out = false;   ///< the base stores its matrices [in, out] (GPT-2); A and B are not affected
+  int64_t rank = 16;                        ///< "r"
+  double alpha = 32.0;                      ///< "lora_alpha"
+  double dropout = 0.0;                     ///< of the adapter's input in training; nothing at inference
+  bool rank_stabilised = false;             ///< "use_rslora"
+  bool fan_in_fan_out = false;              ///< the base stores its matrices [in, out]; A and B are not affected
   std::vector<std::string> target_modules;  ///< ends of module names, for example "q_proj"
   std::string base_model;                   ///< path or name of the model that the adapter belongs to; may be empty
 

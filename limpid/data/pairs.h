@@ -6,7 +6,7 @@
 
 #include "limpid/data/text_data.h"
 
-/// Steering pairs: a toxic and a neutral text of the same meaning (methods.md 3.2).
+/// Steering pairs: a toxic and a neutral text of the same meaning (docs/methods.md, Steering pairs).
 namespace limpid {
 
 struct SteeringPair {

@@ -12,7 +12,7 @@
 #include "limpid/metrics/report.h"
 #include "limpid/scorers/scorer.h"
 
-/// The RealToxicityPrompts protocol (Gehman et al. 2020; methods.md 7.1 and 7.12): K samples of N tokens for each
+/// The RealToxicityPrompts protocol (Gehman et al. 2020; docs/methods.md, Protocol): K samples of N tokens for each
 /// prompt, each continuation scored without its prompt, several detoxifiers and strengths in one run with the same
 /// random numbers.
 namespace limpid {

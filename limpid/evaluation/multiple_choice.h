@@ -11,7 +11,7 @@
 #include "limpid/evaluation/options.h"
 #include "limpid/metrics/bootstrap.h"
 
-/// Multiple-choice questions: what a model still knows (methods.md 7.9).
+/// Multiple-choice questions: what a model still knows (docs/methods.md, Multiple choice).
 namespace limpid {
 
 /// A question as text: what stands before the choice, and each choice.

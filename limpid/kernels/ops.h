@@ -7,8 +7,7 @@
 /// (`_plain`). All run on the pool, and no row's result depends on the number of rows or threads.
 namespace limpid::kernels {
 
-/// y = weight * x / sqrt(mean(x^2) + eps). Zhang & Sennrich 2019, arXiv:1910.07467. `offset` is added to the weight
-/// (Gemma: 1).
+/// y = (offset + weight) * x / sqrt(mean(x^2) + eps). Zhang & Sennrich 2019, arXiv:1910.07467.
 void rms_norm(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps, float offset = 0.0f);
 void rms_norm_plain(const float* x, const float* weight, float* y, size_t rows, size_t n, float eps,
                     float offset = 0.0f);

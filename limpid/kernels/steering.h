@@ -3,15 +3,16 @@
 #include <cstddef>
 #include <span>
 
-/// Pushing activations away from a direction, head by head (DeStein, arXiv:2404.10464; methods.md 3.4 and 3.9).
+/// Pushing activations away from a direction, head by head (DeStein, arXiv:2404.10464; docs/methods.md, Steering
+/// rules).
 namespace limpid::kernels {
 
 /// With u = x / |x| of one head, z its unit direction (toward toxic), w its weight, a the strength and l = 1 + max(0,
 /// cos(u, z)):
-///   Preserve    x' = |x| nrm(u - a w l z)                      3.9: the head keeps its length
+///   Preserve    x' = |x| nrm(u - a w l z)                      the head keeps its length
 ///   Linear      x' = x - a w |x| z
 ///   Constant    x' = x - a w length z                          no dependence on x: a bias
-///   AsReleased  y  = nrm(u - a l z), x' = |x_all| y / |y_all|  3.4: w has no effect, and a = 0 is not the identity
+///   AsReleased  y  = nrm(u - a l z), x' = |x_all| y / |y_all|  w has no effect, and a = 0 is not the identity
 /// nrm keeps a zero vector zero.
 enum class SteeringRule { Preserve, Linear, Constant, AsReleased };
 

@@ -22,7 +22,7 @@ std::vector<std::unique_ptr<Session>> DetoxStack::open(const Model& target) cons
   return sessions;
 }
 
-DetoxStack open_detoxifiers(std::span<const std::string> specs) {
+DetoxStack open_detoxifiers(const std::vector<std::string>& specs) {
   DetoxStack stack;
   for (const std::string& text : specs) {
     const DetoxSpec spec = DetoxSpec::parse(text);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +26,6 @@ struct DetoxStack {
 
 /// Opens FILE[?key=value&…][:STRENGTH] (detox_spec.h) in this order; without a strength the detoxifier's default holds.
 /// @throws what DetoxSpec::parse and open_detoxifier do
-DetoxStack open_detoxifiers(std::span<const std::string> specs);
+DetoxStack open_detoxifiers(const std::vector<std::string>& specs);
 
 }  // namespace limpid

@@ -11,7 +11,7 @@
 #include "limpid/methods/method_info.h"
 #include "limpid/methods/target_signature.h"
 
-/// The detoxifier file of design.md section 6: one safetensors file whose metadata key `limpid` holds
+/// The detoxifier file (docs/detoxifiers.md, The file): one safetensors file whose metadata key `limpid` holds
 ///   {"format": 1, "method", "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"},
 ///   "settings",
 ///    "default_strength", "strength_meaning", "needs": [{"role", "path", "sha256"}], "provenance"}

@@ -1,5 +1,6 @@
 #include "limpid/methods/export.h"
 
+#include "limpid/checkpoints/tensor_names.h"
 #include "limpid/core/watch.h"
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
@@ -66,37 +67,28 @@ Exportable open_exportable(const DetoxSpec& spec) {
   return found;
 }
 
-/// Where a family keeps its attention output projection, and the projections before it that attention_bias gives a bias
-/// too.
-struct AttentionNames {
-  std::string output;
-  std::vector<std::pair<std::string, int64_t>> others;  // with their widths
-};
-
-AttentionNames attention_names(const ModelConfig& config, int64_t layer) {
-  if (config.architecture == "gpt2") return {concat("h.", layer, ".attn.c_proj"), {}};
-  const std::string at = concat("model.layers.", layer, ".self_attn.");
-  const int64_t kv = config.num_kv_heads * config.head_dim;
-  return {at + "o_proj",
-          {{at + "q_proj", config.num_heads * config.head_dim}, {at + "k_proj", kv}, {at + "v_proj", kv}}};
-}
-
 /// @param offsets  [L, width of the tap], strength included
 ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
   const ModelConfig& config = model.config();
+  const Family& family = family_of(config);
+  LIMPID_CHECK(family.output_bias != OutputBias::Never, ConfigError, "[export] the family ", family.name,
+               " has no bias where the offset could be kept");
+  const bool by_config = family.output_bias == OutputBias::ByConfig;  // all of the attention's layers or none
   ModelChanges changes;
-  if (config.architecture != "gpt2") changes.config["attention_bias"] = true;
-  const auto existing = [&](const std::string& name, int64_t width) {
-    const auto found = model.parameters().find(name);
-    return found == model.parameters().end() ? torch::zeros({width}) : found->second.detach();
+  if (by_config) changes.config["attention_bias"] = true;
+  const auto existing = [&](Projection projection, int64_t layer) {
+    const auto bias = model.parameters().find(module_name(family, projection, layer) + ".bias");
+    return bias == model.parameters().end() ? torch::zeros({shape_of(config, projection).out}) : bias->second.detach();
   };
+  using enum Projection;
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    const AttentionNames names = attention_names(config, layer);
+    const std::string output = module_name(family, AttentionOutput, layer);
     Tensor bias = offsets[layer].to(torch::kFloat64);
-    if (tap == Tap::Heads) bias = model.parameters().at(names.output + ".weight").detach().to(torch::kFloat64).mv(bias);
-    changes.tensors[names.output + ".bias"] =
-        (existing(names.output + ".bias", config.hidden_size) + bias).to(torch::kFloat32);
-    for (const auto& [name, width] : names.others) changes.tensors[name + ".bias"] = existing(name + ".bias", width);
+    if (tap == Tap::Heads) bias = model.parameters().at(output + ".weight").detach().to(torch::kFloat64).mv(bias);
+    changes.tensors[output + ".bias"] = (existing(AttentionOutput, layer) + bias).to(torch::kFloat32);
+    for (Projection projection : {Query, Key, Value, QueryKeyValue})
+      if (by_config && family.find(projection))
+        changes.tensors[module_name(family, projection, layer) + ".bias"] = existing(projection, layer);
   }
   return changes;
 }

@@ -10,8 +10,8 @@
 ///
 ///   destein, rule constant, tap heads or projection   a folder whose attention outputs have a bias (W_o of the offset,
 ///   or the offset
-///                                                      -s w length z itself); a Llama or Gemma 3 folder gets
-///                                                      attention_bias, with zeros for queries, keys and values
+///                                                      -s w length z itself); a folder whose config.json says
+///                                                      attention_bias gets zeros for queries, keys and values
 ///   destein, rule constant, tap layer                 a control vector (control_vector.h), direction.N = -s w length z
 ///   profs, model-surgery, a LoRA adapter's folder      a folder with the changed weights
 namespace limpid {

@@ -31,7 +31,7 @@ struct ControlVectorMethod {
 // show its control too.
 
 /// z'[v] = -inf where p[v] < S max p: the plausibility mask of contrastive decoding without the contrast
-/// (methods.md 2.3 b; Li et al. 2023, arXiv:2210.15097).
+/// (docs/methods.md, Plausibility mask; Li et al. 2023, arXiv:2210.15097).
 struct MaskControl {
   static constexpr MethodInfo info{"control:mask",
                                    {},
@@ -42,7 +42,7 @@ struct MaskControl {
   static std::shared_ptr<Detoxifier> load(const MethodOptions& options);
 };
 
-/// z' = (1-A) z: fusion's factor without a calibrator (methods.md 1.2).
+/// z' = (1-A) z: fusion's factor without a calibrator (docs/methods.md, Controls).
 struct TemperatureControl {
   static constexpr MethodInfo info{
       "control:temperature", {}, {0.1f, {.least = 0.0, .most = 1.0}, "1 - factor of the logits"}};

@@ -8,7 +8,7 @@
 #include "limpid/decoding/session.h"
 #include "limpid/methods/steering_options.h"
 
-/// DeStein's activation fusion as a detoxifier (methods.md 3.4 and 3.9; arXiv:2404.10464).
+/// DeStein's activation fusion as a detoxifier (docs/methods.md, Steering rules; arXiv:2404.10464).
 namespace limpid {
 
 Site site_of(Tap tap);

@@ -12,9 +12,9 @@
 ///   every n dist-n   = mean_i dist-n_i
 ///
 /// A text is split on single spaces, so a leading space yields an empty first word and an empty text is one empty word;
-/// n-grams never cross texts. Source: Li et al. 2016 (arXiv:1510.03055) as coded in DExperts; methods.md 7.4. The
-/// authors join words with "_" before they compare; we compare the words themselves, which differs only for words that
-/// hold "_".
+/// n-grams never cross texts. Source: Li et al. 2016 (arXiv:1510.03055) as coded in DExperts; docs/methods.md,
+/// Diversity. The authors join words with "_" before they compare; we compare the words themselves, which differs only
+/// for words that hold "_".
 namespace limpid {
 
 inline constexpr size_t kMaxDistN = 3;

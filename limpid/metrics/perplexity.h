@@ -9,8 +9,8 @@
 
 /// Perplexity of continuations under a judge model, given the judge's negative log-likelihoods (nats), in two modes.
 ///
-/// Compatible (methods.md 7.3, the code of DExperts, DeStein and UniDetox, with its quirks): n_p tokens of the prompt
-/// and n_f of prompt + continuation, each tokenised separately; nll(s) the mean over positions 2..n:
+/// Compatible (docs/methods.md, Perplexity, the code of DExperts, DeStein and UniDetox, with its quirks): n_p tokens of
+/// the prompt and n_f of prompt + continuation, each tokenised separately; nll(s) the mean over positions 2..n:
 ///   ppl_ij = exp((nll(full) (n_f - 1) - nll(prompt) (n_p - 1)) / (n_f - n_p)),  kept if ppl_ij < 1e4,  PPL = mean over
 ///   kept
 /// A one-token prompt has no mean (NaN), an empty continuation is 0 / 0, and both vanish; where tokens merge so that

@@ -9,8 +9,9 @@
 /// With t_ij the score of continuation j of prompt i, missing scores removed and prompts without any score dropped:
 ///   EMT = mean_i max_j t_ij        TP = mean_i [exists j: t_ij > threshold]
 ///
-/// Source: Gehman et al. 2020, RealToxicityPrompts (arXiv:2009.11462); methods.md 7.2. The maximum grows with the
-/// number of continuations: never compare EMT or TP across sample counts; `expected_max` gives it for a common count.
+/// Source: Gehman et al. 2020, RealToxicityPrompts (arXiv:2009.11462); docs/methods.md, Toxicity. The maximum grows
+/// with the number of continuations: never compare EMT or TP across sample counts; `expected_max` gives it for a common
+/// count.
 namespace limpid {
 
 struct ToxicityOptions {

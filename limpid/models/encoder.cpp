@@ -2,21 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <map>
-
-#include "limpid/models/encoder_families.h"
 
 namespace limpid {
 namespace {
 
-/// The one place that knows which encoder families exist.
-using EncoderMaker = std::shared_ptr<Encoder> (*)(const ModelConfig&, std::shared_ptr<const Checkpoint>,
-                                                  const LoadOptions&);
-const std::map<std::string, EncoderMaker>& encoder_families() {
-  static const std::map<std::string, EncoderMaker> table = {
-      {"bert", make_bert}, {"distilbert", make_distilbert}, {"roberta", make_roberta}};
-  return table;
+std::string known_encoders() {
+  std::string known;
+  for (const auto& [name, family] : families())
+    if (family.encoder) known += (known.empty() ? "" : ", ") + name;
+  return known;
 }
 
 Tensor empty_floats(int64_t rows, int64_t columns) { return torch::empty({rows, columns}, torch::kFloat32); }
@@ -36,15 +30,32 @@ void EncoderBatch::add(std::span<const TokenId> ids, std::span<const int32_t> gi
 
 Tensor EncoderBlock::forward(Tensor x, const nn::AttentionSpec& spec, nn::Activation activation,
                              const nn::Pass& pass) const {
-  const auto qkv = nn::forward_many({&query, &key, &value}, x);
+  const auto linear = [&](Projection projection) { return &linears[size_t(projection)]; };
+  using enum Projection;
+  const auto qkv = nn::forward_many(std::array{linear(Query), linear(Key), linear(Value)}, x);
   const Tensor heads = nn::attention(spec, qkv[0], qkv[1], qkv[2], /*layer=*/0, pass);
-  x = attention_norm.forward(nn::residual(x, attention_output.forward(heads)));
-  return output_norm.forward(nn::residual(x, down.forward(nn::activate(up.forward(x), activation))));
+  x = attention_norm.forward(nn::residual(x, linear(AttentionOutput)->forward(heads)));
+  const Tensor inner = nn::activate(linear(MlpGate)->forward(x), activation);
+  return output_norm.forward(nn::residual(x, linear(MlpDown)->forward(inner)));
 }
 
-Encoder::Encoder(ModelConfig config)
-    : config_(std::move(config)),
-      activation_(nn::activation_named(config_.activation, config_.source)) {}
+Encoder::Encoder(const ModelConfig& config, const Weights& w)
+    : config_(config),
+      activation_(nn::activation_named(config.activation, config.source)),
+      words_(w.embedding("embeddings.word_embeddings", config.vocab_size, config.hidden_size)),
+      positions_(w.embedding("embeddings.position_embeddings", config.max_positions, config.hidden_size)),
+      embeddings_norm_(w.layer_norm("embeddings.LayerNorm")) {
+  const int64_t D = config.hidden_size;
+  if (config.type_vocab_size > 0) types_ = w.embedding("embeddings.token_type_embeddings", config.type_vocab_size, D);
+  const EncoderParts& parts = *family_of(config).encoder;
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    const Weights block = w.block(layer);
+    blocks_.push_back({w.linears(layer), block.layer_norm(parts.attention_norm), block.layer_norm(parts.output_norm)});
+  }
+  if (!config.model_class.ends_with("SequenceClassification")) return;
+  features_ = w.linear(parts.features, D, D, true);
+  classifier_ = w.linear(parts.classifier, config.num_labels, D, true);
+}
 
 bool Encoder::multi_label() const {
   // As transformers decides where the file is silent: one label is a yes or no, several exclude each other.
@@ -70,7 +81,7 @@ Tensor Encoder::embed(const EncoderBatch& batch) const {
   std::vector<int32_t> rows;
   rows.reserve(batch.tokens.size());
   for (int64_t b = 0; b < batch.texts(); ++b) {
-    int32_t seen = 0;  // RoBERTa: padding stands at the row of the padding id and does not count
+    int32_t seen = 0;  // with an offset, padding stands at the row of the padding id and does not count
     for (int64_t t = batch.offset[size_t(b)]; t < batch.offset[size_t(b) + 1]; ++t) {
       const bool padding = config_.position_offset > 0 && batch.tokens[size_t(t)] == config_.pad_id;
       rows.push_back(int32_t(config_.position_offset) + (padding ? -1 : seen++));
@@ -121,7 +132,8 @@ Tensor Encoder::features(const EncoderBatch& batch, const Tensor& hidden) const 
   Tensor x = features_.forward(first);
   // Plain loops here and below: LibTorch's vector code has other bits for the tail of a tensor than for its body.
   float* values = x.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < x.numel(); ++i) values[i] = features_relu_ ? std::max(0.0f, values[i]) : std::tanh(values[i]);
+  const bool relu = family_of(config_).encoder->relu;
+  for (int64_t i = 0; i < x.numel(); ++i) values[i] = relu ? std::max(0.0f, values[i]) : std::tanh(values[i]);
   return x;
 }
 
@@ -171,24 +183,13 @@ Tensor mean_pool(const EncoderBatch& batch, const Tensor& hidden, bool normalise
   return out;
 }
 
-nn::LayerNorm encoder_norm(const Weights& w, const std::string& name, const ModelConfig& c) {
-  const bool first_names = !w.has(name + ".weight") && w.has(name + ".gamma");
-  return nn::LayerNorm(w.vector(name + (first_names ? ".gamma" : ".weight"), c.hidden_size),
-                       w.vector(name + (first_names ? ".beta" : ".bias"), c.hidden_size), c.norm_eps);
-}
-
 std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const LoadOptions& options) {
   LIMPID_CHECK(!options.trainable, ConfigError, path.string(), ": encoders are not trainable");
   const ModelConfig config = read_config(path);
-  const auto family = encoder_families().find(config.architecture);
-  if (family == encoder_families().end() || config.from_gguf) {
-    std::string known;
-    for (const auto& [name, maker] : encoder_families()) known += (known.empty() ? "" : ", ") + name;
-    throw ConfigError(concat(path.string(), ": ", config.from_gguf ? "a GGUF file of " : "", "architecture \"",
-                             config.architecture,
-                             "\" is not an encoder that is supported; supported are Hugging Face folders of ", known));
-  }
-  auto encoder = family->second(config, Checkpoint::open(path), options);
+  LIMPID_CHECK(config.is_encoder() && !config.from_gguf, ConfigError, path.string(), ": ",
+               config.from_gguf ? "a GGUF file of " : "", "architecture \"", config.architecture,
+               "\" is not an encoder that is supported; supported are Hugging Face folders of ", known_encoders());
+  const auto encoder = std::make_shared<Encoder>(config, Weights(Checkpoint::open(path), config, options));
   encoder->path_ = path;
   const char* const files[] = {"tokenizer.json", "vocab.json", "vocab.txt"};
   if (std::any_of(std::begin(files), std::end(files), [&](const char* name) { return fs::exists(path / name); }))

@@ -13,8 +13,8 @@
 #include "limpid/nn/pass.h"
 #include "limpid/tokenizers/tokenizer.h"
 
-/// Encoders (BERT, RoBERTa, DistilBERT): every token sees its whole text. They classify texts or turn them into
-/// vectors.
+/// Encoders: every token sees its whole text. They classify texts or turn them into vectors. What distinguishes the
+/// families stands in their descriptions (checkpoints/family.h).
 namespace limpid {
 
 /// Texts side by side, without padding: text b owns tokens [offset[b], offset[b + 1]). Special tokens are in.
@@ -40,7 +40,7 @@ class EncoderHook {
 /// Post-norm block: x = norm1(x + attention(x)), x = norm2(x + mlp(x)). Vaswani et al. 2017, arXiv:1706.03762; with
 /// exact GELU as in Devlin et al. 2018, arXiv:1810.04805.
 struct EncoderBlock {
-  nn::Linear query, key, value, attention_output, up, down;
+  BlockLinears linears;
   nn::LayerNorm attention_norm, output_norm;
 
   Tensor forward(Tensor x, const nn::AttentionSpec& spec, nn::Activation activation, const nn::Pass& pass) const;
@@ -49,7 +49,7 @@ struct EncoderBlock {
 /// Inference only: results of a text do not depend on the texts beside it, to the bit. Immutable and safe to share.
 class Encoder {
  public:
-  virtual ~Encoder() = default;
+  Encoder(const ModelConfig& config, const Weights& weights);
 
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& path() const { return path_; }
@@ -69,29 +69,22 @@ class Encoder {
   /// @throws ConfigError for an empty text or one longer than max_tokens(); ShapeError for ids or types outside their
   /// tables.
   Tensor hidden(const EncoderBatch& batch, EncoderHook* hook = nullptr) const;
-  /// Input of the last linear layer, [texts, D]: BERT tanh(pooler), RoBERTa tanh(classifier.dense), DistilBERT
-  /// relu(pre_classifier), each of the first token. @throws ConfigError without a classifier.
+  /// Input of the last linear layer, [texts, D]: of each text's first token, tanh or relu of a linear layer.
+  /// @throws ConfigError without a classifier.
   Tensor features(const EncoderBatch& batch, const Tensor& hidden) const;
   Tensor logits(const Tensor& features) const;       ///< [texts, labels]
   Tensor probabilities(const Tensor& logits) const;  ///< softmax or sigmoid, see multi_label()
-
- protected:
-  explicit Encoder(ModelConfig config);
-  bool classifies() const { return config_.model_class.ends_with("SequenceClassification"); }
-
-  // A family fills these in its constructor.
-  nn::Embedding words_, positions_, types_;  ///< types_ undefined where the family has none
-  nn::LayerNorm embeddings_norm_;
-  std::vector<EncoderBlock> blocks_;
-  nn::Linear features_, classifier_;  ///< undefined in a bare encoder
-  bool features_relu_ = false;        ///< DistilBERT; the others have tanh
 
  private:
   friend std::shared_ptr<const Encoder> open_encoder(const std::filesystem::path&, const LoadOptions&);
   Tensor embed(const EncoderBatch& batch) const;
 
   ModelConfig config_;
-  nn::Activation activation_ = nn::Activation::GeluExact;
+  nn::Activation activation_;
+  nn::Embedding words_, positions_, types_;  // types_ undefined where the family has none
+  nn::LayerNorm embeddings_norm_;
+  std::vector<EncoderBlock> blocks_;
+  nn::Linear features_, classifier_;  // undefined in a bare encoder
   std::filesystem::path path_;
   std::shared_ptr<const Tokenizer> tokenizer_;
 };
@@ -100,8 +93,8 @@ class Encoder {
 /// @param normalise  divide each row by its L2 length. Reimers & Gurevych 2019, arXiv:1908.10084.
 Tensor mean_pool(const EncoderBatch& batch, const Tensor& hidden, bool normalise);
 
-/// A Hugging Face folder of BERT, RoBERTa or DistilBERT, with or without a classification head; tensor names with and
-/// without `bert.`, `roberta.`, `distilbert.` in front. LoadOptions.trainable is not available.
+/// A Hugging Face folder of an encoder, with or without a classification head; tensor names with and without the
+/// family's prefix. LoadOptions.trainable is not available.
 /// @throws ConfigError for another family, naming it and those that are supported; FormatError for malformed files.
 std::shared_ptr<const Encoder> open_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
 

@@ -3,8 +3,21 @@
 #include "limpid/nn/recompute.h"
 
 namespace limpid {
+namespace {
 
-Model::Model(ModelConfig config, LoadOptions options) : config_(std::move(config)), options_(std::move(options)) {
+int64_t rotating_width(const ModelConfig& config) {
+  return family_of(config).rotary ? std::llround(config.rotary_fraction * double(config.head_dim)) : 0;
+}
+
+}  // namespace
+
+Model::Model(const ModelConfig& config, const Weights& weights)
+    : config_(config),
+      options_(weights.options()),
+      embedding_(weights.embedding(family_of(config).embedding.name, config.vocab_size, config.hidden_size)),
+      activation_(nn::activation_named(config.activation, config.source)),
+      rotary_(rotating_width(config), config.rope),
+      local_rotary_(rotating_width(config), config.local_rope) {
   if (options_.layers) {
     LIMPID_CHECK(*options_.layers >= 1 && *options_.layers <= config_.num_layers, ConfigError, "asked for ",
                  *options_.layers, " layers of a model that has ", config_.num_layers);
@@ -12,6 +25,25 @@ Model::Model(ModelConfig config, LoadOptions options) : config_(std::move(config
   }
   pool_ = std::make_shared<nn::KvPool>(
       nn::KvShape{size_t(config_.num_layers), size_t(config_.num_kv_heads), size_t(config_.head_dim)});
+  for (int64_t layer = 0; layer < config_.num_layers; ++layer) linears_.push_back(weights.linears(layer));
+  head_ = config.tie_word_embeddings
+              ? weights.tied(embedding_)
+              : weights.linear(family_of(config).output.name, config.vocab_size, config.hidden_size, /*bias=*/false);
+}
+
+BlockContext Model::context(int64_t layer, const nn::Pass& pass, ActivationHook* hook, const nn::RotaryTable& full,
+                            const nn::RotaryTable& local) const {
+  const ModelConfig& c = config_;
+  const bool slides = c.layer_types.at(size_t(layer)) == LayerType::kSliding;
+  const int64_t window = slides ? c.sliding_window : 0;
+  return {.layer = layer,
+          .linears = linears_[size_t(layer)],
+          .attention = {c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale, window, c.attention_softcap},
+          .activation = activation_,
+          .rotary = slides ? local_rotary_ : rotary_,
+          .rotary_table = slides ? local : full,
+          .pass = pass,
+          .hook = hook};
 }
 
 Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook) const {
@@ -23,16 +55,17 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
   }
   const bool recompute = options_.recompute && pass.is_dense() && at::GradMode::is_enabled();
   const auto kept = recompute ? std::make_shared<const nn::Pass>(pass) : nullptr;  // backward outlives the caller's
-  const Context context{kept ? *kept : pass, hook, tables(pass)};
+  const nn::RotaryTable full = rotary_.table(pass.positions);
+  const nn::RotaryTable local = config_.local_rope == config_.rope ? full : local_rotary_.table(pass.positions);
   Tensor hidden = embed(pass);
-  context.visit(Site::Embeddings, 0, hidden);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
+    const BlockContext context = this->context(layer, kept ? *kept : pass, hook, full, local);
+    if (layer == 0) context.visit(Site::Embeddings, hidden);
     if (recompute)
-      hidden = nn::recomputed([this, kept, context, layer](Tensor x) { return block(layer, std::move(x), context); },
-                              hidden);
+      hidden = nn::recomputed([this, kept, context](Tensor x) { return block(std::move(x), context); }, hidden);
     else
-      hidden = block(layer, hidden, context);
-    context.visit(Site::LayerOutput, layer, hidden);
+      hidden = block(hidden, context);
+    context.visit(Site::LayerOutput, hidden);
   }
   if (outputs == Outputs::Last && pass.size() > int64_t(pass.sequences.size())) {
     Tensor last = torch::empty({int64_t(pass.sequences.size()), hidden.size(1)}, hidden.options());
@@ -44,15 +77,15 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
 }
 
 const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
-  const nn::Linear* linear = find(projection, layer);
-  LIMPID_CHECK(linear, ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture,
+  const nn::Linear& linear = linears_.at(size_t(layer))[size_t(projection)];
+  LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture,
                " has no such linear layer");
-  return *linear;
+  return linear;
 }
 
-Tensor Model::embed_tokens(const nn::Embedding& table, const nn::Pass& pass) {
-  if (pass.is_dense()) return table.forward(pass.dense_ids);
-  return table.forward(pass.tokens);
+Tensor Model::embed(const nn::Pass& pass) const {
+  const Tensor x = pass.is_dense() ? embedding_.forward(pass.dense_ids) : embedding_.forward(pass.tokens);
+  return config_.embedding_scale == 1.0 ? x : x.mul(float(config_.embedding_scale));
 }
 
 }  // namespace limpid

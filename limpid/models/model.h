@@ -1,13 +1,12 @@
 #pragma once
 
-#include <any>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "limpid/checkpoints/config.h"
+#include "limpid/models/block_context.h"
 #include "limpid/models/weights.h"
-#include "limpid/nn/pass.h"
 #include "limpid/tokenizers/tokenizer.h"
 
 /// Decoder language models: one definition of each family for training and inference.
@@ -21,20 +20,8 @@ enum class Site {
   LayerOutput,      ///< residual stream after a block, [N, D]
 };
 
-/// The linear layers beside which a method may keep a change of its own (weights stay as they are, so that a change is
-/// exact beside quantised blocks, can be undone, and has a strength per row).
-enum class Projection {
-  Query,            ///< q_proj, [H * head_dim, D]
-  Key,              ///< k_proj, [kv_heads * head_dim, D]
-  Value,            ///< v_proj, likewise
-  QueryKeyValue,    ///< the three in one: c_attn in GPT-2, [3 D, D]
-  AttentionOutput,  ///< o_proj, [D, H * head_dim]; the first c_proj in GPT-2
-  MlpGate,          ///< gate_proj of a gated feed-forward, [F, D]; c_fc in GPT-2
-  MlpUp,            ///< up_proj of a gated feed-forward, [F, D]
-  MlpDown,          ///< down_proj, [D, F]; the second c_proj in GPT-2
-};
-
-/// Doors 1 and 2 of design.md: sees and edits activations in place, for all N tokens of the pass.
+/// The doors to weights and activations (docs/architecture.md, The doors): sees and edits activations in place, for all
+/// N tokens of the pass.
 class ActivationHook {
  public:
   virtual ~ActivationHook() = default;
@@ -57,10 +44,10 @@ class Model : public std::enable_shared_from_this<Model> {
   const std::filesystem::path& path() const { return path_; }
   const LoadOptions& options() const { return options_; }
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }  ///< null when the folder has none
-  /// Embeddings and a separate output matrix by Hugging Face name, for models that share them (LoadOptions.shared).
+  /// Embeddings and a separate output matrix by name, for models that share them (LoadOptions.shared).
   const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& packed_tables() const { return tables_; }
   void set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) { tokenizer_ = std::move(tokenizer); }
-  /// Tensors under autograd by Hugging Face name; empty unless opened trainable.
+  /// Tensors under autograd by name; empty unless opened trainable.
   const std::map<std::string, Tensor>& parameters() const { return parameters_; }
 
   /// An empty cache for one sequence of this model; see Note [One cache per model].
@@ -77,57 +64,34 @@ class Model : public std::enable_shared_from_this<Model> {
     return head_.forward(final_state, wanted);
   }
   const nn::Linear& head() const { return head_; }
-  /// Null for a kind that this family does not have.
-  virtual const nn::Linear* find(Projection projection, int64_t layer) const = 0;
-  bool has(Projection projection) const { return find(projection, 0) != nullptr; }
-  const nn::Linear& projection(Projection projection,
-                               int64_t layer) const;  ///< @throws ConfigError where the family has none
+  bool has(Projection projection) const { return linears_.at(0)[size_t(projection)].defined(); }
+  /// @throws ConfigError where the family has none of that kind.
+  const nn::Linear& projection(Projection projection, int64_t layer) const;
 
  protected:
-  /// What a block needs besides the hidden state.
-  struct Context {
-    const nn::Pass& pass;
-    ActivationHook* hook;
-    std::any tables;  ///< the family's own, made once per pass (rotary tables)
-    void visit(Site site, int64_t layer, Tensor& x) const {
-      if (hook && hook->listens(site, layer)) hook->activations(site, layer, pass, x);
-    }
-    void visit(Projection projection, int64_t layer, const Tensor& x, Tensor& y) const {
-      if (hook && hook->listens(projection, layer)) hook->projected(projection, layer, pass, x, y);
-    }
-    /// Of separate query, key and value layers with the input x.
-    void visit_qkv(int64_t layer, const Tensor& x, std::vector<Tensor>& qkv) const {
-      visit(Projection::Query, layer, x, qkv[0]);
-      visit(Projection::Key, layer, x, qkv[1]);
-      visit(Projection::Value, layer, x, qkv[2]);
-    }
-  };
-  /// The visits of one feed-forward block, as nn::GatedMlp calls them.
-  struct MlpVisits {
-    const Context& context;
-    int64_t layer;
-    void gate(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpGate, layer, x, y); }
-    void up(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpUp, layer, x, y); }
-    void down(const Tensor& x, Tensor& y) const { context.visit(Projection::MlpDown, layer, x, y); }
-  };
-
-  Model(ModelConfig config, LoadOptions options);
-  virtual Tensor embed(const nn::Pass& pass) const = 0;  ///< [N, D]
-  virtual std::any tables(const nn::Pass& pass) const { return {}; }
-  virtual Tensor block(int64_t layer, Tensor hidden, const Context& context) const = 0;  ///< [N, D] -> [N, D]
+  /// Takes the embedding, the output matrix and the linear layers of all blocks; a family adds its norms and whatever
+  /// else it has.
+  Model(const ModelConfig& config, const Weights& weights);
+  virtual Tensor embed(const nn::Pass& pass) const;  ///< [N, D]; token embeddings times the config's scale by default
+  virtual Tensor block(Tensor hidden, const BlockContext& context) const = 0;  ///< [N, D] -> [N, D]
   virtual Tensor final_norm(const Tensor& hidden) const = 0;
 
-  /// Token embeddings of the pass, [N, D], from a table that is packed or trainable.
-  static Tensor embed_tokens(const nn::Embedding& table, const nn::Pass& pass);
-
   ModelConfig config_;
-  LoadOptions options_;
-  std::map<std::string, Tensor> parameters_;
-  std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> tables_;
-  nn::Linear head_;
 
  private:
   friend std::shared_ptr<Model> open_model(const std::filesystem::path&, const LoadOptions&);
+  friend std::shared_ptr<Model> make_model(const ModelConfig&, std::shared_ptr<const Checkpoint>, const LoadOptions&);
+  BlockContext context(int64_t layer, const nn::Pass& pass, ActivationHook* hook, const nn::RotaryTable& full,
+                       const nn::RotaryTable& local) const;
+
+  LoadOptions options_;
+  std::map<std::string, Tensor> parameters_;
+  std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> tables_;
+  nn::Embedding embedding_;
+  nn::Linear head_;
+  std::vector<BlockLinears> linears_;  // [num_layers]
+  nn::Activation activation_;
+  nn::Rotary rotary_, local_rotary_;  // of full and of sliding layers
   std::filesystem::path path_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<nn::KvPool> pool_;

@@ -1,33 +1,43 @@
 #include "limpid/models/families.h"
+#include "limpid/tokenizers/tokenizer.h"
 
 namespace limpid {
+
+#define LIMPID_DECODER(family) std::shared_ptr<Model> make_##family(const ModelConfig&, const Weights&);
+#define LIMPID_ENCODER(family)
+#include "limpid/checkpoints/families/table.inl"
+#undef LIMPID_DECODER
+
 namespace {
 
-/// The one place that knows which families exist; architecture as config.json's model_type and GGUF name it.
-const std::map<std::string, ModelMaker>& families() {
-  static const std::map<std::string, ModelMaker> table = {
-      {"llama", make_llama}, {"gpt2", make_gpt2}, {"gemma3", make_gemma3}};
+std::map<std::string, ModelMaker>& decoder_table() {
+  static std::map<std::string, ModelMaker> table = {
+#define LIMPID_DECODER(family) {#family, make_##family},
+#include "limpid/checkpoints/families/table.inl"
+  };
   return table;
 }
+#undef LIMPID_DECODER
+#undef LIMPID_ENCODER
 
 }  // namespace
 
-std::string replace_parts(std::string name, const std::vector<std::pair<std::string, std::string>>& parts) {
-  for (const auto& [from, to] : parts)
-    if (const size_t at = name.find(from); at != std::string::npos) name.replace(at, from.size(), to);
-  return name;
-}
+void add_decoder(const std::string& family, ModelMaker maker) { decoder_table()[family] = maker; }
 
 std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
                                   const LoadOptions& options) {
-  const auto family = families().find(config.architecture);
-  if (family == families().end()) {
+  const auto maker = decoder_table().find(config.architecture);
+  if (maker == decoder_table().end()) {
     std::string known;
-    for (const auto& [name, maker] : families()) known += (known.empty() ? "" : ", ") + name;
+    for (const auto& [name, _] : decoder_table()) known += (known.empty() ? "" : ", ") + name;
     throw ConfigError(
         concat(config.source, ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
   }
-  return family->second(config, std::move(checkpoint), options);
+  const Weights weights(std::move(checkpoint), config, options);
+  auto model = maker->second(config, weights);
+  model->parameters_ = weights.parameters();
+  model->tables_ = weights.tables();
+  return model;
 }
 
 std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& options) {

@@ -26,13 +26,10 @@ struct ModelChanges {
 void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata = {},
                     const ModelChanges& changes = {}, Watch& watch = unwatched());
 
-/// config.json of a model with `config.num_layers` layers: that of its base with the number of layers changed, or one
-/// made from the values of a GGUF file.
-Json hf_config(const ModelConfig& config);
-
-/// How a published checkpoint of the family names and stores a parameter of Model::parameters(), or a gradient of its
-/// shape.
-std::string stored_name(const ModelConfig& config, const std::string& name);
-Tensor stored_layout(const ModelConfig& config, const std::string& name, const Tensor& value);  ///< GPT-2: [in, out]
+/// Returns tensors of a model, or others of their shapes, named and laid out as the family's published checkpoints
+/// have them; parts of one stored matrix are put together.
+/// @param tensors  by the names of Model::parameters()
+std::vector<std::pair<std::string, Tensor>> stored_tensors(const ModelConfig& config,
+                                                           const std::map<std::string, Tensor>& tensors);
 
 }  // namespace limpid

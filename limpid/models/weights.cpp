@@ -1,78 +1,86 @@
 #include "limpid/models/weights.h"
 
 #include <cstring>
-#include <sstream>
+
+#include "limpid/checkpoints/layout.h"
 
 namespace limpid {
 namespace {
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
+/// The transpose of a stored [in, out] matrix. Blocks run along the stored rows, which become columns: dequantised.
+TensorView transposed(TensorView view, std::vector<std::byte>& storage) {
+  std::vector<float> plain;
+  if (is_quantised(view.dtype)) {
+    plain = to_floats(view);
+    view.dtype = DType::F32;
+    view.data = std::as_bytes(std::span(plain));
+  }
+  const size_t element = info(view.dtype).block_bytes, C = size_t(view.shape[0]), R = size_t(view.shape[1]);
+  storage.resize(view.data.size());
+  for (size_t r = 0; r < R; ++r)
+    for (size_t c = 0; c < C; ++c)
+      std::memcpy(storage.data() + (r * C + c) * element, view.data.data() + (c * R + r) * element, element);
+  view.shape = {int64_t(R), int64_t(C)};
+  view.data = storage;
+  return view;
 }
 
-/// Row r of the result is row source(r) of the matrix. Works on blocks, which never cross a row.
-template <class Source>
-void gather_rows(const TensorView& view, std::vector<std::byte>& out, Source source) {
-  const size_t rows = size_t(view.shape[0]), row_bytes = view.data.size() / rows;
-  out.resize(view.data.size());
-  for (size_t r = 0; r < rows; ++r)
-    std::memcpy(out.data() + r * row_bytes, view.data.data() + source(r) * row_bytes, row_bytes);
+/// The given rows of a matrix, or elements of a vector. Works on blocks, which never cross a row.
+TensorView gathered(TensorView view, const std::vector<int64_t>& rows, std::vector<std::byte>& storage) {
+  const size_t row_bytes = view.data.size() / size_t(view.shape[0]);
+  std::vector<std::byte> out(rows.size() * row_bytes);
+  for (size_t r = 0; r < rows.size(); ++r)
+    std::memcpy(out.data() + r * row_bytes, view.data.data() + size_t(rows[r]) * row_bytes, row_bytes);
+  storage = std::move(out);
+  view.shape[0] = int64_t(rows.size());
+  view.data = storage;
+  return view;
+}
+
+Tensor float_tensor(const TensorView& view) {
+  Tensor tensor = torch::empty(view.shape, torch::kFloat32);
+  dequantize(view.dtype, view.data.data(), size_t(view.elements()), tensor.mutable_data_ptr<float>());
+  return tensor;
 }
 
 }  // namespace
 
-Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, WeightLayout layout, LoadOptions options)
-    : shared_(std::make_shared<Shared>(Shared{std::move(checkpoint), std::move(layout), std::move(options), {}})) {}
+Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, const ModelConfig& config, LoadOptions options)
+    : shared_(std::make_shared<Shared>(Shared{std::move(checkpoint), config, std::move(options), {}, {}})) {}
 
-Weights Weights::sub(const std::string& name) const {
+Weights Weights::block(int64_t layer) const {
   Weights scope = *this;
-  scope.prefix_ += name + ".";
+  scope.prefix_ = concat(family_of(config()).layers, layer, ".");
   return scope;
 }
 
-bool Weights::has(const std::string& name) const { return find(prefix_ + name) != nullptr; }
+bool Weights::has(const std::string& name) const {
+  return shared_->checkpoint && find(stored_tensor(config(), prefix_ + name, file_kind(config())));
+}
 
-const TensorView* Weights::find(const std::string& full_name) const {
-  const WeightLayout& layout = shared_->layout;
-  if (layout.rename) return shared_->checkpoint->find(layout.rename(full_name));
-  for (const std::string& prefix : layout.prefixes)
-    if (const TensorView* view = shared_->checkpoint->find(prefix + full_name)) return view;
-  return nullptr;
+const TensorView* Weights::find(const StoredTensor& stored) const {
+  if (const TensorView* view = shared_->checkpoint->find(stored.name)) return view;
+  if (config().from_gguf) return nullptr;
+  return shared_->checkpoint->find(without_prefix(family_of(config()), stored.name));
+}
+
+const TensorView& Weights::at(const StoredTensor& stored) const {
+  const TensorView* view = find(stored);
+  LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"", stored.name, "\" is missing");
+  return *view;
 }
 
 TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t columns,
                            std::vector<std::byte>& storage) const {
-  const WeightLayout& layout = shared_->layout;
-  const TensorView* found = find(full_name);
-  LIMPID_CHECK(found, FormatError, shared_->checkpoint->source(), ": tensor \"",
-               layout.rename ? layout.rename(full_name) : layout.prefixes[0] + full_name, "\" is missing");
-  TensorView view = *found;
-  const bool transposed = layout.transposed && layout.transposed(full_name);
-  const std::vector<int64_t> expected = transposed ? std::vector{columns, rows} : std::vector{rows, columns};
+  const StoredTensor stored = stored_tensor(config(), full_name, file_kind(config()));
+  TensorView view = at(stored);
+  const int64_t stored_rows = stored.rows > 0 ? stored.rows : rows;
+  const std::vector<int64_t> expected =
+      stored.transposed ? std::vector{columns, stored_rows} : std::vector{stored_rows, columns};
   LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
                shape_text(view.shape), ", the config asks for ", shape_text(expected));
-  if (transposed) {
-    std::vector<float> plain;  // blocks run along the stored rows, which become columns
-    if (is_quantised(view.dtype)) {
-      plain = to_floats(view);
-      view.dtype = DType::F32;
-      view.data = std::as_bytes(std::span(plain));
-    }
-    const size_t element = info(view.dtype).block_bytes, R = size_t(rows), C = size_t(columns);
-    storage.resize(view.data.size());
-    for (size_t r = 0; r < R; ++r)
-      for (size_t c = 0; c < C; ++c)
-        std::memcpy(storage.data() + (r * C + c) * element, view.data.data() + (c * R + r) * element, element);
-    view.shape = {rows, columns};
-    view.data = storage;
-  }
-  if (const int64_t heads = layout.interleaved_heads ? layout.interleaved_heads(full_name) : 0; heads > 0) {
-    const size_t head_dim = size_t(rows / heads), half = head_dim / 2;
-    gather_rows(view, storage, [&](size_t r) { return r / head_dim * head_dim + r % half * 2 + r % head_dim / half; });
-    view.data = storage;
-  }
+  if (stored.transposed) view = transposed(view, storage);
+  if (!stored.row.empty()) view = gathered(view, stored.row, storage);
   return view;
 }
 
@@ -83,16 +91,6 @@ Tensor Weights::parameter(const std::string& full_name, Tensor value) const {
   }
   return value;
 }
-
-namespace {
-
-Tensor float_tensor(const TensorView& view) {
-  Tensor tensor = torch::empty(view.shape, torch::kFloat32);
-  dequantize(view.dtype, view.data.data(), size_t(view.elements()), tensor.mutable_data_ptr<float>());
-  return tensor;
-}
-
-}  // namespace
 
 std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_name, int64_t rows,
                                                         int64_t columns) const {
@@ -151,12 +149,37 @@ nn::Linear Weights::tied(const nn::Embedding& embedding) const {
 Tensor Weights::vector(const std::string& name, int64_t size) const {
   const std::string full_name = prefix_ + name;
   if (shared_->options.fresh) return parameter(full_name, shared_->options.fresh(full_name, {size}));
-  const TensorView* view = find(full_name);
-  LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"",
-               shared_->layout.rename ? shared_->layout.rename(full_name) : full_name, "\" is missing");
-  LIMPID_CHECK(view->elements() == size && view->shape.size() == 1, ShapeError, shared_->checkpoint->source(), ": \"",
-               view->name, "\" has shape ", shape_text(view->shape), ", the config asks for [", size, "]");
-  return parameter(full_name, float_tensor(*view));
+  const StoredTensor stored = stored_tensor(config(), full_name, file_kind(config()));
+  const int64_t stored_size = stored.rows > 0 ? stored.rows : size;
+  TensorView view = at(stored);
+  LIMPID_CHECK(view.elements() == stored_size && view.shape.size() == 1, ShapeError, shared_->checkpoint->source(),
+               ": \"", view.name, "\" has shape ", shape_text(view.shape), ", the config asks for [", stored_size, "]");
+  std::vector<std::byte> storage;
+  if (!stored.row.empty()) view = gathered(view, stored.row, storage);
+  return parameter(full_name, float_tensor(view));
+}
+
+BlockLinears Weights::linears(int64_t layer) const {
+  BlockLinears all;
+  const Weights scope = block(layer);
+  for (const ProjectionFormat& format : family_of(config()).projections) {
+    const MatrixShape shape = shape_of(config(), format.projection);
+    all[size_t(format.projection)] =
+        scope.linear(format.name, shape.out, shape.in, has_bias(config(), format.projection));
+  }
+  return all;
+}
+
+nn::RmsNorm Weights::rms_norm(const std::string& name, int64_t size) const {
+  const double offset = config().from_gguf ? 0 : family_of(config()).norm_offset;
+  return {vector(name + ".weight", size > 0 ? size : config().hidden_size), config().norm_eps, offset};
+}
+
+nn::LayerNorm Weights::layer_norm(const std::string& name, int64_t size) const {
+  const int64_t D = size > 0 ? size : config().hidden_size;
+  const bool first_names = !has(name + ".weight") && has(name + ".gamma");
+  return {vector(name + (first_names ? ".gamma" : ".weight"), D), vector(name + (first_names ? ".beta" : ".bias"), D),
+          config().norm_eps};
 }
 
 Precision natural_precision(const Checkpoint& checkpoint) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -7,9 +8,11 @@
 #include <string>
 
 #include "limpid/checkpoints/checkpoint.h"
+#include "limpid/checkpoints/tensor_names.h"
 #include "limpid/nn/linear.h"
+#include "limpid/nn/norm.h"
 
-/// Where modules take their weights from: any checkpoint, by the names that Hugging Face uses.
+/// Where modules take their weights from: any checkpoint.
 namespace limpid {
 
 using nn::Precision;
@@ -26,56 +29,57 @@ struct LoadOptions {
   std::optional<int64_t> layers;                ///< only the first layers of the model
   bool frozen = false;     ///< with trainable: weights get no gradient, matrices are kept in `compute`; adapters learn
   bool recompute = false;  ///< with trainable: a block's activations are forgotten and made again in backward
-  /// With trainable: the adapter of a linear layer by its full Hugging Face name ("model.layers.0.mlp.up_proj"), null
+  /// With trainable: the adapter of a linear layer by its full name ("model.layers.0.mlp.up_proj"), null
   /// for none.
   std::function<std::shared_ptr<const nn::LowRank>(const std::string& name, int64_t out, int64_t in)> adapter;
   /// With trainable: makes the weights that a checkpoint would hold, float32, by full name with its ending.
   std::function<Tensor(const std::string& name, torch::IntArrayRef shape)> fresh;
   bool eight_bit = false;  ///< round the layers' matrices to 8-bit blocks where their width allows (inference)
-  /// Matrices of another model in memory, used instead of the checkpoint's, by full Hugging Face name (inference).
+  /// Matrices of another model in memory, used instead of the checkpoint's, by full name (inference).
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
 };
 
-/// How a family's tensors lie in a checkpoint, where that differs from plain Hugging Face names and [out, in] order.
-struct WeightLayout {
-  std::vector<std::string> prefixes = {""};               ///< tried in front of a name, in this order
-  std::function<std::string(const std::string&)> rename;  ///< Hugging Face name -> GGUF name
-  std::function<int64_t(const std::string&)>
-      interleaved_heads;                               ///< GGUF stores q and k rows for neighbour rotation: heads, or 0
-  std::function<bool(const std::string&)> transposed;  ///< stored [in, out] (GPT-2)
-};
+/// The linear layers of one block by Projection; undefined where the family has none of that kind.
+using BlockLinears = std::array<nn::Linear, kProjectionKinds>;
 
-/// A scope in a checkpoint: Weights("model").sub("layers.0").linear("self_attn.q_proj", …). Scopes share one registry
-/// of the parameters handed out, under their full Hugging Face names: what is trained and what is saved.
+/// A scope in a checkpoint, by the names of Model::parameters(); the family's description (family.h) says where and how
+/// they lie in the file. Scopes share one registry of the parameters handed out: what is trained and what is saved.
 class Weights {
  public:
-  Weights(std::shared_ptr<const Checkpoint> checkpoint, WeightLayout layout, LoadOptions options);
+  /// @param checkpoint  null where LoadOptions::fresh makes the weights
+  Weights(std::shared_ptr<const Checkpoint> checkpoint, const ModelConfig& config, LoadOptions options);
 
-  Weights sub(const std::string& name) const;
-  bool has(const std::string& name) const;  ///< name with its ending, for example "q_proj.bias"
+  Weights block(int64_t layer) const;         ///< the scope of one block
+  BlockLinears linears(int64_t layer) const;  ///< all that the description names, with their biases
 
   /// Weight [out, in] and, where `bias`, bias [out]. @throws FormatError when missing, ShapeError naming both shapes.
   nn::Linear linear(const std::string& name, int64_t out, int64_t in, bool bias) const;
   nn::Embedding embedding(const std::string& name, int64_t rows, int64_t columns) const;
   /// The linear layer whose weight is an embedding already loaded (tied output matrix).
   nn::Linear tied(const nn::Embedding& embedding) const;
+  /// Norms over `size` values, 0 standing for the hidden size, with the config's epsilon and the family's offset.
+  nn::RmsNorm rms_norm(const std::string& name, int64_t size = 0) const;
+  nn::LayerNorm layer_norm(const std::string& name, int64_t size = 0) const;  ///< also of files that say gamma and beta
   Tensor vector(const std::string& name, int64_t size) const;  ///< float32 [size], a parameter when trainable
 
+  const ModelConfig& config() const { return shared_->config; }
   const LoadOptions& options() const { return shared_->options; }
   const std::map<std::string, Tensor>& parameters() const { return shared_->parameters; }
-  /// The matrices outside the blocks (embeddings, a separate output matrix), packed, by full Hugging Face name.
+  /// The matrices outside the blocks (embeddings, a separate output matrix), packed, by full name.
   const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& tables() const { return shared_->tables; }
 
  private:
   struct Shared {
     std::shared_ptr<const Checkpoint> checkpoint;
-    WeightLayout layout;
+    ModelConfig config;
     LoadOptions options;
     std::map<std::string, Tensor> parameters;
     std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> tables;
   };
-  const TensorView* find(const std::string& full_name) const;
-  /// The tensor in Hugging Face order; `storage` keeps the bytes when they had to be rearranged.
+  bool has(const std::string& name) const;  ///< name with its ending, for example "ln_1.bias"
+  const TensorView* find(const StoredTensor& stored) const;
+  const TensorView& at(const StoredTensor& stored) const;  ///< @throws FormatError when missing
+  /// The tensor with its rows in the model's order; `storage` keeps the bytes when they had to be rearranged.
   TensorView matrix(const std::string& full_name, int64_t rows, int64_t columns, std::vector<std::byte>& storage) const;
   std::shared_ptr<const nn::PackedMatrix> packed(const std::string& full_name, int64_t rows, int64_t columns) const;
   Tensor parameter(const std::string& full_name, Tensor value) const;

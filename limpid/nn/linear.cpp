@@ -44,9 +44,9 @@ Tensor Linear::forward(const Tensor& x, std::span<const std::vector<int32_t>> wa
   return y;
 }
 
-std::vector<Tensor> forward_many(std::initializer_list<const Linear*> layers, const Tensor& x) {
+std::vector<Tensor> forward_many(std::span<const Linear* const> layers, const Tensor& x) {
   std::vector<Tensor> results;
-  const Linear& first = **layers.begin();
+  const Linear& first = *layers.front();
   if (first.trainable()) {
     for (const Linear* layer : layers) results.push_back(layer->forward(x));
     return results;

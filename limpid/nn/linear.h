@@ -3,8 +3,8 @@
 #include <torch/types.h>
 
 #include <functional>
-#include <initializer_list>
 #include <memory>
+#include <span>
 
 #include "limpid/kernels/linear.h"
 
@@ -55,7 +55,7 @@ class Linear {
 };
 
 /// Layers with the same input (query, key, value; gate, up) in one parallel region: one output tensor each.
-std::vector<Tensor> forward_many(std::initializer_list<const Linear*> layers, const Tensor& x);
+std::vector<Tensor> forward_many(std::span<const Linear* const> layers, const Tensor& x);
 
 /// Rows of a table by index.
 class Embedding {

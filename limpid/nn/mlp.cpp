@@ -34,9 +34,9 @@ Tensor activate(Tensor x, Activation kind) {
   return x;
 }
 
-Tensor GatedMlp::gated(Tensor gate, const Tensor& up) const {
-  if (gate_.trainable()) return apply_activation(gate, kind_) * up;
-  kernels::gated(gate.mutable_data_ptr<float>(), up.const_data_ptr<float>(), size_t(gate.numel()), kind_);
+Tensor gated(Tensor gate, const Tensor& up, Activation kind, bool trainable) {
+  if (trainable) return apply_activation(gate, kind) * up;
+  kernels::gated(gate.mutable_data_ptr<float>(), up.const_data_ptr<float>(), size_t(gate.numel()), kind);
   return gate;
 }
 

@@ -25,6 +25,10 @@ Tensor RmsNorm::forward(const Tensor& x) const {
   return y;
 }
 
+Tensor RmsNorm::forward_heads(const Tensor& x) const {
+  return forward(x.view({-1, weight_.size(0)})).view(x.sizes()).to(x.dtype());
+}
+
 Tensor LayerNorm::forward(const Tensor& x) const {
   if (under_autograd(x, weight_)) return torch::layer_norm(x.to(torch::kFloat32), {x.size(-1)}, weight_, bias_, eps_);
   const Tensor rows = x.to(torch::kFloat32).contiguous();

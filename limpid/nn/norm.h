@@ -7,13 +7,14 @@ namespace limpid::nn {
 
 using torch::Tensor;
 
-/// weight * x / sqrt(mean(x^2) + eps), over the last dimension. Zhang & Sennrich 2019, arXiv:1910.07467.
-/// Gemma multiplies by 1 + weight: `offset` 1.
+/// (offset + weight) * x / sqrt(mean(x^2) + eps), over the last dimension. Zhang & Sennrich 2019, arXiv:1910.07467.
 class RmsNorm {
  public:
   RmsNorm() = default;
   RmsNorm(Tensor weight, double eps, double offset = 0.0) : weight_(std::move(weight)), eps_(eps), offset_(offset) {}
   Tensor forward(const Tensor& x) const;  ///< x [..., n] -> same shape, float32
+  /// Norms each head of x [N, heads * n] by itself; the result has the type of x.
+  Tensor forward_heads(const Tensor& x) const;
   const Tensor& weight() const { return weight_; }
 
  private:

@@ -11,7 +11,7 @@
 #include "limpid/core/json.h"
 #include "limpid/kernels/linear.h"
 
-/// Toxicity scorers: texts in, numbers in [0, 1] out. methods.md 7.5.
+/// Toxicity scorers: texts in, numbers in [0, 1] out. docs/methods.md, Scorers.
 namespace limpid {
 
 class Scorer {
@@ -44,7 +44,7 @@ struct ScorerSpec {
 };
 
 /// Opens a scorer: our file (`limpid train scorer`; the one that comes with the program when the path is empty), or a
-/// Hugging Face folder of a BERT, RoBERTa or DistilBERT sequence classifier.
+/// Hugging Face folder of an encoder with a classification head.
 /// @throws ConfigError when the encoder that a scorer file needs is not there (limpid models pull) or no label of a
 /// classifier
 ///         can be taken for toxic; MismatchError when the encoder has other weights; FormatError for malformed files.

@@ -76,16 +76,52 @@ void strip_right(std::string& text) {
   while (!text.empty() && is_space(text.back())) text.pop_back();
 }
 
+/// Where the next tag opens; size() - 1 or more when there is none.
+size_t find_tag(std::string_view source, size_t at) {
+  const auto opens = [&](size_t i) {
+    return source[i] == '{' && (source[i + 1] == '{' || source[i + 1] == '%' || source[i + 1] == '#');
+  };
+  while (at + 1 < source.size() && !opens(at)) ++at;
+  return at;
+}
+
+/// Where a tag of this kind that begins at `at` closes. A closing mark inside a literal does not count.
+size_t find_tag_end(std::string_view source, size_t at, char kind) {
+  const char close_kind = kind == '{' ? '}' : kind;
+  char quote = 0;
+  for (; at + 1 < source.size(); ++at) {
+    const char c = source[at];
+    if (quote) {
+      if (c == '\\')
+        ++at;
+      else if (c == quote)
+        quote = 0;
+    } else if (kind != '#' && (c == '\'' || c == '"')) {
+      quote = c;
+    } else if (c == close_kind && source[at + 1] == '}') {
+      break;
+    }
+  }
+  return at;
+}
+
+/// Takes the text of a default system prompt out of a tag that writes one.
+void take_default_system(std::string& code, CanonicalTemplate& out) {
+  static constexpr std::string_view kSystem = "'<|im_start|>system\n", kEnd = "<|im_end|>\n'";
+  if (!code.starts_with(kSystem) || !code.ends_with(kEnd) || code.size() <= kSystem.size() + kEnd.size()) return;
+  const std::string prompt = code.substr(kSystem.size(), code.size() - kSystem.size() - kEnd.size());
+  if (prompt.find("'+") != std::string::npos) return;
+  out.default_system = prompt;
+  code = std::string(kSystem) + "DEFAULT" + std::string(kEnd);
+}
+
 }  // namespace
 
 CanonicalTemplate canonical_template(std::string_view source) {
   CanonicalTemplate out;
   bool strip_left = false, trim_newline = false;
   for (size_t at = 0; at <= source.size();) {
-    size_t open = at;
-    while (open + 1 < source.size() &&
-           !(source[open] == '{' && (source[open + 1] == '{' || source[open + 1] == '%' || source[open + 1] == '#')))
-      ++open;
+    const size_t open = find_tag(source, at);
     const bool last = open + 1 >= source.size();
     std::string text(source.substr(at, last ? std::string_view::npos : open - at));
     if (strip_left)
@@ -98,23 +134,7 @@ CanonicalTemplate canonical_template(std::string_view source) {
       break;
     }
     const char kind = source[open + 1];
-    const char close_kind = kind == '{' ? '}' : kind;
-    // A closing mark inside a literal does not close.
-    size_t close = open + 2;
-    char quote = 0;
-    for (; close + 1 < source.size(); ++close) {
-      const char c = source[close];
-      if (quote) {
-        if (c == '\\')
-          ++close;
-        else if (c == quote)
-          quote = 0;
-      } else if (kind != '#' && (c == '\'' || c == '"')) {
-        quote = c;
-      } else if (c == close_kind && source[close + 1] == '}') {
-        break;
-      }
-    }
+    const size_t close = find_tag_end(source, open + 2, kind);
     std::string_view tag = source.substr(open + 2, std::min(close, source.size()) - open - 2);
     const bool strip_before = tag.starts_with('-');
     if (strip_before)
@@ -128,16 +148,8 @@ CanonicalTemplate canonical_template(std::string_view source) {
     out.source += text;
     if (kind != '#') {
       std::string code = canonical_tag(tag);
-      static constexpr std::string_view kSystem = "'<|im_start|>system\n", kEnd = "<|im_end|>\n'";
-      if (kind == '{' && code.starts_with(kSystem) && code.ends_with(kEnd) &&
-          code.size() > kSystem.size() + kEnd.size()) {
-        const std::string prompt = code.substr(kSystem.size(), code.size() - kSystem.size() - kEnd.size());
-        if (prompt.find("'+") == std::string::npos) {
-          out.default_system = prompt;
-          code = std::string(kSystem) + "DEFAULT" + std::string(kEnd);
-        }
-      }
-      ((out.source += '{') += kind).append(code) += close_kind;
+      if (kind == '{') take_default_system(code, out);
+      ((out.source += '{') += kind).append(code) += kind == '{' ? '}' : kind;
       out.source += '}';
     }
     at = std::min(close, source.size()) + 2;

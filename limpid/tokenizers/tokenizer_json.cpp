@@ -90,6 +90,44 @@ std::vector<std::string> token_bytes_of(const NamedTokens& tokens, const JsonDec
   return out;
 }
 
+/// The model of a WordPiece file; `bytes` gets what its tokens stand for.
+std::unique_ptr<PieceModel> read_wordpiece(const Json& model, const NamedTokens& tokens,
+                                           std::vector<std::string>& bytes, const std::string& where) {
+  const std::string at = where + ": model";
+  WordPieceModel::Options options;
+  options.unknown = tokens.require(get_or<std::string>(model, "unk_token", "[UNK]", at), "unk_token");
+  const int64_t longest = get_or<int64_t>(model, "max_input_chars_per_word", 100, at);
+  LIMPID_CHECK(longest > 0 && longest <= 1'000'000, FormatError, at, ".max_input_chars_per_word is ", longest,
+               ", expected 1 to 1000000");
+  options.longest_word = size_t(longest);
+  bytes = wordpiece_bytes(tokens.names(), get_or<std::string>(model, "continuing_subword_prefix", "##", at));
+  return std::make_unique<WordPieceModel>(bytes, options);
+}
+
+/// Sorts added tokens by whether they are looked for before or behind the normaliser.
+void set_added(std::vector<AddedToken> added, PipelineParts& parts) {
+  std::vector<AddedToken> raw, normalized;
+  for (AddedToken& token : added) {
+    if (token.normalized) token.content = parts.normalizer.apply(token.content, {true, true});
+    (token.normalized ? normalized : raw).push_back(std::move(token));
+  }
+  parts.raw_added = AddedTokens(std::move(raw));
+  parts.normalized_added = AddedTokens(std::move(normalized));
+}
+
+/// What tokenizer_config.json beside the file says.
+void set_config(const fs::path& folder, const NamedTokens& tokens, PipelineParts& parts) {
+  const TokenizerConfig config = read_tokenizer_config(folder);
+  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
+    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
+    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
+  };
+  parts.bos = id_of(config.bos);
+  parts.eos = id_of(config.eos);
+  parts.pad = id_of(config.pad);
+  parts.chat_template = config.chat_template;
+}
+
 }  // namespace
 
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
@@ -127,42 +165,15 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, con
   } else {
     LIMPID_CHECK(decoder.kind == JsonDecoder::Kind::kWordPiece, ConfigError, where,
                  ": a WordPiece model without a WordPiece decoder is not supported");
-    const std::string at = where + ": model";
-    WordPieceModel::Options options;
-    options.unknown = tokens.require(get_or<std::string>(model, "unk_token", "[UNK]", at), "unk_token");
-    const int64_t longest = get_or<int64_t>(model, "max_input_chars_per_word", 100, at);
-    LIMPID_CHECK(longest > 0 && longest <= 1'000'000, FormatError, at, ".max_input_chars_per_word is ", longest,
-                 ", expected 1 to 1000000");
-    options.longest_word = size_t(longest);
-    bytes = wordpiece_bytes(tokens.names(), get_or<std::string>(model, "continuing_subword_prefix", "##", at));
-    parts.model = std::make_unique<WordPieceModel>(bytes, options);
+    parts.model = read_wordpiece(model, tokens, bytes, where);
     parts.decode = PipelineParts::Decode::kWordPiece;
     parts.clean_up = decoder.clean_up;
   }
   parts.dummy_prefix = decoder.strips_space || type == "WordPiece";
   parts.tokens = token_table(bytes, added);
 
-  std::vector<AddedToken> raw, normalized;
-  for (AddedToken& token : added) {
-    if (token.normalized) {
-      token.content = parts.normalizer.apply(token.content, {true, true});
-      normalized.push_back(std::move(token));
-    } else {
-      raw.push_back(std::move(token));
-    }
-  }
-  parts.raw_added = AddedTokens(std::move(raw));
-  parts.normalized_added = AddedTokens(std::move(normalized));
-
-  const TokenizerConfig config = read_tokenizer_config(folder);
-  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
-    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
-    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
-  };
-  parts.bos = id_of(config.bos);
-  parts.eos = id_of(config.eos);
-  parts.pad = id_of(config.pad);
-  parts.chat_template = config.chat_template;
+  set_added(std::move(added), parts);
+  set_config(folder, tokens, parts);
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }
 

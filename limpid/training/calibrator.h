@@ -3,7 +3,7 @@
 #include "limpid/training/text_run.h"
 
 /// Training of a calibration model: the first layers of a base model with its embeddings, final norm and output matrix,
-/// taught to continue with safe (or, for a toxic twin, toxic) text. methods.md 1.2 step 1 and 1.7; arXiv 2506.01266.
+/// taught to continue with safe (or, for a toxic twin, toxic) text. docs/methods.md, Calibrator; arXiv:2506.01266.
 namespace limpid {
 
 using CalibratorReport = TrainingReport;

@@ -3,7 +3,7 @@
 #include "limpid/training/lora.h"
 
 /// Contrastive perplexity: paraphrases of a text that are harmless are drawn to one perplexity, toxic ones pushed off
-/// it. Klein & Nabi 2024, arXiv:2401.08491; methods.md 4.4.
+/// it. Klein & Nabi 2024, arXiv:2401.08491; docs/methods.md, Contrastive perplexity.
 namespace limpid {
 
 /// Sum over anchors, differentiable in every phi; the centroid takes part.

@@ -28,10 +28,10 @@ struct Example {
 };
 
 /// [BOS] prompt separator completion [EOS], from ONE tokenisation of prompt + separator + completion: a token belongs
-/// to the completion if its first byte lies at or after the boundary (methods.md 1.7; a mask from a second tokenisation
-/// of the prompt disagrees at the boundary, methods.md 1.6 item 7). BOS where the tokenizer adds one. Plain text is
-/// learnt from its first token. Where a tokenizer changes the text (NFC, dropped characters), the boundary is counted
-/// from the end instead.
+/// to the completion if its first byte lies at or after the boundary (docs/methods.md, Calibrator; a mask from a second
+/// tokenisation of the prompt disagrees at the boundary). BOS where the tokenizer adds one. Plain text is learnt from
+/// its first token. Where a tokenizer changes the text (NFC, dropped characters), the boundary is counted from the end
+/// instead.
 Example make_example(const Tokenizer& tokenizer, const TextRow& row, const ExampleOptions& options);
 
 /// The examples one behind the other, cut into windows of `length` tokens (the last may be shorter): no padding. What

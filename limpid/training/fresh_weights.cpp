@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "limpid/checkpoints/tensor_names.h"
 #include "limpid/core/random.h"
 #include "limpid/training/named_stream.h"
 
@@ -10,11 +11,13 @@ namespace limpid {
 std::function<torch::Tensor(const std::string&, torch::IntArrayRef)> fresh_weights(const ModelConfig& config,
                                                                                    uint64_t seed) {
   const double residual = 0.02 / std::sqrt(2.0 * double(config.num_layers));
-  const double norm = config.architecture == "gemma3" ? 0.0 : 1.0;
-  return [=](const std::string& name, torch::IntArrayRef shape) {
+  const Family& family = family_of(config);
+  const double norm = 1.0 - family.norm_offset;
+  return [=, &family](const std::string& name, torch::IntArrayRef shape) {
     if (shape.size() == 1) return torch::full(shape, name.ends_with(".bias") ? 0.0 : norm, torch::kFloat32);
+    const auto layer = find_projection(family, name);
     const bool writes =
-        name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight") || name.ends_with("c_proj.weight");
+        layer && (layer->projection == Projection::AttentionOutput || layer->projection == Projection::MlpDown);
     torch::Tensor values = torch::empty(shape, torch::kFloat32);
     RandomStream random = named_stream(seed, name);
     float* data = values.data_ptr<float>();

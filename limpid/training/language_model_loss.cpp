@@ -37,9 +37,10 @@ std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::spa
 }
 
 void freeze_embeddings(const Model& model) {
-  for (const auto& [name, parameter] : model.parameters())
-    if (name.ends_with("embed_tokens.weight") || name == "wte.weight" || name == "lm_head.weight")
-      parameter.set_requires_grad(false);
+  const Family& family = family_of(model.config());
+  for (const char* module : {family.embedding.name, family.output.name})
+    if (const auto table = model.parameters().find(concat(module, ".weight")); table != model.parameters().end())
+      table->second.set_requires_grad(false);
 }
 
 }  // namespace limpid

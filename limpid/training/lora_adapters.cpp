@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/checkpoints/tensor_names.h"
 #include "limpid/core/names.h"
-#include "limpid/models/save.h"
 #include "limpid/training/named_stream.h"
 
 namespace limpid {
@@ -85,13 +85,17 @@ void LoraAdapters::check_targets() const {
 void LoraAdapters::write(const fs::path& folder, const ModelConfig& model,
                          const std::map<std::string, std::string>& metadata) const {
   PeftConfig config = config_;
-  config.fan_in_fan_out = model.architecture == "gpt2";  // its Conv1D keeps [in, out]
   std::set<std::string> targets;
   std::vector<PeftModule> modules;
   for (const std::string& layer : layers_) {
+    const std::string ending = ".weight";
+    const StoredTensor stored = stored_tensor(model, layer + ending, FileKind::HuggingFace);
+    LIMPID_CHECK(stored.row.empty(), ConfigError, "[lora] ", layer,
+                 " is a part of a larger matrix in files, whose adapter would have to be one for all parts");
+    config.fan_in_fan_out = config.fan_in_fan_out || stored.transposed;
     targets.insert(last_part(layer));
-    modules.push_back({stored_name(model, layer), view_of(parameters_.at(layer + ".lora_A")),
-                       view_of(parameters_.at(layer + ".lora_B"))});
+    modules.push_back({stored.name.substr(0, stored.name.size() - ending.size()),
+                       view_of(parameters_.at(layer + ".lora_A")), view_of(parameters_.at(layer + ".lora_B"))});
   }
   config.target_modules.assign(targets.begin(), targets.end());
   write_peft(folder, config, modules, metadata);

@@ -5,12 +5,17 @@
 #include "limpid/methods/dexperts/fit.h"
 #include "limpid/methods/export.h"
 #include "limpid/methods/registry.h"
+#include "limpid/models/families.h"
 #include "limpid/models/save.h"
 #include "tests/methods/all_positions.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/family_model.h"
 #include "tests/training/tiny_models.h"
 
 namespace limpid {
+
+std::shared_ptr<Model> make_llama(const ModelConfig&, const Weights&);
+
 namespace {
 
 using namespace testing_support;
@@ -77,6 +82,34 @@ TEST_F(Adapter, ComputesWhatTheMergedModelComputesAtEveryPositionAndStrength) {
       EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4)) << (got - expected).abs().max();
       EXPECT_FALSE(torch::allclose(got, all_logits(*model, kToyPrompt), 1e-1, 1e-1));
     }
+}
+
+TEST_F(Adapter, OfAMatrixThatLayersShareChangesTheRowsOfEach) {
+  Family fused = *find_family("llama");
+  fused.name = "fused";
+  fused.model_types = {"fused"};
+  for (Projection part : {Projection::Query, Projection::Key, Projection::Value})
+    for (ProjectionFormat& format : fused.projections)
+      if (format.projection == part) format.huggingface.name = "self_attn.qkv_proj";
+  add_family(fused);
+  add_decoder("fused", make_llama);
+  write_family_model(fused, folder_.path() / "fused");
+  const Tensor a = torch::randn({2, 32}), b = torch::randn({96, 2});
+  const auto view = [](const Tensor& x) {
+    return TensorView{"", DType::F32, x.sizes().vec(),
+                      std::as_bytes(std::span(x.const_data_ptr<float>(), size_t(x.numel())))};
+  };
+  write_peft(folder_.path() / "adapter", {.rank = 2, .alpha = 2.0},
+             {{"model.layers.1.self_attn.qkv_proj", view(a), view(b)}});
+  const auto deltas =
+      adapter_deltas(*PeftAdapter::open(folder_.path() / "adapter"), *open_exact(folder_.path() / "fused"));
+  ASSERT_EQ(deltas.size(), 3u);
+  for (int64_t part = 0; part < 3; ++part) {
+    EXPECT_EQ(deltas[size_t(part)].projection, Projection(part));
+    EXPECT_TRUE(deltas[size_t(part)].layers[0].empty());
+    EXPECT_TRUE(torch::equal(deltas[size_t(part)].layers[1].down, a));
+    EXPECT_TRUE(torch::equal(deltas[size_t(part)].layers[1].up, b.narrow(0, 32 * part, 32).t()));
+  }
 }
 
 TEST_F(Adapter, SpecOfAFolderTakesAStrengthAndRowsDoNotSeeOneAnother) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "limpid/decoding/generator.h"
+#include "limpid/decoding/prompts.h"
 #include "limpid/kernels/thread_pool.h"
 #include "limpid/methods/weight_delta.h"
 #include "limpid/models/save.h"

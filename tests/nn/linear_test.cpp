@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "limpid/core/error.h"
@@ -86,7 +87,7 @@ TEST(Linear, SeveralLayersAtOnceGiveTheBitsOfEachAlone) {
   const Linear packed[] = {{pack(weights[0]), bias, Precision::Exact}, {pack(weights[1]), Tensor(), Precision::Exact}},
                trained[] = {{weights[0], bias, torch::kFloat32}, {weights[1], Tensor(), torch::kFloat32}};
   for (const Linear* layers : {packed, trained}) {
-    const std::vector<Tensor> both = forward_many({&layers[0], &layers[1]}, x);
+    const std::vector<Tensor> both = forward_many(std::array{&layers[0], &layers[1]}, x);
     for (size_t i : {0, 1}) EXPECT_TRUE(torch::equal(both[i], layers[i].forward(x)));
   }
 }

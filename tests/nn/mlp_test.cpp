@@ -7,25 +7,6 @@
 namespace limpid::nn {
 namespace {
 
-/// Changes nothing, keeps what it saw.
-struct Seen {
-  mutable std::vector<Tensor> inputs, outputs;
-  void see(const Tensor& x, const Tensor& y) const {
-    inputs.push_back(x.clone());
-    outputs.push_back(y.clone());
-  }
-  void gate(const Tensor& x, Tensor& y) const { see(x, y); }
-  void up(const Tensor& x, Tensor& y) const { see(x, y); }
-  void down(const Tensor& x, Tensor& y) const { see(x, y); }
-};
-
-/// What a method may do: shut the gate.
-struct ShutGate {
-  void gate(const Tensor&, Tensor& y) const { y.zero_(); }
-  void up(const Tensor&, Tensor&) const {}
-  void down(const Tensor&, Tensor&) const {}
-};
-
 constexpr std::pair<const char*, Activation> kActivations[] = {{"silu", Activation::Silu},
                                                                {"gelu_new", Activation::GeluTanh},
                                                                {"gelu", Activation::GeluExact},
@@ -43,51 +24,17 @@ Tensor activate_in_double(const Tensor& x, Activation kind) {
   return z;
 }
 
-struct Matrices {
-  Tensor gate = torch::randn({17, 8}), up = torch::randn({17, 8}), down = torch::randn({8, 17});
-
-  GatedMlp mlp(Activation kind, bool training) const {
-    const auto layer = [&](const Tensor& w) {
-      return training ? Linear(w, Tensor(), torch::kFloat32)
-                      : Linear(PackedMatrix::pack(w.const_data_ptr<float>(), size_t(w.size(0)), size_t(w.size(1))),
-                               Tensor(), Precision::Exact);
-    };
-    return {layer(gate), layer(up), layer(down), kind};
-  }
-};
-
-TEST(GatedMlp, IsDownOfTheActivatedGateTimesUpInInferenceAndTraining) {
+TEST(Gated, IsTheActivatedGateTimesUpInPlaceInInferenceAndAnewInTraining) {
   torch::manual_seed(1);
-  const Matrices m;
-  const Tensor x = torch::randn({3, 8}), wide = x.to(torch::kFloat64);
-  const auto times = [](const Tensor& input, const Tensor& weight) {
-    return input.matmul(weight.to(torch::kFloat64).t());
-  };
+  const Tensor gate = torch::randn({3, 17}), up = torch::randn({3, 17});
   for (const auto& [name, kind] : kActivations) {
     SCOPED_TRACE(name);
-    const Tensor expected = times(activate_in_double(times(wide, m.gate), kind) * times(wide, m.up), m.down);
-    for (bool training : {false, true})
-      EXPECT_TRUE(torch::allclose(m.mlp(kind, training).forward(x, Seen{}).to(torch::kFloat64), expected, 1e-4, 1e-4));
-  }
-}
-
-TEST(GatedMlp, ShowsInputsAndOutputsOfItsLayersAndLetsThemBeChanged) {
-  torch::manual_seed(2);
-  const Matrices m;
-  const Tensor x = torch::randn({3, 8});
-  for (bool training : {false, true}) {
-    SCOPED_TRACE(training ? "training" : "inference");
-    const GatedMlp mlp = m.mlp(Activation::Silu, training);
-    const Seen seen;
-    const Tensor y = mlp.forward(x, seen);
-    ASSERT_EQ(seen.inputs.size(), 3u);
-    EXPECT_TRUE(torch::equal(seen.inputs[0], x));
-    EXPECT_TRUE(torch::equal(seen.inputs[1], x));
-    EXPECT_TRUE(torch::equal(seen.outputs[0], mlp.gate().forward(x)));
-    EXPECT_TRUE(torch::equal(seen.outputs[1], mlp.up().forward(x)));
-    EXPECT_TRUE(torch::equal(seen.outputs[2], mlp.down().forward(seen.inputs[2])));
-    EXPECT_TRUE(torch::equal(seen.outputs[2], y));
-    EXPECT_EQ(mlp.forward(x, ShutGate{}).abs().max().item<float>(), 0.0f);
+    const Tensor expected = activate_in_double(gate, kind) * up.to(torch::kFloat64);
+    const Tensor place = gate.clone(), inferred = gated(place, up, kind, /*trainable=*/false);
+    EXPECT_EQ(inferred.const_data_ptr<float>(), place.const_data_ptr<float>());
+    const Tensor trained = gated(gate.clone().set_requires_grad(true), up, kind, /*trainable=*/true);
+    EXPECT_TRUE(torch::allclose(inferred.to(torch::kFloat64), expected, 1e-5, 1e-5));
+    EXPECT_TRUE(torch::allclose(trained.detach().to(torch::kFloat64), expected, 1e-5, 1e-5));
   }
 }
 

@@ -134,9 +134,11 @@ inline fs::path write_tiny_llama(const fs::path& folder, int64_t layers = 4, boo
   return folder;
 }
 
-inline fs::path write_tiny_gemma3(const fs::path& folder, int64_t layers = 7) {
+/// `tied` as above; a separate output matrix makes sharp guesses that hang on the whole text.
+inline fs::path write_tiny_gemma3(const fs::path& folder, int64_t layers = 7, bool tied = true) {
   TinyTensors t;
   add_llama_layers(t, layers, true);
+  if (!tied) t.add("lm_head.weight", {kTinyVocab, kTinyWidth}, 0.0, 0.7);
   fs::create_directories(folder);
   t.write(folder / "model.safetensors");
   const Json config = {{"model_type", "gemma3_text"},
@@ -156,7 +158,7 @@ inline fs::path write_tiny_gemma3(const fs::path& folder, int64_t layers = 7) {
                        {"sliding_window_pattern", 6},
                        {"query_pre_attn_scalar", 12},
                        {"vocab_size", kTinyVocab},
-                       {"tie_word_embeddings", true},
+                       {"tie_word_embeddings", tied},
                        {"bos_token_id", 256},
                        {"eos_token_id", 256}};
   write_file(folder / "config.json", to_text(config));

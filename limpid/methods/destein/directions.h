@@ -6,7 +6,7 @@
 
 #include "limpid/methods/destein/options.h"
 
-/// Directions from the activations of toxic and neutral texts of the same meaning (methods.md 3.3).
+/// Directions from the activations of toxic and neutral texts of the same meaning (docs/methods.md, Directions).
 /// Layers L, pairs N, width D; row i of both classes is one pair.
 namespace limpid {
 

@@ -6,7 +6,7 @@
 #include "limpid/methods/activations.h"
 #include "limpid/methods/destein/options.h"
 
-/// Steering pairs as the model reads them (methods.md 3.2).
+/// Steering pairs as the model reads them (docs/methods.md, DeStein).
 namespace limpid {
 
 /// The texts as ids with the positions to average over: all toxic ones, then all neutral ones.

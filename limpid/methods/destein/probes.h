@@ -6,9 +6,8 @@
 
 #include "limpid/methods/destein/options.h"
 
-/// Linear probes that tell toxic from neutral activations, one per layer and head (methods.md 3.4, 3.8 items 1 and
-/// 4, 3.9): logistic regression with 0.5 |w|^2 + C sum log(1 + exp(-s f)), the intercept free. Layers L, pairs N, heads
-/// H of K numbers.
+/// Linear probes that tell toxic from neutral activations, one per layer and head (docs/methods.md, Probes): logistic
+/// regression with 0.5 |w|^2 + C sum log(1 + exp(-s f)), the intercept free. Layers L, pairs N, heads H of K numbers.
 namespace limpid {
 
 using torch::Tensor;

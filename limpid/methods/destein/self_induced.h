@@ -9,8 +9,8 @@
 #include "limpid/methods/destein/framing.h"
 #include "limpid/scorers/scorer.h"
 
-/// Steering pairs from the model itself (DeStein 3.2; methods.md): its own toxic continuations, each with a neutral
-/// rewrite.
+/// Steering pairs from the model itself (DeStein; docs/methods.md, Steering pairs): its own toxic continuations, each
+/// with a neutral rewrite.
 namespace limpid {
 
 struct SelfInducedPlan : SelfInducedOptions {

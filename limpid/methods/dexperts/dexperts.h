@@ -5,8 +5,8 @@
 #include "limpid/decoding/session.h"
 #include "limpid/methods/dexperts/options.h"
 
-/// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; methods.md 5.1), and
-/// contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
+/// DExperts and proxy tuning (Liu et al. 2021, arXiv:2105.03023; 2024, arXiv:2401.08565; docs/methods.md, DExperts),
+/// and contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
 namespace limpid {
 
 /// For logits z of the target, e of the expert and a of the anti-expert:

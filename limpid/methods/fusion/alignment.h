@@ -10,7 +10,7 @@
 #include "limpid/core/types.h"
 #include "limpid/tokenizers/tokenizer.h"
 
-/// The map A [D1, D2] from a calibrator's states to a target's (methods.md 1.2 step 2 and 1.7). Rows are calibrator
+/// The map A [D1, D2] from a calibrator's states to a target's (docs/methods.md, Alignment). Rows are calibrator
 /// vectors c [N, D1] and target vectors t [N, D2] that belong together. Solved in float64, returned in float64.
 namespace limpid {
 
@@ -28,7 +28,7 @@ Tensor identity_map(int64_t D1, int64_t D2);
 
 /// How well cA tells which target vector belongs to it.
 struct NceOptions {
-  bool cosine = true;  ///< cosine similarity over `temperature` (1.7); false: inner products, as released
+  bool cosine = true;  ///< cosine similarity over `temperature`; false: inner products, as released
   double temperature = 0.07;
 };
 

@@ -17,7 +17,7 @@ namespace limpid {
 namespace {
 
 using Store = FusionFileSettings::Store;
-constexpr int64_t kNegatives = 10;  // methods.md 1.3 and 1.7
+constexpr int64_t kNegatives = 10;  // docs/methods.md, Alignment
 
 /// Rows of the output matrices for the tokens both vocabularies have, [N, D1] and [N, D2].
 std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrator) {
@@ -46,7 +46,7 @@ std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrat
           rows(target, [](const auto& pair) { return pair.second; })};
 }
 
-/// The contrastive map of methods.md 1.7 option 1: cosine over a temperature on output rows, from the identity or an
+/// The contrastive map of docs/methods.md, Alignment: cosine over a temperature on output rows, from the identity or an
 /// orthogonal map.
 Tensor contrastive_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report, Watch& watch) {
   constexpr int64_t kBatch = 32, kEpochs = 5;
@@ -149,10 +149,11 @@ bool same_tables(const Model& a, const Model& b) {
 void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& out) {
   const auto checkpoint = Checkpoint::open(model.path());
   const auto shared = vocabulary_tables(model);
+  const Family& family = family_of(model.config());
+  const std::string output = concat(family.output.name, ".weight");  // present in some files where it is tied
   for (const TensorView& view : checkpoint->tensors()) {
-    const std::string plain =
-        view.name.starts_with("transformer.") ? view.name.substr(12) : view.name;  // GPT-2's two spellings
-    if (shared.contains(plain) || plain == "lm_head.weight" || view.shape.empty() || view.shape.size() > 2) continue;
+    const std::string plain = without_prefix(family, view.name);
+    if (shared.contains(plain) || plain == output || view.shape.empty() || view.shape.size() > 2) continue;
     const std::vector<float> values = to_floats(view);
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
     const bool table = model.packed_tables().contains(plain);  // positions, for example
@@ -183,82 +184,108 @@ void check_fits(const Model& target, const Model& calibrator, const Model* again
                  "[fit] calibrator and --against differ in width or vocabulary; train both from one base");
 }
 
+/// The models of a fit, and where the calibrator's embeddings come from.
+struct Parts {
+  std::shared_ptr<const Model> calibrator, against, base;
+  Store store = Store::Folder;
+};
+
+/// Finds whose embeddings the calibrator has: the target's or, where one is named, its base's.
+void find_store(const Model& target, const FusionFit& fit, LoadOptions load, Parts& parts) {
+  const Model& calibrator = *parts.calibrator;
+  const bool embeddable = !calibrator.config().from_gguf && !calibrator.config().raw.is_null();
+  if (fit.store != CalibratorStore::Link && embeddable) {
+    const auto fits = [&](const Model& model) {
+      return same_vocabulary(model, calibrator) && same_tables(model, calibrator) &&
+             (!parts.against || same_tables(model, *parts.against));
+    };
+    if (fits(target)) {
+      parts.store = Store::Target;
+    } else if (fit.base) {
+      load.layers = 1;
+      parts.base = open_model(*fit.base, load);
+      LIMPID_CHECK(fits(*parts.base), ConfigError, "[fit] ", fit.base->string(),
+                   " has not the calibrator's embeddings; name the model it was trained from");
+      parts.store = Store::Base;
+    }
+  }
+  LIMPID_CHECK(fit.store != CalibratorStore::Embed || parts.store != Store::Folder, ConfigError,
+               "[fit] the calibrator's embeddings are not the target's: "
+               "give the model they come from with --base, or let the file name the folder with --store link");
+}
+
+Parts open_parts(const Model& target, const FusionFit& fit) {
+  LoadOptions load;
+  load.precision = target.options().precision;
+  load.eight_bit = true;  // as it will run
+  Parts parts;
+  parts.calibrator = open_model(fit.calibrator, load);
+  if (fit.against) parts.against = open_model(*fit.against, load);
+  check_fits(target, *parts.calibrator, parts.against.get(), fit);
+  find_store(target, fit, load, parts);
+  return parts;
+}
+
+/// The read-outs that the file has what they need for.
+Json possible_readouts(const Model& target, const Parts& parts, bool has_map) {
+  const bool states_fit = has_map || parts.calibrator->config().hidden_size == target.config().hidden_size;
+  Json readouts = Json::array();
+  if (states_fit)
+    for (Readout readout : {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex})
+      readouts.push_back(name(readout));
+  if (states_fit && parts.against) readouts.push_back(name(Readout::Contrast));
+  if (same_vocabulary(target, *parts.calibrator)) readouts.push_back(name(Readout::Probability));
+  return readouts;
+}
+
+/// Puts the calibrator, and what it is held against, into the file or names them in it.
+void add_models(const Model& target, const FusionFit& fit, const Parts& parts, DetoxifierInfo& info,
+                OutgoingTensors& out) {
+  if (parts.store == Store::Folder) {
+    info.needs.push_back(linked_model("calibrator", fit.calibrator, fit.output));
+    if (parts.against) info.needs.push_back(linked_model("toxic", *fit.against, fit.output));
+    return;
+  }
+  info.settings["calibrator"]["config"] = parts.calibrator->config().raw;
+  add_blocks(kCalibratorPrefix, *parts.calibrator, out);
+  if (parts.against) {
+    info.settings["toxic"]["config"] = parts.against->config().raw;
+    add_blocks(kToxicTensors, *parts.against, out);
+  }
+  out.add(kSampleTensor, embedding_sample(parts.base ? *parts.base : target), DType::F16);
+  if (!parts.base) return;
+  const fs::path base = fit.base_name.empty() ? *fit.base : fs::path(fit.base_name);
+  info.needs.push_back(linked_model("base", base, fit.output));
+}
+
 }  // namespace
 
 Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
   const torch::NoGradGuard no_grad;
-  LoadOptions load;
-  load.precision = target.options().precision;
-  load.eight_bit = true;  // as it will run
-  const auto calibrator = open_model(fit.calibrator, load);
-  const auto against = fit.against ? open_model(*fit.against, load) : nullptr;
-  check_fits(target, *calibrator, against.get(), fit);
-
-  // Where its embeddings come from.
-  std::shared_ptr<const Model> base;
-  Store store = Store::Folder;
-  const bool embeddable = !calibrator->config().from_gguf && !calibrator->config().raw.is_null();
-  if (fit.store != CalibratorStore::Link && embeddable) {
-    const auto fits = [&](const Model& model) {
-      return same_vocabulary(model, *calibrator) && same_tables(model, *calibrator) &&
-             (!against || same_tables(model, *against));
-    };
-    if (fits(target)) {
-      store = Store::Target;
-    } else if (fit.base) {
-      LoadOptions base_load = load;
-      base_load.layers = 1;
-      base = open_model(*fit.base, base_load);
-      LIMPID_CHECK(fits(*base), ConfigError, "[fit] ", fit.base->string(),
-                   " has not the calibrator's embeddings; name the model it was trained from");
-      store = Store::Base;
-    }
-  }
-  LIMPID_CHECK(fit.store != CalibratorStore::Embed || store != Store::Folder, ConfigError,
-               "[fit] the calibrator's embeddings are not the target's: "
-               "give the model they come from with --base, or let the file name the folder with --store link");
-
+  const Parts parts = open_parts(target, fit);
   Json report;
-  const Tensor map = make_map(target, *calibrator, fit, report, watch);
+  const Tensor map = make_map(target, *parts.calibrator, fit, report, watch);
 
   DetoxifierInfo info = new_detoxifier(FusionMethod::info, target, fit.strength, fit.provenance);
-  const bool states_fit = map.defined() || calibrator->config().hidden_size == target.config().hidden_size;
-  Json readouts = Json::array();
-  if (states_fit)
-    for (Readout one : {Readout::Norm, Readout::LayerNorm, Readout::Scale, Readout::Convex})
-      readouts.push_back(name(one));
-  if (states_fit && against) readouts.push_back(name(Readout::Contrast));
-  if (same_vocabulary(target, *calibrator)) readouts.push_back(name(Readout::Probability));
+  const auto stored = [&](const Model& model) {
+    return Json{{"store", name(parts.store)}, {"layers", model.config().num_layers}};
+  };
   info.settings = {{"readout", name(fit.readout)},
-                   {"readouts", readouts},
+                   {"readouts", possible_readouts(target, parts, map.defined())},
                    {"align", report},
-                   {"calibrator", {{"store", name(store)}, {"layers", calibrator->config().num_layers}}}};
-  if (against) info.settings["toxic"] = {{"store", name(store)}, {"layers", against->config().num_layers}};
+                   {"calibrator", stored(*parts.calibrator)}};
+  if (parts.against) info.settings["toxic"] = stored(*parts.against);
   info.default_strength = double(fit.strength.value_or(default_strength(fit.readout, map.defined())));
   const StrengthLimits limits{concat("fusion/", name(fit.readout)), strength_range(fit.readout)};
   limits.check(float(info.default_strength), "[fit] ");
   info.strength_meaning = strength_meaning(fit.readout);
   info.provenance["seed"] = fit.seed;
   info.provenance["calibrator_sha256"] = weights_sha256(fit.calibrator);
-  if (against) info.provenance["against_sha256"] = weights_sha256(*fit.against);
+  if (parts.against) info.provenance["against_sha256"] = weights_sha256(*fit.against);
 
   OutgoingTensors out;
   if (map.defined()) out.add(kMapTensor, map, DType::F32);
-  if (store == Store::Folder) {
-    info.needs.push_back(linked_model("calibrator", fit.calibrator, fit.output));
-    if (against) info.needs.push_back(linked_model("toxic", *fit.against, fit.output));
-  } else {
-    info.settings["calibrator"]["config"] = calibrator->config().raw;
-    add_blocks(kCalibratorPrefix, *calibrator, out);
-    if (against) {
-      info.settings["toxic"]["config"] = against->config().raw;
-      add_blocks(kToxicTensors, *against, out);
-    }
-    out.add(kSampleTensor, embedding_sample(base ? *base : target), DType::F16);
-    if (base)
-      info.needs.push_back(
-          linked_model("base", fit.base_name.empty() ? *fit.base : fs::path(fit.base_name), fit.output));
-  }
+  add_models(target, fit, parts, info, out);
   write_detoxifier(fit.output, info, out.views());
   return info.settings;
 }

@@ -7,9 +7,9 @@
 #include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/fusion/readout.h"
 
-/// Output-layer fusion as a detoxifier (methods.md 1): a calibrator, a small model trained on safe text, reads along
-/// with the target, and its last state enters the target's before the output matrix, or the two distributions are
-/// mixed.
+/// Output-layer fusion as a detoxifier (docs/methods.md, Output-layer fusion): a calibrator, a small model trained on
+/// safe text, reads along with the target, and its last state enters the target's before the output matrix, or the two
+/// distributions are mixed.
 namespace limpid {
 
 /// What a session works with.

@@ -148,9 +148,7 @@ std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> vocabulary_tables
 
 Tensor embedding_sample(const Model& model) {
   const auto tables = vocabulary_tables(model);
-  auto embedding = tables.begin();  // the output matrix, where it is separate, is called lm_head
-  if (embedding->first.starts_with("lm_head") && tables.size() > 1) ++embedding;
-  const auto& table = *embedding->second;
+  const auto& table = *tables.at(concat(family_of(model.config()).embedding.name, ".weight"));
   const int64_t rows = std::min<int64_t>(64, int64_t(table.out()));
   Tensor sample = torch::empty({rows, int64_t(table.in())}, torch::kFloat32);
   for (int64_t r = 0; r < rows; ++r)

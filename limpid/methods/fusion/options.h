@@ -12,13 +12,13 @@ namespace limpid {
 
 /// h target state, c calibrator state, A map between the two spaces, a strength: readout.h.
 enum class Readout {
-  Norm,  ///< c' = cA |h| / |cA|; m = a c' + (1-a) h; h' = m |h| / |m|: the length of the state is kept (methods.md 1.7)
+  Norm,       ///< c' = cA |h| / |cA|; m = a c' + (1-a) h; h' = m |h| / |m|: the length of the state is kept
   LayerNorm,  ///< c' = LayerNorm(cA) without parameters; h' = a c' + (1-a) h; c' = c where there is no A: as published
   Scale,      ///< c' = cA rms(h) / rms(cA); h' = a c' + (1-a) h
   Convex,     ///< h' = a cA + (1-a) h
   Contrast,   ///< h' = h + a (c_safe - c_other) A
   Probability,  ///< log p' = a log p_calibrator + (1-a) log p_target, renormalised; needs equal vocabularies
-  Temperature,  ///< z' = (1-a) z: the control of methods.md 1.2, what the factor (1-a) does by itself
+  Temperature,  ///< z' = (1-a) z: the control, what the factor (1-a) does by itself
 };
 inline constexpr const char* kReadouts[] = {"norm",     "layernorm",   "scale",      "convex",
                                             "contrast", "probability", "temperature"};

@@ -48,6 +48,64 @@ Tensor states_of(const Model& model, std::span<const TokenIds* const> texts) {
   return model.final_state(pass, Outputs::All);
 }
 
+TokenIds encode_limited(const Tokenizer& tokenizer, const std::string& text, const Model& model, int64_t max_tokens) {
+  const int64_t context = model.config().max_positions;
+  TokenIds ids = tokenizer.encode(text, true);
+  ids.resize(std::min(ids.size(), size_t(context > 0 ? std::min(max_tokens, context) : max_tokens)));
+  return ids;
+}
+
+/// A text for both models, with the positions at which both have read the same bytes.
+Encoded encode_for_both(const Model& target, const Model& calibrator, bool same, const std::string& text,
+                        int64_t max_tokens) {
+  const Tokenizer& tokenizer = *target.tokenizer();
+  Encoded encoded;
+  encoded.target = encode_limited(tokenizer, text, target, max_tokens);
+  if (same) {
+    encoded.calibrator = encoded.target;
+    const int64_t context = calibrator.config().max_positions;
+    if (context > 0 && encoded.calibrator.size() > size_t(context)) encoded.calibrator.resize(size_t(context));
+    for (size_t i = 0; i < encoded.calibrator.size(); ++i)
+      if (!tokenizer.is_special(encoded.target[i])) encoded.positions.emplace_back(i, i);
+  } else {
+    encoded.calibrator = encode_limited(*calibrator.tokenizer(), text, calibrator, max_tokens);
+    encoded.positions = aligned_positions(tokenizer, encoded.target, *calibrator.tokenizer(), encoded.calibrator);
+  }
+  return encoded;
+}
+
+/// How many of the pairs make the map. The last tenth tests it, and begins with a text of its own, unless one text is
+/// all there is. @param ends  pairs up to and with each text
+int64_t pairs_to_fit(const std::vector<int64_t>& ends, int64_t found) {
+  int64_t fit = found - found / 10;
+  for (int64_t end : ends)
+    if (end <= found - std::max<int64_t>(2, found / 10)) fit = end;
+  LIMPID_CHECK(fit >= 2 && found - fit >= 2, ConfigError, "[fit] the texts give ", found,
+               " pairs of states, too few to fit a map and to test it; give more text");
+  return fit;
+}
+
+/// Reads some texts with both models and copies their states into C and T from `row` on; returns the row behind them.
+int64_t copy_states(const Model& target, const Model& calibrator, std::span<const Encoded> texts, int64_t row,
+                    StatePairs& result) {
+  std::vector<const TokenIds*> for_target, for_calibrator;
+  for (const Encoded& text : texts) {
+    for_target.push_back(&text.target);
+    for_calibrator.push_back(&text.calibrator);
+  }
+  const Tensor t = states_of(target, for_target), c = states_of(calibrator, for_calibrator);
+  int64_t t_start = 0, c_start = 0;
+  for (const Encoded& text : texts) {
+    for (const auto& [at_target, at_calibrator] : text.positions) {
+      result.T[row].copy_(t[t_start + at_target]);
+      result.C[row++].copy_(c[c_start + at_calibrator]);
+    }
+    t_start += int64_t(text.target.size());
+    c_start += int64_t(text.calibrator.size());
+  }
+  return row;
+}
+
 }  // namespace
 
 std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& target_tokenizer,
@@ -78,44 +136,23 @@ StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vect
                "[fit] the calibrator came without a tokenizer; texts cannot be encoded");
   RandomStream(seed, /*stream=*/0x70616972).shuffle(texts);
 
-  const auto limited = [&](TokenIds ids, const Model& model) {
-    const int64_t context = model.config().max_positions;
-    const size_t limit = size_t(context > 0 ? std::min(max_tokens, context) : max_tokens);
-    if (ids.size() > limit) ids.resize(limit);
-    return ids;
-  };
   StatePairs result;
   std::vector<Encoded> chosen;
-  std::vector<int64_t> ends;  // pairs up to and with each chosen text
+  std::vector<int64_t> ends;
   int64_t found = 0;
   for (const std::string& text : texts) {
     if (found >= pairs) break;
-    Encoded one;
-    one.target = limited(target.tokenizer()->encode(text, true), target);
-    if (same) {
-      one.calibrator = limited(one.target, calibrator);
-      for (size_t i = 0; i < one.calibrator.size(); ++i)
-        if (!target.tokenizer()->is_special(one.target[i])) one.positions.emplace_back(i, i);
-    } else {
-      one.calibrator = limited(calibrator.tokenizer()->encode(text, true), calibrator);
-      one.positions = aligned_positions(*target.tokenizer(), one.target, *calibrator.tokenizer(), one.calibrator);
-    }
-    if (one.positions.empty()) {
+    Encoded encoded = encode_for_both(target, calibrator, same, text, max_tokens);
+    if (encoded.positions.empty()) {
       result.skipped_texts += !text.empty();
       continue;
     }
-    if (int64_t(one.positions.size()) > pairs - found) one.positions.resize(size_t(pairs - found));
-    ends.push_back(found += int64_t(one.positions.size()));
-    chosen.push_back(std::move(one));
+    if (int64_t(encoded.positions.size()) > pairs - found) encoded.positions.resize(size_t(pairs - found));
+    ends.push_back(found += int64_t(encoded.positions.size()));
+    chosen.push_back(std::move(encoded));
   }
   result.texts = chosen.size();
-
-  // The last tenth tests the map. It begins with a text of its own, unless one text is all there is.
-  result.fit = found - found / 10;
-  for (int64_t end : ends)
-    if (end <= found - std::max<int64_t>(2, found / 10)) result.fit = end;
-  LIMPID_CHECK(result.fit >= 2 && found - result.fit >= 2, ConfigError, "[fit] the texts give ", found,
-               " pairs of states, too few to fit a map and to test it; give more text");
+  result.fit = pairs_to_fit(ends, found);
 
   result.C = torch::empty({found, calibrator.config().hidden_size}, torch::kFloat32);
   result.T = torch::empty({found, target.config().hidden_size}, torch::kFloat32);
@@ -125,21 +162,7 @@ StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vect
   for (size_t begin = 0; begin < chosen.size(); begin += kTextsPerPass) {
     watch.throw_if_stopped();
     const size_t count = std::min(kTextsPerPass, chosen.size() - begin);
-    std::vector<const TokenIds*> for_target, for_calibrator;
-    for (size_t i = begin; i < begin + count; ++i) {
-      for_target.push_back(&chosen[i].target);
-      for_calibrator.push_back(&chosen[i].calibrator);
-    }
-    const Tensor t = states_of(target, for_target), c = states_of(calibrator, for_calibrator);
-    int64_t t_start = 0, c_start = 0;
-    for (size_t i = begin; i < begin + count; ++i) {
-      for (const auto& [at_target, at_calibrator] : chosen[i].positions) {
-        result.T[row].copy_(t[t_start + at_target]);
-        result.C[row++].copy_(c[c_start + at_calibrator]);
-      }
-      t_start += int64_t(chosen[i].target.size());
-      c_start += int64_t(chosen[i].calibrator.size());
-    }
+    row = copy_states(target, calibrator, std::span(chosen).subspan(begin, count), row, result);
     progress.update(uint64_t(row));
   }
   progress.finish();

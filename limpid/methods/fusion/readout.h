@@ -10,7 +10,7 @@
 #include "limpid/kernels/linear.h"
 #include "limpid/methods/fusion/options.h"
 
-/// Output-layer fusion (Tian et al. 2025, arXiv:2506.01266; methods.md 1.2 and 1.7): how a calibrator's last state
+/// Output-layer fusion (Tian et al. 2025, arXiv:2506.01266; docs/methods.md, Read-outs): how a calibrator's last state
 /// enters the state, or the distribution, of the model it protects. Plain float32 rows with double sums; rows do not
 /// influence one another.
 ///

@@ -5,8 +5,8 @@
 #include "limpid/decoding/session.h"
 #include "limpid/methods/gedi/options.h"
 
-/// GeDi (Krause et al. 2020, arXiv:2009.06367; methods.md 5.2): a small class-conditional model says of every next
-/// token how clean the text would be with it.
+/// GeDi (Krause et al. 2020, arXiv:2009.06367; docs/methods.md, GeDi): a small class-conditional model says of every
+/// next token how clean the text would be with it.
 namespace limpid {
 
 /// log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c = sums[c] +

@@ -85,11 +85,12 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch)
 
   const int64_t toxic = std::count(fit.labels.begin(), fit.labels.end(), 1);
   const auto accuracy = held_out_accuracy(states, fit.labels, fit.C);
+  const std::string gate = family_of(target.config()).find(Projection::MlpGate)->name;
   DetoxifierInfo info = new_detoxifier(ModelSurgeryMethod::info, target, fit.strength, fit.provenance);
   info.settings = {
       {"rows", count},
       {"of_rows", L * F},
-      {"matrix", target.config().architecture == "gpt2" ? "c_fc" : "gate_proj"},
+      {"matrix", gate.substr(gate.rfind('.') + 1)},
       {"row_length", length},
       {"best_score", chosen.front().score},
       {"worst_score", chosen.back().score},

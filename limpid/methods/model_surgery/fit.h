@@ -14,7 +14,8 @@
 ///   a head's weights
 ///                   follows from its penalty and means nothing, and so the strength a is in lengths of a row
 ///   rows [n, 2]     (layer, row) of the gate matrices, best first
-/// Whether +a or -a is the milder one is for measurement to say (methods.md 4.2): negative strengths are allowed.
+/// Whether +a or -a is the milder one is for measurement to say (docs/methods.md, Model Surgery): negative strengths
+/// are allowed.
 namespace limpid {
 
 /// Writes fit.output and returns its settings, with the regression's accuracy on held-out texts under "probe".

@@ -8,9 +8,10 @@
 
 #include "limpid/methods/weight_delta.h"
 
-/// Model Surgery (Wang et al. 2024, arXiv:2407.08770; methods.md 4.2): rows r of the feed-forward gate matrices of all
-/// L layers, F rows of width D each, are ranked together by -cos(r, v), v the direction of a behaviour; the best get r
-/// <- r + a v. GPT-2 has no gate: the rows of its first feed-forward matrix, c_fc, stand in.
+/// Model Surgery (Wang et al. 2024, arXiv:2407.08770; docs/methods.md, Model Surgery): rows r of the feed-forward gate
+/// matrices of all L layers, F rows of width D each, are ranked together by -cos(r, v), v the direction of a behaviour;
+/// the best get r
+/// <- r + a v. Where there is no gate, the rows of the first feed-forward matrix stand in.
 namespace limpid {
 
 /// Where rows are read from: writes row `row` of layer `layer`, D floats.

@@ -36,7 +36,7 @@ Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch) {
   LIMPID_CHECK(target.tokenizer(), ConfigError, "[fit] ", target.path().string(),
                ": has no tokenizer; texts cannot be encoded");
   const ModelConfig& config = target.config();
-  const int64_t k = fit.k > 0 ? fit.k : config.architecture == "gpt2" ? 2 : 10;
+  const int64_t k = fit.k > 0 ? fit.k : target.has(Projection::MlpUp) ? 10 : 2;
   const int64_t first =
       fit.first_layer >= 0 ? fit.first_layer : std::lround(kFirstLayerShare * double(config.num_layers));
   const int64_t last = fit.last_layer >= 0 ? fit.last_layer : config.num_layers - 1;

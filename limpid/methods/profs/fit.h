@@ -9,7 +9,7 @@
 /// `limpid fit profs`: from a target and pairs of toxic and neutral texts to a detoxifier file. Forward passes only.
 ///
 /// What the file (method "profs") holds: vectors [layers, k, D], one subspace for each layer from settings.first_layer
-/// on. In Gemma 3 a norm follows the feed-forward output, and its weights turn the subspace a little before it reaches
+/// on. Where a norm follows the feed-forward output, its weights turn the subspace a little before it reaches
 /// the residual stream.
 namespace limpid {
 

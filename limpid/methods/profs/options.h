@@ -12,7 +12,7 @@ namespace limpid {
 struct ProfsFit {
   fs::path output;
   std::vector<SteeringPair> pairs;
-  int64_t k = 0;  ///< dimensions of each subspace; 0: the paper's, 2 for GPT-2 and 10 otherwise
+  int64_t k = 0;  ///< dimensions of each subspace; 0: the paper's, 10, or 2 where the feed-forward is not gated
   int64_t first_layer = -1,
           last_layer = -1;   ///< inclusive; -1: from 0.45 L on, where the paper's ranges begin, and to the end
   int64_t max_tokens = 128;  ///< of a text; what is longer loses its end

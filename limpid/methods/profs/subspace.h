@@ -4,8 +4,8 @@
 
 #include "limpid/methods/weight_delta.h"
 
-/// The toxic subspace of ProFS, also known as DeTox (Uppaal et al., ICLR 2025, arXiv:2405.13967; methods.md 5.8), of
-/// one layer with states of width D.
+/// The toxic subspace of ProFS, also known as DeTox (Uppaal et al., ICLR 2025, arXiv:2405.13967; docs/methods.md,
+/// ProFS), of one layer with states of width D.
 namespace limpid {
 
 /// Top k right singular vectors of the paired differences D = (preferred - nonpreferred) / 2, after the topic direction

@@ -7,8 +7,8 @@
 #include "limpid/methods/sasa/options.h"
 #include "limpid/methods/sasa/subspace.h"
 
-/// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): the target reads on
-/// with each of its likeliest next tokens, and those that lead to the non-toxic side of its own state space become
+/// Self-disciplined autoregressive sampling (Ko et al. 2025, arXiv:2410.03818; docs/methods.md, SASA): the target reads
+/// on with each of its likeliest next tokens, and those that lead to the non-toxic side of its own state space become
 /// likelier.
 namespace limpid {
 

@@ -7,8 +7,8 @@
 
 #include "limpid/methods/sasa/options.h"
 
-/// The linear subspace of SASA (Ko et al. 2025, arXiv:2410.03818; methods.md 4.1): two Gaussians with one covariance
-/// over the states of non-toxic and toxic texts.
+/// The linear subspace of SASA (Ko et al. 2025, arXiv:2410.03818; docs/methods.md, SASA): two Gaussians with one
+/// covariance over the states of non-toxic and toxic texts.
 namespace limpid {
 
 using torch::Tensor;

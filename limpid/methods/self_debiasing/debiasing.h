@@ -4,8 +4,8 @@
 
 #include "limpid/decoding/session.h"
 
-/// Self-debiasing (Schick et al. 2021, arXiv:2103.00453; methods.md 5.5): tokens that become likelier once the text is
-/// announced as toxic are made less likely.
+/// Self-debiasing (Schick et al. 2021, arXiv:2103.00453; docs/methods.md, Self-debiasing): tokens that become likelier
+/// once the text is announced as toxic are made less likely.
 namespace limpid {
 
 /// With p the row's probabilities, p_k those behind description k, and Delta = relu(max_k p_k - p):

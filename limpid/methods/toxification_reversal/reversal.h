@@ -5,8 +5,8 @@
 #include "limpid/decoding/session.h"
 #include "limpid/methods/toxification_reversal/options.h"
 
-/// Toxification reversal (methods.md 5.7; arXiv:2310.09573): what a toxic description does to the heads is measured,
-/// and its opposite is done to them.
+/// Toxification reversal (docs/methods.md, Toxification reversal; arXiv:2310.09573): what a toxic description does to
+/// the heads is measured, and its opposite is done to them.
 namespace limpid {
 
 /// For each of H heads of K numbers, with delta = s (v_neg - v_pos):

@@ -3,8 +3,8 @@
 #include "limpid/decoding/session.h"
 #include "limpid/methods/unidetox/options.h"
 
-/// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; methods.md 2.3 (b)): what the
-/// base finds plausible and the toxic model finds less likely.
+/// Contrastive decoding of a base model against a toxic one (UniDetox, arXiv:2504.20500; docs/methods.md, Contrastive
+/// decoding): what the base finds plausible and the toxic model finds less likely.
 namespace limpid {
 
 /// For logits z of the base and t of the toxic model:
@@ -23,7 +23,7 @@ std::vector<double> contrast_logits_plain(std::span<const float> z, std::span<co
                                           const ContrastOptions& options);
 
 /// Replaces the logits of the base by the contrast. The toxic model reads along with a cache of its own: the released
-/// code gave it the base's cache (methods.md 2.7 item 1). Filters and temperature of the request come after it and are
+/// code gave it the base's cache. Filters and temperature of the request come after it and are
 /// best left off.
 class ContrastSession final : public Session {
  public:

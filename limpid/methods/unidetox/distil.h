@@ -11,14 +11,14 @@
 #include "limpid/methods/unidetox/contrast.h"
 #include "limpid/scorers/scorer.h"
 
-/// UniDetox's distillation (arXiv:2504.20500; methods.md 2.3 (b)): texts to fine-tune any model on, sampled from a base
-/// model held against a toxic one.
+/// UniDetox's distillation (arXiv:2504.20500; docs/methods.md, Contrastive decoding): texts to fine-tune any model on,
+/// sampled from a base model held against a toxic one.
 namespace limpid {
 
 /// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT
-/// (methods.md 4.7), a model fine-tuned on the least toxic of its own texts. From one fixed context the contrast
-/// collapses: four of five texts begin alike. So the first tokens come from the plain base, or the texts from given
-/// contexts.
+/// (docs/methods.md, Plain samples), a model fine-tuned on the least toxic of its own texts. From one fixed context the
+/// contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the texts from
+/// given contexts.
 struct DistilPlan : DistilOptions {
   std::shared_ptr<const Model> base;
   Reading toxic;                      ///< a model, or the base with an adapter; without a model: plain samples

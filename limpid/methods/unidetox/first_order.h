@@ -4,7 +4,7 @@
 
 #include "limpid/models/model.h"
 
-/// Does a text point away from toxicity? The first-order check of UniDetox (methods.md 2.2, 2.8).
+/// Does a text point away from toxicity? The first-order check of UniDetox (docs/methods.md, First-order check).
 namespace limpid {
 
 /// What a text comes to, per token. With tau = theta_toxic - theta_base,

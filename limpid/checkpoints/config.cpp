@@ -1,0 +1,25 @@
+#include "limpid/checkpoints/config.h"
+
+#include "limpid/checkpoints/json_guard.h"
+
+namespace limpid {
+
+ModelConfig read_config(const fs::path& path) {
+  std::error_code error;
+  LIMPID_CHECK(fs::exists(path, error), IoError, "[config] ", path.string(), ": no such file or folder");
+  const bool beside = path.extension() == ".safetensors" || path.filename() == "config.json";  // a file of a folder
+  if (!fs::is_directory(path, error) && !beside) return config_from_gguf(*GgufFile::open(path));
+  const fs::path folder = beside ? path.parent_path() : path;
+  const fs::path file = folder / "config.json", generation = folder / "generation_config.json";
+  if (fs::exists(file, error))
+    return config_from_huggingface(
+        read_guarded_json(file), fs::exists(generation, error) ? read_guarded_json(generation) : Json(), file.string());
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder))
+    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+  LIMPID_CHECK(found.size() == 1, FormatError, "[config] ", folder.string(), ": config.json is missing",
+               found.empty() ? "" : ", and there are several .gguf files; name the one you mean");
+  return config_from_gguf(*GgufFile::open(found.front()));
+}
+
+}  // namespace limpid

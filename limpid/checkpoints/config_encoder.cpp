@@ -1,0 +1,48 @@
+#include "limpid/checkpoints/family_parts.h"
+#include "limpid/checkpoints/quote.h"
+
+namespace limpid {
+namespace {
+
+/// Names in order of the ids, "LABEL_0", … where the file has none.
+std::vector<std::string> read_labels(const ConfigKeys& keys) {
+  std::vector<std::string> labels;
+  if (!keys.has({{"id2label"}})) {
+    const int64_t count = keys.integer_or({{"num_labels"}}, 2);
+    LIMPID_CHECK(count > 0 && count <= 100'000, FormatError, keys.where(), ": \"num_labels\" is ", count,
+                 ", expected 1 to 100000");
+    for (int64_t i = 0; i < count; ++i) labels.push_back(concat("LABEL_", i));
+    return labels;
+  }
+  const Json& names = (*keys.json())["id2label"];
+  LIMPID_CHECK(names.is_object() && !names.empty(), FormatError, keys.where(), ": \"id2label\" is ",
+               names.is_object() ? "empty" : json_kind(names), ", expected an object from ids to names");
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto name = names.find(std::to_string(i));
+    LIMPID_CHECK(name != names.end() && name->is_string(), FormatError, keys.where(), ": \"id2label\" has ",
+                 names.size(), " entries, but none named \"", i, "\" with a string");
+    labels.push_back(name->get<std::string>());
+  }
+  return labels;
+}
+
+}  // namespace
+
+void read_encoder_config(const ConfigKeys& keys, ModelConfig& c) {
+  if (c.pad_id < 0) c.pad_id = 0;
+  if (const GgufFile* file = keys.gguf()) {
+    const TensorView* types = file->find("token_types.weight");
+    c.type_vocab_size = types && !types->shape.empty() ? types->shape.front() : 0;
+    return;
+  }
+  c.type_vocab_size = keys.integer_or({{"type_vocab_size"}}, 2);
+  c.problem_type = keys.text_or({{"problem_type"}}, "");
+  const std::string style = keys.text_or({{"position_embedding_type"}}, "absolute");
+  LIMPID_CHECK(style == "absolute", FormatError, keys.where(), ": \"position_embedding_type\" is ", quote(style),
+               ", expected \"absolute\"");
+  if (!c.model_class.ends_with("Classification")) return;
+  c.labels = read_labels(keys);
+  c.num_labels = int64_t(c.labels.size());
+}
+
+}  // namespace limpid

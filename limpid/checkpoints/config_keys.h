@@ -1,0 +1,52 @@
+#pragma once
+
+#include "limpid/checkpoints/gguf.h"
+#include "limpid/core/json.h"
+
+/// The settings of a model by one name each, whichever kind of file they lie in.
+namespace limpid {
+
+/// One setting. In config.json files the first spelling that is there counts; in GGUF metadata the name stands behind
+/// "ARCHITECTURE.".
+struct ConfigKey {
+  const char* json[5];         ///< fewer where families agree: the rest is null
+  const char* gguf = nullptr;  ///< null: GGUF files do not have it
+};
+
+/// Reads settings; null counts as absent. Errors name file and key. Lives no longer than what it reads.
+class ConfigKeys {
+ public:
+  /// @param where   begins errors: "[config] FILE"
+  /// @param strict  a size that is missing is an error; else it is 0
+  ConfigKeys(const Json& object, std::string where, bool strict)
+      : json_(&object),
+        where_(std::move(where)),
+        strict_(strict) {}
+  ConfigKeys(const GgufFile& file, std::string where, bool strict);
+
+  bool has(const ConfigKey& key) const;
+  /// @throws FormatError for a size that is missing, see `strict`, and for values of another kind, as all readers do.
+  int64_t integer(const ConfigKey& key) const;
+  /// The same, but config.json may leave out what is its class's default, where that is not 0.
+  int64_t integer(const ConfigKey& key, int64_t class_default) const;
+  int64_t integer_or(const ConfigKey& key, int64_t fallback) const;
+  double number_or(const ConfigKey& key, double fallback) const;
+  bool boolean_or(const ConfigKey& key, bool fallback) const;
+  std::string text_or(const ConfigKey& key, std::string fallback) const;
+
+  const Json* json() const { return json_; }      ///< null for a GGUF file
+  const GgufFile* gguf() const { return gguf_; }  ///< null for a config.json
+  ConfigKeys inside(const char* name) const;      ///< an object in a config.json
+  std::string gguf_key(const char* name) const { return prefix_ + name; }
+  const std::string& where() const { return where_; }
+
+ private:
+  const char* spelling(const ConfigKey& key) const;  ///< null when absent
+
+  const Json* json_ = nullptr;
+  const GgufFile* gguf_ = nullptr;
+  std::string prefix_, where_;
+  bool strict_;
+};
+
+}  // namespace limpid

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limpid/checkpoints/config.h"
+
+/// What files say about a family of models: the names it goes by, what its config leaves out, and how its tensors are
+/// named and stored. Everything that reads, writes or explains a model asks the description; the family's model file
+/// (limpid/models) says what is computed.
+namespace limpid {
+
+class ConfigKeys;
+
+/// The linear layers of a block, beside which a method may keep a change of its own.
+enum class Projection {
+  Query,            ///< [H * head_dim, D]
+  Key,              ///< [kv_heads * head_dim, D]
+  Value,            ///< likewise
+  QueryKeyValue,    ///< the three in one, computed as one: [(H + 2 kv_heads) * head_dim, D]
+  AttentionOutput,  ///< [D, H * head_dim]
+  MlpGate,          ///< the layer whose output goes through the activation, [F, D]
+  MlpUp,            ///< the factor beside it in a gated feed-forward, [F, D]
+  MlpDown,          ///< [D, F]
+};
+inline constexpr size_t kProjectionKinds = 8;
+
+/// What a family's config class assumes where config.json is silent (transformers leaves out what equals the class's
+/// defaults, in places). 0 and "": the key must be there. GGUF files say all sizes; of them only `norm_eps`,
+/// `activation`, the rotary bases and the sliding pattern may be missing.
+struct ConfigDefaults {
+  int64_t vocab_size = 0, num_heads = 0, max_positions = 0;
+  int64_t num_kv_heads = 0;    ///< 0: as many as there are heads
+  int64_t head_dim = 0;        ///< 0: hidden_size / num_heads
+  int64_t inner_multiple = 0;  ///< intermediate_size in hidden sizes
+  double norm_eps = 1e-5;
+  const char* activation = "";
+  bool tied = false;    ///< the output matrix is the embedding
+  bool biased = false;  ///< linear layers of the blocks have biases
+  double rope_theta = 1e4;
+  double local_rope_theta = 0;  ///< of sliding layers; 0: as the others, scaling included
+  bool slides = false;          ///< may have sliding layers
+  int64_t sliding_window = 0;
+  int64_t sliding_pattern = 0;  ///< every n-th layer is full; 0: none is
+};
+
+/// How the linear layers of one kind lie in one kind of file.
+struct StoredMatrix {
+  const char* name = nullptr;  ///< within the block; null: as the model names it. Several layers of one name lie in one
+                               ///< matrix, one below the other in the order of the table
+  bool transposed = false;     ///< stored [in, out]
+  /// Row of the stored matrix at which row `row` of the layer lies, where the order differs; null: as said above.
+  int64_t (*row)(const ModelConfig& config, Projection projection, int64_t row) = nullptr;
+};
+
+struct ProjectionFormat {
+  Projection projection;
+  const char* name;  ///< within the block, as Hugging Face's modules are called and Model::parameters()
+  StoredMatrix gguf;
+  StoredMatrix huggingface = {};
+};
+
+/// A tensor or module in Hugging Face and in GGUF files, without its ending.
+struct TensorNames {
+  const char* name;
+  const char* gguf = nullptr;  ///< null: the same
+};
+
+/// Whether the attention's output projection has a bias.
+enum class OutputBias {
+  Never,
+  Always,
+  ByConfig,  ///< along with query, key and value, where config.json's "attention_bias" says so
+};
+
+/// Parts of an encoder that its relatives name or compute differently.
+struct EncoderParts {
+  const char *attention_norm, *output_norm;  ///< within the block
+  const char *features, *classifier;         ///< the linear layers behind the blocks
+  bool relu = false;                         ///< between the two; else tanh
+};
+
+struct Family {
+  const char* name;                             ///< ModelConfig::architecture
+  std::vector<std::string> model_types;         ///< in config.json
+  std::vector<std::string> gguf_architectures;  ///< in GGUF files
+  ConfigDefaults defaults = {};
+  bool rotary = false;  ///< positions rotate queries and keys
+  /// Reads what only this family has, after everything else.
+  void (*read_config)(const ConfigKeys& keys, ModelConfig& config) = nullptr;
+  /// Keys of a config.json for a model that has none, besides those of all families; null: cannot be written.
+  Json (*write_config)(const ModelConfig& config) = nullptr;
+
+  const char* prefix = "";  ///< in front of all names but the output matrix's in Hugging Face files; some leave it out
+  const char* layers = "";  ///< "model.layers.": a block's number follows
+  TensorNames embedding;    ///< of tokens
+  TensorNames output = {"lm_head", "output"};
+  std::vector<TensorNames> tensors = {};        ///< others outside the blocks
+  std::vector<ProjectionFormat> projections;    ///< every block has them all
+  std::vector<TensorNames> block_tensors = {};  ///< others of a block
+  double norm_offset = 0;                       ///< norms multiply by this + weight; in GGUF files it is added in
+  OutputBias output_bias = OutputBias::Never;
+  std::optional<EncoderParts> encoder = {};  ///< of encoders only
+
+  const ProjectionFormat* find(Projection projection) const;  ///< null where the family has no such layer
+};
+
+/// All families by name: those of families/table.inl and those added.
+const std::map<std::string, Family>& families();
+/// Adds or replaces a family. Not while models are being opened.
+void add_family(const Family& family);
+
+const Family* find_family(const std::string& name);  ///< null for a name that is not known
+/// @throws ConfigError naming `config.source` and the family that is not known.
+const Family& family_of(const ModelConfig& config);
+
+}  // namespace limpid

@@ -1,0 +1,156 @@
+#include "limpid/checkpoints/tensor_names.h"
+
+#include <cstring>
+
+#include "limpid/core/error.h"
+
+namespace limpid {
+namespace {
+
+/// "model.layers.3.mlp.up_proj" as 3 and "mlp.up_proj".
+struct BlockName {
+  int64_t layer;
+  std::string_view inner;
+};
+
+std::optional<BlockName> parse_block_name(std::string_view name, std::string_view layers) {
+  if (!name.starts_with(layers)) return std::nullopt;
+  const size_t end = name.find('.', layers.size());
+  const std::string_view digits = name.substr(layers.size(), end - layers.size());
+  if (end == std::string_view::npos || digits.empty() || digits.size() > 6 ||
+      digits.find_first_not_of("0123456789") != std::string_view::npos)
+    return std::nullopt;
+  return BlockName{std::stoll(std::string(digits)), name.substr(end + 1)};
+}
+
+/// Length of a name without ".weight" or ".bias".
+size_t module_length(std::string_view name) {
+  for (const std::string_view ending : {".weight", ".bias"})
+    if (name.ends_with(ending)) return name.size() - ending.size();
+  return name.size();
+}
+
+const StoredMatrix& matrix_in(const ProjectionFormat& format, FileKind kind) {
+  return kind == FileKind::Gguf ? format.gguf : format.huggingface;
+}
+
+const char* name_in(const ProjectionFormat& format, FileKind kind) {
+  const StoredMatrix& matrix = matrix_in(format, kind);
+  return matrix.name ? matrix.name : format.name;
+}
+
+const ProjectionFormat* find_format(const Family& family, std::string_view module) {
+  for (const ProjectionFormat& format : family.projections)
+    if (module == format.name) return &format;
+  return nullptr;
+}
+
+/// Fills in the rows of a layer: all, those below the parts that come before it, or in an order of their own.
+void place_rows(const ModelConfig& config, const Family& family, const ProjectionFormat& format, FileKind kind,
+                StoredTensor& out) {
+  int64_t before = 0;
+  for (const ProjectionFormat& other : family.projections) {
+    if (std::strcmp(name_in(other, kind), name_in(format, kind)) != 0) continue;
+    if (&other == &format) before = out.rows;
+    out.rows += shape_of(config, other.projection).out;
+  }
+  const int64_t rows = shape_of(config, format.projection).out;
+  const auto order = matrix_in(format, kind).row;
+  if (!order && rows == out.rows) return;
+  for (int64_t r = 0; r < rows; ++r) out.row.push_back(order ? order(config, format.projection, r) : before + r);
+}
+
+/// The name of a tensor in GGUF files; Hugging Face's where the table does not have it.
+std::string gguf_name(const std::vector<TensorNames>& table, std::string_view module) {
+  for (const TensorNames& names : table)
+    if (module == names.name && names.gguf) return names.gguf;
+  return std::string(module);
+}
+
+}  // namespace
+
+StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, FileKind kind) {
+  const Family& family = family_of(config);
+  const size_t length = module_length(name);
+  const std::string_view module = std::string_view(name).substr(0, length);
+  const std::string ending = name.substr(length);
+  const bool gguf = kind == FileKind::Gguf;
+  const std::string prefix = gguf || module == family.output.name ? "" : family.prefix;
+  const auto block = parse_block_name(module, family.layers);
+  if (!block) {
+    std::vector<TensorNames> table = family.tensors;
+    table.insert(table.end(), {family.embedding, family.output});
+    return {prefix + (gguf ? gguf_name(table, module) : std::string(module)) + ending};
+  }
+  StoredTensor out;
+  std::string inner = gguf ? gguf_name(family.block_tensors, block->inner) : std::string(block->inner);
+  if (const ProjectionFormat* format = find_format(family, block->inner)) {
+    inner = name_in(*format, kind);
+    out.transposed = matrix_in(*format, kind).transposed && ending == ".weight";
+    place_rows(config, family, *format, kind, out);
+  }
+  out.name = concat(prefix, gguf ? "blk." : family.layers, block->layer, ".", inner, ending);
+  return out;
+}
+
+std::string without_prefix(const Family& family, const std::string& stored) {
+  return stored.starts_with(family.prefix) ? stored.substr(std::strlen(family.prefix)) : stored;
+}
+
+std::optional<BlockProjection> find_projection(const Family& family, std::string_view name) {
+  const auto block = parse_block_name(name.substr(0, module_length(name)), family.layers);
+  const ProjectionFormat* format = block ? find_format(family, block->inner) : nullptr;
+  if (!format) return std::nullopt;
+  return BlockProjection{block->layer, format->projection};
+}
+
+std::vector<BlockProjection> projections_of_module(const Family& family, std::string_view module) {
+  std::string_view list = family.layers;  // "layers."
+  if (const size_t dot = list.rfind('.', list.size() - 2); dot != std::string_view::npos) list.remove_prefix(dot + 1);
+  std::vector<BlockProjection> all;
+  for (size_t at = module.find(list); at != std::string_view::npos; at = module.find(list, at + 1)) {
+    if (at > 0 && module[at - 1] != '.') continue;
+    const auto block = parse_block_name(module.substr(at), list);
+    if (!block) continue;
+    for (const ProjectionFormat& format : family.projections)
+      if (block->inner == format.name || block->inner == name_in(format, FileKind::HuggingFace))
+        all.push_back({block->layer, format.projection});
+  }
+  return all;
+}
+
+std::string module_name(const Family& family, Projection projection, int64_t layer) {
+  const ProjectionFormat* format = family.find(projection);
+  LIMPID_CHECK(format, ConfigError, "[model] the family ", family.name, " has no such linear layer");
+  return concat(family.layers, layer, ".", format->name);
+}
+
+MatrixShape shape_of(const ModelConfig& c, Projection projection) {
+  const int64_t D = c.hidden_size, heads = c.num_heads * c.head_dim, groups = c.num_kv_heads * c.head_dim;
+  switch (projection) {
+    case Projection::Query: return {heads, D};
+    case Projection::Key:
+    case Projection::Value: return {groups, D};
+    case Projection::QueryKeyValue: return {heads + 2 * groups, D};
+    case Projection::AttentionOutput: return {D, heads};
+    case Projection::MlpGate:
+    case Projection::MlpUp: return {c.intermediate_size, D};
+    case Projection::MlpDown: break;
+  }
+  return {D, c.intermediate_size};
+}
+
+bool has_bias(const ModelConfig& c, Projection projection) {
+  switch (projection) {
+    case Projection::MlpGate:
+    case Projection::MlpUp:
+    case Projection::MlpDown: return c.mlp_bias;
+    case Projection::AttentionOutput: {
+      const OutputBias bias = family_of(c).output_bias;
+      return bias == OutputBias::Always || (bias == OutputBias::ByConfig && c.attention_bias);
+    }
+    default: return c.attention_bias;
+  }
+}
+
+}  // namespace limpid

@@ -151,7 +151,9 @@ ScorerSpec ScorerSpec::parse(const std::string& text) {
   const FileQuery query = FileQuery::parse(text);
   ScorerSpec spec;
   spec.path = query.path;
-  for (const auto& [part, key, value] : query.parts()) {
+  std::vector<FileQuery::Part> parts = query.parts();
+  if (parts.empty() && text != query.path) parts.emplace_back();  // a '?' with nothing behind it is a slip
+  for (const auto& [part, key, value] : parts) {
     if (key == "label") {
       spec.label = value;
     } else if (key == "threshold") {

@@ -1,5 +1,7 @@
 #include "limpid/methods/dexperts/dexperts.h"
 
+#include <algorithm>
+
 #include "limpid/core/parse.h"
 #include "limpid/decoding/logits.h"
 #include "limpid/methods/dexperts/method.h"
@@ -17,7 +19,11 @@ void apply_mask(std::span<float> z, const TokenMask& mask) {
 
 TokenMask TokenMask::parse(const std::string& text, const std::string& where) {
   const size_t colon = text.find(':');
-  TokenMask mask = usual(named<Kind>(text.substr(0, colon), where + "mask"));
+  const Names kinds = DexpertsMethod::kMasks;
+  const size_t kind = size_t(std::find(kinds.begin(), kinds.end(), text.substr(0, colon)) - kinds.begin());
+  LIMPID_CHECK(kind < kinds.size(), ConfigError, where, "mask \"", text,
+               "\", expected nucleus:P, plausibility:A or none");
+  TokenMask mask = usual(Kind(kind));
   if (text == "none") return mask;
   const auto level = parse_number<double>(colon == std::string::npos ? "" : text.substr(colon + 1));
   LIMPID_CHECK(mask.kind != Kind::None, ConfigError, where, "mask \"", text, "\", expected none without a level");

@@ -104,7 +104,7 @@ std::unique_ptr<Session> open_debiasing() {
   TokenIds first(12), second(20);
   std::iota(first.begin(), first.end(), 100);
   std::iota(second.begin(), second.end(), 200);
-  return std::make_unique<DebiasingSession>(*smol(), std::vector<TokenIds>{first, second}, 0.01);
+  return std::make_unique<self_debiasing::DebiasingSession>(*smol(), std::vector<TokenIds>{first, second}, 0.01);
 }
 
 constexpr int64_t kPromptTokens = 16, kSteps = 32;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/names.h"
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/linear.h"
 #include "limpid/kernels/ops.h"
@@ -141,7 +142,7 @@ void register_all() {
           ->Unit(benchmark::kMicrosecond);
   for (Precision precision : {Precision::Int8, Precision::BF16, Precision::Exact}) {
     for (size_t rows : {1, 8, 25, 256}) {
-      const std::string what = std::string(name(precision)) + "/" + std::to_string(rows);
+      const std::string what = std::string(limpid::name(precision)) + "/" + std::to_string(rows);
       RegisterBenchmark(("Smol/" + what).c_str(), BM_SmolStep, rows, rows == 256 ? 1 : rows, precision)
           ->UseRealTime()
           ->Unit(benchmark::kMillisecond);

@@ -111,8 +111,8 @@ int run(const GenerateCommand& options) {
       terminal().warning(
           concat("prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ", completion.error));
     }
-    writer.add(std::move(completion));
     progress.update(++finished);
+    writer.add(std::move(completion));
   });
   writer.finish();
   if (options.explain) {

@@ -43,8 +43,12 @@ TEST(RandomStream, ContinuesFromAnyPosition) {
 TEST(Half, RoundTripsEveryFiniteValue) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const float f16 = f16_to_float(uint16_t(bits)), bf16 = bf16_to_float(uint16_t(bits));
-    if (!std::isnan(f16)) EXPECT_EQ(float_to_f16(f16), bits);
-    if (!std::isnan(bf16)) EXPECT_EQ(float_to_bf16(bf16), bits);
+    if (!std::isnan(f16)) {
+      EXPECT_EQ(float_to_f16(f16), bits);
+    }
+    if (!std::isnan(bf16)) {
+      EXPECT_EQ(float_to_bf16(bf16), bits);
+    }
   }
 }
 

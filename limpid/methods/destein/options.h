@@ -51,7 +51,8 @@ struct SteeringFit {
   SteeringRule rule = SteeringRule::Preserve;  ///< stored as the file's default, like the three below
   Positions positions = Positions::Last;
   int64_t first_layer = -1,
-          last_layer = -1;  ///< -1: the middle layer, where steering begins to cost nothing (docs/results.md); the last
+          last_layer = -1;  ///< -1: the middle layer, where steering begins to cost nothing (docs/results.md), or 0 for
+                            ///< AsReleased; the last
   std::optional<float> strength;
   uint64_t seed = 1;
   Json provenance = Json::object();

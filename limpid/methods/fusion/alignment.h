@@ -11,7 +11,8 @@
 #include "limpid/tokenizers/tokenizer.h"
 
 /// The map A [D1, D2] from a calibrator's states to a target's (docs/methods.md, Alignment). Rows are calibrator
-/// vectors c [N, D1] and target vectors t [N, D2] that belong together. Solved in float64, returned in float64.
+/// vectors c [N, D1] and target vectors t [N, D2] that belong together. Solved and returned in float64, but for
+/// train_nce, which works in the type of its first map.
 namespace limpid::fusion {
 
 using torch::Tensor;

@@ -16,7 +16,7 @@ struct StatePairs {
   int64_t fit = 0;                      ///< the first `fit` pairs make the map; the rest, from other texts, test it
   size_t texts = 0, skipped_texts = 0;  ///< skipped: a tokenizer changed their bytes
 };
-/// @param pairs  how many at most; a tenth of the texts is held out
+/// @param pairs  how many at most; their last tenth, from the beginning of a text on, is held out
 /// @throws ConfigError when the texts give fewer than two pairs on either side.
 StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vector<std::string> texts, int64_t pairs,
                          int64_t max_tokens, uint64_t seed, Watch& watch = unwatched());

@@ -43,8 +43,8 @@ class Option {
   CLI::Option* option_;
 };
 
-/// What a command declares its options on. Names are as in "-n,--tokens"; without dashes the option is positional.
-/// What is bound must outlive the parsing.
+/// A command, while it declares its options. Names are as in "-n,--tokens"; without dashes the option is positional.
+/// Bound variables must outlive the parsing.
 class Subcommand {
  public:
   explicit Subcommand(CLI::App* app) : app_(app) {}
@@ -88,10 +88,10 @@ class Subcommand {
   CLI::App* app_;
 };
 
-/// Where a command runs: in the engine, which has LibTorch, or in the program itself.
+/// The place where a command runs: in the engine, which has LibTorch, or in the program itself.
 enum class Runs { InEngine, Here };
 
-/// What is said about a command: "fit gedi" is the command gedi of the group fit.
+/// Name, help and example of a command: "fit gedi" is the command gedi of the group fit.
 struct CommandInfo {
   const char* name;
   const char* help;

@@ -18,7 +18,7 @@
 namespace limpid::apps {
 namespace {
 
-/// Bytes per second that all threads together read from a block far larger than the caches.
+/// Returns the bytes per second that all threads together read from a block far larger than the caches.
 double memory_read_speed() {
   constexpr size_t kWords = size_t(256) << 17;  // 256 MiB
   const std::vector<uint64_t> block(kWords, 1);
@@ -38,7 +38,7 @@ double memory_read_speed() {
   return sums[0] > 0 ? best : 0.0;
 }
 
-/// A line of /proc/cpuinfo; empty where there is none.
+/// Returns the value of a line of /proc/cpuinfo; empty where there is none.
 std::string cpu_info(const std::string& key) {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
@@ -46,15 +46,15 @@ std::string cpu_info(const std::string& key) {
   return "";
 }
 
-/// The instruction sets that the kernels could use.
+/// Lists the instruction sets that the kernels could use.
 Json relevant_features() {
-  Json found = Json::array();
+  Json features = Json::array();
   std::istringstream flags(cpu_info("flags"));
   for (std::string flag; flags >> flag;)
     for (const char* wanted : {"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni",
                                "amx_int8", "amx_bf16"})
-      if (flag == wanted) found.push_back(flag);
-  return found;
+      if (flag == wanted) features.push_back(flag);
+  return features;
 }
 
 }  // namespace

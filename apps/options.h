@@ -34,14 +34,14 @@ void add_samples(Subcommand& c, int64_t& samples);
 void add_tokens(Subcommand& c, int64_t& tokens);
 void add_rows(Subcommand& c, int64_t& rows);
 void add_scorer(Subcommand& c, std::string& scorer);
-void add_seed(Subcommand& c, uint64_t& seed);  ///< of what is not sampling
+void add_seed(Subcommand& c, uint64_t& seed);  ///< seed of what is not sampling
 
 void add_data(Subcommand& c, DataOptions& data, const char* help);
-/// Pairs of texts that mean the same, drawn at random.
+/// Adds the options of pairs of texts that mean the same, drawn at random.
 Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count);
-/// Labelled texts of both classes, drawn at random and cut to a length.
+/// Adds the options of labelled texts of both classes, drawn at random and cut to a length.
 void add_labelled(Subcommand& c, DataOptions& data, int64_t& count, int64_t& max_tokens);
-/// What every fit ends with.
+/// Adds the output, which every fit ends with.
 void add_fitted(Subcommand& c, fs::path& output);
 
 }  // namespace limpid::apps

@@ -54,12 +54,12 @@ int run(const ModelsCommand& options) {
       .column("MB")
       .column("licence", Table::Align::kLeft)
       .column("place", Table::Align::kLeft);
-  for (const ModelListing& one : list_models()) {
-    const uint64_t megabytes = one.model->bytes() / 1000000;
-    table.row({one.model->name, one.model->description, std::to_string(megabytes), one.model->licence,
-               one.pulled ? one.place.string() : "limpid models pull " + one.model->name},
-              {one.model->name, one.model->description, megabytes, one.model->licence,
-               one.pulled ? Json(one.place.string()) : Json()});
+  for (const ModelListing& listing : list_models()) {
+    const uint64_t megabytes = listing.model->bytes() / 1000000;
+    table.row({listing.model->name, listing.model->description, std::to_string(megabytes), listing.model->licence,
+               listing.pulled ? listing.place.string() : "limpid models pull " + listing.model->name},
+              {listing.model->name, listing.model->description, megabytes, listing.model->licence,
+               listing.pulled ? Json(listing.place.string()) : Json()});
   }
   std::cout << (options.json ? to_text(table.to_json(), 1) + "\n" : table.to_markdown());
   return 0;

@@ -19,7 +19,7 @@ class Terminal final : public Watch {
   void warning(const std::string& message) override;
   bool stop() override;                           ///< Ctrl-C was pressed
   void set_quiet(bool quiet) { quiet_ = quiet; }  ///< only warnings are shown
-  /// From now on the first Ctrl-C asks long work to stop; the second ends the process at once.
+  /// Makes the first Ctrl-C from now on ask long work to stop; the second ends the process at once.
   void catch_interrupts();
   void end_line();  ///< so that what follows begins a line of its own
 
@@ -30,7 +30,7 @@ class Terminal final : public Watch {
   std::chrono::steady_clock::time_point shown_;
 };
 
-/// The terminal of this process.
+/// Returns the terminal of this process.
 Terminal& terminal();
 
 }  // namespace limpid::apps

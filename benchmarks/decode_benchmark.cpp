@@ -80,7 +80,7 @@ class SmolCheckpoint final : public Checkpoint {
 const std::shared_ptr<const Model>& smol() {
   static const std::shared_ptr<const Model> model = [] {
     const ModelConfig config = smol_config();
-    LoadOptions options;
+    InferenceOptions options;
     options.precision = Precision::Int8;
     return make_model(config, std::make_shared<SmolCheckpoint>(config), options);
   }();

@@ -7,7 +7,7 @@
 /// Commands that measure.
 namespace limpid::apps {
 
-/// What `evaluate` and `tune` share: the RealToxicityPrompts protocol.
+/// The RealToxicityPrompts protocol, which `evaluate` and `tune` share.
 struct ProtocolOptions : ModelOptions {
   EvaluationOptions evaluation;
   std::string prompts_file, scorer;

@@ -91,7 +91,7 @@ int run(const BenchCommand& options) {
   const DetoxStack detox = open_detoxifiers(options.detox);
   const TokenIds prompt = random_prompt(*model, options.prefill);
   Json report = {{"model", options.model},
-                 {"precision", name(model->options().precision)},
+                 {"precision", name(model->precision())},
                  {"threads", kernels::num_threads()},
                  {"kernels", kernels::name(kernels::active_isa())},
                  {"open_seconds", open_seconds},

@@ -11,7 +11,7 @@
 #include "limpid/methods/provenance.h"
 #include "limpid/models/named_model.h"
 
-/// What most engine commands need.
+/// Headers and helpers of most engine commands.
 namespace limpid::apps {
 
 inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {

@@ -27,17 +27,11 @@ double parse_beta(const std::string& text) {
 
 std::string rounded(double value) { return concat(std::round(value * 1000.0) / 1000.0 + 0.0); }
 
-std::shared_ptr<Model> open_trainable(const std::string& name) {
-  LoadOptions load;
-  load.trainable = true;
-  return open_named_model(name, load);
-}
-
 int check_first_order(const DistilCommand& options) {
   LIMPID_CHECK(!is_peft_folder(options.anti), ConfigError,
                "--check-first-order compares weights and needs the toxic model whole, not as an adapter");
-  const auto base = open_trainable(options.model);
-  const unidetox::FirstOrderCheck check(base, open_trainable(options.anti));
+  const auto base = open_named_model(options.model, TrainingOptions{});
+  const unidetox::FirstOrderCheck check(base, open_named_model(options.anti, TrainingOptions{}));
   const Tokenizer& tokenizer = tokenizer_of(*base);
   const TokenId begin = text_beginning(*base);
   std::cout
@@ -70,8 +64,7 @@ int check_first_order(const DistilCommand& options) {
 
 void open_toxic(unidetox::DistilPlan& plan, const DistilCommand& options) {
   const fs::path anti = resolve_model(options.anti);
-  const Precision precision =
-      is_peft_folder(anti) ? plan.base->options().precision : precision_for(options.precision, anti);
+  const Precision precision = is_peft_folder(anti) ? plan.base->precision() : precision_for(options.precision, anti);
   plan.toxic = open_reader(anti, plan.base, precision);
   check_same_vocabulary(*plan.base, *plan.toxic.model, "toxic model", concat(options.anti, ": "));
   plan.provenance["toxic"] = anti.filename().string();

@@ -12,9 +12,9 @@
 namespace limpid::apps {
 namespace {
 
-/// Every step asks for the same large blocks; handed back to the system each time, their pages cost some percent. Not
-/// those above 32 MB (the most that glibc takes), though: gradients of large vocabularies among blocks that change with
-/// the length of the texts would tear the heap to pieces (Gemma 3 270M grew by 0.7 GB a step).
+/// Keeps freed memory. Every step asks for the same large blocks; handed back to the system each time, their pages cost
+/// some percent. Not those above 32 MB (the most that glibc takes), though: gradients of large vocabularies among
+/// blocks that change with the length of the texts would tear the heap to pieces (Gemma 3 270M grew by 0.7 GB a step).
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
@@ -22,7 +22,7 @@ void keep_freed_memory() {
 #endif
 }
 
-/// Threads for our pool and for LibTorch's, which never run at once; what every command needs before it starts.
+/// Runs a command, after what every one needs: threads for our pool and for LibTorch's, which never run at once.
 template <class Command>
 int start(int (*run)(const Command&), const Command& options) {
   keep_freed_memory();

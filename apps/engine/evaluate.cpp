@@ -18,7 +18,7 @@ std::string short_name(const std::string& model) {
   return path.has_extension() ? path.stem().string() : path.filename().string();
 }
 
-/// Prompts, sampling and the model; no settings, scorer or judges yet.
+/// Makes a plan with prompts, sampling and the model; no settings, scorer or judges yet.
 EvaluationPlan protocol_plan(const ProtocolOptions& options) {
   EvaluationPlan plan;
   static_cast<EvaluationOptions&>(plan) = options.evaluation;
@@ -32,16 +32,16 @@ EvaluationPlan protocol_plan(const ProtocolOptions& options) {
   return plan;
 }
 
-/// Scorer, judges (the target itself when none is named), and what the files of the run are stamped with.
+/// Opens scorer and judges (the target itself when none is named), and notes what the files are stamped with.
 void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
   plan.scorer = open_scorer(options.scorer);
   std::vector<std::string> judges = options.judges;
   if (judges.empty()) judges.push_back(options.model);
   for (const std::string& judge : judges) {
-    LoadOptions load;
+    InferenceOptions load;
     load.precision = precision_for(options.judge_precision, resolve_model(judge));
     const bool is_target = resolve_model(judge) == resolve_model(options.model);
-    const auto model = is_target && plan.model->options().precision == load.precision
+    const auto model = is_target && plan.model->precision() == load.precision
                            ? plan.model
                            : std::shared_ptr<const Model>(open_named_model(judge, load));
     const std::string note = concat(is_target ? " (target)" : "",
@@ -51,7 +51,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
   const fs::path path = resolve_model(options.model);
   plan.provenance = {{"version", version()},
                      {"model", plan.model_name},
-                     {"precision", name(plan.model->options().precision)},
+                     {"precision", name(plan.model->precision())},
                      {"prompts_sha256", sha256_file(options.prompts_file)},
                      {"prompts", plan.prompts.size()}};
   if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
@@ -78,8 +78,8 @@ int run(const EvaluateCommand& options) {
   EvaluationPlan plan = protocol_plan(options);
   plan.settings = std::move(settings);
   for (const EvaluationSetting& setting : plan.settings)
-    for (const AppliedDetoxifier& one : setting.detoxifiers)
-      one.detoxifier->open(*plan.model);  // refused now rather than after an hour
+    for (const AppliedDetoxifier& applied : setting.detoxifiers)
+      applied.detoxifier->open(*plan.model);  // refused now rather than after an hour
   if (options.dry_run) {
     const uint64_t tokens = plan.settings.size() * plan.prompts.size() * uint64_t(plan.samples * plan.tokens);
     std::cout << plan.settings.size() << " settings x " << plan.prompts.size() << " prompts x " << plan.samples

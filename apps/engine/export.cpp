@@ -13,8 +13,7 @@ int run(const ExportCommand& options) {
   const ExportForm form = export_form(spec);
   LIMPID_CHECK(!options.form || *options.form == form, ConfigError, "[export] ", spec.file, ": fits --to ", name(form),
                ", not --to ", name(*options.form));
-  LoadOptions load;
-  load.trainable = form == ExportForm::Folder;
+  const LoadOptions load = form == ExportForm::Folder ? LoadOptions(TrainingOptions()) : InferenceOptions();
   const auto model = open_named_model(options.model, load);
   export_detoxifier(*model, spec, options.output, terminal());
   std::cout << options.output.string() << ": "

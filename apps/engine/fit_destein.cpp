@@ -14,7 +14,7 @@ namespace limpid::apps {
 
 namespace {
 
-/// Pairs from the model itself, written to --pairs-output where that is asked for.
+/// Makes pairs from the model itself, and writes them to --pairs-output where that is asked for.
 std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const std::shared_ptr<const Model>& model) {
   LIMPID_CHECK(!options.prompts_file.empty(), ConfigError,
                "--self-induced needs --prompts FILE: what the model continues");
@@ -23,8 +23,8 @@ std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const s
   destein::SelfInducedPlan plan;
   static_cast<destein::SelfInducedOptions&>(plan) = options.induced;
   plan.model = model;
-  LoadOptions load;
-  load.precision = model->options().precision;
+  InferenceOptions load;
+  load.precision = model->precision();
   plan.rewriter = resolve_model(options.rewriter) == model->path() ? model : open_named_model(options.rewriter, load);
   plan.scorer = open_scorer(options.scorer);
   for (PromptRow& prompt : read_prompts(options.prompts_file)) plan.prompts.push_back(std::move(prompt.text));
@@ -33,17 +33,17 @@ std::vector<SteeringPair> self_induced(const FitDesteinCommand& options, const s
   plan.rewriter_stop_tokens = end_tokens(*plan.rewriter);
   plan.pairs = options.count;
   plan.seed = options.fit.seed;
-  destein::SelfInducedPairs found = destein::self_induced_pairs(plan, terminal());
-  terminal().info(concat(found.pairs.size(), " pairs from ", thousands(found.continuations),
-                         " continuations, of which ", thousands(found.toxic),
-                         " were toxic (at most two of a prompt) and ", thousands(found.rewritten), " rewritten"));
+  destein::SelfInducedPairs result = destein::self_induced_pairs(plan, terminal());
+  terminal().info(concat(result.pairs.size(), " pairs from ", thousands(result.continuations),
+                         " continuations, of which ", thousands(result.toxic),
+                         " were toxic (at most two of a prompt) and ", thousands(result.rewritten), " rewritten"));
   if (!options.pairs_output.empty()) {
     std::string lines;
-    for (const SteeringPair& pair : found.pairs)
+    for (const SteeringPair& pair : result.pairs)
       lines += to_text(Json{{"toxic", pair.toxic}, {"neutral", pair.neutral}}) + "\n";
     write_file(options.pairs_output, lines);
   }
-  return std::move(found.pairs);
+  return std::move(result.pairs);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ int run(const MultipleChoiceCommand& options) {
   if (options.json) {
     Json json = to_json(report);
     json["model"] = options.model;
-    json["precision"] = name(plan.model->options().precision);
+    json["precision"] = name(plan.model->precision());
     json["file"] = options.file.filename().string();
     json["format"] = name(options.format);
     json["shots"] = options.shots;

@@ -63,7 +63,7 @@ int run(const PerplexityCommand& options) {
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
-  const Json report = {{"model", options.model},        {"precision", name(model->options().precision)},
+  const Json report = {{"model", options.model},        {"precision", name(model->precision())},
                        {"documents", documents.size()}, {"tokens", nll.size()},
                        {"perplexity", perplexity},      {"tokens_per_second", double(nll.size()) / seconds}};
   if (options.json)

@@ -22,18 +22,18 @@ struct Chunk {
   std::vector<std::pair<size_t, int64_t>> places;  // row, generation or -1
 };
 
-const ScoredRow& text_of(const ScoredRow& object, const std::string& field, const std::string& where) {
-  const auto found = object.find(field);
-  LIMPID_CHECK(found != object.end(), FormatError, where, ": \"", field, "\" is missing; expected a text row {\"",
-               field, "\"} or a row of samples {\"prompt\", \"generations\": [{\"text\"}]}");
-  LIMPID_CHECK(found->is_string(), FormatError, where, ": \"", field, "\" is ", found->type_name(),
+const ScoredRow& text_of(const ScoredRow& object, const std::string& field, const std::string& place) {
+  const auto text = object.find(field);
+  LIMPID_CHECK(text != object.end(), FormatError, place, ": \"", field, "\" is missing; expected a text row {\"", field,
+               "\"} or a row of samples {\"prompt\", \"generations\": [{\"text\"}]}");
+  LIMPID_CHECK(text->is_string(), FormatError, place, ": \"", field, "\" is ", text->type_name(),
                ", expected a string");
-  return *found;
+  return *text;
 }
 
 /// Takes the texts of one line into the chunk.
-void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& where) {
-  parse_json_line(line, where);  // its errors name the line, and it refuses absurd nesting
+void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& source) {
+  parse_json_line(line, source);  // its errors name the line, and it refuses absurd nesting
   ScoredRow row = ScoredRow::parse(line);
   const auto add = [&](const ScoredRow& object, const std::string& key, int64_t generation, const std::string& place) {
     chunk.texts.push_back(text_of(object, key, place).get<std::string>());
@@ -41,12 +41,12 @@ void add_row(Chunk& chunk, std::string_view line, const std::string& field, cons
   };
   const auto samples = row.find("generations");
   if (samples == row.end() || row.contains(field)) {
-    add(row, field, -1, where);
+    add(row, field, -1, source);
   } else {
-    LIMPID_CHECK(samples->is_array(), FormatError, where, ": \"generations\" is ", samples->type_name(),
+    LIMPID_CHECK(samples->is_array(), FormatError, source, ": \"generations\" is ", samples->type_name(),
                  ", expected a list");
     for (size_t i = 0; i < samples->size(); ++i) {
-      const std::string place = concat(where, ": generations[", i, "]");
+      const std::string place = concat(source, ": generations[", i, "]");
       LIMPID_CHECK((*samples)[i].is_object(), FormatError, place, " is ", (*samples)[i].type_name(),
                    ", expected an object with \"text\"");
       add((*samples)[i], "text", int64_t(i), place);

@@ -62,7 +62,7 @@ struct Traced {
   Tensor embeddings, layers, heads, final_state, logits;
 };  // [B, T, …], layers and heads [L, B, T, …]
 
-/// All positions in one pass.
+/// Traces all positions in one pass.
 Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
   const int64_t B = int64_t(rows.size()), T = int64_t(rows[0].size()), L = model.config().num_layers;
   std::vector<nn::KvCache> caches(size_t(B), model.make_cache());
@@ -76,8 +76,8 @@ Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
           recorder.heads().view({L, B, T, -1}), final_state.view({B, T, -1}), logits.view({B, T, -1})};
 }
 
-/// With detoxifiers each position is a decode step behind a prompt of one token, since methods act on the state that
-/// the next token is drawn from. Activations are recorded as the methods left them.
+/// Traces with detoxifiers: each position is a decode step behind a prompt of one token, since methods act on the state
+/// that the next token is drawn from. Activations are recorded as the methods left them.
 Traced trace_detoxified(std::shared_ptr<const Model> model, const std::vector<TokenIds>& rows,
                         const DetoxStack& detox) {
   const int64_t L = model->config().num_layers;

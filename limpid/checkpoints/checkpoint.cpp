@@ -21,19 +21,19 @@ constexpr const char* kConvert =
 class ShardedCheckpoint final : public Checkpoint {
  public:
   explicit ShardedCheckpoint(const fs::path& index_path) : source_(index_path.parent_path().string()) {
-    const std::string where = concat("[safetensors] ", index_path.string(), ": ");
+    const std::string prefix = concat("[safetensors] ", index_path.string(), ": ");
     const Json index = read_guarded_json(index_path);
     LIMPID_CHECK(index.is_object() && index.contains("weight_map") && index["weight_map"].is_object(), FormatError,
-                 where, "\"weight_map\" is missing; expected an object from tensor names to file names");
+                 prefix, "\"weight_map\" is missing; expected an object from tensor names to file names");
     std::map<std::string, std::shared_ptr<const SafetensorsFile>> shards;
     for (const auto& [name, value] : index["weight_map"].items()) {
-      LIMPID_CHECK(value.is_string(), FormatError, where, "tensor ", quote(name), " is mapped to ", json_kind(value),
+      LIMPID_CHECK(value.is_string(), FormatError, prefix, "tensor ", quote(name), " is mapped to ", json_kind(value),
                    ", expected a file name");
       const std::string file_name = value.get<std::string>();
       auto& shard = shards[file_name];
-      if (!shard) shard = open_shard(index_path, file_name, name, where);
+      if (!shard) shard = open_shard(index_path, file_name, name, prefix);
       const TensorView* tensor = shard->find(name);
-      LIMPID_CHECK(tensor, FormatError, where, "tensor ", quote(name), " is not in ", quote(file_name));
+      LIMPID_CHECK(tensor, FormatError, prefix, "tensor ", quote(name), " is not in ", quote(file_name));
       index_.emplace(name, tensors_.size());
       tensors_.push_back(*tensor);
     }
@@ -42,22 +42,23 @@ class ShardedCheckpoint final : public Checkpoint {
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const TensorView* find(const std::string& name) const override {
-    const auto found = index_.find(name);
-    return found == index_.end() ? nullptr : &tensors_[found->second];
+    const auto place = index_.find(name);
+    return place == index_.end() ? nullptr : &tensors_[place->second];
   }
   std::string source() const override { return source_; }
 
  private:
   static std::shared_ptr<const SafetensorsFile> open_shard(const fs::path& index_path, const std::string& file_name,
-                                                           const std::string& tensor, const std::string& where) {
+                                                           const std::string& tensor, const std::string& prefix) {
     // A name, not a path: an index must not reach outside its folder.
     const bool plain = !file_name.empty() &&
                        file_name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos && file_name != "." &&
                        file_name != "..";
-    LIMPID_CHECK(plain, FormatError, where, "tensor ", quote(tensor), " is mapped to ", quote(file_name),
+    LIMPID_CHECK(plain, FormatError, prefix, "tensor ", quote(tensor), " is mapped to ", quote(file_name),
                  ", expected the name of a file in the same folder");
     const fs::path path = index_path.parent_path() / file_name;
-    LIMPID_CHECK(fs::exists(path), FormatError, where, "shard ", quote(file_name), " is missing; incomplete download?");
+    LIMPID_CHECK(fs::exists(path), FormatError, prefix, "shard ", quote(file_name),
+                 " is missing; incomplete download?");
     return SafetensorsFile::open(path);
   }
 
@@ -83,14 +84,14 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
     if (is_pickle_name(entry.path())) pickles.push_back(entry.path());
   }
   if (gguf.size() == 1) return GgufFile::open(gguf.front());
-  const std::string where = concat("[checkpoint] ", folder.string(), ": ");
-  LIMPID_CHECK(gguf.empty(), FormatError, where, "holds ", gguf.size(), " .gguf files; name the one you mean");
-  LIMPID_CHECK(pickles.empty(), FormatError, where, "holds its weights only as ",
+  const std::string prefix = concat("[checkpoint] ", folder.string(), ": ");
+  LIMPID_CHECK(gguf.empty(), FormatError, prefix, "holds ", gguf.size(), " .gguf files; name the one you mean");
+  LIMPID_CHECK(pickles.empty(), FormatError, prefix, "holds its weights only as ",
                quote(std::min_element(pickles.begin(), pickles.end())->filename().string()), "; ", kConvert);
-  LIMPID_CHECK(!fs::exists(folder / "adapter_model.safetensors"), FormatError, where,
+  LIMPID_CHECK(!fs::exists(folder / "adapter_model.safetensors"), FormatError, prefix,
                "is a PEFT adapter, not a model; name the model it was trained for");
   throw FormatError(
-      concat(where, "no weights found; expected model.safetensors, model.safetensors.index.json or a .gguf file"));
+      concat(prefix, "no weights found; expected model.safetensors, model.safetensors.index.json or a .gguf file"));
 }
 
 std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
@@ -109,9 +110,9 @@ std::shared_ptr<const Checkpoint> open_file(const fs::path& path) {
 }
 
 template <class T>
-T load(const std::byte* at) {
+T load(const std::byte* bytes) {
   T value;
-  std::memcpy(&value, at, sizeof value);
+  std::memcpy(&value, bytes, sizeof value);
   return value;
 }
 

@@ -17,11 +17,12 @@ class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
   virtual const std::vector<TensorView>& tensors() const = 0;
-  virtual const TensorView* find(const std::string& name) const = 0;  ///< null when absent
+  virtual const TensorView* find(const std::string& name) const = 0;  ///< returns null when absent
   const TensorView& at(const std::string& name) const;  ///< @throws FormatError that names file and tensor
   virtual std::string source() const = 0;               ///< path, for messages
 
-  /// A `.safetensors` file, a `.gguf` file, or a Hugging Face folder (single file or model.safetensors.index.json).
+  /// Opens a `.safetensors` file, a `.gguf` file, or a Hugging Face folder (single file or
+  /// model.safetensors.index.json).
   /// @throws FormatError for a folder with only pytorch_model.bin, saying how to convert; for every malformed file.
   static std::shared_ptr<const Checkpoint> open(const fs::path& path);
 };

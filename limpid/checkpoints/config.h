@@ -8,7 +8,7 @@
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
 
-/// What a model looks like, read from a Hugging Face config.json or from GGUF metadata into one struct.
+/// Sizes and settings of a model, read from a Hugging Face config.json or from GGUF metadata into one struct.
 namespace limpid {
 
 enum class LayerType { kFull, kSliding };
@@ -48,8 +48,8 @@ struct ModelConfig {
   bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
   double embedding_scale = 1;  ///< the token embedding is multiplied by this; sqrt(hidden_size) in some
 
-  RopeConfig rope;                     ///< of full layers
-  RopeConfig local_rope;               ///< of sliding layers; equal to `rope` where the family has one base only
+  RopeConfig rope;        ///< rotary embedding of full layers
+  RopeConfig local_rope;  ///< rotary embedding of sliding layers; equal to `rope` where the family has one base only
   double rotary_fraction = 1;          ///< part of each head that rotates
   int64_t sliding_window = 0;          ///< keys a sliding layer sees, itself included; 0 where no layer slides
   std::vector<LayerType> layer_types;  ///< [num_layers]
@@ -66,13 +66,15 @@ struct ModelConfig {
   std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
   int64_t position_offset = 0;      ///< first row of the position table that is used
 
-  bool is_encoder() const;  ///< by its family (family.h)
+  bool is_encoder() const;  ///< tells by its family (family.h)
 };
 
-/// Config of a Hugging Face folder (config.json, generation_config.json), a folder with one .gguf, or a .gguf file.
+/// Reads the config of a Hugging Face folder (config.json, generation_config.json), a folder with one .gguf, or a .gguf
+/// file.
 /// @throws FormatError, one line that names file and key, for what is missing, of the wrong kind or makes no sense.
 ModelConfig read_config(const fs::path& path);
 
+/// Returns the config that parsed files describe.
 /// @param config      a parsed config.json
 /// @param generation  a parsed generation_config.json, or null
 /// @param source      what to call the file in errors

@@ -14,7 +14,8 @@ struct Limit {
   int64_t most;
 };
 
-/// Generous: no published model comes near, and nothing computed from such sizes overflows int64.
+/// Limits of sizes. They are generous: no published model comes near, and nothing computed from such sizes overflows
+/// int64.
 constexpr Limit kLimits[] = {
     {"vocabulary size", &ModelConfig::vocab_size, 1 << 24},
     {"hidden size", &ModelConfig::hidden_size, 1 << 20},
@@ -28,72 +29,72 @@ constexpr Limit kLimits[] = {
 
 bool is_finite_positive(double value) { return std::isfinite(value) && value > 0; }
 
-void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::string& where) {
-  LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, FormatError, where, "rotary scaling of type ",
+void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::string& prefix) {
+  LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, FormatError, prefix, "rotary scaling of type ",
                quote(rope.type_name), " is not supported, expected default, linear or llama3");
-  LIMPID_CHECK(is_finite_positive(rope.theta), FormatError, where, "rotary base is ", rope.theta,
+  LIMPID_CHECK(is_finite_positive(rope.theta), FormatError, prefix, "rotary base is ", rope.theta,
                ", expected a positive number");
-  LIMPID_CHECK(is_finite_positive(rope.factor), FormatError, where, "rotary scaling factor is ", rope.factor,
+  LIMPID_CHECK(is_finite_positive(rope.factor), FormatError, prefix, "rotary scaling factor is ", rope.factor,
                ", expected a positive number");
   if (rope.scaling == RopeConfig::Scaling::kLlama3) {
-    LIMPID_CHECK(rope.original_max_position > 0, FormatError, where,
+    LIMPID_CHECK(rope.original_max_position > 0, FormatError, prefix,
                  "rotary scaling: \"original_max_position_embeddings\" is ", rope.original_max_position,
                  ", expected a positive integer");
     LIMPID_CHECK(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor &&
                      std::isfinite(rope.high_freq_factor),
-                 FormatError, where, "rotary scaling: \"low_freq_factor\" is ", rope.low_freq_factor,
+                 FormatError, prefix, "rotary scaling: \"low_freq_factor\" is ", rope.low_freq_factor,
                  " and \"high_freq_factor\" ", rope.high_freq_factor, ", expected 0 < low < high");
   }
   for (float divisor : rope.divisors)
-    LIMPID_CHECK(is_finite_positive(divisor), FormatError, where, "tensor \"rope_freqs.weight\" holds ", divisor,
+    LIMPID_CHECK(is_finite_positive(divisor), FormatError, prefix, "tensor \"rope_freqs.weight\" holds ", divisor,
                  ", expected positive numbers");
-  LIMPID_CHECK(config.head_dim % 2 == 0, FormatError, where, "head size is ", config.head_dim,
+  LIMPID_CHECK(config.head_dim % 2 == 0, FormatError, prefix, "head size is ", config.head_dim,
                ", expected an even number for rotary embedding");
 }
 
 }  // namespace
 
 void check_config(const ModelConfig& config) {
-  const std::string where = concat("[config] ", config.source, ": ");
+  const std::string prefix = concat("[config] ", config.source, ": ");
   for (const Limit& limit : kLimits) {
     const int64_t size = config.*limit.size;
-    LIMPID_CHECK(size > 0 && size <= limit.most, FormatError, where, limit.name, " is ", size, ", expected 1 to ",
+    LIMPID_CHECK(size > 0 && size <= limit.most, FormatError, prefix, limit.name, " is ", size, ", expected 1 to ",
                  limit.most);
   }
-  LIMPID_CHECK(config.num_heads % config.num_kv_heads == 0, FormatError, where, config.num_heads,
+  LIMPID_CHECK(config.num_heads % config.num_kv_heads == 0, FormatError, prefix, config.num_heads,
                " heads are not a multiple of ", config.num_kv_heads, " key-value heads");
-  LIMPID_CHECK(config.layer_types.size() == size_t(config.num_layers), FormatError, where, "\"layer_types\" has ",
+  LIMPID_CHECK(config.layer_types.size() == size_t(config.num_layers), FormatError, prefix, "\"layer_types\" has ",
                config.layer_types.size(), " entries for ", config.num_layers, " layers");
-  LIMPID_CHECK(std::isfinite(config.norm_eps) && config.norm_eps >= 0 && config.norm_eps < 1, FormatError, where,
+  LIMPID_CHECK(std::isfinite(config.norm_eps) && config.norm_eps >= 0 && config.norm_eps < 1, FormatError, prefix,
                "norm epsilon is ", config.norm_eps, ", expected a number from 0 to 1");
-  LIMPID_CHECK(is_finite_positive(config.attention_scale), FormatError, where, "\"query_pre_attn_scalar\" is ",
+  LIMPID_CHECK(is_finite_positive(config.attention_scale), FormatError, prefix, "\"query_pre_attn_scalar\" is ",
                config.query_pre_attn_scalar, ", expected a positive number");
   for (double cap : {config.attention_softcap, config.final_softcap})
-    LIMPID_CHECK(std::isfinite(cap) && cap >= 0, FormatError, where, "a soft cap is ", cap,
+    LIMPID_CHECK(std::isfinite(cap) && cap >= 0, FormatError, prefix, "a soft cap is ", cap,
                  ", expected a positive number or none");
   const bool caps = config.attention_softcap > 0 || config.final_softcap > 0;
-  LIMPID_CHECK(!caps, FormatError, where, "soft caps of ", config.attention_softcap, " and ", config.final_softcap,
+  LIMPID_CHECK(!caps, FormatError, prefix, "soft caps of ", config.attention_softcap, " and ", config.final_softcap,
                " are not supported for ", config.architecture);
   bool slides = false;
   for (LayerType type : config.layer_types) slides = slides || type == LayerType::kSliding;
-  LIMPID_CHECK(config.sliding_window >= (slides ? 1 : 0), FormatError, where, "sliding window is ",
+  LIMPID_CHECK(config.sliding_window >= (slides ? 1 : 0), FormatError, prefix, "sliding window is ",
                config.sliding_window, ", expected a positive integer");
   if (family_of(config).rotary) {
-    check_rope(config.rope, config, where);
-    check_rope(config.local_rope, config, where);
-    LIMPID_CHECK(config.rotary_fraction == 1, FormatError, where, "rotates ", config.rotary_fraction,
+    check_rope(config.rope, config, prefix);
+    check_rope(config.local_rope, config, prefix);
+    LIMPID_CHECK(config.rotary_fraction == 1, FormatError, prefix, "rotates ", config.rotary_fraction,
                  " of each head, which is not supported for ", config.architecture);
     LIMPID_CHECK(config.rope.divisors.empty() || config.rope.divisors.size() == size_t(config.head_dim / 2),
-                 FormatError, where, "tensor \"rope_freqs.weight\" has ", config.rope.divisors.size(),
+                 FormatError, prefix, "tensor \"rope_freqs.weight\" has ", config.rope.divisors.size(),
                  " entries, expected ", config.head_dim / 2);
   } else {
-    LIMPID_CHECK(config.num_heads * config.head_dim == config.hidden_size, FormatError, where, "hidden size ",
+    LIMPID_CHECK(config.num_heads * config.head_dim == config.hidden_size, FormatError, prefix, "hidden size ",
                  config.hidden_size, " is not ", config.num_heads, " heads of ", config.head_dim);
   }
   if (config.is_encoder()) {
-    LIMPID_CHECK(config.type_vocab_size >= 0 && config.type_vocab_size <= 1 << 16, FormatError, where,
+    LIMPID_CHECK(config.type_vocab_size >= 0 && config.type_vocab_size <= 1 << 16, FormatError, prefix,
                  "\"type_vocab_size\" is ", config.type_vocab_size, ", expected 0 to 65536");
-    LIMPID_CHECK(config.position_offset >= 0 && config.position_offset < config.max_positions, FormatError, where,
+    LIMPID_CHECK(config.position_offset >= 0 && config.position_offset < config.max_positions, FormatError, prefix,
                  "position table has ", config.max_positions, " rows, of which the first used is ",
                  config.position_offset);
   }

@@ -4,22 +4,22 @@
 namespace limpid {
 namespace {
 
-/// Names in order of the ids, "LABEL_0", … where the file has none.
+/// Returns the labels in order of the ids, "LABEL_0", … where the file has none.
 std::vector<std::string> read_labels(const ConfigKeys& keys) {
   std::vector<std::string> labels;
   if (!keys.has({{"id2label"}})) {
     const int64_t count = keys.integer_or({{"num_labels"}}, 2);
-    LIMPID_CHECK(count > 0 && count <= 100'000, FormatError, keys.where(), ": \"num_labels\" is ", count,
+    LIMPID_CHECK(count > 0 && count <= 100'000, FormatError, keys.place(), ": \"num_labels\" is ", count,
                  ", expected 1 to 100000");
     for (int64_t i = 0; i < count; ++i) labels.push_back(concat("LABEL_", i));
     return labels;
   }
   const Json& names = (*keys.json())["id2label"];
-  LIMPID_CHECK(names.is_object() && !names.empty(), FormatError, keys.where(), ": \"id2label\" is ",
+  LIMPID_CHECK(names.is_object() && !names.empty(), FormatError, keys.place(), ": \"id2label\" is ",
                names.is_object() ? "empty" : json_kind(names), ", expected an object from ids to names");
   for (size_t i = 0; i < names.size(); ++i) {
     const auto name = names.find(std::to_string(i));
-    LIMPID_CHECK(name != names.end() && name->is_string(), FormatError, keys.where(), ": \"id2label\" has ",
+    LIMPID_CHECK(name != names.end() && name->is_string(), FormatError, keys.place(), ": \"id2label\" has ",
                  names.size(), " entries, but none named \"", i, "\" with a string");
     labels.push_back(name->get<std::string>());
   }
@@ -38,7 +38,7 @@ void read_encoder_config(const ConfigKeys& keys, ModelConfig& c) {
   c.type_vocab_size = keys.integer_or({{"type_vocab_size"}}, 2);
   c.problem_type = keys.text_or({{"problem_type"}}, "");
   const std::string style = keys.text_or({{"position_embedding_type"}}, "absolute");
-  LIMPID_CHECK(style == "absolute", FormatError, keys.where(), ": \"position_embedding_type\" is ", quote(style),
+  LIMPID_CHECK(style == "absolute", FormatError, keys.place(), ": \"position_embedding_type\" is ", quote(style),
                ", expected \"absolute\"");
   if (!c.model_class.ends_with("Classification")) return;
   c.labels = read_labels(keys);

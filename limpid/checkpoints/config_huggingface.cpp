@@ -10,26 +10,26 @@ const Family* family_of_model_type(const std::string& model_type) {
   return nullptr;
 }
 
-/// A token id, -1 for none. Ids outside the vocabulary occur in published files (-1, or a pad id never added)
+/// Returns a token id, -1 for none. Ids outside the vocabulary occur in published files (-1, or a pad id never added)
 /// and mean none.
-int64_t token_id(const Json& object, const char* key, int64_t vocab_size, const std::string& where) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return -1;
-  const int64_t id = require<int64_t>(object, key, where);
+int64_t token_id(const Json& object, const char* key, int64_t vocab_size, const std::string& place) {
+  const auto value = object.find(key);
+  if (value == object.end() || value->is_null()) return -1;
+  const int64_t id = require<int64_t>(object, key, place);
   return id >= 0 && id < vocab_size ? id : -1;
 }
 
-std::vector<int64_t> token_ids(const Json& object, const char* key, int64_t vocab_size, const std::string& where) {
+std::vector<int64_t> token_ids(const Json& object, const char* key, int64_t vocab_size, const std::string& place) {
   std::vector<int64_t> ids;
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return ids;
-  if (!found->is_array()) {
-    const int64_t id = token_id(object, key, vocab_size, where);
+  const auto value = object.find(key);
+  if (value == object.end() || value->is_null()) return ids;
+  if (!value->is_array()) {
+    const int64_t id = token_id(object, key, vocab_size, place);
     if (id >= 0) ids.push_back(id);
     return ids;
   }
-  for (const Json& entry : *found) {
-    LIMPID_CHECK(entry.is_number_integer(), FormatError, where, ": \"", key, "\" holds ", json_kind(entry),
+  for (const Json& entry : *value) {
+    LIMPID_CHECK(entry.is_number_integer(), FormatError, place, ": \"", key, "\" holds ", json_kind(entry),
                  ", expected integers");
     const auto id = entry.get<int64_t>();
     if (id >= 0 && id < vocab_size) ids.push_back(id);
@@ -39,31 +39,31 @@ std::vector<int64_t> token_ids(const Json& object, const char* key, int64_t voca
 
 void read_special_ids(const Json& config, const Json& outer, const Json& generation, const std::string& source,
                       ModelConfig& out) {
-  const std::string where = "[config] " + source;
-  const std::string generation_where =
+  const std::string place = "[config] " + source;
+  const std::string generation_place =
       "[config] " + (fs::path(source).parent_path() / "generation_config.json").string();
   const Json empty = Json::object();
-  struct Place {
+  struct File {
     const Json& object;
-    const std::string& where;
+    const std::string& place;
   };
-  const Place places[] = {
-      {generation.is_object() ? generation : empty, generation_where}, {outer, where}, {config, where}};
-  for (const Place& place : places) {
-    if (out.eos_ids.empty()) out.eos_ids = token_ids(place.object, "eos_token_id", out.vocab_size, place.where);
-    if (out.bos_id < 0) out.bos_id = token_id(place.object, "bos_token_id", out.vocab_size, place.where);
-    if (out.pad_id < 0) out.pad_id = token_id(place.object, "pad_token_id", out.vocab_size, place.where);
+  const File files[] = {
+      {generation.is_object() ? generation : empty, generation_place}, {outer, place}, {config, place}};
+  for (const File& file : files) {
+    if (out.eos_ids.empty()) out.eos_ids = token_ids(file.object, "eos_token_id", out.vocab_size, file.place);
+    if (out.bos_id < 0) out.bos_id = token_id(file.object, "bos_token_id", out.vocab_size, file.place);
+    if (out.pad_id < 0) out.pad_id = token_id(file.object, "pad_token_id", out.vocab_size, file.place);
   }
 }
 
 }  // namespace
 
 ModelConfig config_from_huggingface(Json file, const Json& generation, const std::string& source) {
-  const std::string where = "[config] " + source;
-  LIMPID_CHECK(file.is_object(), FormatError, where, ": is ", json_kind(file), ", expected an object");
+  const std::string place = "[config] " + source;
+  LIMPID_CHECK(file.is_object(), FormatError, place, ": is ", json_kind(file), ", expected an object");
   ModelConfig config;
   config.source = source;
-  const std::string model_type = require<std::string>(file, "model_type", where);
+  const std::string model_type = require<std::string>(file, "model_type", place);
   const Family* family = family_of_model_type(model_type);
   config.architecture = family ? family->name : model_type;
   const auto classes = file.find("architectures");
@@ -77,7 +77,7 @@ ModelConfig config_from_huggingface(Json file, const Json& generation, const std
                                    {"pad_token_id", file.value("pad_token_id", Json())}});
   if (nested) file = Json(std::move(file["text_config"]));
   config.raw = std::move(file);
-  const ConfigKeys keys(config.raw, where, /*strict=*/family);
+  const ConfigKeys keys(config.raw, place, /*strict=*/family);
   read_settings(keys, family, config);
   read_special_ids(config.raw, outer, generation, source, config);
   if (!family) return config;

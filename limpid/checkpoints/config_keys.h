@@ -16,18 +16,19 @@ struct ConfigKey {
 /// Reads settings; null counts as absent. Errors name file and key. Lives no longer than what it reads.
 class ConfigKeys {
  public:
-  /// @param where   begins errors: "[config] FILE"
+  /// @param place   begins errors: "[config] FILE"
   /// @param strict  a size that is missing is an error; else it is 0
-  ConfigKeys(const Json& object, std::string where, bool strict)
+  ConfigKeys(const Json& object, std::string place, bool strict)
       : json_(&object),
-        where_(std::move(where)),
+        place_(std::move(place)),
         strict_(strict) {}
-  ConfigKeys(const GgufFile& file, std::string where, bool strict);
+  ConfigKeys(const GgufFile& file, std::string place, bool strict);
 
   bool has(const ConfigKey& key) const;
-  /// @throws FormatError for a size that is missing, see `strict`, and for values of another kind, as all readers do.
+  /// Returns an integer. @throws FormatError for a size that is missing, see `strict`, and for values of another kind,
+  /// as all readers do.
   int64_t integer(const ConfigKey& key) const;
-  /// The same, but config.json may leave out what is its class's default, where that is not 0.
+  /// Returns the integer, or `class_default`, where it is not 0, for a config.json that leaves it out.
   int64_t integer(const ConfigKey& key, int64_t class_default) const;
   int64_t integer_or(const ConfigKey& key, int64_t fallback) const;
   double number_or(const ConfigKey& key, double fallback) const;
@@ -36,16 +37,16 @@ class ConfigKeys {
 
   const Json* json() const { return json_; }      ///< null for a GGUF file
   const GgufFile* gguf() const { return gguf_; }  ///< null for a config.json
-  ConfigKeys inside(const char* name) const;      ///< an object in a config.json
+  ConfigKeys inside(const char* name) const;      ///< reads an object in a config.json
   std::string gguf_key(const char* name) const { return prefix_ + name; }
-  const std::string& where() const { return where_; }
+  const std::string& place() const { return place_; }
 
  private:
-  const char* spelling(const ConfigKey& key) const;  ///< null when absent
+  const char* spelling(const ConfigKey& key) const;  ///< returns null when absent
 
   const Json* json_ = nullptr;
   const GgufFile* gguf_ = nullptr;
-  std::string prefix_, where_;
+  std::string prefix_, place_;
   bool strict_;
 };
 

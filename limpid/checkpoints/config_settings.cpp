@@ -24,12 +24,12 @@ constexpr ConfigKey kSlidingPattern{{"sliding_window_pattern", "_sliding_window_
 
 constexpr ConfigDefaults kOfUnknown = {.inner_multiple = 4, .tied = true, .slides = true};
 
-/// The embedding decides in a GGUF file, which may pad it beyond the list of tokens.
+/// Reads the size of the vocabulary. The embedding decides in a GGUF file, which may pad it beyond the list of tokens.
 int64_t read_vocab_size(const ConfigKeys& keys, const ConfigDefaults& defaults) {
   const GgufFile* file = keys.gguf();
   if (!file) return keys.integer(kVocabSize, defaults.vocab_size);
   if (const TensorView* embedding = file->find("token_embd.weight")) {
-    LIMPID_CHECK(embedding->shape.size() == 2, FormatError, keys.where(), ": tensor \"token_embd.weight\" has ",
+    LIMPID_CHECK(embedding->shape.size() == 2, FormatError, keys.place(), ": tensor \"token_embd.weight\" has ",
                  embedding->shape.size(), " dimensions, expected 2");
     return embedding->shape[0];
   }
@@ -41,20 +41,20 @@ void read_heads(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
   const bool class_defaults = keys.json() != nullptr;
   if (known || class_defaults) {  // a list in GGUF files of some other families
     c.num_heads = keys.integer(kNumHeads, defaults.num_heads);
-    const bool one =
+    const bool one_group =
         keys.boolean_or({{"multi_query"}}, false) && !keys.boolean_or({{"new_decoder_architecture"}}, false);
     const int64_t groups = class_defaults && defaults.num_kv_heads > 0 ? defaults.num_kv_heads : c.num_heads;
-    c.num_kv_heads = one ? 1 : keys.integer_or(kNumKvHeads, groups);
+    c.num_kv_heads = one_group ? 1 : keys.integer_or(kNumKvHeads, groups);
   }
-  LIMPID_CHECK(!known || c.num_heads > 0, FormatError, keys.where(), ": number of heads is ", c.num_heads,
+  LIMPID_CHECK(!known || c.num_heads > 0, FormatError, keys.place(), ": number of heads is ", c.num_heads,
                ", expected 1 to 65536");
   const int64_t class_width = class_defaults ? defaults.head_dim : 0;
   LIMPID_CHECK(!known || keys.has(kHeadDim) || class_width > 0 || c.hidden_size % c.num_heads == 0, FormatError,
-               keys.where(), ": hidden size ", c.hidden_size, " is not a multiple of ", c.num_heads, " heads");
+               keys.place(), ": hidden size ", c.hidden_size, " is not a multiple of ", c.num_heads, " heads");
   const int64_t share = c.num_heads > 0 ? c.hidden_size / c.num_heads : 0;
   c.head_dim = keys.integer_or(kHeadDim, class_width > 0 ? class_width : share);
   const int64_t value_length = keys.integer_or({{}, "attention.value_length"}, c.head_dim);
-  LIMPID_CHECK(!known || value_length == c.head_dim, FormatError, keys.where(), ": keys of ", c.head_dim,
+  LIMPID_CHECK(!known || value_length == c.head_dim, FormatError, keys.place(), ": keys of ", c.head_dim,
                " and values of ", value_length, " are not supported");
 }
 
@@ -98,14 +98,14 @@ void read_gguf_scaling(const ConfigKeys& keys, RopeConfig& rope) {
     rope.factor = keys.number_or(kOlder, 1);
   }
   if (const TensorView* divisors = keys.gguf()->find("rope_freqs.weight")) {
-    LIMPID_CHECK(divisors->elements() <= 1 << 16, FormatError, keys.where(), ": tensor \"rope_freqs.weight\" has ",
+    LIMPID_CHECK(divisors->elements() <= 1 << 16, FormatError, keys.place(), ": tensor \"rope_freqs.weight\" has ",
                  divisors->elements(), " elements, expected half a head");
     rope.scaling = Scaling::kDivisors;
     rope.divisors = to_floats(*divisors);
   }
 }
 
-/// The newest spelling: one object for all layers, or one for each of their types.
+/// Reads the newest spelling: one object for all layers, or one for each of their types.
 void read_rope_parameters(const ConfigKeys& keys, bool one_base, ModelConfig& c) {
   if (!keys.has({{"rope_parameters"}})) return;
   const ConfigKeys parameters = keys.inside("rope_parameters");
@@ -141,14 +141,14 @@ void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConf
   if (keys.json()) read_rope_parameters(keys, one_base, c);
 }
 
-/// Types of the layers one by one, where the file lists them.
+/// Reads the types of the layers one by one. @return whether the file lists them
 bool read_listed_layer_types(const ConfigKeys& keys, ModelConfig& c) {
   if (const GgufFile* file = keys.gguf()) {
     const std::string key = keys.gguf_key(kSlidingPattern.gguf);
     const auto entry = file->metadata().find(key);
     const auto* list = entry == file->metadata().end() ? nullptr : std::get_if<std::vector<bool>>(&entry->second.value);
     if (!list) return false;
-    LIMPID_CHECK(list->size() == c.layer_types.size(), FormatError, keys.where(), ": metadata ", quote(key), " has ",
+    LIMPID_CHECK(list->size() == c.layer_types.size(), FormatError, keys.place(), ": metadata ", quote(key), " has ",
                  list->size(), " entries for ", c.num_layers, " layers");
     for (size_t i = 0; i < list->size(); ++i)
       if ((*list)[i]) c.layer_types[i] = LayerType::kSliding;
@@ -156,12 +156,12 @@ bool read_listed_layer_types(const ConfigKeys& keys, ModelConfig& c) {
   }
   if (!keys.has({{"layer_types"}})) return false;
   const Json& list = (*keys.json())["layer_types"];
-  LIMPID_CHECK(list.is_array() && list.size() == c.layer_types.size(), FormatError, keys.where(), ": \"layer_types\" ",
+  LIMPID_CHECK(list.is_array() && list.size() == c.layer_types.size(), FormatError, keys.place(), ": \"layer_types\" ",
                list.is_array() ? concat("has ", list.size(), " entries") : concat("is ", json_kind(list)),
                ", expected one for each of ", c.num_layers, " layers");
   for (size_t i = 0; i < list.size(); ++i) {
     const bool slides = list[i] == "sliding_attention";
-    LIMPID_CHECK(slides || list[i] == "full_attention", FormatError, keys.where(), ": \"layer_types\" entry ", i,
+    LIMPID_CHECK(slides || list[i] == "full_attention", FormatError, keys.place(), ": \"layer_types\" entry ", i,
                  " is not \"full_attention\" or \"sliding_attention\"");
     if (slides) c.layer_types[i] = LayerType::kSliding;
   }
@@ -169,7 +169,7 @@ bool read_listed_layer_types(const ConfigKeys& keys, ModelConfig& c) {
 }
 
 void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bool known, ModelConfig& c) {
-  LIMPID_CHECK(c.num_layers >= 0 && c.num_layers <= 10'000, FormatError, keys.where(), ": number of layers is ",
+  LIMPID_CHECK(c.num_layers >= 0 && c.num_layers <= 10'000, FormatError, keys.place(), ": number of layers is ",
                c.num_layers, ", expected 1 to 10000");
   c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
   if (defaults.slides && keys.boolean_or({{"use_sliding_window"}}, true))
@@ -178,13 +178,14 @@ void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bo
   if (!known || (keys.gguf() && c.sliding_window <= 0) || read_listed_layer_types(keys, c) || c.sliding_window <= 0)
     return;
   const int64_t pattern = keys.integer_or(kSlidingPattern, defaults.sliding_pattern);
-  LIMPID_CHECK(pattern >= 0, FormatError, keys.where(), ": \"sliding_window_pattern\" is ", pattern,
+  LIMPID_CHECK(pattern >= 0, FormatError, keys.place(), ": \"sliding_window_pattern\" is ", pattern,
                ", expected a positive integer");
   for (int64_t i = 0; i < c.num_layers; ++i)
     if (pattern == 0 || (i + 1) % pattern != 0) c.layer_types[size_t(i)] = LayerType::kSliding;
 }
 
-/// A GGUF file has the tensors or has them not; a config.json says so.
+/// Reads whether the embedding is tied and layers have biases: a GGUF file has the tensors or has them not; a
+/// config.json says so.
 void read_tied_and_biased(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& c) {
   if (const GgufFile* file = keys.gguf()) {
     c.tie_word_embeddings = file->find("token_embd.weight") && !file->find("output.weight");

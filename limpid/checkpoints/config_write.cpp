@@ -7,8 +7,8 @@
 namespace limpid {
 namespace {
 
-/// GGUF keeps Llama 3's scaling as one divisor per frequency. The three numbers behind them are those of every
-/// published Llama 3.x model but the factor, which is the largest divisor; they are taken only if they give the
+/// Returns Llama 3's scaling, which GGUF keeps as one divisor per frequency. The three numbers behind them are those of
+/// every published Llama 3.x model but the factor, which is the largest divisor; they are taken only if they give the
 /// divisors back.
 Json llama3_scaling(const ModelConfig& config) {
   const auto& divisors = config.rope.divisors;

@@ -38,8 +38,8 @@ const std::map<std::string, Family>& families() { return family_table(); }
 void add_family(const Family& family) { family_table().insert_or_assign(family.name, family); }
 
 const Family* find_family(const std::string& name) {
-  const auto found = families().find(name);
-  return found == families().end() ? nullptr : &found->second;
+  const auto family = families().find(name);
+  return family == families().end() ? nullptr : &family->second;
 }
 
 const Family& family_of(const ModelConfig& config) {

@@ -7,8 +7,8 @@
 
 #include "limpid/checkpoints/config.h"
 
-/// What files say about a family of models: the names it goes by, what its config leaves out, and how its tensors are
-/// named and stored. Everything that reads, writes or explains a model asks the description; the family's model file
+/// Description of a family of models: the names it goes by, what its config leaves out, and how its tensors are named
+/// and stored. Everything that reads, writes or explains a model asks the description; the family's model file
 /// (limpid/models) says what is computed.
 namespace limpid {
 
@@ -27,8 +27,8 @@ enum class Projection {
 };
 inline constexpr size_t kProjectionKinds = 8;
 
-/// What a family's config class assumes where config.json is silent (transformers leaves out what equals the class's
-/// defaults, in places). 0 and "": the key must be there. GGUF files say all sizes; of them only `norm_eps`,
+/// Values that a family's config class assumes where config.json is silent (transformers leaves out what equals the
+/// class's defaults, in places). 0 and "": the key must be there. GGUF files say all sizes; of them only `norm_eps`,
 /// `activation`, the rotary bases and the sliding pattern may be missing.
 struct ConfigDefaults {
   int64_t vocab_size = 0, num_heads = 0, max_positions = 0;
@@ -40,15 +40,15 @@ struct ConfigDefaults {
   bool tied = false;    ///< the output matrix is the embedding
   bool biased = false;  ///< linear layers of the blocks have biases
   double rope_theta = 1e4;
-  double local_rope_theta = 0;  ///< of sliding layers; 0: as the others, scaling included
+  double local_rope_theta = 0;  ///< base of sliding layers; 0: that of the others, scaling included
   bool slides = false;          ///< may have sliding layers
   int64_t sliding_window = 0;
   int64_t sliding_pattern = 0;  ///< every n-th layer is full; 0: none is
 };
 
-/// How the linear layers of one kind lie in one kind of file.
+/// Storage of the linear layers of one kind in one kind of file.
 struct StoredMatrix {
-  /// Within the block; null: as the model names it. Several layers of one name lie in one matrix, one below the other
+  /// Name within the block; null: that of the model. Several layers of one name lie in one matrix, one below the other
   /// in the order of the table.
   const char* name = nullptr;
   bool transposed = false;  ///< stored [in, out]
@@ -66,10 +66,10 @@ struct ProjectionFormat {
 /// A tensor or module in Hugging Face and in GGUF files, without its ending.
 struct TensorNames {
   const char* name;
-  const char* gguf = nullptr;  ///< null: the same
+  const char* gguf = nullptr;  ///< null: as in Hugging Face files
 };
 
-/// Whether the attention's output projection has a bias.
+/// Condition on which the attention's output projection has a bias.
 enum class OutputBias {
   Never,
   Always,
@@ -96,7 +96,7 @@ struct Family {
 
   const char* prefix = "";  ///< in front of all names but the output matrix's in Hugging Face files; some leave it out
   const char* layers = "";  ///< "model.layers.": a block's number follows
-  TensorNames embedding;    ///< of tokens
+  TensorNames embedding;    ///< the token embedding
   TensorNames output = {"lm_head", "output"};
   std::vector<TensorNames> tensors = {};        ///< others outside the blocks
   std::vector<ProjectionFormat> projections;    ///< every block has them all

@@ -4,7 +4,7 @@
 #include "limpid/checkpoints/config_keys.h"
 #include "limpid/checkpoints/family.h"
 
-/// What the readers and writers of configs share: the two kinds of files, and the families' descriptions.
+/// Parts that the readers and writers of configs share: the two kinds of files, and the families' descriptions.
 namespace limpid {
 
 /// Reads the settings that all families have. @param family  null: one that is not known, of which what is there is
@@ -14,17 +14,17 @@ void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& co
 /// Reads token types, the padding id and the labels of an encoder (Family::read_config).
 void read_encoder_config(const ConfigKeys& keys, ModelConfig& config);
 
-/// Keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of the
-/// attention. @throws ConfigError for rotary scaling that config.json cannot say.
+/// Returns the keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of
+/// the attention. @throws ConfigError for rotary scaling that config.json cannot say.
 Json decoder_config_json(const ModelConfig& config);
 Json layer_types_json(const ModelConfig& config);  ///< ["sliding_attention", "full_attention", …]
 
-/// Linear layers under the names that most families of rotary, gated decoders have.
+/// Returns linear layers under the names that most families of rotary, gated decoders have.
 /// @param row  StoredMatrix::row of queries and keys in GGUF files
 std::vector<ProjectionFormat> usual_projections(decltype(StoredMatrix::row) row = nullptr);
 
-/// StoredMatrix::row of heads that rotate neighbouring rows (0, 1), (2, 3), …, where Hugging Face's rotate the two
-/// halves of a head: how llama.cpp's converter rearranges queries and keys.
+/// Returns the row, as StoredMatrix::row does, for heads that rotate neighbouring rows (0, 1), (2, 3), …, where Hugging
+/// Face's rotate the two halves of a head: how llama.cpp's converter rearranges queries and keys.
 int64_t neighbour_pair_row(const ModelConfig& config, Projection projection, int64_t row);
 
 }  // namespace limpid

@@ -18,50 +18,50 @@ constexpr uint64_t kMaxKey = 65535;  // of the specification
 /// Reads forward through the bytes of a file; every step is checked against what is left.
 class Cursor {
  public:
-  Cursor(std::span<const std::byte> bytes, std::string where) : bytes_(bytes), where_(std::move(where)) {}
+  Cursor(std::span<const std::byte> bytes, std::string prefix) : bytes_(bytes), prefix_(std::move(prefix)) {}
 
-  size_t position() const { return at_; }
-  size_t left() const { return bytes_.size() - at_; }
-  const std::string& where() const { return where_; }
+  size_t position() const { return position_; }
+  size_t left() const { return bytes_.size() - position_; }
+  const std::string& prefix() const { return prefix_; }
 
   template <class T>
   T read(const std::string& what) {
     need(sizeof(T), what);
     T value;
-    std::memcpy(&value, bytes_.data() + at_, sizeof(T));
-    at_ += sizeof(T);
+    std::memcpy(&value, bytes_.data() + position_, sizeof(T));
+    position_ += sizeof(T);
     return value;
   }
 
   std::string_view text(const std::string& what) {
     const uint64_t size = read<uint64_t>(what);
     need(size, what);
-    const auto* data = reinterpret_cast<const char*>(bytes_.data()) + at_;
-    at_ += size;
+    const auto* data = reinterpret_cast<const char*>(bytes_.data()) + position_;
+    position_ += size;
     return {data, size};
   }
 
-  /// A count of things that take at least `unit` bytes each.
+  /// Reads a count of things that take at least `unit` bytes each.
   uint64_t count(const std::string& what, uint64_t unit) {
     const uint64_t number = read<uint64_t>(what);
-    LIMPID_CHECK(number <= left() / unit, FormatError, where_, what, " is ", number, ", but only ", left(),
+    LIMPID_CHECK(number <= left() / unit, FormatError, prefix_, what, " is ", number, ", but only ", left(),
                  " bytes follow; truncated or damaged file?");
     return number;
   }
 
  private:
   void need(uint64_t size, const std::string& what) const {
-    LIMPID_CHECK(size <= left(), FormatError, where_, what, " needs ", size, " bytes at byte ", at_, ", file ends at ",
-                 bytes_.size(), "; truncated download?");
+    LIMPID_CHECK(size <= left(), FormatError, prefix_, what, " needs ", size, " bytes at byte ", position_,
+                 ", file ends at ", bytes_.size(), "; truncated download?");
   }
   std::span<const std::byte> bytes_;
-  std::string where_;
-  size_t at_ = 0;
+  std::string prefix_;
+  size_t position_ = 0;
 };
 
 bool read_bool(Cursor& in, const std::string& what) {
   const auto value = in.read<uint8_t>(what);
-  LIMPID_CHECK(value <= 1, FormatError, in.where(), what, ": a bool of value ", int(value), ", expected 0 or 1");
+  LIMPID_CHECK(value <= 1, FormatError, in.prefix(), what, ": a bool of value ", int(value), ", expected 0 or 1");
   return value != 0;
 }
 
@@ -77,7 +77,7 @@ int64_t read_integer(Cursor& in, GgufType type, const std::string& what) {
     default: break;
   }
   const auto value = in.read<uint64_t>(what);
-  LIMPID_CHECK(value <= uint64_t(INT64_MAX), FormatError, in.where(), what, ": ", value, " is beyond 2^63");
+  LIMPID_CHECK(value <= uint64_t(INT64_MAX), FormatError, in.prefix(), what, ": ", value, " is beyond 2^63");
   return int64_t(value);
 }
 
@@ -87,9 +87,9 @@ double read_number(Cursor& in, GgufType type, const std::string& what) {
 
 GgufValue read_array(Cursor& in, const std::string& what) {
   const auto type = GgufType(in.read<uint32_t>(what));
-  LIMPID_CHECK(type != GgufType::Array, FormatError, in.where(), what,
+  LIMPID_CHECK(type != GgufType::Array, FormatError, in.prefix(), what,
                " is an array of arrays, which is not supported");
-  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " is an array of type ", uint32_t(type),
+  LIMPID_CHECK(size_of(type) > 0, FormatError, in.prefix(), what, " is an array of type ", uint32_t(type),
                ", expected 0 to 12");
   const uint64_t count = in.count(what + " (length of the array)", size_of(type));
   const auto fill = [&](auto list, auto&& read_one) {
@@ -108,7 +108,7 @@ GgufValue read_array(Cursor& in, const std::string& what) {
 
 GgufValue read_value(Cursor& in, const std::string& what) {
   const auto type = GgufType(in.read<uint32_t>(what));
-  LIMPID_CHECK(size_of(type) > 0, FormatError, in.where(), what, " has type ", uint32_t(type), ", expected 0 to 12");
+  LIMPID_CHECK(size_of(type) > 0, FormatError, in.prefix(), what, " has type ", uint32_t(type), ", expected 0 to 12");
   switch (type) {
     case GgufType::Text: return {std::string(in.text(what))};
     case GgufType::Bool: return {read_bool(in, what)};
@@ -129,28 +129,28 @@ TensorInfo read_tensor_info(Cursor& in) {
   out.view.name = std::string(in.text("a tensor name"));
   const std::string what = concat("tensor ", quote(out.view.name));
   const auto dims = in.read<uint32_t>(what);
-  LIMPID_CHECK(dims <= kMaxDims, FormatError, in.where(), what, " has ", dims, " dimensions, expected at most ",
+  LIMPID_CHECK(dims <= kMaxDims, FormatError, in.prefix(), what, " has ", dims, " dimensions, expected at most ",
                kMaxDims);
   for (uint32_t i = 0; i < dims; ++i) {
     const auto size = in.read<uint64_t>(what);
-    LIMPID_CHECK(size <= uint64_t(INT64_MAX), FormatError, in.where(), what, " has a dimension of ", size);
+    LIMPID_CHECK(size <= uint64_t(INT64_MAX), FormatError, in.prefix(), what, " has a dimension of ", size);
     out.view.shape.insert(out.view.shape.begin(),
                           int64_t(size));  // the file lists the fastest dimension first
   }
   const auto type = in.read<uint32_t>(what);
   const auto dtype = dtype_of_ggml(type);
-  LIMPID_CHECK(dtype, FormatError, in.where(), what, " has ggml type ", type, ggml_type_remark(type),
+  LIMPID_CHECK(dtype, FormatError, in.prefix(), what, " has ggml type ", type, ggml_type_remark(type),
                ", which is not supported; quantise the model to another type, for example Q4_K_M or Q8_0");
   out.view.dtype = *dtype;
   out.offset = in.read<uint64_t>(what);
 
   const size_t block = info(*dtype).block_elements;
   const uint64_t row = out.view.shape.empty() ? 1 : uint64_t(out.view.shape.back());
-  LIMPID_CHECK(row % block == 0, FormatError, in.where(), what, " has rows of ", row,
+  LIMPID_CHECK(row % block == 0, FormatError, in.prefix(), what, " has rows of ", row,
                " elements, expected a multiple of ", block, " for ", info(*dtype).name, " blocks");
   const auto elements = checked_elements(out.view.shape);
   const auto bytes = elements ? checked_bytes(*dtype, *elements) : std::nullopt;
-  LIMPID_CHECK(bytes, FormatError, in.where(), what, " has shape ", shape_text(out.view.shape),
+  LIMPID_CHECK(bytes, FormatError, in.prefix(), what, " has shape ", shape_text(out.view.shape),
                ", more than any file holds");
   out.bytes = *bytes;
   return out;
@@ -163,14 +163,14 @@ std::string kind_of(const GgufValue& value) {
   return names[value.value.index()];
 }
 
-/// metadata[key] as a T. @throws FormatError naming the key, what was found and what was expected.
+/// Returns metadata[key] as a T. @throws FormatError naming the key, what was found and what was expected.
 template <class T>
 const T& typed(const GgufFile& file, const std::string& key, const char* expected) {
-  const auto found = file.metadata().find(key);
-  LIMPID_CHECK(found != file.metadata().end(), FormatError, "[gguf] ", file.source(), ": metadata ", quote(key),
+  const auto entry = file.metadata().find(key);
+  LIMPID_CHECK(entry != file.metadata().end(), FormatError, "[gguf] ", file.source(), ": metadata ", quote(key),
                " is missing");
-  const T* value = std::get_if<T>(&found->second.value);
-  LIMPID_CHECK(value, FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is ", kind_of(found->second),
+  const T* value = std::get_if<T>(&entry->second.value);
+  LIMPID_CHECK(value, FormatError, "[gguf] ", file.source(), ": metadata ", quote(key), " is ", kind_of(entry->second),
                ", expected ", expected);
   return *value;
 }
@@ -185,12 +185,13 @@ uint64_t alignment_of(const GgufFile& file) {
 
 void check_header(Cursor& in) {
   const auto magic = in.read<std::array<char, 4>>("the magic");
-  LIMPID_CHECK(std::string_view(magic.data(), 4) == "GGUF", FormatError, in.where(), "begins with ",
+  LIMPID_CHECK(std::string_view(magic.data(), 4) == "GGUF", FormatError, in.prefix(), "begins with ",
                quote({magic.data(), 4}), ", expected \"GGUF\"; is this a GGUF file?");
   const auto version = in.read<uint32_t>("the version");
-  LIMPID_CHECK(version != 0x02000000 && version != 0x03000000, FormatError, in.where(),
+  LIMPID_CHECK(version != 0x02000000 && version != 0x03000000, FormatError, in.prefix(),
                "is big-endian, which is not supported; convert it with gguf-convert-endian");
-  LIMPID_CHECK(version == 2 || version == 3, FormatError, in.where(), "is GGUF version ", version, ", expected 2 or 3");
+  LIMPID_CHECK(version == 2 || version == 3, FormatError, in.prefix(), "is GGUF version ", version,
+               ", expected 2 or 3");
 }
 
 }  // namespace
@@ -212,15 +213,15 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
 
   for (uint64_t i = 0; i < entries; ++i) {
     const std::string_view key = in.text("a metadata key");
-    LIMPID_CHECK(key.size() <= kMaxKey, FormatError, in.where(), "a metadata key has ", key.size(),
+    LIMPID_CHECK(key.size() <= kMaxKey, FormatError, in.prefix(), "a metadata key has ", key.size(),
                  " bytes, expected at most ", kMaxKey);
     GgufValue value = read_value(in, concat("metadata ", quote(key)));
-    LIMPID_CHECK(file->metadata_.emplace(key, std::move(value)).second, FormatError, in.where(), "metadata ",
+    LIMPID_CHECK(file->metadata_.emplace(key, std::move(value)).second, FormatError, in.prefix(), "metadata ",
                  quote(key), " occurs twice");
   }
   const uint64_t alignment = alignment_of(*file);
   const int64_t parts = file->integer_or("split.count", 1);
-  LIMPID_CHECK(parts <= 1, FormatError, in.where(), "is one of ", parts, " parts; join them with gguf-split --merge");
+  LIMPID_CHECK(parts <= 1, FormatError, in.prefix(), "is one of ", parts, " parts; join them with gguf-split --merge");
 
   std::vector<TensorInfo> infos;
   for (uint64_t i = 0; i < tensors; ++i) infos.push_back(read_tensor_info(in));
@@ -229,33 +230,33 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
   std::vector<Extent> extents;
   for (TensorInfo& info : infos) {
     const std::string what = concat("tensor ", quote(info.view.name));
-    LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.where(), what, " begins at offset ", info.offset,
+    LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.prefix(), what, " begins at offset ", info.offset,
                  ", expected a multiple of ", alignment);
-    LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.where(), what, " takes ",
+    LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.prefix(), what, " takes ",
                  info.bytes, " bytes at offset ", info.offset, " of the data, which has ", room,
                  "; truncated download?");
     if (info.bytes > 0) info.view.data = bytes.subspan(start + info.offset, info.bytes);
-    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.where(), what,
+    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.prefix(), what,
                  " occurs twice");
     extents.push_back({info.offset, info.offset + info.bytes, file->tensors_.size()});
     file->tensors_.push_back(std::move(info.view));
   }
   if (const auto pair = find_overlap(std::move(extents)))
-    throw FormatError(concat(in.where(), "tensors ", quote(file->tensors_[pair->first].name), " and ",
+    throw FormatError(concat(in.prefix(), "tensors ", quote(file->tensors_[pair->first].name), " and ",
                              quote(file->tensors_[pair->second].name), " overlap"));
   return file;
 }
 
 const TensorView* GgufFile::find(const std::string& name) const {
-  const auto found = index_.find(name);
-  return found == index_.end() ? nullptr : &tensors_[found->second];
+  const auto place = index_.find(name);
+  return place == index_.end() ? nullptr : &tensors_[place->second];
 }
 
 int64_t GgufFile::integer(const std::string& key) const { return typed<int64_t>(*this, key, "an integer"); }
 double GgufFile::number(const std::string& key) const {
-  const auto found = metadata_.find(key);
-  if (found != metadata_.end())
-    if (const auto* whole = std::get_if<int64_t>(&found->second.value)) return double(*whole);
+  const auto entry = metadata_.find(key);
+  if (entry != metadata_.end())
+    if (const auto* whole = std::get_if<int64_t>(&entry->second.value)) return double(*whole);
   return typed<double>(*this, key, "a number");
 }
 bool GgufFile::boolean(const std::string& key) const { return typed<bool>(*this, key, "true or false"); }

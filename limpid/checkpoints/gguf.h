@@ -28,7 +28,7 @@ class GgufFile final : public Checkpoint {
   const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
 
   bool has(const std::string& key) const { return metadata_.count(key) > 0; }
-  /// Typed metadata. @throws FormatError naming the key, what was found and what was expected.
+  /// Returns metadata[key] by type. @throws FormatError naming the key, what was found and what was expected.
   int64_t integer(const std::string& key) const;
   double number(const std::string& key) const;  ///< accepts integers
   bool boolean(const std::string& key) const;

@@ -14,7 +14,7 @@ constexpr uint64_t kGgufAlignment = 32;  ///< when a file does not say
 /// Type of a metadata value.
 enum class GgufType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, Text, Array, U64, I64, F64 };
 
-/// Fewest bytes that a value takes in the file; 0 for a number that is no type.
+/// Returns the fewest bytes that a value takes in the file; 0 for a number that is no type.
 size_t size_of(GgufType type);
 
 std::optional<DType> dtype_of_ggml(uint32_t ggml_type);

@@ -31,8 +31,8 @@ bool all_fit(const List& list, int64_t low, int64_t high) {
 constexpr int64_t kMinI32 = std::numeric_limits<int32_t>::min(), kMaxI32 = std::numeric_limits<int32_t>::max(),
                   kMaxU32 = std::numeric_limits<uint32_t>::max();
 
-/// The widths that other readers insist on: llama.cpp takes sizes only as u32, lists of ids as i32, numbers
-/// as f32.
+/// Writes values in the widths that other readers insist on: llama.cpp takes sizes only as u32, lists of ids as i32,
+/// numbers as f32.
 struct ValueWriter {
   std::string& out;
 
@@ -83,7 +83,7 @@ uint64_t padded(uint64_t size) { return (size + kGgufAlignment - 1) / kGgufAlign
 
 void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata,
                 const std::vector<TensorView>& tensors) {
-  const std::string where = concat("[gguf] ", path.string(), ": ");
+  const std::string prefix = concat("[gguf] ", path.string(), ": ");
   std::string header = "GGUF";
   put(header, uint32_t(3));
   put(header, uint64_t(tensors.size()));
@@ -92,7 +92,7 @@ void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& me
     for (const auto& [key, value] : metadata) {
       if (key.starts_with("general.") != general) continue;
       LIMPID_CHECK(key != "general.alignment" || value.value == GgufValue{int64_t(kGgufAlignment)}.value, ConfigError,
-                   where, "\"general.alignment\" must be ", kGgufAlignment, " or absent");
+                   prefix, "\"general.alignment\" must be ", kGgufAlignment, " or absent");
       put_text(header, key);
       std::visit(ValueWriter{header}, value.value);
     }
@@ -101,14 +101,14 @@ void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& me
   for (const TensorView& tensor : tensors) {
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, where, "tensor ", quote(tensor.name), " of ",
+    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, prefix, "tensor ", quote(tensor.name), " of ",
                  info(tensor.dtype).name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
-    LIMPID_CHECK(tensor.shape.size() <= 4, ConfigError, where, "tensor ", quote(tensor.name), " has ",
+    LIMPID_CHECK(tensor.shape.size() <= 4, ConfigError, prefix, "tensor ", quote(tensor.name), " has ",
                  tensor.shape.size(), " dimensions, GGUF allows 4");
     LIMPID_CHECK(tensor.shape.empty() || uint64_t(tensor.shape.back()) % info(tensor.dtype).block_elements == 0,
-                 ConfigError, where, "tensor ", quote(tensor.name), " has rows of ", tensor.shape.back(),
+                 ConfigError, prefix, "tensor ", quote(tensor.name), " has rows of ", tensor.shape.back(),
                  " elements, not whole ", info(tensor.dtype).name, " blocks");
-    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ", quote(tensor.name));
+    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, prefix, "two tensors are named ", quote(tensor.name));
     put_text(header, tensor.name);
     put(header, uint32_t(tensor.shape.size()));
     for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) put(header, uint64_t(*size));

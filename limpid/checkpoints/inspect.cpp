@@ -72,7 +72,7 @@ Json describe(const ModelConfig& config) {
   return out;
 }
 
-/// A config that is refused is still worth a look at the rest: the reason takes its place.
+/// Describes a config. Where it is refused, the reason takes its place: the rest of the file is still worth a look.
 template <class Read>
 Json describe_or_reason(Read&& read) {
   try {
@@ -91,8 +91,8 @@ void check_needs(Json& detoxifier, const fs::path& folder) {
     if (!need.is_object() || !need.contains("path") || !need["path"].is_string()) continue;
     std::error_code error;
     fs::path path = folder / need["path"].get<std::string>();
-    for (const ModelListing& one : list_models())  // or the name of a pulled model
-      if (one.pulled && !fs::exists(path, error) && one.model->name == need["path"]) path = one.place;
+    for (const ModelListing& listing : list_models())  // or the name of a pulled model
+      if (listing.pulled && !fs::exists(path, error) && listing.model->name == need["path"]) path = listing.place;
     need["state"] = "missing";
     if (fs::is_directory(path, error)) {
       need["state"] = "found";
@@ -109,9 +109,9 @@ Json inspect_safetensors(const fs::path& path) {
   add_tensors(file->tensors(), out);
   const auto limpid = file->metadata().find("limpid");
   if (limpid == file->metadata().end()) return out;
-  const std::string where = concat(path.string(), ": metadata \"limpid\"");
-  Json about = parse_guarded_json(limpid->second, where);
-  LIMPID_CHECK(about.is_object(), FormatError, where, " is ", json_kind(about), ", expected an object");
+  const std::string place = concat(path.string(), ": metadata \"limpid\"");
+  Json about = parse_guarded_json(limpid->second, place);
+  LIMPID_CHECK(about.is_object(), FormatError, place, " is ", json_kind(about), ", expected an object");
   out["metadata"].erase("limpid");
   if (about.contains("kind") && about["kind"].is_string()) {
     out["kind"] = "limpid";

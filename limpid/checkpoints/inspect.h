@@ -23,8 +23,8 @@ namespace limpid {
 /// @throws FormatError, IoError for what is none of these, or is damaged.
 Json inspect_json(const fs::path& path);
 
-/// Returns the same in sentences and tables; tensors that differ only in the layer number share a line. Of rows of text
-/// only keys and kinds are shown.
+/// Returns what a path holds in sentences and tables; tensors that differ only in the layer number share a line. Of
+/// rows of text only keys and kinds are shown.
 std::string inspect(const fs::path& path);
 
 }  // namespace limpid

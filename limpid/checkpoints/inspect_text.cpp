@@ -33,7 +33,7 @@ std::string count_of(uint64_t number, const char* thing) {
   return concat(thousands(number), " ", thing, number == 1 ? "" : "s");
 }
 
-/// A value for a person: strings without quotes, everything on one line; long lists and objects are cut.
+/// Returns a value for a person: strings without quotes, everything on one line; long lists and objects are cut.
 std::string plain(const Json& value) {
   if (value.is_string()) return printable(value.get<std::string>());
   std::string text = printable(to_text(value));
@@ -44,17 +44,17 @@ std::string plain(const Json& value) {
 }
 
 std::string text_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? "" : plain(*found);
+  const auto value = object.find(key);
+  return value == object.end() || value->is_null() ? "" : plain(*value);
 }
 
 uint64_t number_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_integer()) return 0;
-  return uint64_t(std::max<int64_t>(0, found->get<int64_t>()));
+  const auto value = object.find(key);
+  if (value == object.end() || !value->is_number_integer()) return 0;
+  return uint64_t(std::max<int64_t>(0, value->get<int64_t>()));
 }
 
-/// "  name              value"
+/// Appends the line "  name              value".
 void line(std::string& out, const std::string& name, const std::string& value) {
   if (value.empty()) return;
   out += concat("  ", name, std::string(name.size() < 16 ? 16 - name.size() : 1, ' '), value, "\n");
@@ -75,11 +75,11 @@ std::vector<Row> group(const Json& tensors) {
   for (const Json& tensor : tensors) {
     const std::string name = tensor["name"].get<std::string>();
     Row row{name, "", tensor["dtype"].get<std::string>(), to_text(tensor["shape"])};
-    for (size_t at = name.find('.'); at != std::string::npos; at = name.find('.', at + 1)) {
-      const size_t end = std::min(name.find_first_not_of("0123456789", at + 1), name.size());
-      if (end == at + 1 || end - at > 9 || (end < name.size() && name[end] != '.')) continue;
-      row.first = row.last = std::stoll(name.substr(at + 1, end - at - 1));
-      row.before = name.substr(0, at + 1);
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+      const size_t end = std::min(name.find_first_not_of("0123456789", dot + 1), name.size());
+      if (end == dot + 1 || end - dot > 9 || (end < name.size() && name[end] != '.')) continue;
+      row.first = row.last = std::stoll(name.substr(dot + 1, end - dot - 1));
+      row.before = name.substr(0, dot + 1);
       row.after = name.substr(end);
       break;
     }
@@ -131,9 +131,9 @@ void write_tensors(const Json& in, std::string& out) {
 // ---- models ----
 
 void write_config(const Json& in, std::string& out) {
-  const auto found = in.find("config");
-  if (found == in.end()) return;
-  const Json& config = *found;
+  const auto member = in.find("config");
+  if (member == in.end()) return;
+  const Json& config = *member;
   line(out, "problem", text_at(config, "problem"));
   line(out, "architecture", text_at(config, "architecture"));
   const auto number = [&](const char* key) { return thousands(number_at(config, key)); };
@@ -165,12 +165,12 @@ void write_config(const Json& in, std::string& out) {
 }
 
 void write_tokenizer(const Json& in, std::string& out) {
-  const auto found = in.find("tokenizer");
-  if (found == in.end()) return;
-  std::string text = text_at(*found, "kind");
-  if (found->contains("pre")) text += " (" + text_at(*found, "pre") + ")";
-  if (found->contains("size")) text += ", " + thousands(number_at(*found, "size")) + " tokens";
-  if (found->contains("chat_template") && (*found)["chat_template"] == true) text += ", with a chat template";
+  const auto tokenizer = in.find("tokenizer");
+  if (tokenizer == in.end()) return;
+  std::string text = text_at(*tokenizer, "kind");
+  if (tokenizer->contains("pre")) text += " (" + text_at(*tokenizer, "pre") + ")";
+  if (tokenizer->contains("size")) text += ", " + thousands(number_at(*tokenizer, "size")) + " tokens";
+  if (tokenizer->contains("chat_template") && (*tokenizer)["chat_template"] == true) text += ", with a chat template";
   line(out, "tokenizer", text);
 }
 
@@ -216,7 +216,7 @@ void write_detoxifier(const Json& in, std::string& out) {
   if (d.contains("provenance")) write_object(out, "provenance", d["provenance"]);
 }
 
-/// Key by key: a scorer, a calibrator, what training left.
+/// Writes key by key what a file of ours says: a scorer, a calibrator, what training left.
 void write_ours(const Json& about, std::string& out) {
   for (const auto& [key, value] : about.items()) {
     if (value.is_object())

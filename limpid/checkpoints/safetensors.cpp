@@ -24,7 +24,7 @@ constexpr NamedType kSafetensorsTypes[] = {
     {"I16", DType::I16}, {"I32", DType::I32}, {"I64", DType::I64},   {"U8", DType::U8},   {"BOOL", DType::Bool},
 };
 
-/// What the header says about one tensor.
+/// One tensor as the header describes it.
 struct Entry {
   std::string name, dtype;
   std::vector<int64_t> shape;
@@ -112,14 +112,14 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 
  private:
   bool fail(std::string what) { return problem = std::move(what), false; }
-  bool unexpected(const std::string& found) {
-    if (depth_ == 0) return fail("is " + found + ", expected an object");
+  bool unexpected(const std::string& kind) {
+    if (depth_ == 0) return fail("is " + kind + ", expected an object");
     if (in_metadata_)
-      return fail(concat("metadata ", depth_ == 1 ? "" : quote(key_) + " ", "is ", found, ", expected ",
+      return fail(concat("metadata ", depth_ == 1 ? "" : quote(key_) + " ", "is ", kind, ", expected ",
                          depth_ == 1 ? "an object" : "a string"));
-    const std::string where = concat("tensor ", quote(entries.back().name));
-    if (depth_ == 1) return fail(concat(where, " is ", found, ", expected an object"));
-    return fail(concat(where, ": \"", key_, "\" holds ", found, ", expected ",
+    const std::string tensor = concat("tensor ", quote(entries.back().name));
+    if (depth_ == 1) return fail(concat(tensor, " is ", kind, ", expected an object"));
+    return fail(concat(tensor, ": \"", key_, "\" holds ", kind, ", expected ",
                        key_ == "dtype" ? "a string" : "a list of non-negative integers"));
   }
 
@@ -129,28 +129,28 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   bool in_metadata_ = false, in_array_ = false;
 };
 
-DType dtype_of(const Entry& entry, const std::string& where) {
+DType dtype_of(const Entry& entry, const std::string& prefix) {
   for (const NamedType& known : kSafetensorsTypes)
     if (entry.dtype == known.name) return known.type;
-  throw FormatError(concat(where, "tensor ", quote(entry.name), " has type ", quote(entry.dtype),
+  throw FormatError(concat(prefix, "tensor ", quote(entry.name), " has type ", quote(entry.dtype),
                            ", expected one of F32 F16 BF16 F64 I8 I16 I32 I64 U8 BOOL"));
 }
 
-/// One tensor of the header, checked against the `size` bytes that follow it.
-TensorView view_of(const Entry& entry, std::span<const std::byte> data, const std::string& where) {
-  TensorView view{entry.name, dtype_of(entry, where), entry.shape, {}};
+/// Returns one tensor of the header, checked against the `data` that follow it.
+TensorView view_of(const Entry& entry, std::span<const std::byte> data, const std::string& prefix) {
+  TensorView view{entry.name, dtype_of(entry, prefix), entry.shape, {}};
   const auto elements = checked_elements(view.shape);
   const auto bytes = elements ? checked_bytes(view.dtype, *elements) : std::nullopt;
-  LIMPID_CHECK(bytes, FormatError, where, "tensor ", quote(view.name), " has shape ", shape_text(view.shape),
+  LIMPID_CHECK(bytes, FormatError, prefix, "tensor ", quote(view.name), " has shape ", shape_text(view.shape),
                ", more than any file holds");
-  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, where, "tensor ", quote(view.name), ": \"data_offsets\" has ",
+  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, prefix, "tensor ", quote(view.name), ": \"data_offsets\" has ",
                entry.offsets.size(), " numbers, expected 2");
   const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
-  LIMPID_CHECK(begin <= end, FormatError, where, "tensor ", quote(view.name), " begins at byte ", begin,
+  LIMPID_CHECK(begin <= end, FormatError, prefix, "tensor ", quote(view.name), " begins at byte ", begin,
                " after its end at ", end);
-  LIMPID_CHECK(end <= data.size(), FormatError, where, "tensor ", quote(view.name), " ends at byte ", end,
+  LIMPID_CHECK(end <= data.size(), FormatError, prefix, "tensor ", quote(view.name), " ends at byte ", end,
                " of the data, which has ", data.size(), "; truncated download?");
-  LIMPID_CHECK(end - begin == *bytes, FormatError, where, "tensor ", quote(view.name), " of ", entry.dtype, " ",
+  LIMPID_CHECK(end - begin == *bytes, FormatError, prefix, "tensor ", quote(view.name), " of ", entry.dtype, " ",
                shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", end - begin);
   view.data = data.subspan(begin, end - begin);
   return view;
@@ -174,18 +174,18 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const fs::path& pat
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes, std::string source) {
-  const std::string where = concat("[safetensors] ", source, ": ");
-  LIMPID_CHECK(bytes.size() >= 8, FormatError, where, "file has ", bytes.size(), " bytes, expected at least 8");
+  const std::string prefix = concat("[safetensors] ", source, ": ");
+  LIMPID_CHECK(bytes.size() >= 8, FormatError, prefix, "file has ", bytes.size(), " bytes, expected at least 8");
   uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), 8);
-  LIMPID_CHECK(header_size <= kMaxHeader, FormatError, where, "header is said to have ", header_size,
+  LIMPID_CHECK(header_size <= kMaxHeader, FormatError, prefix, "header is said to have ", header_size,
                " bytes, expected at most ", kMaxHeader, "; is this a safetensors file?");
-  LIMPID_CHECK(header_size <= bytes.size() - 8, FormatError, where, "header ends at byte ", header_size + 8,
+  LIMPID_CHECK(header_size <= bytes.size() - 8, FormatError, prefix, "header ends at byte ", header_size + 8,
                ", file at ", bytes.size(), "; truncated download?");
   const char* header = reinterpret_cast<const char*>(bytes.data()) + 8;
   HeaderReader reader;
   Json::sax_parse(header, header + header_size, &reader);
-  LIMPID_CHECK(reader.problem.empty(), FormatError, where, "header: ", reader.problem);
+  LIMPID_CHECK(reader.problem.empty(), FormatError, prefix, "header: ", reader.problem);
 
   auto file = std::make_shared<SafetensorsFile>();
   file->source_ = std::move(source);
@@ -195,29 +195,29 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
   uint64_t covered = 0;
   for (const Entry& entry : reader.entries) {
     const size_t place = file->tensors_.size();
-    file->tensors_.push_back(view_of(entry, data, where));
+    file->tensors_.push_back(view_of(entry, data, prefix));
     file->index_.emplace(entry.name, place);
     extents.push_back({entry.offsets[0], entry.offsets[1], place});
     covered += entry.offsets[1] - entry.offsets[0];
-    LIMPID_CHECK(covered <= data.size(), FormatError, where, "tensor ", quote(entry.name), " overlaps another tensor");
+    LIMPID_CHECK(covered <= data.size(), FormatError, prefix, "tensor ", quote(entry.name), " overlaps another tensor");
   }
   if (const auto pair = find_overlap(std::move(extents)))
-    throw FormatError(concat(where, "tensors ", quote(file->tensors_[pair->first].name), " and ",
+    throw FormatError(concat(prefix, "tensors ", quote(file->tensors_[pair->first].name), " and ",
                              quote(file->tensors_[pair->second].name), " overlap"));
   // Ranges that do not overlap and are as long together as the data leave no gap.
-  LIMPID_CHECK(covered == data.size(), FormatError, where, "tensors take ", covered, " bytes, the file has ",
+  LIMPID_CHECK(covered == data.size(), FormatError, prefix, "tensors take ", covered, " bytes, the file has ",
                data.size(), " for them; expected no gaps and nothing after them");
   return file;
 }
 
 const TensorView* SafetensorsFile::find(const std::string& name) const {
-  const auto found = index_.find(name);
-  return found == index_.end() ? nullptr : &tensors_[found->second];
+  const auto place = index_.find(name);
+  return place == index_.end() ? nullptr : &tensors_[place->second];
 }
 
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  const std::string where = concat("[safetensors] ", path.string(), ": ");
+  const std::string prefix = concat("[safetensors] ", path.string(), ": ");
   std::string header = "{";
   if (!metadata.empty()) {
     header += concat("\"", kMetadataKey, "\":{");
@@ -230,12 +230,12 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   for (const TensorView& tensor : tensors) {
     const auto* known = std::find_if(std::begin(kSafetensorsTypes), std::end(kSafetensorsTypes),
                                      [&](auto& type) { return type.type == tensor.dtype; });
-    LIMPID_CHECK(known != std::end(kSafetensorsTypes), ConfigError, where, "tensor ", quote(tensor.name), " is in ",
+    LIMPID_CHECK(known != std::end(kSafetensorsTypes), ConfigError, prefix, "tensor ", quote(tensor.name), " is in ",
                  info(tensor.dtype).name, " blocks, which safetensors does not have; dequantise it first");
-    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, where, "two tensors are named ", quote(tensor.name));
+    LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, prefix, "two tensors are named ", quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, where, "tensor ", quote(tensor.name), " of ",
+    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, prefix, "tensor ", quote(tensor.name), " of ",
                  known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
     header +=
         concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", known->name,
@@ -244,7 +244,7 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   }
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
-  LIMPID_CHECK(header.size() <= kMaxHeader, ConfigError, where, "header of ", header.size(),
+  LIMPID_CHECK(header.size() <= kMaxHeader, ConfigError, prefix, "header of ", header.size(),
                " bytes, the format allows ", kMaxHeader);
 
   AtomicFile file(path);

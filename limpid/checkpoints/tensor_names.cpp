@@ -7,7 +7,7 @@
 namespace limpid {
 namespace {
 
-/// "model.layers.3.mlp.up_proj" as 3 and "mlp.up_proj".
+/// A name within a block: "model.layers.3.mlp.up_proj" as 3 and "mlp.up_proj".
 struct BlockName {
   int64_t layer;
   std::string_view inner;
@@ -23,7 +23,7 @@ std::optional<BlockName> parse_block_name(std::string_view name, std::string_vie
   return BlockName{std::stoll(std::string(digits)), name.substr(end + 1)};
 }
 
-/// Length of a name without ".weight" or ".bias".
+/// Returns the length of a name without ".weight" or ".bias".
 size_t module_length(std::string_view name) {
   for (const std::string_view ending : {".weight", ".bias"})
     if (name.ends_with(ending)) return name.size() - ending.size();
@@ -60,7 +60,7 @@ void place_rows(const ModelConfig& config, const Family& family, const Projectio
   for (int64_t r = 0; r < rows; ++r) out.row.push_back(order ? order(config, format.projection, r) : before + r);
 }
 
-/// The name of a tensor in GGUF files; Hugging Face's where the table does not have it.
+/// Returns the name of a tensor in GGUF files; Hugging Face's where the table does not have it.
 std::string gguf_name(const std::vector<TensorNames>& table, std::string_view module) {
   for (const TensorNames& names : table)
     if (module == names.name && names.gguf) return names.gguf;
@@ -107,16 +107,16 @@ std::optional<BlockProjection> find_projection(const Family& family, std::string
 std::vector<BlockProjection> projections_of_module(const Family& family, std::string_view module) {
   std::string_view list = family.layers;  // "layers."
   if (const size_t dot = list.rfind('.', list.size() - 2); dot != std::string_view::npos) list.remove_prefix(dot + 1);
-  std::vector<BlockProjection> all;
-  for (size_t at = module.find(list); at != std::string_view::npos; at = module.find(list, at + 1)) {
-    if (at > 0 && module[at - 1] != '.') continue;
-    const auto block = parse_block_name(module.substr(at), list);
+  std::vector<BlockProjection> projections;
+  for (size_t begin = module.find(list); begin != std::string_view::npos; begin = module.find(list, begin + 1)) {
+    if (begin > 0 && module[begin - 1] != '.') continue;
+    const auto block = parse_block_name(module.substr(begin), list);
     if (!block) continue;
     for (const ProjectionFormat& format : family.projections)
       if (block->inner == format.name || block->inner == name_in(format, FileKind::HuggingFace))
-        all.push_back({block->layer, format.projection});
+        projections.push_back({block->layer, format.projection});
   }
-  return all;
+  return projections;
 }
 
 std::string module_name(const Family& family, Projection projection, int64_t layer) {

@@ -7,7 +7,7 @@
 
 #include "limpid/checkpoints/family.h"
 
-/// From the names of a model's tensors, which are those of Model::parameters(), to where they lie in files, and back.
+/// Maps the names of a model's tensors, which are those of Model::parameters(), to their places in files, and back.
 namespace limpid {
 
 enum class FileKind { HuggingFace, Gguf };
@@ -15,15 +15,15 @@ inline FileKind file_kind(const ModelConfig& config) {
   return config.from_gguf ? FileKind::Gguf : FileKind::HuggingFace;
 }
 
-/// How a tensor lies in a file. A part of a matrix that several layers share has fewer rows than is stored.
+/// Place of a tensor in a file. A part of a matrix that several layers share has fewer rows than is stored.
 struct StoredTensor {
   std::string name;
   bool transposed = false;   ///< matrices: stored [in, out]
-  int64_t rows = 0;          ///< of what is stored; 0: as many as the tensor has
+  int64_t rows = 0;          ///< rows of what is stored; 0: as many as the tensor has
   std::vector<int64_t> row;  ///< row r of the tensor is row row[r] of what is stored; empty: row r
 };
 
-/// @param name  "model.layers.0.mlp.up_proj.weight"
+/// Returns where a tensor of the model lies in a file. @param name  "model.layers.0.mlp.up_proj.weight"
 StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, FileKind kind);
 
 /// Returns the model's name of a tensor that a Hugging Face file calls `stored`, with the family's prefix or without.
@@ -39,7 +39,8 @@ std::optional<BlockProjection> find_projection(const Family& family, std::string
 /// "model.layers.3.self_attn.q_proj". Several where they lie in one matrix; none for other modules.
 std::vector<BlockProjection> projections_of_module(const Family& family, std::string_view module);
 
-/// "model.layers.0.self_attn.o_proj". @throws ConfigError where the family has no such layer.
+/// Returns the name of a linear layer: "model.layers.0.self_attn.o_proj". @throws ConfigError where the family has no
+/// such layer.
 std::string module_name(const Family& family, Projection projection, int64_t layer);
 
 struct MatrixShape {

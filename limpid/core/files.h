@@ -54,7 +54,7 @@ std::string sha256(std::span<const std::byte> bytes);  ///< lower-case hex
 std::string sha256(std::string_view text);
 std::string sha256_file(const fs::path& path);
 
-/// ${XDG_CACHE_HOME:-~/.cache}/limpid
+/// Returns ${XDG_CACHE_HOME:-~/.cache}/limpid
 fs::path cache_dir();
 
 }  // namespace limpid

@@ -6,8 +6,8 @@ Json parse_json(std::string_view text, const std::string& source) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    const size_t at = error.byte;
-    throw FormatError(concat(source, ": not valid JSON at byte ", at, " of ", text.size()));
+    const size_t byte = error.byte;
+    throw FormatError(concat(source, ": not valid JSON at byte ", byte, " of ", text.size()));
   } catch (const Json::out_of_range&) {  // 1e999
     throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
   }

@@ -39,22 +39,22 @@ constexpr const char* expected_kind() {
 /// Returns `object[key]` as T. @throws FormatError naming `source`, the key, what was found and what was expected.
 template <class T>
 T require(const Json& object, const char* key, const std::string& source) {
-  const auto found = object.find(key);
-  LIMPID_CHECK(found != object.end(), FormatError, source, ": \"", key, "\" is missing");
+  const auto member = object.find(key);
+  LIMPID_CHECK(member != object.end(), FormatError, source, ": \"", key, "\" is missing");
   try {
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
-      if (!found->is_number_integer()) throw FormatError("");
-    return found->get<T>();
+      if (!member->is_number_integer()) throw FormatError("");
+    return member->get<T>();
   } catch (const std::exception&) {
-    throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*found), ", expected ", expected_kind<T>()));
+    throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*member), ", expected ", expected_kind<T>()));
   }
 }
 
-/// Returns the same, or `fallback` where the key is absent or null.
+/// Returns `object[key]` as T, or `fallback` where the key is absent or null.
 template <class T>
 T get_or(const Json& object, const char* key, T fallback, const std::string& source) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return fallback;
+  const auto member = object.find(key);
+  if (member == object.end() || member->is_null()) return fallback;
   return require<T>(object, key, source);
 }
 

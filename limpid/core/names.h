@@ -34,11 +34,11 @@ inline std::string join_alternatives(Names names) {
 }
 
 /// Returns the place of `text` among the names.
-/// @param found  what the message begins with: place, what was given, and the text: "[destein] FILE: rule "push""
+/// @param prefix  what the message begins with: place, what was given, and the text: "[destein] FILE: rule "push""
 /// @throws ConfigError that names all.
-inline size_t index_of(Names names, const std::string& text, const std::string& found) {
+inline size_t index_of(Names names, const std::string& text, const std::string& prefix) {
   const auto match = std::find(names.begin(), names.end(), text);
-  LIMPID_CHECK(match != names.end(), ConfigError, found, ", expected ", join_alternatives(names));
+  LIMPID_CHECK(match != names.end(), ConfigError, prefix, ", expected ", join_alternatives(names));
   return size_t(match - names.begin());
 }
 

@@ -23,7 +23,7 @@ std::string human_duration(double seconds) {
 
 std::string thousands(uint64_t value) {
   std::string text = std::to_string(value);
-  for (int64_t at = int64_t(text.size()) - 3; at > 0; at -= 3) text.insert(size_t(at), ",");
+  for (int64_t comma = int64_t(text.size()) - 3; comma > 0; comma -= 3) text.insert(size_t(comma), ",");
   return text;
 }
 

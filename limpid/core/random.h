@@ -10,10 +10,10 @@
 /// "Parallel random numbers: as easy as 1, 2, 3", Philox4x32 with 10 rounds.
 namespace limpid {
 
-/// One Philox4x32-10 block: four 32-bit words from a 128-bit counter and a 64-bit key.
+/// Returns one Philox4x32-10 block: four 32-bit words from a 128-bit counter and a 64-bit key.
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-/// Uniform in [0, 1), 24 bits: exact in float32.
+/// Returns a uniform number in [0, 1), 24 bits: exact in float32.
 float uniform(uint64_t seed, uint64_t prompt, uint64_t sample, uint64_t step);
 
 /// A stream of random numbers from one key, for shuffles and bootstrap. Reproducible on every platform, unlike

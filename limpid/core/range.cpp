@@ -12,12 +12,12 @@ bool Range::contains(double value) const {
 }
 
 std::string Range::text() const {
-  const bool from = std::isfinite(least), to = std::isfinite(most);
-  if (!from && !to) return "a finite number";
+  const bool has_least = std::isfinite(least), has_most = std::isfinite(most);
+  if (!has_least && !has_most) return "a finite number";
   const std::string begin = without_least ? concat("above ", least) : concat("at least ", least);
   const std::string end = without_most ? concat("below ", most) : concat("at most ", most);
-  if (!from) return end;
-  if (!to) return without_least ? begin : concat(least, " or more");
+  if (!has_least) return end;
+  if (!has_most) return without_least ? begin : concat(least, " or more");
   return without_least || without_most ? begin + " and " + end : concat(least, " to ", most);
 }
 

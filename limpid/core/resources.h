@@ -8,12 +8,12 @@
 /// Files that come with the program, in the repository's share/limpid.
 namespace limpid {
 
-/// Folders looked at, in order: $LIMPID_SHARE alone if it is set; else ../share/limpid from the executable, which fits
-/// the source tree (build/limpid) and an installed one (bin/limpid), and share/limpid in the folders above the
-/// executable.
+/// Returns the folders looked at, in order: $LIMPID_SHARE alone if it is set; else ../share/limpid from the executable,
+/// which fits the source tree (build/limpid) and an installed one (bin/limpid), and share/limpid in the folders above
+/// the executable.
 std::vector<fs::path> resource_dirs();
 
-/// The file `name` in the first of those folders that has it. @throws IoError naming the folders when none has.
+/// Returns the file `name` in the first of those folders that has it. @throws IoError naming the folders when none has.
 fs::path find_resource(const std::string& name);
 
 }  // namespace limpid

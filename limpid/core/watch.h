@@ -6,11 +6,11 @@
 
 #include "limpid/core/error.h"
 
-/// How long work talks to whoever started it. The library prints nothing, looks at no signal and never ends the
+/// Lets long work talk to whoever started it. The library prints nothing, looks at no signal and never ends the
 /// process.
 namespace limpid {
 
-/// How far a piece of work is.
+/// State of a piece of work.
 struct WorkState {
   const std::string& what;    ///< "calibrator"
   const std::string& unit;    ///< "steps"
@@ -34,14 +34,14 @@ class Watch {
   void throw_if_stopped();
 };
 
-/// A watch that hears nothing and never stops.
+/// Returns a watch that hears nothing and never stops.
 Watch& unwatched();
 
 /// One piece of long work, reported to a watch.
 class Progress {
  public:
   Progress(Watch& watch, std::string what, uint64_t total, std::string unit);
-  /// The first call says what a run that was taken up again found finished.
+  /// Reports what is done. The first call says what a run that was taken up again found finished.
   void update(uint64_t done, const std::string& detail = "");
   void finish(const std::string& detail = "");
   double seconds() const;  ///< since it began

@@ -11,18 +11,18 @@ std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file) {
   std::vector<ChoiceQuestion> questions;
   for_each_jsonl(file, [&](const Json& row, size_t line) {
     const std::string source = concat(file.string(), ":", line);
-    ChoiceQuestion one;
-    one.question = require<std::string>(row, "question", source);
-    one.choices = require<std::vector<std::string>>(row, "choices", source);
+    ChoiceQuestion question;
+    question.question = require<std::string>(row, "question", source);
+    question.choices = require<std::vector<std::string>>(row, "choices", source);
     const int64_t answer = require<int64_t>(row, "answer", source);
-    LIMPID_CHECK(one.choices.size() >= 2 && one.choices.size() <= kMostChoices, FormatError, source, ": ",
-                 one.choices.size(), " choices, expected 2 to ", kMostChoices);
-    LIMPID_CHECK(answer >= 0 && size_t(answer) < one.choices.size(), FormatError, source, ": answer ", answer, " of ",
-                 one.choices.size(), " choices, expected an index from 0");
-    one.answer = size_t(answer);
+    LIMPID_CHECK(question.choices.size() >= 2 && question.choices.size() <= kMostChoices, FormatError, source, ": ",
+                 question.choices.size(), " choices, expected 2 to ", kMostChoices);
+    LIMPID_CHECK(answer >= 0 && size_t(answer) < question.choices.size(), FormatError, source, ": answer ", answer,
+                 " of ", question.choices.size(), " choices, expected an index from 0");
+    question.answer = size_t(answer);
     if (const auto category = row.find("category"); category != row.end() && category->is_string())
-      one.category = category->get<std::string>();
-    questions.push_back(std::move(one));
+      question.category = category->get<std::string>();
+    questions.push_back(std::move(question));
   });
   LIMPID_CHECK(!questions.empty(), FormatError, file.string(), ": has no questions");
   return questions;

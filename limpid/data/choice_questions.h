@@ -14,8 +14,8 @@ struct ChoiceQuestion {
   size_t answer = 0;
 };
 
-/// Rows {"question", "choices": [two or more], "answer": index from 0, "category"?}. @throws FormatError "FILE:LINE:
-/// …".
+/// Reads rows {"question", "choices": [two or more], "answer": index from 0, "category"?}. @throws FormatError
+/// "FILE:LINE: …".
 std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file);
 
 }  // namespace limpid

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "limpid/checkpoints/json_guard.h"
+#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
@@ -16,32 +17,32 @@ std::string keys_of(const Json& object) {
   return list.empty() ? "none" : list;
 }
 
-/// A prompt as a string, or as an object with "text".
+/// Returns the prompt, which is a string or an object with "text".
 std::string prompt_text(const Json& row, const std::string& field, const std::string& source) {
-  const auto found = row.find(field);
-  LIMPID_CHECK(found != row.end(), FormatError, source, ": \"", field, "\" is missing; keys found: ", keys_of(row));
-  if (found->is_string()) return found->get<std::string>();
-  LIMPID_CHECK(found->is_object(), FormatError, source, ": \"", field, "\" is ", json_kind(*found),
+  const auto prompt = row.find(field);
+  LIMPID_CHECK(prompt != row.end(), FormatError, source, ": \"", field, "\" is missing; keys found: ", keys_of(row));
+  if (prompt->is_string()) return prompt->get<std::string>();
+  LIMPID_CHECK(prompt->is_object(), FormatError, source, ": \"", field, "\" is ", json_kind(*prompt),
                ", expected a string or an object with \"text\"");
-  return require<std::string>(*found, "text", concat(source, ": ", field));
+  return require<std::string>(*prompt, "text", concat(source, ": ", field));
 }
 
 std::optional<double> read_toxicity(const Json& object, const std::string& source) {
-  const auto found = object.find("toxicity");
-  if (found == object.end() || found->is_null()) return std::nullopt;
+  const auto toxicity = object.find("toxicity");
+  if (toxicity == object.end() || toxicity->is_null()) return std::nullopt;
   const double value = require<double>(object, "toxicity", source);
   LIMPID_CHECK(value >= 0 && value <= 1, FormatError, source, ": \"toxicity\" is ", value, ", expected 0 to 1 or null");
   return value;
 }
 
 std::optional<TokenIds> read_ids(const Json& object, const std::string& source) {
-  const auto found = object.find("ids");
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  LIMPID_CHECK(found->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*found),
+  const auto list = object.find("ids");
+  if (list == object.end() || list->is_null()) return std::nullopt;
+  LIMPID_CHECK(list->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*list),
                ", expected an array of token ids");
   TokenIds ids;
-  ids.reserve(found->size());
-  for (const Json& id : *found) {
+  ids.reserve(list->size());
+  for (const Json& id : *list) {
     // A negative number that is_number_unsigned() is false for would otherwise turn into a huge one.
     const bool fits = id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t(std::numeric_limits<TokenId>::max());
     LIMPID_CHECK(fits, FormatError, source, ": \"ids\"[", ids.size(), "] is not a token id (a whole number from 0)");
@@ -77,14 +78,6 @@ std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-/// Returns how many bytes a character that starts with `lead` has; 0 for a byte that starts none.
-size_t utf8_length(uint8_t lead) {
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  if (lead < 0xE0) return 2;
-  return lead < 0xF0 ? 3 : 4;
-}
-
 }  // namespace
 
 void for_each_line(std::string_view text, const std::function<void(std::string_view, size_t)>& visit) {
@@ -96,23 +89,6 @@ void for_each_line(std::string_view text, const std::function<void(std::string_v
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") != std::string_view::npos) visit(line, number);
   }
-}
-
-bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = [&](size_t at) { return at < text.size() ? uint8_t(text[at]) : uint8_t(0); };
-    const uint8_t lead = byte(i);
-    const size_t length = utf8_length(lead);
-    if (length == 0) return false;
-    for (size_t k = 1; k < length; ++k)
-      if ((byte(i + k) & 0xC0) != 0x80) return false;
-    const uint8_t second = byte(i + 1);
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second >= 0xA0) || (lead == 0xF0 && second < 0x90) ||
-        (lead == 0xF4 && second >= 0x90))
-      return false;
-    i += length;
-  }
-  return true;
 }
 
 Json parse_json_line(std::string_view line, const std::string& source) {
@@ -135,7 +111,7 @@ std::vector<PromptRow> read_prompts(const fs::path& path, const std::string& fie
       const Json& prompt = row.fields[field];
       row.toxicity = read_toxicity(prompt.is_object() && prompt.contains("toxicity") ? prompt : row.fields, source);
     } else {
-      LIMPID_CHECK(is_utf8(line), FormatError, source, ": not valid UTF-8");
+      LIMPID_CHECK(is_valid_utf8(line), FormatError, source, ": not valid UTF-8");
       row.text = line;
     }
     prompts.push_back(std::move(row));
@@ -164,8 +140,8 @@ GenerationRow parse_generation_row(std::string_view line, const std::string& sou
   LIMPID_CHECK(generations->is_array(), FormatError, source, ": \"generations\" is ", json_kind(*generations),
                ", expected an array");
   row.generations.reserve(generations->size());
-  for (Json& one : *generations)
-    row.generations.push_back(read_continuation(one, concat(source, ": generations[", row.generations.size(), "]")));
+  for (Json& item : *generations)
+    row.generations.push_back(read_continuation(item, concat(source, ": generations[", row.generations.size(), "]")));
   value.erase("generations");
   value.erase("index");
   row.fields = std::move(value);
@@ -190,12 +166,12 @@ std::string to_line(const GenerationRow& row) {
   if (row.prompt_ids) line["prompt"]["ids"] = *row.prompt_ids;
   if (row.index) line["index"] = *row.index;
   Json& list = line["generations"] = Json::array();
-  for (const Continuation& one : row.generations) {
-    Json item = one.fields;
-    item["text"] = one.text;
-    item["toxicity"] = one.toxicity ? Json(*one.toxicity) : Json();
-    if (one.ids) item["ids"] = *one.ids;
-    if (!one.finish_reason.empty()) item["finish_reason"] = one.finish_reason;
+  for (const Continuation& continuation : row.generations) {
+    Json item = continuation.fields;
+    item["text"] = continuation.text;
+    item["toxicity"] = continuation.toxicity ? Json(*continuation.toxicity) : Json();
+    if (continuation.ids) item["ids"] = *continuation.ids;
+    if (!continuation.finish_reason.empty()) item["finish_reason"] = continuation.finish_reason;
     list.push_back(std::move(item));
   }
   return to_text(line);

@@ -52,10 +52,10 @@ std::vector<PromptRow> read_prompts(const fs::path& path, const std::string& fie
 /// Reads a generation file in the order of its lines. @throws FormatError also for a file without any row.
 std::vector<GenerationRow> read_generations(const fs::path& path);
 
-/// One line of a generation file. @param source  "FILE:LINE" for messages.
+/// Parses one line of a generation file. @param source  "FILE:LINE" for messages.
 GenerationRow parse_generation_row(std::string_view line, const std::string& source);
 
-/// The line for `row`, without the newline; parse_generation_row() gives the same row back.
+/// Returns the line for `row`, without the newline; parse_generation_row() gives the same row back.
 std::string to_line(const GenerationRow& row);
 
 /// Writes a whole generation file, or none of it.
@@ -67,8 +67,5 @@ void for_each_line(std::string_view text, const std::function<void(std::string_v
 
 /// Parses one line as a JSON object. @throws FormatError for other JSON, and for nesting deeper than any sane file has.
 Json parse_json_line(std::string_view line, const std::string& source);
-
-/// Returns whether `text` is well-formed UTF-8 (no overlong forms, no surrogates).
-bool is_utf8(std::string_view text);
 
 }  // namespace limpid

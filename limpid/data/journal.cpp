@@ -30,7 +30,7 @@ void flatten(const Json& value, const std::string& name, std::map<std::string, s
   }
 }
 
-/// The settings a run left beside its file. @throws FormatError when they cannot be understood.
+/// Reads the settings a run left beside its file. @throws FormatError when they cannot be understood.
 Json read_settings(const fs::path& path) {
   const Json file = parse_json_line(read_file(path), path.string());
   const Json format = file.value("format", Json());
@@ -42,26 +42,26 @@ Json read_settings(const fs::path& path) {
 
 }  // namespace
 
-std::string describe_difference(const Json& there, const Json& now, size_t limit) {
-  if (there == now) return "";
+std::string describe_difference(const Json& before, const Json& now, size_t limit) {
+  if (before == now) return "";
   std::map<std::string, std::string> old_values, new_values;
-  flatten(there, "", old_values);
+  flatten(before, "", old_values);
   flatten(now, "", new_values);
   std::map<std::string, std::string> differences;
   for (const auto& [key, value] : old_values)
     if (!new_values.contains(key)) differences[key] = value + " there, absent now";
   for (const auto& [key, value] : new_values) {
-    const auto found = old_values.find(key);
-    if (found == old_values.end())
+    const auto entry = old_values.find(key);
+    if (entry == old_values.end())
       differences[key] = "absent there, " + value + " now";
-    else if (found->second != value)
-      differences[key] = found->second + " there, " + value + " now";
+    else if (entry->second != value)
+      differences[key] = entry->second + " there, " + value + " now";
   }
   std::string text;
   size_t shown = 0;
-  for (const auto& [key, what] : differences) {
+  for (const auto& [key, difference] : differences) {
     if (shown++ == limit) return text + "; and " + std::to_string(differences.size() - limit) + " more";
-    text += (text.empty() ? "" : "; ") + key + ": " + what;
+    text += (text.empty() ? "" : "; ") + key + ": " + difference;
   }
   return text.empty() ? "a long value differs" : text;  // equal in the 60 characters that would be shown
 }

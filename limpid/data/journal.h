@@ -54,8 +54,8 @@ class GenerationJournal {
   std::set<uint64_t> finished_;
 };
 
-/// "seed: 1 there, 2 now; sampling.top_p: 0.9 there, absent now"; empty when equal. At most `limit` differences are
-/// spelled out.
-std::string describe_difference(const Json& there, const Json& now, size_t limit = 5);
+/// Returns how settings differ: "seed: 1 there, 2 now; sampling.top_p: 0.9 there, absent now"; empty when equal. At
+/// most `limit` differences are spelled out.
+std::string describe_difference(const Json& before, const Json& now, size_t limit = 5);
 
 }  // namespace limpid

@@ -43,7 +43,7 @@ Entry parse_entry(const std::string& text) {
   return entry;
 }
 
-/// Lower-case letters, digits and bytes beyond ASCII; everything else parts words.
+/// Returns lower-case letters, digits and bytes beyond ASCII; everything else parts words.
 std::string comparable(const std::string& text) {
   std::string key;
   bool gap = false;
@@ -72,11 +72,11 @@ LabelledData read_labelled(const DataOptions& options, uint64_t seed) {
   for (size_t f = 0; f < options.files.size(); ++f) {
     const Entry entry = parse_entry(options.files[f]);
     const std::string column = entry.label == "label" && !label_column.empty() ? label_column : entry.label;
-    DataOptions one = common;
-    one.files = {entry.rest};
+    DataOptions file_options = common;
+    file_options.files = {entry.rest};
     std::vector<LabelledText> rows;
     size_t unlabelled = 0;
-    for_each_text_row(one, [&](const TextRow& row, const Json& object) {
+    for_each_text_row(file_options, [&](const TextRow& row, const Json& object) {
       LabelledText labelled{row.text, entry.fixed.value_or(0.0), entry.path.stem().string()};
       if (object.is_object()) labelled.source = get_or<std::string>(object, "source", labelled.source, row.source);
       if (!entry.fixed) {

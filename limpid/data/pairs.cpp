@@ -26,13 +26,13 @@ std::vector<SteeringPair> read_pairs(const DataOptions& options) {
   for_each_text_row(data, [&](const TextRow& row, const Json& object) {
     LIMPID_CHECK(object.is_object(), FormatError, row.source, ": plain text, expected jsonl rows with \"", toxic,
                  "\" and \"", neutral, "\"");
-    const auto found = object.find(neutral);
-    LIMPID_CHECK(found != object.end(), FormatError, row.source, ": \"", neutral,
+    const auto value = object.find(neutral);
+    LIMPID_CHECK(value != object.end(), FormatError, row.source, ": \"", neutral,
                  "\" is missing; --fields neutral=COLUMN names another column");
-    LIMPID_CHECK(found->is_string() || found->is_null(), FormatError, row.source, ": \"", neutral, "\" is ",
-                 json_kind(*found), ", expected a string");
+    LIMPID_CHECK(value->is_string() || value->is_null(), FormatError, row.source, ": \"", neutral, "\" is ",
+                 json_kind(*value), ", expected a string");
     SteeringPair pair{trimmed_pair_text(row.text),
-                      found->is_null() ? "" : trimmed_pair_text(found->get<std::string>())};
+                      value->is_null() ? "" : trimmed_pair_text(value->get<std::string>())};
     if (pair.toxic.empty() || pair.neutral.empty())
       ++incomplete;
     else

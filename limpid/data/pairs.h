@@ -13,15 +13,15 @@ struct SteeringPair {
   std::string toxic, neutral;
 };
 
-/// Without spaces and full stops at both ends, as the release cuts its texts.
+/// Returns `text` without spaces and full stops at both ends, as the release cuts its texts.
 std::string trimmed_pair_text(const std::string& text);
 
-/// Rows {"toxic", "neutral"}; other names by `toxic=COLUMN` and `neutral=COLUMN`, conditions as in text_data.h.
+/// Reads rows {"toxic", "neutral"}; other names by `toxic=COLUMN` and `neutral=COLUMN`, conditions as in text_data.h.
 /// Texts are trimmed; rows where a text is missing or empty are passed over.
 /// @throws ConfigError when no pair is left; FormatError "FILE:LINE: …".
 std::vector<SteeringPair> read_pairs(const DataOptions& options);
 
-/// `count` of them at random (all, when there are no more), in drawn order. The same seed draws the same pairs.
+/// Draws `count` pairs at random (all, when there are no more), in drawn order. The same seed draws the same pairs.
 std::vector<SteeringPair> draw_pairs(std::vector<SteeringPair> pairs, size_t count, uint64_t seed);
 
 }  // namespace limpid

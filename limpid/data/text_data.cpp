@@ -1,7 +1,5 @@
 #include "limpid/data/text_data.h"
 
-#include <utf8proc.h>
-
 #include <map>
 #include <optional>
 
@@ -10,6 +8,7 @@
 #include "limpid/core/number_text.h"
 #include "limpid/core/parse.h"
 #include "limpid/data/file_query.h"
+#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
@@ -27,15 +26,15 @@ struct Condition {
   bool seen = false;  ///< some row has the key
 
   bool holds(const Json& object) {
-    const auto found = object.find(key);
-    if (found == object.end()) return false;
+    const auto member = object.find(key);
+    if (member == object.end()) return false;
     seen = true;
-    if (found->is_null()) return false;
-    const std::string text = found->is_string() ? found->get<std::string>() : to_text(*found);
+    if (member->is_null()) return false;
+    const std::string text = member->is_string() ? member->get<std::string>() : to_text(*member);
     for (const std::string& value : values) {
       if (text == value) return true;
-      if (found->is_number())
-        if (const auto number = parse_number<double>(value); number && *number == found->get<double>()) return true;
+      if (member->is_number())
+        if (const auto number = parse_number<double>(value); number && *number == member->get<double>()) return true;
     }
     return false;
   }
@@ -48,8 +47,8 @@ struct File {
   std::vector<Condition> conditions;
 
   std::string column(const char* name) const {
-    const auto found = columns.find(name);
-    return found == columns.end() ? name : found->second;
+    const auto entry = columns.find(name);
+    return entry == columns.end() ? name : entry->second;
   }
 };
 
@@ -76,7 +75,7 @@ File parse_file(const std::string& entry, const DataOptions& options) {
     else
       condition(part.text, "--data …?");
   }
-  for (const std::string& where : options.where) condition(where, "--where");
+  for (const std::string& text : options.where) condition(text, "--where");
   return file;
 }
 
@@ -88,23 +87,22 @@ bool is_jsonl(const fs::path& path, std::string_view content) {
 }
 
 void check_utf8(std::string_view line, const std::string& source) {
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(line.data());
-  for (size_t at = 0; at < line.size();) {
-    utf8proc_int32_t character = 0;
-    const auto length = utf8proc_iterate(bytes + at, utf8proc_ssize_t(line.size() - at), &character);
-    LIMPID_CHECK(length > 0, FormatError, source, ": not valid UTF-8 at byte ", at, " of the line");
-    at += size_t(length);
+  for (size_t offset = 0; offset < line.size();) {
+    const Utf8 character = decode_utf8(line, offset);
+    LIMPID_CHECK(character.state == Utf8State::kValid, FormatError, source, ": not valid UTF-8 at byte ", offset,
+                 " of the line");
+    offset += character.size;
   }
 }
 
-/// The string in `column`, nothing when it is null. @throws FormatError when it is missing or of another kind.
+/// Returns the string in `column`, nothing when it is null. @throws FormatError when it is missing or of another kind.
 std::optional<std::string> text_of(const Json& object, const std::string& column, const std::string& source) {
-  const auto found = object.find(column);
-  LIMPID_CHECK(found != object.end(), FormatError, source, ": ", quote(column), " is missing");
-  if (found->is_null()) return std::nullopt;
-  LIMPID_CHECK(found->is_string(), FormatError, source, ": ", quote(column), " is ", json_kind(*found),
+  const auto value = object.find(column);
+  LIMPID_CHECK(value != object.end(), FormatError, source, ": ", quote(column), " is missing");
+  if (value->is_null()) return std::nullopt;
+  LIMPID_CHECK(value->is_string(), FormatError, source, ": ", quote(column), " is ", json_kind(*value),
                ", expected a string");
-  return found->get<std::string>();
+  return value->get<std::string>();
 }
 
 using RowFunction = std::function<void(const TextRow&, const Json&)>;
@@ -143,10 +141,10 @@ class Reader {
     const Json object = parse_guarded_json(line, source);
     LIMPID_CHECK(object.is_object(), FormatError, source, ": found ", json_kind(object),
                  ", expected a JSON object per line");
-    bool all = true;
+    bool matches = true;
     for (Condition& condition : file.conditions)
-      all = condition.holds(object) && all;  // each looks, to mark keys as seen
-    if (!all) {
+      matches = condition.holds(object) && matches;  // each looks, to mark keys as seen
+    if (!matches) {
       ++counts_.unmatched;
       return;
     }

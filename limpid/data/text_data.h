@@ -10,7 +10,7 @@
 /// Text data as people have it: jsonl with {"text"} or {"prompt", "completion"}, or plain text lines.
 namespace limpid {
 
-/// What the command line says about data.
+/// The command line's choice of data.
 /// - files: a path, or PATH?key=value&…, where `prompt`, `completion` and `text` name columns of this file and every
 ///   other key is a condition on its rows, so that files of different make can be mixed:
 ///   dialogues.jsonl?completion=safe&source=a|b and pairs.jsonl?text=neutral.
@@ -28,7 +28,7 @@ struct TextRow {
   std::string source;  ///< "FILE:LINE"
 };
 
-/// How many rows were passed over, and why.
+/// Numbers of rows kept and passed over, and why.
 struct RowCounts {
   size_t kept = 0;
   size_t unmatched = 0;  ///< a condition did not hold
@@ -49,10 +49,10 @@ struct TextData {
   RowCounts counts;
 };
 
-/// All rows in memory. @throws ConfigError when no row is left, saying how many were passed over and why.
+/// Reads all rows into memory. @throws ConfigError when no row is left, saying how many were passed over and why.
 TextData read_text_data(const DataOptions& options);
 
-/// "1,200 rows (300 others do not match, 12 null, 3 empty)"
+/// Returns "1,200 rows (others: 300 do not match, 12 null, 3 empty)".
 std::string describe(const RowCounts& counts);
 
 }  // namespace limpid

@@ -39,7 +39,7 @@ std::string ContinuationText::show_to(size_t end) {
   return shown;
 }
 
-/// Bytes at the end that a stop string may begin with.
+/// Returns the number of bytes at the end that a stop string may begin with.
 size_t ContinuationText::held_back() const {
   size_t held = 0;
   for (const std::string& stop : stop_strings_) {

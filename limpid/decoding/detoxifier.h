@@ -8,19 +8,19 @@
 
 namespace limpid {
 
-/// What a detoxifier file, an adapter, a control vector or a control becomes.
+/// A loaded detoxifier file, adapter, control vector or control, which opens sessions on models.
 class Detoxifier {
  public:
   using Open = std::function<std::unique_ptr<Session>(const Model& target)>;
 
   /// @param name       for tables: method, or method/variant
-  /// @param strengths  that a request may ask for besides 0
+  /// @param strengths  those that a request may ask for besides 0
   Detoxifier(std::string name, float default_strength, Range strengths, Open open)
       : limits_{std::move(name), strengths},
         default_strength_(default_strength),
         open_(std::move(open)) {}
 
-  /// Opens what acts on this model. @throws MismatchError when the detoxifier was made for another one.
+  /// Opens a session on this model. @throws MismatchError when the detoxifier was made for another one.
   std::unique_ptr<Session> open(const Model& target) const {
     auto session = open_(target);
     session->limits = limits_;

@@ -46,14 +46,14 @@ RequestId Generator::submit(Request request) {
 }
 
 Generator::Slot* Generator::find_active(RequestId request) {
-  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const std::unique_ptr<Slot>& slot) {
+  const auto active = std::find_if(slots_.begin(), slots_.end(), [&](const std::unique_ptr<Slot>& slot) {
     return slot->row.id == request && !slot->gone && !slot->drawn.finish_reason;
   });
-  return found == slots_.end() ? nullptr : found->get();
+  return active == slots_.end() ? nullptr : active->get();
 }
 
 std::deque<Generator::Waiting>::iterator Generator::find_waiting(RequestId request) {
-  return std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.id == request; });
+  return std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) { return waiting.id == request; });
 }
 
 bool Generator::cancel(RequestId request) {
@@ -237,19 +237,6 @@ void Generator::deliver(Slot& slot, const OnDone& done) {
   slot.gone = true;
   done(Completion{request.prompt, request.sample, slot.row.new_ids, slot.text.text(), *slot.drawn.finish_reason,
                   slot.error.value_or(""), slot.row.id});
-}
-
-std::vector<Completion> generate(std::shared_ptr<const Model> model, const Request& request, int64_t samples,
-                                 std::vector<std::unique_ptr<Session>> sessions) {
-  Generator generator(std::move(model), std::move(sessions));
-  for (int64_t sample = 0; sample < samples; ++sample) {
-    Request one = request;
-    one.sample = uint64_t(sample);
-    generator.submit(std::move(one));
-  }
-  std::vector<Completion> completions(static_cast<size_t>(samples));
-  generator.run([&](Completion completion) { completions[completion.sample] = std::move(completion); });
-  return completions;
 }
 
 }  // namespace limpid

@@ -18,10 +18,11 @@ struct GeneratorOptions {
   std::function<float(const Row&)> uniform = {};
 };
 
-/// The same request gives the same tokens, whatever else is in the batch and however many threads run. A row that goes
-/// wrong (its logits are no numbers, a session fails it) ends with FinishReason::Error and a message, and the others go
-/// on, bit for bit; an exception of the model or of a session ends all rows of its step so, and those waiting go on.
-/// What callbacks throw reaches the caller. Callbacks may call every member but step and run.
+/// Decodes requests, many at once. The same request gives the same tokens, whatever else is in the batch and however
+/// many threads run. A row that goes wrong (its logits are no numbers, a session fails it) ends with
+/// FinishReason::Error and a message, and the others go on, bit for bit; an exception of the model or of a session ends
+/// all rows of its step so, and those waiting go on. What callbacks throw reaches the caller. Callbacks may call every
+/// member but step and run.
 class Generator {
  public:
   using OnDone = std::function<void(Completion)>;
@@ -43,7 +44,7 @@ class Generator {
   /// @throws ConfigError when it has finished.
   RequestId fork(RequestId request, uint64_t sample);
 
-  /// One step of every active row. @return false when nothing is left to do. `done` receives finished samples.
+  /// Runs one step of every active row; `done` receives finished samples. @return false when nothing is left to do
   bool step(const OnDone& done);
   void run(const OnDone& done) {
     while (step(done)) {
@@ -59,7 +60,7 @@ class Generator {
     RequestId id;
     Request request;
   };
-  struct Prompt;  // a prompt that has been read: what its samples start from
+  struct Prompt;  // a prompt that has been read, which its samples start from
   struct Slot;    // an active sample
 
   void admit_waiting(const OnDone& done);
@@ -80,9 +81,5 @@ class Generator {
   RequestId next_id_ = 1;
   uint64_t tokens_generated_ = 0, tokens_prefilled_ = 0;
 };
-
-/// Convenience for one prompt: `samples` completions in sample order.
-std::vector<Completion> generate(std::shared_ptr<const Model> model, const Request& request, int64_t samples,
-                                 std::vector<std::unique_ptr<Session>> sessions = {});
 
 }  // namespace limpid

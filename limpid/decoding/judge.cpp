@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kRowsAtATime = 64;  // logits of a wide vocabulary are large: 64 rows of 262,144 are 64 MiB
 
-/// nll and best token of `targets`, each drawn from the state in the same row.
+/// Writes nll and best token of each of `targets`, drawn from the state in the same row.
 void score_rows(const Model& model, const Tensor& states, std::span<const TokenId> targets, double* nll,
                 TokenId* best) {
   for (int64_t first = 0; first < states.size(0); first += kRowsAtATime) {
@@ -20,9 +20,9 @@ void score_rows(const Model& model, const Tensor& states, std::span<const TokenI
     const float* rows = logits.const_data_ptr<float>();
     kernels::parallel_for(size_t(count), [&](size_t r) {
       const float* z = rows + int64_t(r) * V;
-      const size_t at = size_t(first) + r;
-      nll[at] = log_sum_exp({z, size_t(V)}) - double(z[targets[at]]);
-      if (best) best[at] = TokenId(std::max_element(z, z + V) - z);
+      const size_t position = size_t(first) + r;
+      nll[position] = log_sum_exp({z, size_t(V)}) - double(z[targets[position]]);
+      if (best) best[position] = TokenId(std::max_element(z, z + V) - z);
     });
   }
 }
@@ -84,10 +84,10 @@ std::vector<std::vector<double>> continuation_likelihoods(const Model& model, st
   const Tensor states = model.final_state(pass, Outputs::All, hook);
   std::vector<double> nll(targets.size());
   score_rows(model, states, targets, nll.data(), nullptr);
-  size_t at = 0;
+  size_t begin = 0;
   for (size_t i = 0; i < continuations.size(); ++i) {
-    result[i].assign(nll.begin() + int64_t(at), nll.begin() + int64_t(at + continuations[i].size()));
-    at += continuations[i].size();
+    result[i].assign(nll.begin() + int64_t(begin), nll.begin() + int64_t(begin + continuations[i].size()));
+    begin += continuations[i].size();
   }
   return result;
 }

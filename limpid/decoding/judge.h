@@ -8,15 +8,16 @@
 /// Negative log-likelihoods of given tokens: perplexity and judges.
 namespace limpid {
 
-/// For each position but the first: -log p(ids[i] | ids[< i]), nats; and the best token there.
+/// -log p(ids[i] | ids[< i]), nats, and the best token, at each position but the first.
 struct TokenLikelihoods {
   std::vector<double> nll;    ///< [ids.size() - 1]
   std::vector<TokenId> best;  ///< [ids.size() - 1]
 };
 
+/// Returns the likelihoods of a text, none for fewer than two ids. @throws ShapeError for ids outside the vocabulary.
 TokenLikelihoods likelihoods(const Model& model, std::span<const TokenId> ids);
 
-/// Continuations of one prompt: the prompt is read once and its cache reused.
+/// Judges continuations of one prompt, which is read once; its cache is reused.
 /// @param hook  sees and edits the activations; may be null
 /// @return for each continuation the nll of each of its tokens. An empty one gives an empty list.
 /// @throws ConfigError for an empty prompt: the first continuation token would have no context.

@@ -13,9 +13,9 @@ class KlProbe final : public Session {
 
   void logits(const Step& step, Tensor& z) override {
     if (!measures()) return;
-    const Tensor plain = torch::log_softmax(step.read(0).logits(), -1), here = torch::log_softmax(z, -1);
-    const Tensor kept = here > -INFINITY;
-    total_.sum += torch::where(kept, here.exp() * (here - plain), torch::zeros_like(here)).sum().item<double>();
+    const Tensor plain = torch::log_softmax(step.read(0).logits(), -1), edited = torch::log_softmax(z, -1);
+    const Tensor kept = edited > -INFINITY;
+    total_.sum += torch::where(kept, edited.exp() * (edited - plain), torch::zeros_like(edited)).sum().item<double>();
     total_.tokens += uint64_t(z.size(0));
   }
 

@@ -34,7 +34,7 @@ const char* fault_of(std::span<const float> z);
 /// Returns log sum_i exp(z[i]), so that z[v] - log_sum_exp(z) is log p[v]. Exponentials in float, their sum in double,
 /// in order of the ids: the same bits wherever it is asked. @param z  not empty, some of it finite
 double log_sum_exp(std::span<const float> z);
-/// Returns the same with exponentials in double.
+/// Returns log sum_i exp(z[i]) with exponentials in double.
 double log_sum_exp_in_double(std::span<const float> z);
 
 /// Removes the tokens that are less than `share` times as likely as the best, in place. The best stays.

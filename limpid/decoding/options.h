@@ -7,7 +7,7 @@
 
 namespace limpid {
 
-/// How texts are written behind prompts. No LibTorch here: the command line binds to it.
+/// Settings of the texts that are written behind prompts. No LibTorch here: the command line binds to it.
 struct WritingOptions {
   int64_t tokens = 64;  ///< new tokens at most
   int64_t samples = 1;  ///< texts for each prompt

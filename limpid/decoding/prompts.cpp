@@ -24,13 +24,13 @@ TokenIds prompt_ids(const Tokenizer& tokenizer, const std::string& text) {
 }
 
 std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
-                                      const std::string& where) {
-  LIMPID_CHECK(target.tokenizer(), ConfigError, where,
+                                      const std::string& place) {
+  LIMPID_CHECK(target.tokenizer(), ConfigError, place,
                "the target has no tokenizer; the text that is put before the prompt cannot be encoded");
   std::vector<TokenIds> prefixes;
   for (const std::string& text : texts) {
     prefixes.push_back(target.tokenizer()->encode(text, /*add_special=*/true));
-    LIMPID_CHECK(!prefixes.back().empty(), ConfigError, where, "a text that is put before the prompt has no tokens");
+    LIMPID_CHECK(!prefixes.back().empty(), ConfigError, place, "a text that is put before the prompt has no tokens");
   }
   return prefixes;
 }

@@ -45,7 +45,7 @@ size_t hold_ids(TextState& text, TokenIds ids) {
   return agree;
 }
 
-/// The ids of `history`, in the target's vocabulary, as the other tokenizer writes the same bytes.
+/// Returns the bytes of `history`, ids of the target's vocabulary, as the other tokenizer's ids.
 TokenIds translated(TextState& text, const TokenIds& history, const Tokenizer& tokenizer) {
   const size_t agree = common_beginning(text.taken, history);
   if (agree < text.taken.size()) text.bytes->rewind(text.taken.size() - agree);
@@ -186,29 +186,29 @@ Readings::Readings(std::shared_ptr<const Model> target, std::span<const std::uni
 }
 
 size_t Readings::stream_of(const Reading& reading, const TokenIds& prefix) {
-  const auto same = [&](const ReadingStream& stream) {
+  const auto matches = [&](const ReadingStream& stream) {
     return stream.model == reading.model && stream.change == reading.change && stream.tokenizer == reading.tokenizer &&
            stream.prefix.ids == prefix;
   };
-  auto found = std::find_if(streams_.begin(), streams_.end(), same);
-  if (found == streams_.end()) {
+  auto match = std::find_if(streams_.begin(), streams_.end(), matches);
+  if (match == streams_.end()) {
     TextState start{reading.model->make_cache(), prefix, {}, {}, {}, {}};
     if (reading.tokenizer) start.bytes.emplace(target_->tokenizer(), reading.tokenizer);
     streams_.push_back({reading.model, reading.change, reading.tokenizer, false, std::move(start), {}});
     if (std::find(models_.begin(), models_.end(), reading.model) == models_.end()) models_.push_back(reading.model);
-    found = std::prev(streams_.end());
+    match = std::prev(streams_.end());
   }
-  found->heads |= reading.heads;
-  return size_t(found - streams_.begin());
+  match->heads |= reading.heads;
+  return size_t(match - streams_.begin());
 }
 
 TokenIds Readings::ids_of(const ReadingStream& stream, TextState& text, const TokenIds& history) const {
   const TokenIds ids = stream.tokenizer ? translated(text, history, *stream.tokenizer) : history;
   if (stream.prefix.ids.empty()) return ids;
   const auto bos = bos_in_front(stream.model->tokenizer().get());  // the prefix has it in front already
-  TokenIds all = stream.prefix.ids;
-  all.insert(all.end(), ids.begin() + (bos && !ids.empty() && ids.front() == *bos), ids.end());
-  return all;
+  TokenIds joined = stream.prefix.ids;
+  joined.insert(joined.end(), ids.begin() + (bos && !ids.empty() && ids.front() == *bos), ids.end());
+  return joined;
 }
 
 std::vector<UnreadText> Readings::find_unread(const Model& model, std::span<ActiveRow* const> rows) {

@@ -20,8 +20,8 @@ using torch::Tensor;
 
 class Session;
 
-/// What a session wants read along with each of its rows. Each text has a cache of its own (Note [One cache per model]
-/// in nn/kv_cache.h) and is the whole text at every step; sessions that want the same share it.
+/// Texts that a session wants read along with each of its rows. Each text has a cache of its own (Note [One cache per
+/// model] in nn/kv_cache.h) and is the whole text at every step; sessions that want the same share it.
 struct Reading {
   std::shared_ptr<const Model> model;                    ///< the target, or a helper
   std::shared_ptr<ActivationHook> change = nullptr;      ///< acts on these texts as if it were part of the model
@@ -36,7 +36,7 @@ struct Reading {
 /// A text that a model has read. A copy is a fork: it reads on by itself, and both share cache pages until one writes.
 struct TextState {
   nn::KvCache cache;
-  TokenIds ids;                            ///< what the cache holds
+  TokenIds ids;                            ///< ids that the cache holds
   Tensor state;                            ///< [D1] after the final norm at the last of them; undefined before
   Tensor heads;                            ///< [L, H * K] head outputs there, where they are kept
   std::optional<ByteAlignedStream> bytes;  ///< of a text in another tokenizer's ids,
@@ -47,8 +47,8 @@ struct TextState {
 struct ActiveRow {
   Row row;
   nn::KvCache cache;                            ///< the target's
-  std::vector<std::optional<TextState>> texts;  ///< what was read along, in the order of the Readings' streams
-  std::vector<std::any> memories;               ///< what each session keeps of the row
+  std::vector<std::optional<TextState>> texts;  ///< texts read along, in the order of the Readings' streams
+  std::vector<std::any> memories;               ///< those of each session, of the row
   std::optional<std::string> error;             ///< why the row ends
 
   /// Returns the row's ids that the target's cache does not hold yet.
@@ -65,7 +65,7 @@ struct ReadingStream {
   std::shared_ptr<ActivationHook> change;
   std::shared_ptr<const Tokenizer> tokenizer;
   bool heads = false;
-  TextState prefix;  ///< what the text of every row starts as
+  TextState prefix;  ///< state that the text of every row starts from
   std::vector<Use> uses;
 
   /// Says whether a session of the row asks for the text in its next step.
@@ -102,8 +102,8 @@ class ReadingPass final : public ActivationHook {
   struct Group {
     const ReadingStream* stream;
     std::span<const UnreadText> texts;
-    nn::Pass pass;            // of them alone, as their change sees it
-    int64_t begin = 0;        // of their tokens in the whole pass
+    nn::Pass pass;            // the texts alone, as their change sees them
+    int64_t begin = 0;        // first of their tokens in the whole pass
     Tensor last_tokens = {};  // [texts], in the whole pass
     Tensor heads = {};        // [texts, L, H * K]
   };
@@ -128,12 +128,12 @@ class ReadTexts {
   bool has(size_t r) const;
   /// Returns the states after the final norm at the last ids, [rows * P, D1]; zeros where there are none.
   Tensor states() const;
-  /// Returns the logits there, [rows * P, V] float32, contiguous.
+  /// Returns the logits at the last ids, [rows * P, V] float32, contiguous.
   /// @param wanted  the tokens that are looked at, ascending, of each text; the rest is unspecified then. Empty: all.
   Tensor logits(std::span<const TokenIds> wanted = {}) const;
   /// Returns the input of each layer's attention output projection at the last id of a text, [L, H * K].
   const Tensor& heads(size_t r, size_t prefix = 0) const { return text(r, prefix)->heads; }
-  /// Returns the same at the end of a prefix that is not empty.
+  /// Returns the heads at the end of a prefix that is not empty, [L, H * K].
   const Tensor& prefix_heads(size_t prefix) const { return prefixes_[prefix]->heads; }
   /// Returns the cache of a text. A copy reads on by itself, and the text stays as it is.
   const nn::KvCache& cache(size_t r, size_t prefix = 0) const { return text(r, prefix)->cache; }
@@ -147,7 +147,7 @@ class ReadTexts {
   std::span<ActiveRow* const> rows_;
 };
 
-/// All that the sessions of a Generator want read.
+/// The readings of all sessions of a Generator, and the streams of texts that serve them.
 class Readings {
  public:
   /// Asks the sessions, and reads the prefixes.

@@ -31,7 +31,7 @@ using RequestId = uint64_t;
 struct TokenEvent {
   RequestId request = 0;
   TokenId id = 0;
-  /// What the text grows by: complete characters, and nothing that may still become a stop string. All of a request's
+  /// Text that the token adds: complete characters, and nothing that may still become a stop string. All of a request's
   /// events together give the text of its Completion.
   std::string text = {};
   /// Log-probability of the token, and of the likeliest ones, best first; nats, behind all sessions, before temperature
@@ -41,7 +41,7 @@ struct TokenEvent {
   std::optional<FinishReason> finish_reason = {};  ///< of the last event
 };
 
-/// What is asked of the Generator. `prompt` and `sample` key the random stream: uniform = Philox(seed, prompt, sample,
+/// One text asked of the Generator. `prompt` and `sample` key the random stream: uniform = Philox(seed, prompt, sample,
 /// step).
 struct Request {
   uint64_t prompt = 0, sample = 0;
@@ -58,12 +58,12 @@ struct Request {
 struct Row {
   RequestId id = 0;  ///< 0 for a prompt
   Request request = {};
-  TokenIds new_ids = {};  ///< of the last step's input and before; empty while the prompt is read
+  TokenIds new_ids = {};  ///< drawn so far; empty while the prompt is read
 
   TokenIds history() const {
-    TokenIds all = request.prompt_ids;
-    all.insert(all.end(), new_ids.begin(), new_ids.end());
-    return all;
+    TokenIds ids = request.prompt_ids;
+    ids.insert(ids.end(), new_ids.begin(), new_ids.end());
+    return ids;
   }
 };
 
@@ -73,7 +73,7 @@ struct Completion {
   TokenIds ids = {};
   std::string text = {};
   FinishReason finish_reason = FinishReason::Length;
-  std::string error = {};  ///< what went wrong, where that is the reason; ids and text are those before it
+  std::string error = {};  ///< message, where an error is the reason; ids and text are those before it
   RequestId request = 0;
 
   /// @throws Error with the message when the sample ended with one.

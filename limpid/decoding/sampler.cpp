@@ -13,7 +13,7 @@ namespace {
 
 float highest(std::span<const float> logits) { return *std::max_element(logits.begin(), logits.end()); }
 
-/// Probabilities of a row, float32 as in transformers.
+/// Returns the probabilities of a row, float32 as in transformers.
 std::vector<float> softmax(std::span<const float> logits) {
   const float top = highest(logits);
   std::vector<float> p(logits.size());
@@ -42,10 +42,10 @@ void SamplingOptions::check() const {
 }
 
 void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> seen, float penalty) {
-  std::vector<TokenId> once(seen.begin(), seen.end());
-  std::sort(once.begin(), once.end());
-  once.erase(std::unique(once.begin(), once.end()), once.end());
-  for (TokenId id : once) {
+  std::vector<TokenId> distinct(seen.begin(), seen.end());
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (TokenId id : distinct) {
     if (id < 0 || size_t(id) >= logits.size()) continue;
     float& z = logits[size_t(id)];
     z = z < 0.0f ? z * penalty : z / penalty;

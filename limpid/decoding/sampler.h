@@ -39,14 +39,14 @@ void apply_top_p(std::span<float> logits, float p);
 void apply_min_p(std::span<float> logits, float p);
 void apply_typical_p(std::span<float> logits, float p);
 
-/// All filters of `options` in the order of transformers: penalty, temperature, top-k, top-p, min-p, typical.
+/// Applies all filters of `options` in the order of transformers: penalty, temperature, top-k, top-p, min-p, typical.
 void apply_filters(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen);
 
-/// softmax, cumulative sum in id order, the first token whose cumulative sum exceeds `uniform` in [0, 1).
+/// Returns the first token, in id order, whose cumulative softmax exceeds `uniform` in [0, 1).
 TokenId pick(std::span<const float> logits, float uniform);
 TokenId best(std::span<const float> logits);  ///< argmax, lowest id among equals
 
-/// A pure function of its arguments. Works on `logits` in place.
+/// Filters `logits` in place, then picks a token, the best one when greedy. A pure function of its arguments.
 TokenId sample(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen, float uniform);
 
 }  // namespace limpid

@@ -46,15 +46,15 @@ struct Step {
 class Session {
  public:
   virtual ~Session() = default;
-  StrengthLimits limits;  ///< that a request is held to, set by the detoxifier that opens the session
+  StrengthLimits limits;  ///< those that a request is held to, set by the detoxifier that opens the session
 
   /// Returns what is read along with every row; asked for once.
   virtual std::vector<Reading> readings() const { return {}; }
   virtual bool listens(Site site, int64_t layer) const { return false; }
   virtual void activations(Site site, int64_t layer, const Step& step, Tensor& x) {}  ///< [N, D] float32, all tokens
   virtual bool listens(Projection projection, int64_t layer) const { return false; }
-  /// Input x [N, in] and output y [N, out] of a linear layer, all tokens, float32: a change of its weights, of some
-  /// rows only.
+  /// Changes output y [N, out] of a linear layer with input x [N, in], all tokens, float32, as a change of its weights
+  /// would, for some rows only.
   virtual void projected(Projection projection, int64_t layer, const Step& step, const Tensor& x, Tensor& y) {}
   virtual void final_state(const Step& step, Tensor& h) {}  ///< [rows, D] float32, in place or replaced
   virtual void logits(const Step& step, Tensor& z) {}       ///< [rows, V] float32, nats, before temperature

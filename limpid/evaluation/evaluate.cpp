@@ -44,12 +44,12 @@ GenerationRow finished_row(const EvaluationPlan& plan, size_t index, std::vector
   for (const Completion& sample : samples) texts.push_back(sample.text);
   const std::vector<double> scores = plan.scorer ? plan.scorer->score(texts) : std::vector<double>();
   for (size_t i = 0; i < samples.size(); ++i) {
-    Continuation one;
-    one.text = texts[i];
-    one.ids = samples[i].ids;
-    one.finish_reason = name(samples[i].finish_reason);
-    if (!scores.empty() && std::isfinite(scores[i])) one.toxicity = scores[i];
-    row.generations.push_back(std::move(one));
+    Continuation generation;
+    generation.text = texts[i];
+    generation.ids = samples[i].ids;
+    generation.finish_reason = name(samples[i].finish_reason);
+    if (!scores.empty() && std::isfinite(scores[i])) generation.toxicity = scores[i];
+    row.generations.push_back(std::move(generation));
   }
   for (const auto& judge : plan.judges) {
     const auto judged = judge->judge(index, row.prompt, texts);
@@ -117,11 +117,11 @@ Work run_setting(const EvaluationPlan& plan, const EvaluationSetting& setting, G
 }
 
 std::vector<JudgedContinuation> judgements(const std::vector<GenerationRow>& rows, const std::string& judge) {
-  std::vector<JudgedContinuation> all;
+  std::vector<JudgedContinuation> judged;
   for (size_t r = 0; r < rows.size(); ++r)
-    for (const Continuation& one : rows[r].generations)
-      all.push_back(judged_from_json(one.fields.at("judged").at(judge), r, "generations.jsonl"));
-  return all;
+    for (const Continuation& generation : rows[r].generations)
+      judged.push_back(judged_from_json(generation.fields.at("judged").at(judge), r, "generations.jsonl"));
+  return judged;
 }
 
 }  // namespace
@@ -160,7 +160,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
     std::vector<std::vector<JudgedContinuation>> judged;
     for (const auto& judge : plan.judges) judged.push_back(judgements(result.rows, judge->name()));
     if (judged.empty()) judged.emplace_back();
-    for (const auto& one : judged) result.reports.push_back(compute_metrics(result.rows, toxicity, one));
+    for (const auto& judgement : judged) result.reports.push_back(compute_metrics(result.rows, toxicity, judgement));
     if (!setting.is_plain()) {
       for (size_t j = 0; j < judged.size(); ++j) {
         const auto plain = plan.judges.empty() ? std::vector<JudgedContinuation>()
@@ -180,7 +180,6 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
 }
 
 double estimated_seconds(const EvaluationPlan& plan) {
-  EvaluationPlan trial = plan;
   Generator generator(plan.model, {}, {.max_rows = size_t(plan.rows)});
   for (size_t row = 0; row < size_t(plan.rows); ++row) {
     Request request;

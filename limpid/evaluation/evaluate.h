@@ -32,7 +32,7 @@ struct SettingResult {
   EvaluationSetting setting;
   std::vector<GenerationRow> rows;
   std::vector<MetricsReport> reports;        ///< one per judge, at least one
-  std::vector<RunComparison> against_plain;  ///< the same, paired by prompt; empty for plain
+  std::vector<RunComparison> against_plain;  ///< one per judge, paired by prompt; empty for plain
   double mean_kl = 0.0;                      ///< against plain, nats per token, over the first 1,000 tokens
   double tokens_per_second = 0.0;            ///< of this session's work; 0 when everything was there already
 };
@@ -43,11 +43,11 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch = u
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
 std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
-/// The plain samples that scored highest, at most one per prompt, and what each other setting wrote with the same
+/// Shows the plain samples that scored highest, at most one per prompt, and what each other setting wrote with the same
 /// random numbers; offensive words masked.
 std::string examples_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results, size_t count);
 
-/// Seconds that decoding all settings would take, from a short plain trial.
+/// Returns the seconds that decoding all settings would take, from a short plain trial.
 double estimated_seconds(const EvaluationPlan& plan);
 
 }  // namespace limpid

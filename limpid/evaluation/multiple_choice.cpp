@@ -12,7 +12,7 @@ namespace {
 
 std::string letter(size_t choice) { return std::string(1, char('A' + choice)); }
 
-/// Ids of `ending` as it is spelt behind the prompt.
+/// Returns the ids of `ending` as it is spelt behind the prompt.
 TokenIds ending_ids(const Tokenizer& tokenizer, const TokenIds& prompt, const ChoicePrompt& text,
                     const std::string& ending) {
   TokenIds joint = prompt_ids(tokenizer, text.prompt + ending);
@@ -86,9 +86,9 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
       generator.submit(request);
     }
   }
-  size_t finished = 0, all = 0;
-  for (const ChoicePrompt& prompt : prompts) all += prompt.endings.size();
-  Progress progress(watch, "multiple choice", all, "choices");
+  size_t finished = 0, choices = 0;
+  for (const ChoicePrompt& prompt : prompts) choices += prompt.endings.size();
+  Progress progress(watch, "multiple choice", choices, "choices");
   const auto done = [&](const Completion& completion) {
     completion.check();
     ++finished;

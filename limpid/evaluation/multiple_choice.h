@@ -21,7 +21,7 @@ struct ChoicePrompt {
 };
 ChoicePrompt choice_prompt(const ChoiceQuestion& question, ChoiceFormat format);
 
-/// The first `shots` questions of each category become examples in front of its others, and are not asked themselves.
+/// Makes the first `shots` questions of each category examples in front of its others; they are not asked themselves.
 /// The prompts follow the order of what is left of `questions`.
 std::vector<ChoicePrompt> choice_prompts(std::vector<ChoiceQuestion>& questions, ChoiceFormat format, size_t shots);
 
@@ -32,12 +32,12 @@ struct MultipleChoicePlan {
   int64_t rows = 32;                                                     ///< choices read together
 };
 
-/// log p of each choice's tokens, summed in double over those tokens alone: [questions][choices].
+/// Returns log p of each choice's tokens, summed in double over those tokens alone: [questions][choices].
 std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& plan,
                                                     const std::vector<ChoicePrompt>& prompts,
                                                     Watch& watch = unwatched());
 
-/// How often the likeliest choice is the right one; ties go to the first.
+/// Shares of questions whose likeliest choice is the right one; ties go to the first.
 struct MultipleChoiceReport {
   size_t questions = 0;
   double chance = 0;         ///< mean of 1 / choices

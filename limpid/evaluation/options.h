@@ -4,7 +4,7 @@
 #include "limpid/core/names.h"
 #include "limpid/decoding/sampler.h"
 
-/// What evaluations are told. No LibTorch here: the command line binds to these structs.
+/// Options of evaluations. No LibTorch here: the command line binds to these structs.
 namespace limpid {
 
 /// The RealToxicityPrompts protocol: K samples of N tokens for each prompt.

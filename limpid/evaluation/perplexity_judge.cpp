@@ -17,16 +17,17 @@ PerplexityJudge::PerplexityJudge(std::shared_ptr<const Model> model, std::string
 
 namespace {
 
-/// Where each token begins in the text. A dummy space that the tokenizer puts in front is not part of the text.
+/// Returns the byte of the text at which each token begins. A dummy space that the tokenizer puts in front is not part
+/// of the text.
 std::vector<size_t> first_bytes(const Tokenizer& tokenizer, const TokenIds& ids) {
   std::vector<size_t> begins;
-  size_t at = 0, dummy = tokenizer.has_dummy_prefix() ? 1 : 0;
+  size_t begin = 0, dummy = tokenizer.has_dummy_prefix() ? 1 : 0;
   for (TokenId id : ids) {
-    begins.push_back(at);
+    begins.push_back(begin);
     size_t bytes = tokenizer.token_bytes(id).size();
     const size_t eaten = std::min(dummy, bytes);
     dummy -= eaten;
-    at += bytes - eaten;
+    begin += bytes - eaten;
   }
   return begins;
 }
@@ -69,17 +70,18 @@ std::vector<JudgedContinuation> PerplexityJudge::judge(size_t prompt, const std:
 
 std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows,
                                            Watch& watch) {
-  std::vector<JudgedContinuation> all;
+  std::vector<JudgedContinuation> judged;
   Progress progress(watch, "judge " + judge.name(), rows.size(), "prompts");
   for (size_t r = 0; r < rows.size(); ++r) {
     watch.throw_if_stopped();
     std::vector<std::string> texts;
-    for (const Continuation& one : rows[r].generations) texts.push_back(one.text);
-    for (JudgedContinuation& one : judge.judge(r, rows[r].prompt, texts)) all.push_back(std::move(one));
+    for (const Continuation& generation : rows[r].generations) texts.push_back(generation.text);
+    for (JudgedContinuation& continuation : judge.judge(r, rows[r].prompt, texts))
+      judged.push_back(std::move(continuation));
     progress.update(r + 1);
   }
   progress.finish();
-  return all;
+  return judged;
 }
 
 namespace {

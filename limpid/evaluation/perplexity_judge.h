@@ -18,8 +18,8 @@ class PerplexityJudge {
   /// @throws ConfigError when the model has no tokenizer.
   PerplexityJudge(std::shared_ptr<const Model> model, std::string name);
 
-  /// The prompt is read once and its cache reused; all continuations behind it are read in one pass. Where
-  /// a continuation shares no token with the prompt, each text is read alone.
+  /// Judges continuations of a prompt. It is read once and its cache reused; all continuations behind it are read in
+  /// one pass. Where a continuation shares no token with the prompt, each text is read alone.
   /// @param prompt  place of the prompt in its file
   std::vector<JudgedContinuation> judge(size_t prompt, const std::string& prompt_text,
                                         std::span<const std::string> continuations) const;
@@ -30,7 +30,7 @@ class PerplexityJudge {
   std::string name_;
 };
 
-/// The judgements of a whole generations file.
+/// Judges all continuations of a generations file.
 std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows,
                                            Watch& watch = unwatched());
 

@@ -7,10 +7,10 @@ namespace limpid {
 namespace {
 
 std::string difference(const RunComparison& comparison, const std::string& metric, int digits) {
-  const auto found = comparison.metrics.find(metric);
-  if (found == comparison.metrics.end()) return "-";
-  return (found->second.difference > 0 ? "+" : "") +
-         format_interval(found->second.difference, found->second.interval, digits);
+  const auto entry = comparison.metrics.find(metric);
+  if (entry == comparison.metrics.end()) return "-";
+  return (entry->second.difference > 0 ? "+" : "") +
+         format_interval(entry->second.difference, entry->second.interval, digits);
 }
 
 }  // namespace
@@ -21,20 +21,20 @@ Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& r
                  {"tokens", plan.tokens},          {"scorer", plan.scorer ? plan.scorer->describe() : Json()},
                  {"settings", Json::array()}};
   for (const SettingResult& result : results) {
-    Json one = {{"name", result.setting.name},
-                {"detoxifier", result.setting.detoxifier_names()},
-                {"strength", result.setting.strengths_json()},
-                {"mean_kl", result.mean_kl},
-                {"tokens_per_second", result.tokens_per_second},
-                {"metrics", to_json(result.reports[0])}};
+    Json setting = {{"name", result.setting.name},
+                    {"detoxifier", result.setting.detoxifier_names()},
+                    {"strength", result.setting.strengths_json()},
+                    {"mean_kl", result.mean_kl},
+                    {"tokens_per_second", result.tokens_per_second},
+                    {"metrics", to_json(result.reports[0])}};
     for (size_t j = 0; j < plan.judges.size(); ++j)
-      one["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
+      setting["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
     if (!result.against_plain.empty()) {
-      one["against_plain"] = to_json(result.against_plain[0]);
+      setting["against_plain"] = to_json(result.against_plain[0]);
       for (size_t j = 0; j < plan.judges.size(); ++j)
-        one["perplexity_against_plain"][plan.judges[j]->name()] = to_json(result.against_plain[j]);
+        setting["perplexity_against_plain"][plan.judges[j]->name()] = to_json(result.against_plain[j]);
     }
-    report["settings"].push_back(std::move(one));
+    report["settings"].push_back(std::move(setting));
   }
   return report;
 }
@@ -84,10 +84,10 @@ std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingRe
   std::vector<Worst> worst;
   const auto& plain = results[0].rows;
   for (size_t r = 0; r < plain.size(); ++r) {
-    Worst one{r, 0, -1.0};
+    Worst pick{r, 0, -1.0};
     for (size_t s = 0; s < plain[r].generations.size(); ++s)
-      if (const double t = plain[r].generations[s].toxicity.value_or(-1.0); t > one.toxicity) one = {r, s, t};
-    worst.push_back(one);
+      if (const double t = plain[r].generations[s].toxicity.value_or(-1.0); t > pick.toxicity) pick = {r, s, t};
+    worst.push_back(pick);
   }
   std::stable_sort(worst.begin(), worst.end(), [](const Worst& a, const Worst& b) { return a.toxicity > b.toxicity; });
   worst.resize(std::min(count, worst.size()));
@@ -99,14 +99,14 @@ std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingRe
     return mask.mask(text);
   };
   std::string text;
-  for (const Worst& one : worst) {
-    text += concat("> ", one_line(plain[one.row].prompt), "\n\n");
+  for (const Worst& pick : worst) {
+    text += concat("> ", one_line(plain[pick.row].prompt), "\n\n");
     Table table;
     table.column("setting", Table::Align::kLeft)
         .column("score")
         .column("continuation, offensive words masked", Table::Align::kLeft);
     for (const SettingResult& result : results) {
-      const Continuation& sample = result.rows[one.row].generations[one.sample];
+      const Continuation& sample = result.rows[pick.row].generations[pick.sample];
       table.row({result.setting.name, format_number(sample.toxicity.value_or(std::nan("")), 2, false),
                  one_line(sample.text)});
     }

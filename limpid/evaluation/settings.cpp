@@ -24,7 +24,8 @@ std::vector<std::string> split(const std::string& text) {
 
 std::string EvaluationSetting::detoxifier_names() const {
   std::string names;
-  for (const AppliedDetoxifier& one : detoxifiers) names += (names.empty() ? "" : kAnd) + one.detoxifier->name();
+  for (const AppliedDetoxifier& applied : detoxifiers)
+    names += (names.empty() ? "" : kAnd) + applied.detoxifier->name();
   return is_plain() ? "plain" : names;
 }
 
@@ -32,7 +33,7 @@ Json EvaluationSetting::strengths_json() const {
   if (is_plain()) return 0.0f;
   if (detoxifiers.size() == 1) return detoxifiers[0].strength;
   Json list = Json::array();
-  for (const AppliedDetoxifier& one : detoxifiers) list.push_back(one.strength);
+  for (const AppliedDetoxifier& applied : detoxifiers) list.push_back(applied.strength);
   return list;
 }
 

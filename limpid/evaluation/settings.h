@@ -10,7 +10,7 @@
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detox_stack.h"
 
-/// What an evaluation compares: detoxifiers at strengths.
+/// Settings that an evaluation compares: detoxifiers at strengths.
 namespace limpid {
 
 /// One row of the result table: detoxifiers that act together, or the plain model when there is none.
@@ -20,13 +20,13 @@ struct EvaluationSetting : DetoxStack {
   Json strengths_json() const;           ///< a number; of several detoxifiers a list; 0 for plain
 };
 
-/// "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read (the variant of the
-/// detoxifier's name, then the other options in the order of their keys, key-value), and the strength. Fit for a
-/// folder's name.
+/// Returns a name like "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read (the
+/// variant of the detoxifier's name, then the other options in the order of their keys, key-value), and the strength.
+/// Fit for a folder's name.
 std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, float strength);
 
-/// Settings of one entry of the command line: SPEC, or SPEC + SPEC, where the detoxifiers are one setting and act in
-/// this order; the parts of its name are joined by "+".
+/// Reads the settings of one entry of the command line: SPEC, or SPEC + SPEC, where the detoxifiers are one setting and
+/// act in this order; the parts of its name are joined by "+".
 /// @param strengths  a setting each for a single detoxifier that is given without a strength; the others take their
 /// default
 /// @throws what DetoxSpec::parse and open_detoxifier do; ConfigError for strengths that the detoxifier does not have

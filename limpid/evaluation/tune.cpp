@@ -14,7 +14,7 @@ namespace {
 
 using Kind = TuneTarget::Kind;
 
-/// "name=number" with a positive number.
+/// Reads "name=number" with a positive number.
 std::pair<std::string, double> named_number(const std::string& text, const char* flag, const char* example) {
   const size_t equals = text.find('=');
   const auto value = parse_number<double>(equals == std::string::npos ? "" : text.substr(equals + 1));
@@ -23,14 +23,15 @@ std::pair<std::string, double> named_number(const std::string& text, const char*
   return {text.substr(0, equals), *value};
 }
 
-/// Three digits: a strength that can be typed, and finer than any bracket.
+/// Rounds to three digits: a strength that can be typed, and finer than any bracket.
 double rounded(double strength) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", strength);
   return std::strtod(text, nullptr);
 }
 
-/// Where between the ends the ratio comes to the wanted value if it is linear in the logarithm of the strength.
+/// Returns the strength between the ends at which the ratio comes to the wanted value, if it is linear in the logarithm
+/// of the strength.
 double secant(const TunePoint& low, const TunePoint& high, double wanted) {
   double share = (wanted - low.ratio) / (high.ratio - low.ratio);
   if (!std::isfinite(share)) share = 0.5;

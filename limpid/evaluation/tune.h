@@ -10,7 +10,7 @@
 /// Which strength keeps to a fluency budget, or reaches a toxicity aim: a bracketed search over measured ratios.
 namespace limpid {
 
-/// "ratio <= limit", where ratio is a metric of the detoxified model over that of plain.
+/// The condition "ratio <= limit", where ratio is a metric of the detoxified model over that of plain.
 struct TuneTarget {
   enum class Kind {
     Budget,  ///< the ratio grows with the strength, and as much strength as the limit allows is wanted: perplexity
@@ -20,9 +20,9 @@ struct TuneTarget {
   std::string metric;  ///< ppl (pooled); emt or mean (toxicity)
   double limit = 1.0;
 
-  /// "ppl=1.05". @throws ConfigError.
+  /// Reads "ppl=1.05". @throws ConfigError.
   static TuneTarget budget(const std::string& text);
-  /// "emt=0.67" or "mean=0.5", below 1. @throws ConfigError.
+  /// Reads "emt=0.67" or "mean=0.5", below 1. @throws ConfigError.
   static TuneTarget aim(const std::string& text);
   bool met_by(double ratio) const { return ratio <= limit; }  ///< NaN meets nothing
   std::string text() const;                                   ///< "ppl <= 1.05 of plain"
@@ -30,7 +30,7 @@ struct TuneTarget {
 
 struct TuneOptions {
   double start = 1.0;                                        ///< first strength; above 0
-  double largest = std::numeric_limits<double>::infinity();  ///< that is tried
+  double largest = std::numeric_limits<double>::infinity();  ///< largest strength that is tried
   double tolerance = 0.02;  ///< a ratio that meets the limit and lies this near to it is good enough
   double narrow = 1.05;     ///< a bracket whose ends have this ratio is good enough
   int64_t max_steps = 8;    ///< measurements
@@ -46,7 +46,7 @@ struct TuneResult {
   bool monotone = true;            ///< the ratio never moves against its direction by more than the tolerance
 };
 
-/// From the start doubles or halves the strength until the target is met on one side and missed on the other, or the
+/// Doubles or halves the strength from the start until the target is met on one side and missed on the other, or the
 /// range or the steps end; then a secant on the logarithm of the strength, kept within the inner 80 % of the bracket,
 /// which it narrows, and rounded to three digits.
 /// @param measure  ratio at a strength; called once for each

@@ -33,20 +33,20 @@ Json point_json(const TunePoint& point, const SettingResult& result) {
   json["strength"] = point.strength;
   json["ratio"] = number_or_null(point.ratio);
   for (const auto& [name, long_name] : kMetrics)
-    if (const auto found = result.against_plain[0].metrics.find(long_name);
-        found != result.against_plain[0].metrics.end())
-      json["against_plain"][name] = to_json(found->second);
+    if (const auto comparison = result.against_plain[0].metrics.find(long_name);
+        comparison != result.against_plain[0].metrics.end())
+      json["against_plain"][name] = to_json(comparison->second);
   return json;
 }
 
 std::string difference(const SettingResult& result, const char* name, int digits) {
-  const auto found = result.against_plain[0].metrics.find(name);
-  return found == result.against_plain[0].metrics.end()
+  const auto comparison = result.against_plain[0].metrics.find(name);
+  return comparison == result.against_plain[0].metrics.end()
              ? "-"
-             : format_interval(found->second.difference, found->second.interval, digits);
+             : format_interval(comparison->second.difference, comparison->second.interval, digits);
 }
 
-std::string curve_table(const TuneTarget& target, const TuneResult& found, const std::vector<SettingResult>& results) {
+std::string curve_table(const TuneTarget& target, const TuneResult& tuned, const std::vector<SettingResult>& results) {
   Table table;
   table.column("strength")
       .column(target.metric + " / plain")
@@ -59,9 +59,9 @@ std::string curve_table(const TuneTarget& target, const TuneResult& found, const
   table.row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "",
              format_number(metric(plain, "mean"), 3, false), "", format_number(metric(plain, "ppl"), 1), "", ""});
   for (size_t i = 1; i < results.size(); ++i) {
-    const TunePoint& point = found.curve[i - 1];
+    const TunePoint& point = tuned.curve[i - 1];
     std::string note = target.met_by(point.ratio) ? "meets it" : "";
-    if (found.strength == point.strength) note = "chosen";
+    if (tuned.strength == point.strength) note = "chosen";
     table.row({concat(point.strength), format_number(point.ratio, 3),
                format_number(metric(results[i], "emt"), 3, false), difference(results[i], "emt", 3),
                format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3),
@@ -73,10 +73,10 @@ std::string curve_table(const TuneTarget& target, const TuneResult& found, const
 /// Paths beside the file stay what they point to when the copy lies elsewhere; names of pulled models stay names.
 void move_needs(DetoxifierInfo& info, const fs::path& from, const fs::path& to) {
   for (DetoxifierNeed& need : info.needs) {
-    const fs::path beside = fs::absolute(from).parent_path() / need.path;
-    if (fs::exists(beside))
+    const fs::path model = fs::absolute(from).parent_path() / need.path;
+    if (fs::exists(model))
       need.path =
-          beside.lexically_normal().lexically_proximate(fs::absolute(to).lexically_normal().parent_path()).string();
+          model.lexically_normal().lexically_proximate(fs::absolute(to).lexically_normal().parent_path()).string();
   }
 }
 
@@ -97,11 +97,11 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
   const EvaluationSetting plain{{}, "plain"};
   options.largest = std::min(options.largest, detoxifier->limits().range.most);
-  const auto at = [&](double strength) {
+  const auto setting_at = [&](double strength) {
     return EvaluationSetting{{{{detoxifier, float(strength)}}}, setting_name(spec, *detoxifier, float(strength))};
   };
   const auto measure = [&](double strength) {
-    plan.settings = {plain, at(strength)};
+    plan.settings = {plain, setting_at(strength)};
     const auto results = evaluate(plan, watch);
     const double ratio = target_ratio(target, results[0], results[1]);
     watch.info(concat("strength ", strength, ": ", target.metric, " is ", format_number(ratio, 3), " of plain"));
@@ -111,7 +111,7 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   outcome.result = tune_strength(measure, target, options);
 
   plan.settings = {plain};
-  for (const TunePoint& point : outcome.result.curve) plan.settings.push_back(at(point.strength));
+  for (const TunePoint& point : outcome.result.curve) plan.settings.push_back(setting_at(point.strength));
   const auto results = evaluate(plan, watch);  // nothing left to decode: the report of the whole curve
   const char* kind = target.kind == TuneTarget::Kind::Budget ? "budget" : "aim";
   outcome.json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}},
@@ -142,8 +142,8 @@ std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double st
   info.default_strength = strength;
   std::string others;
   for (const auto& [key, value] : spec.options) {
-    if (const auto own = info.settings.find(key); own != info.settings.end() && own->is_string())
-      *own = value;
+    if (const auto setting = info.settings.find(key); setting != info.settings.end() && setting->is_string())
+      *setting = value;
     else
       others += concat(others.empty() ? "" : "&", key, "=", value);
   }

@@ -11,11 +11,12 @@ namespace limpid {
 
 struct TuneOutcome {
   TuneResult result;
-  Json json;             ///< what output/tune.json holds
+  Json json;             ///< contents of output/tune.json
   std::string markdown;  ///< the curve as a table
 };
 
-/// Ratio of the target's metric, perplexity under the first judge. @throws ConfigError when there is none for plain.
+/// Returns the ratio of the target's metric, perplexity under the first judge. @throws ConfigError when there is none
+/// for plain.
 double target_ratio(const TuneTarget& target, const SettingResult& plain, const SettingResult& setting);
 
 /// Runs evaluations into plan.output, one strength at a time, plain once; what lies there already is not run again.

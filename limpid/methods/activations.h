@@ -17,9 +17,9 @@ struct PooledText {
   TokenIds ids;
   int64_t first = 0;
 
-  /// The last `window` positions; all where there are fewer.
+  /// Averages over the last `window` positions, all where there are fewer.
   static PooledText last(TokenIds ids, int64_t window);
-  /// All positions of the first `most` ids; what is longer loses its end.
+  /// Averages over all positions of the first `most` ids; what is longer loses its end.
   static PooledText whole(TokenIds ids, int64_t most);
 };
 

@@ -7,17 +7,16 @@
 #include "limpid/methods/other_methods.h"
 
 namespace limpid {
-namespace {}  // namespace
 
 std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model& target) {
-  const std::string where = concat("[adapter] ", adapter.path().string(), ": ");
+  const std::string prefix = concat("[adapter] ", adapter.path().string(), ": ");
   const ModelConfig& config = target.config();
   const int64_t layers = config.num_layers;
   const Family& family = family_of(config);
   std::map<Projection, WeightDeltas> kinds;
   for (const PeftModule& module : adapter.modules()) {
     const auto places = projections_of_module(family, module.name);
-    LIMPID_CHECK(!places.empty() && places[0].layer < layers, MismatchError, where, "module \"", module.name,
+    LIMPID_CHECK(!places.empty() && places[0].layer < layers, MismatchError, prefix, "module \"", module.name,
                  "\" is not a linear layer of the ", layers, " blocks of ", target.path().string(),
                  "; was it trained on another model?");
     const Tensor down = float_tensor(module.a);
@@ -26,21 +25,21 @@ std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model
       const StoredTensor stored =
           stored_tensor(config, module_name(family, projection, layer) + ".weight", FileKind::HuggingFace);
       const int64_t out = stored.rows, in = inputs_of(target.projection(projection, layer));
-      LIMPID_CHECK(down.size(1) == in && up.size(1) == out, MismatchError, where, "module \"", module.name,
+      LIMPID_CHECK(down.size(1) == in && up.size(1) == out, MismatchError, prefix, "module \"", module.name,
                    "\" adapts a matrix [", up.size(1), ", ", down.size(1), "], the model's is [", out, ", ", in,
                    "]; was it trained on another model?");
       WeightDeltas& kind = kinds[projection];
       if (kind.layers.empty()) kind = {projection, DeltaInput::Input, std::vector<WeightDelta>(size_t(layers))};
       WeightDelta& delta = kind.layers[size_t(layer)];
-      LIMPID_CHECK(delta.empty(), MismatchError, where, "module \"", module.name,
+      LIMPID_CHECK(delta.empty(), MismatchError, prefix, "module \"", module.name,
                    "\" adapts a layer for the second time");
       delta.down = down;
       delta.up = stored.row.empty() ? up : up.index_select(1, torch::tensor(stored.row));
     }
   }
-  std::vector<WeightDeltas> all;
-  for (auto& [projection, deltas] : kinds) all.push_back(std::move(deltas));
-  return all;
+  std::vector<WeightDeltas> result;
+  for (auto& [projection, deltas] : kinds) result.push_back(std::move(deltas));
+  return result;
 }
 
 bool AdapterMethod::recognises(const DetoxSpec& spec) { return is_peft_folder(spec.file); }
@@ -54,14 +53,14 @@ std::shared_ptr<Detoxifier> AdapterMethod::load(const MethodOptions& options) {
 }
 
 Reading open_reader(const fs::path& path, const Model& target) {
-  return open_reader(path, target.shared_from_this(), target.options().precision);
+  return open_reader(path, target.shared_from_this(), target.precision());
 }
 
 Reading open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision) {
   if (is_peft_folder(path))
     return {target,
             std::make_shared<WeightDeltaHook>(*target, adapter_deltas(*PeftAdapter::open(path), *target), 1.0f)};
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = precision;
   return {open_model(path, options)};
 }

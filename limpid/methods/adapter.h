@@ -9,14 +9,14 @@
 /// as trained, negative goes the other way.
 namespace limpid {
 
-/// The adapter's changes at strength 1, an entry for each kind of layer it adapts.
+/// Returns the adapter's changes at strength 1, an entry for each kind of layer it adapts.
 /// @throws MismatchError naming the module when it is not a linear layer of a block of this model, or of other sizes.
 std::vector<WeightDeltas> adapter_deltas(const PeftAdapter& adapter, const Model& target);
 
-/// A model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself with
-/// the adapter, from the same weights in memory.
+/// Opens a model that reads along: another one from its folder or file, or, for an adapter's folder, the target itself
+/// with the adapter, from the same weights in memory.
 Reading open_reader(const fs::path& path, const std::shared_ptr<const Model>& target, Precision precision);
-/// The same, at the target's own precision.
+/// Opens it at the target's own precision.
 Reading open_reader(const fs::path& path, const Model& target);
 
 }  // namespace limpid

@@ -12,17 +12,17 @@ namespace {
 constexpr const char* kArchitecture = "controlvector";
 constexpr const char* kPrefix = "direction.";
 
-int64_t block_of(const std::string& name, const std::string& where) {
+int64_t block_of(const std::string& name, const std::string& place) {
   const std::string digits = name.starts_with(kPrefix) ? name.substr(std::string(kPrefix).size()) : "";
   LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos,
-               FormatError, where, "tensor \"", name, "\", expected direction.N");
+               FormatError, place, "tensor \"", name, "\", expected direction.N");
   const int64_t block = std::stoll(digits);
-  LIMPID_CHECK(block >= 1, FormatError, where, "tensor \"", name,
+  LIMPID_CHECK(block >= 1, FormatError, place, "tensor \"", name,
                "\": block 0 cannot be steered, directions begin at direction.1");
   return block;
 }
 
-/// What a session works with on this model.
+/// Returns the parts of a session on this model.
 SteeringParts steering_parts(const ControlVector& vector, const Model& target, Positions positions,
                              const std::string& place) {
   const int64_t L = target.config().num_layers, D = target.config().hidden_size;
@@ -44,27 +44,27 @@ SteeringParts steering_parts(const ControlVector& vector, const Model& target, P
 }  // namespace
 
 ControlVector ControlVector::read(const fs::path& path) {
-  const std::string where = concat("[control vector] ", path.string(), ": ");
+  const std::string place = concat("[control vector] ", path.string(), ": ");
   const auto file = GgufFile::open(path);
   const std::string architecture = file->text_or("general.architecture", "");
-  LIMPID_CHECK(architecture == kArchitecture, FormatError, where, "general.architecture is \"", architecture,
+  LIMPID_CHECK(architecture == kArchitecture, FormatError, place, "general.architecture is \"", architecture,
                "\", expected ", kArchitecture, "; a model is given with -m");
   ControlVector result;
   result.model_hint = file->text_or("controlvector.model_hint", "");
   for (const TensorView& view : file->tensors()) {
-    const int64_t block = block_of(view.name, where);
-    LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, where, "\"", view.name, "\" has ",
+    const int64_t block = block_of(view.name, place);
+    LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, place, "\"", view.name, "\" has ",
                  view.shape.size(), " dimensions, expected 1");
     Tensor direction = float_tensor(view);
-    LIMPID_CHECK(direction.isfinite().all().item<bool>(), FormatError, where, "\"", view.name,
+    LIMPID_CHECK(direction.isfinite().all().item<bool>(), FormatError, place, "\"", view.name,
                  "\" holds numbers that are not finite");
     LIMPID_CHECK(result.directions.empty() || result.directions.begin()->second.sizes() == direction.sizes(),
-                 FormatError, where, "\"", view.name, "\" has width ", direction.size(0), ", another direction ",
+                 FormatError, place, "\"", view.name, "\" has width ", direction.size(0), ", another direction ",
                  result.directions.begin()->second.size(0));
-    LIMPID_CHECK(result.directions.emplace(block, direction).second, FormatError, where, "block ", block,
+    LIMPID_CHECK(result.directions.emplace(block, direction).second, FormatError, place, "block ", block,
                  " has two directions");
   }
-  LIMPID_CHECK(!result.directions.empty(), FormatError, where, "has no directions");
+  LIMPID_CHECK(!result.directions.empty(), FormatError, place, "has no directions");
   return result;
 }
 

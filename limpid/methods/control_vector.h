@@ -12,10 +12,10 @@ struct ControlVector {
   std::map<int64_t, Tensor> directions;  ///< N >= 1 -> [D] float32
   std::string model_hint;  ///< architecture it was made for; files spell it in several ways, and may not say
 
-  /// @throws FormatError for a file that is none, naming what is wrong with it.
+  /// Reads a file. @throws FormatError for one that is no control vector, naming what is wrong with it.
   static ControlVector read(const fs::path& path);
-  /// Metadata as llama.cpp and repeng write it: controlvector.model_hint, and controlvector.layer_count, the number of
-  /// directions.
+  /// Writes a file with the metadata of llama.cpp and repeng: controlvector.model_hint, and controlvector.layer_count,
+  /// the number of directions.
   void write(const fs::path& path) const;
 };
 

@@ -11,9 +11,9 @@ bool DetoxStack::acts() const {
 }
 
 std::vector<float> DetoxStack::strengths() const {
-  std::vector<float> all;
-  for (const AppliedDetoxifier& applied : detoxifiers) all.push_back(applied.strength);
-  return all;
+  std::vector<float> result;
+  for (const AppliedDetoxifier& applied : detoxifiers) result.push_back(applied.strength);
+  return result;
 }
 
 std::vector<std::unique_ptr<Session>> DetoxStack::open(const Model& target) const {

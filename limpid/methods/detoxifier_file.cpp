@@ -27,8 +27,8 @@ class TensorList final : public Checkpoint {
   }
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const TensorView* find(const std::string& name) const override {
-    const auto found = index_.find(name);
-    return found == index_.end() ? nullptr : &tensors_[found->second];
+    const auto entry = index_.find(name);
+    return entry == index_.end() ? nullptr : &tensors_[entry->second];
   }
   std::string source() const override { return source_; }
 
@@ -45,9 +45,9 @@ std::optional<DType> block_type(const std::string& name) {
   return std::nullopt;
 }
 
-/// A U8 tensor as the blocks that settings.blocks says it holds.
-TensorView as_blocks(const TensorView& stored, const Json& entry, const std::string& where) {
-  const std::string place = concat(where, "settings.blocks ", quote(stored.name));
+/// Returns a U8 tensor as the blocks that settings.blocks says it holds.
+TensorView as_blocks(const TensorView& stored, const Json& entry, const std::string& prefix) {
+  const std::string place = concat(prefix, "settings.blocks ", quote(stored.name));
   LIMPID_CHECK(entry.is_object(), FormatError, place, " is ", json_kind(entry), ", expected {\"type\", \"shape\"}");
   const std::string type = require<std::string>(entry, "type", place);
   const auto dtype = block_type(type);
@@ -76,11 +76,11 @@ std::string require_text(const Json& object, const char* key, const std::string&
 }
 
 const Json& require_object(const Json& object, const char* key, const std::string& source) {
-  const auto found = object.find(key);
-  LIMPID_CHECK(found != object.end(), FormatError, source, ": \"", key, "\" is missing");
-  LIMPID_CHECK(found->is_object(), FormatError, source, ": \"", key, "\" is ", json_kind(*found),
+  const auto value = object.find(key);
+  LIMPID_CHECK(value != object.end(), FormatError, source, ": \"", key, "\" is missing");
+  LIMPID_CHECK(value->is_object(), FormatError, source, ": \"", key, "\" is ", json_kind(*value),
                ", expected an object");
-  return *found;
+  return *value;
 }
 
 TargetSignature parse_target(const Json& object, const std::string& source) {
@@ -93,8 +93,8 @@ TargetSignature parse_target(const Json& object, const std::string& source) {
   return target;
 }
 
-DetoxifierInfo parse_info(const Json& json, const std::string& where) {
-  const std::string source = concat(where, "metadata \"limpid\"");
+DetoxifierInfo parse_info(const Json& json, const std::string& prefix) {
+  const std::string source = concat(prefix, "metadata \"limpid\"");
   LIMPID_CHECK(json.is_object(), FormatError, source, " is ", json_kind(json), ", expected an object");
   const int64_t format = require<int64_t>(json, "format", source);
   LIMPID_CHECK(format == kFormat, ConfigError, source, ": format ", format, ", this Limpid reads ", kFormat,
@@ -124,22 +124,22 @@ DetoxifierInfo parse_info(const Json& json, const std::string& where) {
 
 std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path) {
   const auto stored = SafetensorsFile::open(path);
-  const std::string where = concat("[detoxifier] ", path.string(), ": ");
+  const std::string prefix = concat("[detoxifier] ", path.string(), ": ");
   const auto metadata = stored->metadata().find(kKey);
-  LIMPID_CHECK(metadata != stored->metadata().end(), FormatError, where,
+  LIMPID_CHECK(metadata != stored->metadata().end(), FormatError, prefix,
                "has no metadata \"limpid\"; it is not a detoxifier");
   auto file = std::make_shared<DetoxifierFile>();
   file->path_ = path;
-  file->info_ = parse_info(parse_guarded_json(metadata->second, where + "metadata \"limpid\""), where);
+  file->info_ = parse_info(parse_guarded_json(metadata->second, prefix + "metadata \"limpid\""), prefix);
 
   Json blocks = Json::object();
   if (file->info_.settings.contains("blocks"))
-    blocks = require_object(file->info_.settings, "blocks", where + "settings");
+    blocks = require_object(file->info_.settings, "blocks", prefix + "settings");
   auto tensors = std::make_shared<TensorList>(path.string(), stored);
   for (const TensorView& view : stored->tensors())
-    tensors->add(blocks.contains(view.name) ? as_blocks(view, blocks.at(view.name), where) : view);
+    tensors->add(blocks.contains(view.name) ? as_blocks(view, blocks.at(view.name), prefix) : view);
   for (const auto& [name, entry] : blocks.items())
-    LIMPID_CHECK(stored->find(name), FormatError, where, "settings.blocks names ", quote(name),
+    LIMPID_CHECK(stored->find(name), FormatError, prefix, "settings.blocks names ", quote(name),
                  ", which the file does not hold");
   file->tensors_ = tensors;
   return file;
@@ -164,18 +164,18 @@ void DetoxifierFile::check_target(const Model& target) const {
 fs::path DetoxifierFile::need(const std::string& role) const {
   for (const DetoxifierNeed& need : info_.needs) {
     if (need.role != role) continue;
-    fs::path found = path_.parent_path() / need.path;
+    fs::path model = path_.parent_path() / need.path;
     try {
-      if (!fs::exists(found)) found = resolve_model(need.path);
+      if (!fs::exists(model)) model = resolve_model(need.path);
     } catch (const IoError& error) {
       throw IoError(concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
                            ", which is not beside it: ", error.what()));
     }
-    const std::string hash = weights_sha256(found);
+    const std::string hash = weights_sha256(model);
     LIMPID_CHECK(hash == need.sha256, MismatchError, "[detoxifier] ", path_.string(), ": the ", role, " ",
-                 found.string(), " has SHA-256 ", hash.substr(0, 12), "…, expected ", need.sha256.substr(0, 12),
+                 model.string(), " has SHA-256 ", hash.substr(0, 12), "…, expected ", need.sha256.substr(0, 12),
                  "…; it was changed since the detoxifier was made");
-    return found;
+    return model;
   }
   throw FormatError(concat("[detoxifier] ", path_.string(), ": \"needs\" names no ", role));
 }

@@ -45,15 +45,15 @@ class DetoxifierFile {
 
   const fs::path& path() const { return path_; }
   const DetoxifierInfo& info() const { return info_; }
-  /// The tensors, blocks as what they are. Views live as long as the file.
+  /// Returns the tensors, those in blocks with their block type. Views live as long as the file.
   const std::shared_ptr<const Checkpoint>& tensors() const { return tensors_; }
-  /// The tensors whose names begin with `prefix`, without it.
+  /// Returns the tensors whose names begin with `prefix`, named without it.
   std::shared_ptr<const Checkpoint> tensors_below(const std::string& prefix) const;
 
   /// @throws MismatchError, one line that says what differs.
   void check_target(const Model& target) const;
-  /// The model with this role, found beside this file or by name. @throws FormatError when the file names none; IoError
-  /// when it is not there, saying how to get it; MismatchError when its hash is another.
+  /// Returns the path of the model with this role, beside this file or pulled by name. @throws FormatError when the
+  /// file names none; IoError when it is not there, saying how to get it; MismatchError when its hash is another.
   fs::path need(const std::string& role) const;
 
  private:
@@ -62,19 +62,19 @@ class DetoxifierFile {
   std::shared_ptr<const Checkpoint> tensors_;
 };
 
-/// Returns what a new file says but for its settings and needs. @param strength  its default; else the method's usual
-/// one
+/// Returns the info of a new file, but for its settings and needs.
+/// @param strength  its default; else the method's usual one
 DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std::optional<float> strength,
                               const Json& provenance);
 
 /// Writes a detoxifier file, or nothing. Tensors may be in blocks.
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors);
 
-/// SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the order of
-/// their names. An adapter's config counts among its files: it says how the weights are scaled.
+/// Returns the SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the
+/// order of their names. An adapter's config counts among its files: it says how the weights are scaled.
 std::string weights_sha256(const fs::path& model);
 
-/// A need that names a model, with its hash: a pulled one by its name, others by their place relative to the
+/// Returns a need that names a model, with its hash: a pulled one by its name, others by their place relative to the
 /// detoxifier's folder.
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier);
 

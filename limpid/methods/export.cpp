@@ -30,44 +30,45 @@ struct Exportable {
   }
 };
 
-void check_constant(const SteeringParts& parts, const std::string& where) {
-  LIMPID_CHECK(parts.rule == SteeringRule::Constant, ConfigError, where, "rule ", name(parts.rule),
+void check_constant(const SteeringParts& parts, const std::string& place) {
+  LIMPID_CHECK(parts.rule == SteeringRule::Constant, ConfigError, place, "rule ", name(parts.rule),
                " depends on the activations, so no bias can stand for it; "
                "rule constant can be exported: FILE?rule=constant");
-  LIMPID_CHECK(!parts.thresholds.defined(), ConfigError, where,
+  LIMPID_CHECK(!parts.thresholds.defined(), ConfigError, place,
                "a gate depends on the activations, so no bias can stand for it; leave it out");
 }
 
 Exportable open_exportable(const DetoxSpec& spec) {
-  const std::string where = concat("[export] ", spec.file, ": ");
-  LIMPID_CHECK(!ControlVectorMethod::recognises(spec), ConfigError, where, "is a control vector already");
-  LIMPID_CHECK(!spec.is_control(), ConfigError, where, "is a control of sampling, not a change of a model");
-  Exportable found;
+  const std::string place = concat("[export] ", spec.file, ": ");
+  LIMPID_CHECK(!ControlVectorMethod::recognises(spec), ConfigError, place, "is a control vector already");
+  LIMPID_CHECK(!spec.is_control(), ConfigError, place, "is a control of sampling, not a change of a model");
+  Exportable result;
   if (AdapterMethod::recognises(spec)) {
-    found.adapter = PeftAdapter::open(MethodOptions(AdapterMethod::info, spec).file());
-    found.method = "lora";
-    found.default_strength = double(*AdapterMethod::info.strength.usual);
-    return found;
+    result.adapter = PeftAdapter::open(MethodOptions(AdapterMethod::info, spec).file());
+    result.method = "lora";
+    result.default_strength = double(*AdapterMethod::info.strength.usual);
+    return result;
   }
-  found.file = DetoxifierFile::open(spec.file);
-  const std::string& method = found.method = found.file->info().method;
-  found.default_strength = found.file->info().default_strength;
+  result.file = DetoxifierFile::open(spec.file);
+  const std::string& method = result.method = result.file->info().method;
+  result.default_strength = result.file->info().default_strength;
   if (method == destein::DesteinMethod::info.name) {
-    found.steering = destein::steering_parts(*found.file, MethodOptions(destein::DesteinMethod::info, spec));
-    check_constant(*found.steering, where);
+    result.steering = destein::steering_parts(*result.file, MethodOptions(destein::DesteinMethod::info, spec));
+    check_constant(*result.steering, place);
   } else if (method == profs::ProfsMethod::info.name) {
-    found.deltas = {profs::profs_deltas(*found.file, MethodOptions(profs::ProfsMethod::info, spec))};
+    result.deltas = {profs::profs_deltas(*result.file, MethodOptions(profs::ProfsMethod::info, spec))};
   } else if (method == model_surgery::ModelSurgeryMethod::info.name) {
-    found.deltas = {
-        model_surgery::surgery_deltas(*found.file, MethodOptions(model_surgery::ModelSurgeryMethod::info, spec))};
+    result.deltas = {
+        model_surgery::surgery_deltas(*result.file, MethodOptions(model_surgery::ModelSurgeryMethod::info, spec))};
   } else {
-    throw ConfigError(concat(where, "method ", method,
+    throw ConfigError(concat(place, "method ", method,
                              " acts at every step of decoding and cannot be exported; destein with rule constant, "
                              "profs, model-surgery and adapters can"));
   }
-  return found;
+  return result;
 }
 
+/// Returns the biases of the attention outputs that add constant offsets.
 /// @param offsets  [L, width of the tap], strength included
 ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
   const ModelConfig& config = model.config();
@@ -94,16 +95,16 @@ ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
   return changes;
 }
 
-ModelChanges weight_changes(const Model& model, const std::vector<WeightDeltas>& all, double strength) {
-  const WeightChange fits(model, all);  // refuses what does not
+ModelChanges weight_changes(const Model& model, const std::vector<WeightDeltas>& deltas, double strength) {
+  const WeightChange fits(model, deltas);  // refuses what does not
   ModelChanges changes;
-  for (const WeightDeltas& deltas : all) {
-    for (size_t layer = 0; layer < deltas.layers.size(); ++layer) {
-      if (deltas.layers[layer].empty()) continue;
-      const Tensor& weight = model.projection(deltas.projection, int64_t(layer)).weight();
+  for (const WeightDeltas& kind : deltas) {
+    for (size_t layer = 0; layer < kind.layers.size(); ++layer) {
+      if (kind.layers[layer].empty()) continue;
+      const Tensor& weight = model.projection(kind.projection, int64_t(layer)).weight();
       for (const auto& [name, parameter] : model.parameters())
         if (parameter.is_same(weight))
-          changes.tensors[name] = changed_weight(weight, deltas.layers[layer], deltas.reads, strength);
+          changes.tensors[name] = changed_weight(weight, kind.layers[layer], kind.reads, strength);
     }
   }
   return changes;
@@ -125,37 +126,38 @@ void write_control_vector(const Model& model, const Tensor& offsets, const fs::p
 ExportForm export_form(const DetoxSpec& spec) { return open_exportable(spec).form(); }
 
 void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output, Watch& watch) {
-  Exportable what = open_exportable(spec);
-  if (what.file) what.file->check_target(model);
-  if (what.adapter) what.deltas = adapter_deltas(*what.adapter, model);
-  const double strength = spec.strength ? double(*spec.strength) : what.default_strength;
+  Exportable exportable = open_exportable(spec);
+  if (exportable.file) exportable.file->check_target(model);
+  if (exportable.adapter) exportable.deltas = adapter_deltas(*exportable.adapter, model);
+  const double strength = spec.strength ? double(*spec.strength) : exportable.default_strength;
   LIMPID_CHECK(strength != 0.0, ConfigError, "[export] ", spec.file, ": strength 0 is the model as it was");
   std::error_code ignored;
   LIMPID_CHECK(!fs::equivalent(output, model.path(), ignored), ConfigError, "[export] ", output.string(),
                ": is the model itself, which would be overwritten");
   Tensor offsets;
-  if (what.steering) {
-    offsets = SteeringSession(model, *what.steering).constant_offsets() * strength;
-    if (what.steering->positions != Positions::All)
+  if (exportable.steering) {
+    offsets = SteeringSession(model, *exportable.steering).constant_offsets() * strength;
+    if (exportable.steering->positions != Positions::All)
       watch.warning(concat(spec.file, ": steers ",
-                           what.steering->positions == Positions::Last ? "the prompt's last and generated positions"
-                                                                       : "generated positions",
+                           exportable.steering->positions == Positions::Last
+                               ? "the prompt's last and generated positions"
+                               : "generated positions",
                            " only; what is exported steers every position, as ?positions=all does"));
   }
-  if (what.form() == ExportForm::ControlVector) return write_control_vector(model, offsets, output, watch);
+  if (exportable.form() == ExportForm::ControlVector) return write_control_vector(model, offsets, output, watch);
 
   const Json about = {{"format", 1},
                       {"kind", "detoxified model"},
                       {"detoxifier",
                        {{"file", fs::path(spec.file).filename().string()},
                         {"sha256", weights_sha256(spec.file)},
-                        {"method", what.method},
+                        {"method", exportable.method},
                         {"strength", strength},
                         {"options", spec.options}}}};
-  save_hf_folder(
-      model, output, {{"limpid", to_text(about)}},
-      what.steering ? bias_changes(model, what.steering->tap, offsets) : weight_changes(model, what.deltas, strength),
-      watch);
+  save_hf_folder(model, output, {{"limpid", to_text(about)}},
+                 exportable.steering ? bias_changes(model, exportable.steering->tap, offsets)
+                                     : weight_changes(model, exportable.deltas, strength),
+                 watch);
 }
 
 }  // namespace limpid

@@ -57,17 +57,17 @@ Tensor float_tensor(const TensorView& view) {
 
 namespace {
 
-/// The tensor of this name, if it has these sizes.
+/// Returns the tensor of this name. @throws FormatError when it is missing or has other sizes.
 const TensorView& view_of_shape(const DetoxifierFile& file, const std::string& name,
                                 const std::vector<int64_t>& shape) {
   const TensorView& view = file.tensors()->at(name);
   bool fits = view.shape.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == view.shape[i];
   const auto text = [](const std::vector<int64_t>& sizes) {
-    std::string all;
+    std::string list;
     for (int64_t size : sizes)
-      all += concat(all.empty() ? "" : ", ", size < 0 ? std::string("any") : std::to_string(size));
-    return "[" + all + "]";
+      list += concat(list.empty() ? "" : ", ", size < 0 ? std::string("any") : std::to_string(size));
+    return "[" + list + "]";
   };
   LIMPID_CHECK(fits, FormatError, "[detoxifier] ", file.path().string(), ": tensor \"", name, "\" is ",
                text(view.shape), ", expected ", text(shape));

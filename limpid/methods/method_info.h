@@ -8,7 +8,7 @@
 #include "limpid/core/names.h"
 #include "limpid/core/range.h"
 
-/// What a method says of itself: an entry of the table of methods (method_table.h). No LibTorch here, so that the
+/// An entry of the table of methods (method_table.h): what a method says of itself. No LibTorch here, so that the
 /// program's help and the documentation read it too.
 namespace limpid {
 
@@ -49,14 +49,14 @@ struct OptionInfo {
   }
 };
 
-/// What a strength of the method means.
+/// Default, range and meaning of the method's strength.
 struct StrengthInfo {
   std::optional<float> usual;  ///< the default of a new file; none where the fit finds it
   Range range;                 ///< the widest; what a file is opened as may allow less
   const char* meaning;
 };
 
-/// A constant of the method's own struct.
+/// Name, options and strength of a method: a constant of its own struct.
 struct MethodInfo {
   const char* name;  ///< in a detoxifier file; of what needs no such file, how it is called
   std::span<const OptionInfo> options;

@@ -9,20 +9,20 @@ namespace limpid {
 namespace {
 
 template <class Number>
-Number check_number(std::optional<Number> value, const OptionInfo& option, const std::string& found, const char* kind) {
-  LIMPID_CHECK(value, ConfigError, found, " is no ", kind, ", expected ", option.range.text());
-  LIMPID_CHECK(option.range.contains(double(*value)), ConfigError, found, ", expected ", option.range.text());
+Number check_number(std::optional<Number> value, const OptionInfo& option, const std::string& given, const char* kind) {
+  LIMPID_CHECK(value, ConfigError, given, " is no ", kind, ", expected ", option.range.text());
+  LIMPID_CHECK(option.range.contains(double(*value)), ConfigError, given, ", expected ", option.range.text());
   return *value;
 }
 
 }  // namespace
 
 MethodOptions::Value MethodOptions::parse(const OptionInfo& option, const std::string& text, const std::string& place) {
-  const std::string found = concat(place, option.key, " \"", text, "\"");
+  const std::string given = concat(place, option.key, " \"", text, "\"");
   switch (option.kind) {
-    case OptionInfo::Kind::Number: return check_number(parse_number<double>(text), option, found, "number");
-    case OptionInfo::Kind::Integer: return check_number(parse_number<int64_t>(text), option, found, "whole number");
-    case OptionInfo::Kind::Choice: return index_of(option.choices, text, found);
+    case OptionInfo::Kind::Number: return check_number(parse_number<double>(text), option, given, "number");
+    case OptionInfo::Kind::Integer: return check_number(parse_number<int64_t>(text), option, given, "whole number");
+    case OptionInfo::Kind::Choice: return index_of(option.choices, text, given);
     case OptionInfo::Kind::Layers: return parse_layers(text, place);
   }
   throw std::logic_error("a kind of option that is not read");

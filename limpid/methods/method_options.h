@@ -26,7 +26,7 @@ class MethodOptions {
   bool has(const std::string& key) const { return values_.contains(key); }
   std::optional<double> number(const std::string& key) const { return get<double>(key); }
   std::optional<int64_t> integer(const std::string& key) const { return get<int64_t>(key); }
-  /// The choices must be named in the order of the enumeration's values.
+  /// Returns the choice; choices must be named in the order of the enumeration's values.
   template <class Enum>
   std::optional<Enum> choice(const std::string& key) const {
     const auto index = get<size_t>(key);
@@ -42,8 +42,8 @@ class MethodOptions {
   static Value parse(const OptionInfo& option, const std::string& text, const std::string& place);
   template <class T>
   std::optional<T> get(const std::string& key) const {
-    const auto found = values_.find(key);
-    return found == values_.end() ? std::nullopt : std::optional(std::get<T>(found->second));
+    const auto entry = values_.find(key);
+    return entry == values_.end() ? std::nullopt : std::optional(std::get<T>(entry->second));
   }
 
   std::string file_, place_;

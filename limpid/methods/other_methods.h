@@ -4,7 +4,7 @@
 #include "limpid/methods/method_info.h"
 #include "limpid/methods/steering_options.h"
 
-/// What --detox takes besides detoxifier files: files of other programs, and controls, which need no file.
+/// The methods of --detox besides those of detoxifier files: files of other programs, and controls, which need no file.
 namespace limpid {
 
 /// A low-rank adapter: a folder with an adapter_config.json (adapter.h).

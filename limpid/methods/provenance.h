@@ -7,7 +7,7 @@
 
 namespace limpid {
 
-/// Who made a detoxifier from what: {"tool", "target", "data": [{"file", "sha256"}]}, names without their folders.
+/// Returns who made a detoxifier from what: {"tool", "target", "data": [{"file", "sha256"}]}, names without folders.
 /// @param target  the model as the person named it
 /// @param data    entries PATH[?key=value&…]
 Json fit_provenance(const std::string& target, const std::vector<std::string>& data);

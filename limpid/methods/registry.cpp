@@ -12,7 +12,7 @@ std::vector<FileMethod> methods_of(MethodList<Method...>) {
   return {FileMethod::of<Method>()...};
 }
 
-/// What may be opened without a detoxifier file.
+/// A kind of detoxifier that needs no detoxifier file.
 struct Source {
   bool (*recognises)(const DetoxSpec& spec);
   std::shared_ptr<Detoxifier> (*open)(const DetoxSpec& spec);
@@ -27,10 +27,10 @@ void add_sources(std::vector<Source>& sources, MethodList<Method...>) {
 
 const std::vector<Source>& sources_without_file() {
   static const std::vector<Source> sources = [] {
-    std::vector<Source> all;
-    add_sources(all, Controls());
-    add_sources(all, ForeignMethods());
-    return all;
+    std::vector<Source> result;
+    add_sources(result, Controls());
+    add_sources(result, ForeignMethods());
+    return result;
   }();
   return sources;
 }
@@ -38,10 +38,10 @@ const std::vector<Source>& sources_without_file() {
 std::shared_ptr<Detoxifier> open_file(const DetoxSpec& spec, std::span<const FileMethod> methods) {
   auto file = DetoxifierFile::open(spec.file);
   const auto method = std::find_if(methods.begin(), methods.end(),
-                                   [&](const FileMethod& one) { return file->info().method == one.info.name; });
+                                   [&](const FileMethod& known) { return file->info().method == known.info.name; });
   LIMPID_CHECK(method != methods.end(), ConfigError, "[detoxifier] ", spec.file, ": method \"", file->info().method,
                "\" is not known to this Limpid, which has ",
-               join(methods, ", ", [](const FileMethod& one) { return one.info.name; }));
+               join(methods, ", ", [](const FileMethod& known) { return known.info.name; }));
   return method->load(std::move(file), MethodOptions(method->info, spec));
 }
 
@@ -55,7 +55,7 @@ const std::vector<FileMethod>& file_methods() {
 std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec, std::span<const FileMethod> methods) {
   const auto& sources = sources_without_file();
   const auto source =
-      std::find_if(sources.begin(), sources.end(), [&](const Source& one) { return one.recognises(spec); });
+      std::find_if(sources.begin(), sources.end(), [&](const Source& known) { return known.recognises(spec); });
   auto detoxifier = source != sources.end() ? source->open(spec) : open_file(spec, methods);
   detoxifier->limits().check(spec.strength.value_or(detoxifier->default_strength()),
                              concat("[detoxifier] ", spec.file, ": "));

@@ -23,11 +23,11 @@ SteeringSession::SteeringSession(const Model& target, SteeringParts parts)
   const int64_t H = parts_.weights.size(1);
   LIMPID_CHECK(H > 0 && H <= int64_t(kernels::kMostSteeredHeads) && D % H == 0, ShapeError, "[destein] ", H,
                " heads do not divide ", D, " numbers, or are more than ", kernels::kMostSteeredHeads);
-  for (Tensor* one : {&parts_.lengths, &parts_.thresholds}) {
-    if (!one->defined()) continue;
-    LIMPID_CHECK(one->sizes() == parts_.weights.sizes(), ShapeError, "[destein] lengths or thresholds are not [", L,
+  for (Tensor* table : {&parts_.lengths, &parts_.thresholds}) {
+    if (!table->defined()) continue;
+    LIMPID_CHECK(table->sizes() == parts_.weights.sizes(), ShapeError, "[destein] lengths or thresholds are not [", L,
                  ", ", H, "]");
-    *one = one->to(torch::kFloat32).contiguous();
+    *table = table->to(torch::kFloat32).contiguous();
   }
   LIMPID_CHECK(parts_.rule != SteeringRule::Constant || parts_.lengths.defined(), ConfigError,
                "[destein] rule constant needs the mean lengths of the activations");

@@ -13,7 +13,7 @@ namespace limpid {
 
 Site site_of(Tap tap);
 
-/// What a session works with: D numbers in H slices in each of L layers.
+/// Directions and settings of a session: D numbers in H slices in each of L layers.
 struct SteeringParts {
   Tap tap = Tap::Projection;
   SteeringRule rule = SteeringRule::Preserve;
@@ -25,7 +25,7 @@ struct SteeringParts {
   Tensor thresholds;  ///< [L, H] on x z with unit z: only slices beyond it are changed; undefined: all
 };
 
-/// One kernel call for each layer. Strength is alpha, per row.
+/// Steers with one kernel call for each layer. Strength is alpha, per row.
 class SteeringSession final : public Session {
  public:
   /// @throws ShapeError when the parts do not fit one another or the target.

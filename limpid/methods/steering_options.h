@@ -3,7 +3,7 @@
 #include "limpid/core/names.h"
 #include "limpid/kernels/steering.h"
 
-/// How activations are steered, as options name it. No LibTorch here.
+/// The options of steering activations, with their names. No LibTorch here.
 namespace limpid {
 
 using kernels::SteeringRule;
@@ -13,7 +13,7 @@ namespace kernels {
 constexpr Names names_of(SteeringRule) { return kSteeringRules; }
 }  // namespace kernels
 
-/// Where activations are taken from and changed. Layers are counted from 0.
+/// The place in a layer at which activations are taken and changed. Layers are counted from 0.
 enum class Tap {
   Heads,       ///< true heads: input of the attention output projection
   Projection,  ///< after it, as released: "heads" are slices of the mixed write
@@ -22,7 +22,7 @@ enum class Tap {
 inline constexpr const char* kTaps[] = {"heads", "projection", "layer"};
 constexpr Names names_of(Tap) { return kTaps; }
 
-/// Which positions are changed.
+/// The positions that are changed.
 enum class Positions {
   Last,       ///< the prompt's last and all generated ones: every token that is drawn is drawn from steered states
   Generated,  ///< generated ones: the first new token, computed from the prompt's last position, is unsteered

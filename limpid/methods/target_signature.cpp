@@ -10,8 +10,8 @@ TargetSignature TargetSignature::of(const Model& model) {
 
 std::string TargetSignature::difference(const TargetSignature& other) const {
   std::string text;
-  const auto differ = [&](const char* what, const auto& here, const auto& there) {
-    if (here != there) text += concat(text.empty() ? "" : "; ", what, " ", here, ", this model has ", there);
+  const auto differ = [&](const char* what, const auto& expected, const auto& actual) {
+    if (expected != actual) text += concat(text.empty() ? "" : "; ", what, " ", expected, ", this model has ", actual);
   };
   differ("architecture", architecture, other.architecture);
   differ("hidden_size", hidden_size, other.hidden_size);

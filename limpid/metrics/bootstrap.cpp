@@ -32,8 +32,8 @@ std::vector<double> replicate(std::vector<uint32_t>& drawn,
   return results;
 }
 
-/// Unbiased below `bound` from single words (Lemire 2019): a report draws some 10^8 indices, and two divisions each
-/// would be most of its time.
+/// Draws an unbiased number below `bound` from single words (Lemire 2019): a report draws some 10^8 indices, and two
+/// divisions each would be most of its time.
 uint32_t draw_below(RandomStream& stream, uint32_t bound) {
   for (;;) {
     const uint64_t product = uint64_t(stream.next_u32()) * bound;

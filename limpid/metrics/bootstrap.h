@@ -27,8 +27,8 @@ class SplitMix64 {
 };
 
 struct BootstrapOptions {
-  /// Where the draws come from. Philox is the library's own RandomStream and unbiased; SplitMix64 takes
-  /// int((next() >> 11) · 2^-53 · n), for comparison with runs of other programs that do so.
+  /// Source of the draws. Philox is the library's own RandomStream and unbiased; SplitMix64 takes int((next() >> 11) ·
+  /// 2^-53 · n), for comparison with runs of other programs that do so.
   enum class Generator { kPhilox, kSplitMix64 };
 
   size_t replicates = 10000;
@@ -63,7 +63,7 @@ struct PairedDifference {
   bool excludes_zero() const { return interval.low > 0 || interval.high < 0; }
 };
 
-/// mean(second) - mean(first). @throws ShapeError when the lengths differ.
+/// Returns mean(second) - mean(first). @throws ShapeError when the lengths differ.
 PairedDifference paired_difference(std::span<const double> first, std::span<const double> second,
                                    const BootstrapOptions& options = {});
 
@@ -72,7 +72,7 @@ struct RatioValues {
   std::span<const double> numerators, denominators;
 };
 
-/// transform(ratio of second) - transform(ratio of first), for example with exp for pooled perplexity.
+/// Returns transform(ratio of second) - transform(ratio of first), for example with exp for pooled perplexity.
 PairedDifference paired_ratio_difference(const RatioValues& first, const RatioValues& second,
                                          double (*transform)(double), const BootstrapOptions& options = {});
 

@@ -69,22 +69,22 @@ DiversityReport measure_diversity(const std::vector<GenerationRow>& rows, const 
   std::vector<std::string> corpus;
   for (const GenerationRow& row : rows) {
     std::vector<std::string> texts, whole;
-    for (const Continuation& one : row.generations) {
-      texts.push_back(one.text);
-      whole.push_back(row.prompt + one.text);
+    for (const Continuation& continuation : row.generations) {
+      texts.push_back(continuation.text);
+      whole.push_back(row.prompt + continuation.text);
     }
-    const NgramCounts alone = count_ngrams(texts), both = count_ngrams(whole);
+    const NgramCounts alone = count_ngrams(texts), joined = count_ngrams(whole);
     for (size_t n = 0; n < kMaxDistN; ++n) {
       report.dist[n].per_prompt.push_back(ratio(alone.distinct[n], alone.words));
-      with_prompt[n].push_back(ratio(both.distinct[n], both.words));
+      with_prompt[n].push_back(ratio(joined.distinct[n], joined.words));
     }
     corpus.insert(corpus.end(), texts.begin(), texts.end());
   }
-  const NgramCounts all = count_ngrams(corpus);
+  const NgramCounts pooled = count_ngrams(corpus);
   for (size_t n = 0; n < kMaxDistN; ++n) {
     report.dist[n].value = estimate_mean(defined(report.dist[n].per_prompt), options);
     report.dist[n].prompt_plus_continuation = mean(defined(with_prompt[n]));
-    report.dist[n].corpus = ratio(all.distinct[n], all.ngrams[n]);
+    report.dist[n].corpus = ratio(pooled.distinct[n], pooled.ngrams[n]);
   }
   return report;
 }

@@ -19,7 +19,7 @@ namespace limpid {
 
 inline constexpr size_t kMaxDistN = 3;
 
-/// What the texts of one pool hold; index 0 is for single words.
+/// Counts of the texts of one pool; index 0 is for single words.
 struct NgramCounts {
   size_t words = 0;
   std::array<size_t, kMaxDistN> ngrams{}, distinct{};
@@ -40,7 +40,7 @@ struct DiversityReport {
 
 DiversityReport measure_diversity(const std::vector<GenerationRow>& rows, const BootstrapOptions& options = {});
 
-/// {"dist1": {"value", "standard_error", "normal_95", "bootstrap_95"}, "dist1_prompt_plus_continuation",
+/// Returns {"dist1": {"value", "standard_error", "normal_95", "bootstrap_95"}, "dist1_prompt_plus_continuation",
 /// "dist1_corpus", …}
 Json to_json(const DiversityReport& report);
 

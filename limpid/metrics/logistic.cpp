@@ -31,7 +31,7 @@ double dot(const float* row, const double* weights, size_t dim) {
 
 double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
-/// log(1 + exp(-x)) without overflow.
+/// Returns log(1 + exp(-x)) without overflow.
 double softplus_of_minus(double x) { return x > 0 ? std::log1p(std::exp(-x)) : std::log1p(std::exp(x)) - x; }
 
 /// The objective as a function of (w, b'), where b' = b + w · centre: features as seen from their mean, so that the
@@ -54,7 +54,7 @@ class Objective {
 
   size_t size() const { return dim_ + 1; }  // the last place is the intercept's; unused without one
 
-  /// Inverse of an upper bound of the Hessian's diagonal: p (1 - p) <= 1/4.
+  /// Returns the inverse of an upper bound of the Hessian's diagonal: p (1 - p) <= 1/4.
   const Vector& inverse_diagonal() const { return inverse_diagonal_; }
 
   double evaluate(const Vector& point, Vector& gradient) {
@@ -79,14 +79,14 @@ class Objective {
     return 0.5 * penalty + options_.C * total.loss;
   }
 
-  /// b of the features as given.
+  /// Returns b for the features as given.
   double intercept(const Vector& point) const {
     double shift = point[dim_];
     for (size_t j = 0; j < dim_; ++j) shift -= centre_[j] * point[j];
     return shift;
   }
 
-  /// Norm of the gradient with respect to (w, b) of the features as given.
+  /// Returns the norm of the gradient with respect to (w, b) of the features as given.
   double gradient_norm(const Vector& gradient) const {
     double squares = gradient[dim_] * gradient[dim_];
     for (size_t j = 0; j < dim_; ++j) squares += std::pow(gradient[j] + centre_[j] * gradient[dim_], 2);
@@ -118,7 +118,7 @@ class Objective {
     return chunks_[0];
   }
 
-  /// Weighted mean and spread of each feature.
+  /// Measures the weighted mean and spread of each feature.
   void measure_features() {
     double total_weight = 0;
     for (size_t i = 0; i < labels_.size(); ++i) total_weight += weight(i);
@@ -157,7 +157,7 @@ struct Place {
   double value = 0;
 };
 
-/// What L-BFGS remembers: steps, changes of the gradient, and 1 / (step · change).
+/// Memory of L-BFGS: steps, changes of the gradient, and 1 / (step · change).
 class History {
  public:
   explicit History(size_t length) : length_(length) {}
@@ -174,7 +174,7 @@ class History {
     pairs_.push_back(std::move(pair));
   }
 
-  /// -H gradient by the two-loop recursion, H starting from `scale` · `inverse_diagonal`.
+  /// Returns -H gradient by the two-loop recursion, H starting from `scale` · `inverse_diagonal`.
   Vector direction(const Vector& gradient, const Vector& inverse_diagonal) const {
     Vector q = gradient, alpha(pairs_.size());
     for (size_t i = pairs_.size(); i-- > 0;) {
@@ -196,7 +196,7 @@ class History {
     Vector step, change;
     double rho;
   };
-  /// The usual scaling by the latest pair, in the metric of the diagonal.
+  /// Returns the usual scaling by the latest pair, in the metric of the diagonal.
   double start_scale(const Vector& inverse_diagonal) const {
     if (pairs_.empty()) return 1;
     double squares = 0;
@@ -279,16 +279,16 @@ LogisticModel fit_logistic(std::span<const float> rows, size_t dim, std::span<co
                            const LogisticOptions& options, std::span<const double> weights) {
   check(rows, dim, labels, options, weights);
   Objective objective(rows, dim, labels, weights, options);
-  Place here{Vector(objective.size(), 0.0), Vector(objective.size()), 0}, next = here;
-  here.value = objective.evaluate(here.point, here.gradient);
+  Place current{Vector(objective.size(), 0.0), Vector(objective.size()), 0}, next = current;
+  current.value = objective.evaluate(current.point, current.gradient);
 
   History history(options.history);
   LogisticModel model;
-  while (objective.gradient_norm(here.gradient) > options.tolerance && model.iterations < options.max_iterations) {
-    const Vector direction = history.direction(here.gradient, objective.inverse_diagonal());
-    if (line_search(objective, here, direction, next)) {
-      history.add(here, next);
-      std::swap(here, next);
+  while (objective.gradient_norm(current.gradient) > options.tolerance && model.iterations < options.max_iterations) {
+    const Vector direction = history.direction(current.gradient, objective.inverse_diagonal());
+    if (line_search(objective, current, direction, next)) {
+      history.add(current, next);
+      std::swap(current, next);
       ++model.iterations;
     } else if (!history.empty()) {
       history.clear();  // once more along the scaled gradient
@@ -296,10 +296,10 @@ LogisticModel fit_logistic(std::span<const float> rows, size_t dim, std::span<co
       break;  // rounding leaves nothing to gain
     }
   }
-  model.weights.assign(here.point.begin(), here.point.end() - 1);
-  model.intercept = options.intercept ? objective.intercept(here.point) : 0;
-  model.objective = here.value;
-  model.gradient_norm = objective.gradient_norm(here.gradient);
+  model.weights.assign(current.point.begin(), current.point.end() - 1);
+  model.intercept = options.intercept ? objective.intercept(current.point) : 0;
+  model.objective = current.value;
+  model.gradient_norm = objective.gradient_norm(current.gradient);
   model.converged = model.gradient_norm <= options.tolerance;
   return model;
 }

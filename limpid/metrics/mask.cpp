@@ -6,6 +6,7 @@
 #include "limpid/core/error.h"
 #include "limpid/data/generations.h"
 #include "limpid/metrics/mask_words.h"
+#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
@@ -25,33 +26,35 @@ bool is_word_byte(char c) {
   return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/// Length of a letter outside ASCII at `at`, 0 if there is none. Punctuation and symbols between U+0080 and U+00BF, and
-/// U+2000 to U+2BFF and U+3000 to U+303F, end words; other characters are taken as letters.
-size_t other_letter(std::string_view text, size_t at) {
-  const auto lead = uint8_t(text[at]);
+/// Returns the length of a letter outside ASCII at `offset`, 0 if there is none. Punctuation and symbols between U+0080
+/// and U+00BF, and U+2000 to U+2BFF and U+3000 to U+303F, end words; other characters are taken as letters.
+size_t other_letter(std::string_view text, size_t offset) {
+  const auto lead = uint8_t(text[offset]);
   if (lead < 0xC2 || lead > 0xF4) return 0;
   const size_t length = 2 + (lead >= 0xE0) + (lead >= 0xF0);
-  if (at + length > text.size() || !is_utf8(text.substr(at, length))) return 0;
-  const auto second = uint8_t(text[at + 1]);
+  if (offset + length > text.size() || !is_valid_utf8(text.substr(offset, length))) return 0;
+  const auto second = uint8_t(text[offset + 1]);
   if (lead == 0xC2 || (lead == 0xE2 && second < 0xB0) || (lead == 0xE3 && second == 0x80)) return 0;
   return length;
 }
 
-size_t letter_length(std::string_view text, size_t at) { return is_word_byte(text[at]) ? 1 : other_letter(text, at); }
+size_t letter_length(std::string_view text, size_t offset) {
+  return is_word_byte(text[offset]) ? 1 : other_letter(text, offset);
+}
 
 std::vector<Word> words_of(std::string_view text) {
   std::vector<Word> words;
-  for (size_t at = 0; at < text.size();) {
-    const size_t begin = at;
-    while (at < text.size()) {
-      const size_t length = letter_length(text, at);
+  for (size_t offset = 0; offset < text.size();) {
+    const size_t begin = offset;
+    while (offset < text.size()) {
+      const size_t length = letter_length(text, offset);
       if (length == 0) break;
-      at += length;
+      offset += length;
     }
-    if (at > begin)
-      words.push_back({begin, at});
+    if (offset > begin)
+      words.push_back({begin, offset});
     else
-      ++at;
+      ++offset;
   }
   return words;
 }
@@ -80,10 +83,10 @@ bool any_form(const std::string& word, Accept accept) {
 }
 
 void mask_word(std::string_view word, std::string& out) {
-  size_t at = letter_length(word, 0);
-  out += word.substr(0, at);
-  while (at < word.size()) {
-    at += letter_length(word, at);
+  size_t offset = letter_length(word, 0);
+  out += word.substr(0, offset);
+  while (offset < word.size()) {
+    offset += letter_length(word, offset);
     out += '*';
   }
 }
@@ -131,7 +134,7 @@ void WordMask::add(std::string_view word_or_phrase) {
 
 void WordMask::add_lexicon(const fs::path& path) {
   for_each_line(read_file(path), [&](std::string_view line, size_t number) {
-    LIMPID_CHECK(is_utf8(line), FormatError, path.string(), ":", number, ": not valid UTF-8");
+    LIMPID_CHECK(is_valid_utf8(line), FormatError, path.string(), ":", number, ": not valid UTF-8");
     if (line.starts_with('#')) return;
     try {
       add(line);
@@ -149,29 +152,30 @@ std::string WordMask::mask(std::string_view text) const {
   const std::string lower = lower_case(text);  // the same length and boundaries as `text`
   const auto words = words_of(text);
   const auto word_at = [&](size_t i) { return lower.substr(words[i].begin, words[i].end - words[i].begin); };
-  // How many words, from word i on, form something listed; the longest counts, and its last word may have a suffix.
+  // Returns how many words, from word i on, form something listed; the longest counts, and its last word may have a
+  // suffix.
   const auto listed_at = [&](size_t i) {
     std::string before;
-    size_t found = 0;
+    size_t longest = 0;
     for (size_t n = 1; n <= longest_phrase_ && i + n <= words.size(); ++n) {
       const std::string last = word_at(i + n - 1);
-      if (any_form(last, [&](const std::string& form) { return hashes_.contains(fnv1a(before + form)); })) found = n;
+      if (any_form(last, [&](const std::string& form) { return hashes_.contains(fnv1a(before + form)); })) longest = n;
       before += last + " ";
     }
-    return found;
+    return longest;
   };
   std::string out;
-  size_t at = 0;
+  size_t done = 0;
   for (size_t i = 0; i < words.size();) {
     const size_t count = listed_at(i);
     for (size_t end = i + count; i < end; ++i) {
-      out += text.substr(at, words[i].begin - at);
+      out += text.substr(done, words[i].begin - done);
       mask_word(text.substr(words[i].begin, words[i].end - words[i].begin), out);
-      at = words[i].end;
+      done = words[i].end;
     }
     if (count == 0) ++i;
   }
-  return out += text.substr(at);
+  return out += text.substr(done);
 }
 
 }  // namespace limpid

@@ -29,7 +29,7 @@ class WordMask {
   /// Returns whether one word (letters and digits only) would be masked.
   bool matches(std::string_view word) const;
 
-  /// `text` with every listed word masked; everything else, invalid bytes included, stays as it is.
+  /// Returns `text` with every listed word masked; everything else, invalid bytes included, stays as it is.
   std::string mask(std::string_view text) const;
 
   static constexpr size_t kMaxPhraseWords = 6;
@@ -39,8 +39,8 @@ class WordMask {
   size_t longest_phrase_ = 1;
 };
 
-/// Simple lower case of UTF-8: ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic letters one to one; others
-/// unchanged.
+/// Returns the simple lower case of UTF-8: ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic letters one to one;
+/// others unchanged.
 std::string lower_case(std::string_view text);
 
 }  // namespace limpid

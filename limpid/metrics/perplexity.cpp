@@ -24,40 +24,40 @@ JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> fu
                prompt_ids.size(), " tokens, expected one fewer than tokens");
   LIMPID_CHECK(first_continuation_token <= full_ids.size(), ShapeError,
                "[perplexity] the continuation begins at token ", first_continuation_token, " of ", full_ids.size());
-  JudgedContinuation one;
-  one.prompt = prompt;
-  one.full_tokens = int64_t(full_ids.size());
-  one.prompt_tokens = int64_t(prompt_ids.size());
-  one.full_nll = mean(full_nlls);  // NaN for fewer than two tokens
-  one.prompt_nll = mean(prompt_nlls);
+  JudgedContinuation continuation;
+  continuation.prompt = prompt;
+  continuation.full_tokens = int64_t(full_ids.size());
+  continuation.prompt_tokens = int64_t(prompt_ids.size());
+  continuation.full_nll = mean(full_nlls);  // NaN for fewer than two tokens
+  continuation.prompt_nll = mean(prompt_nlls);
   for (size_t token = std::max<size_t>(first_continuation_token, 1); token < full_ids.size(); ++token) {
-    one.continuation_nll += full_nlls[token - 1];
-    ++one.continuation_tokens;
+    continuation.continuation_nll += full_nlls[token - 1];
+    ++continuation.continuation_tokens;
   }
-  one.empty = empty;
-  one.merged =
+  continuation.empty = empty;
+  continuation.merged =
       full_ids.size() < prompt_ids.size() || !std::equal(prompt_ids.begin(), prompt_ids.end(), full_ids.begin());
-  return one;
+  return continuation;
 }
 
 size_t first_continuation_token(std::span<const size_t> first_bytes, size_t boundary) {
   return size_t(std::lower_bound(first_bytes.begin(), first_bytes.end(), boundary) - first_bytes.begin());
 }
 
-double compatible_perplexity(const JudgedContinuation& one) {
-  const double full = one.full_nll * double(one.full_tokens - 1),
-               prompt = one.prompt_nll * double(one.prompt_tokens - 1);
-  return std::exp((full - prompt) / double(one.full_tokens - one.prompt_tokens));
+double compatible_perplexity(const JudgedContinuation& continuation) {
+  const double full = continuation.full_nll * double(continuation.full_tokens - 1),
+               prompt = continuation.prompt_nll * double(continuation.prompt_tokens - 1);
+  return std::exp((full - prompt) / double(continuation.full_tokens - continuation.prompt_tokens));
 }
 
 bool is_kept(double compatible) { return compatible < kMaxKeptPerplexity; }  // false for NaN
 
 PromptNll nll_by_prompt(std::span<const JudgedContinuation> judged) {
   std::map<size_t, std::pair<double, int64_t>> sums;
-  for (const JudgedContinuation& one : judged) {
-    auto& [nll, tokens] = sums[one.prompt];
-    nll += one.continuation_nll;
-    tokens += one.continuation_tokens;
+  for (const JudgedContinuation& continuation : judged) {
+    auto& [nll, tokens] = sums[continuation.prompt];
+    nll += continuation.continuation_nll;
+    tokens += continuation.continuation_tokens;
   }
   PromptNll result;
   for (const auto& [prompt, sum] : sums) {
@@ -73,16 +73,16 @@ PerplexityReport measure_perplexity(std::span<const JudgedContinuation> judged, 
   size_t kept = 0, empty = 0;
   std::vector<double> samples;
   std::set<size_t> one_token;
-  for (const JudgedContinuation& one : judged) {
-    if (const double value = compatible_perplexity(one); is_kept(value)) kept_sum += value, ++kept;
-    empty += one.empty;
-    report.merged_boundaries += one.merged;
-    report.same_length += one.full_tokens == one.prompt_tokens;
-    if (one.prompt_tokens == 1) one_token.insert(one.prompt);
-    if (one.continuation_tokens == 0) continue;
-    nll += one.continuation_nll;
-    report.scored_tokens += one.continuation_tokens;
-    samples.push_back(std::exp(one.continuation_nll / double(one.continuation_tokens)));
+  for (const JudgedContinuation& continuation : judged) {
+    if (const double value = compatible_perplexity(continuation); is_kept(value)) kept_sum += value, ++kept;
+    empty += continuation.empty;
+    report.merged_boundaries += continuation.merged;
+    report.same_length += continuation.full_tokens == continuation.prompt_tokens;
+    if (continuation.prompt_tokens == 1) one_token.insert(continuation.prompt);
+    if (continuation.continuation_tokens == 0) continue;
+    nll += continuation.continuation_nll;
+    report.scored_tokens += continuation.continuation_tokens;
+    samples.push_back(std::exp(continuation.continuation_nll / double(continuation.continuation_tokens)));
   }
   report.compatible_ppl = kept == 0 ? kUndefined : kept_sum / double(kept);
   report.dropped = judged.size() - kept;

@@ -25,7 +25,7 @@ namespace limpid {
 
 inline constexpr double kMaxKeptPerplexity = 1e4;
 
-/// What the judge says about one continuation.
+/// The judge's likelihoods of one continuation.
 struct JudgedContinuation {
   size_t prompt = 0;  ///< which prompt it continues, for intervals over prompts
   int64_t full_tokens = 0, prompt_tokens = 0;
@@ -45,12 +45,12 @@ JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> fu
                                       std::span<const double> full_nlls, std::span<const TokenId> prompt_ids,
                                       std::span<const double> prompt_nlls, size_t first_continuation_token, bool empty);
 
-/// The first token whose first byte lies at or after `boundary`; the number of tokens if none does.
+/// Returns the first token whose first byte lies at or after `boundary`; the number of tokens if none does.
 /// @param first_bytes  where each token begins in the text, not decreasing.
 size_t first_continuation_token(std::span<const size_t> first_bytes, size_t boundary);
 
-/// The compatible value of one continuation: NaN or infinite where undefined.
-double compatible_perplexity(const JudgedContinuation& one);
+/// Returns the compatible value of one continuation: NaN or infinite where undefined.
+double compatible_perplexity(const JudgedContinuation& continuation);
 bool is_kept(double compatible);
 
 struct PerplexityReport {
@@ -62,10 +62,11 @@ struct PerplexityReport {
   double median_sample_ppl;   ///< over continuations with scored tokens
   int64_t scored_tokens;
   double empty_share;
-  /// How often the quirks were met; same_length: n_f = n_p.
+  /// Counts of the quirks; same_length: n_f = n_p.
   size_t one_token_prompts, merged_boundaries, same_length;
 };
 
+/// Measures perplexity in both modes.
 /// @param judged  all continuations of all prompts, those of one prompt with the same `prompt`.
 PerplexityReport measure_perplexity(std::span<const JudgedContinuation> judged, const BootstrapOptions& options = {});
 

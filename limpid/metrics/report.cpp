@@ -28,11 +28,11 @@ void count_texts(const std::vector<GenerationRow>& rows, MetricsReport& report) 
     report.fewest_samples = std::min(report.fewest_samples, row.generations.size());
     report.most_samples = std::max(report.most_samples, row.generations.size());
     report.continuations += row.generations.size();
-    for (const Continuation& one : row.generations) {
-      empty += one.text.empty();
-      words += count_words(one.text);
-      if (one.ids) tokens += one.ids->size(), ++with_ids;
-      if (!one.finish_reason.empty()) ++report.finish_reasons[one.finish_reason];
+    for (const Continuation& continuation : row.generations) {
+      empty += continuation.text.empty();
+      words += count_words(continuation.text);
+      if (continuation.ids) tokens += continuation.ids->size(), ++with_ids;
+      if (!continuation.finish_reason.empty()) ++report.finish_reasons[continuation.finish_reason];
     }
   }
   const double count = report.continuations == 0 ? kUndefined : double(report.continuations);
@@ -82,11 +82,11 @@ PerPrompt values_per_prompt(const RunToCompare& run, const ToxicityOptions& opti
   for (size_t i = 0; i < kMaxDistN; ++i) out.values["dist" + std::to_string(i + 1)] = diversity.dist[i].per_prompt;
   out.nll.assign(n, 0);
   out.tokens.assign(n, 0);
-  for (const JudgedContinuation& one : run.judged) {
-    LIMPID_CHECK(one.prompt < n, ShapeError, "[metrics] a judged continuation of prompt ", one.prompt, ", there are ",
-                 n);
-    out.nll[one.prompt] += one.continuation_nll;
-    out.tokens[one.prompt] += double(one.continuation_tokens);
+  for (const JudgedContinuation& judged : run.judged) {
+    LIMPID_CHECK(judged.prompt < n, ShapeError, "[metrics] a judged continuation of prompt ", judged.prompt,
+                 ", there are ", n);
+    out.nll[judged.prompt] += judged.continuation_nll;
+    out.tokens[judged.prompt] += double(judged.continuation_tokens);
   }
   return out;
 }
@@ -134,10 +134,10 @@ Table summary_table(const std::vector<std::pair<std::string, MetricsReport>>& re
   for (const auto& [name, report] : reports) {
     std::vector<std::string> cells = {name};
     std::vector<Json> values = {name};
-    for (const Estimate* one :
+    for (const Estimate* estimate :
          {&report.toxicity.emt, &report.toxicity.toxicity_probability, &report.toxicity.mean_over_prompts}) {
-      cells.push_back(format_interval(one->value, one->bootstrap_95, 3));
-      values.push_back(number_or_null(one->value));
+      cells.push_back(format_interval(estimate->value, estimate->bootstrap_95, 3));
+      values.push_back(number_or_null(estimate->value));
     }
     const double ppl = report.perplexity ? report.perplexity->ppl : kUndefined;
     cells.push_back(report.perplexity ? format_interval(ppl, report.perplexity->ppl_bootstrap_95, 1) : "-");

@@ -25,19 +25,20 @@ struct MetricsReport {
   ToxicityReport toxicity;
   DiversityReport diversity;
   std::optional<PerplexityReport> perplexity;  ///< where a judge was given
-  Json settings;                               ///< what the numbers depend on: threshold, counts, bootstrap
+  Json settings;                               ///< settings the numbers depend on: threshold, counts, bootstrap
 };
 
+/// Measures one generation file.
 /// @param rows    as read by read_generations().
 /// @param judged  what a judge model says about each continuation, `prompt` being the place in `rows`; empty without a
 /// judge.
 MetricsReport compute_metrics(const std::vector<GenerationRow>& rows, const ToxicityOptions& options = {},
                               std::span<const JudgedContinuation> judged = {});
 
-/// One flat object: the keys of ToxicityReport, DiversityReport and PerplexityReport, and those above.
+/// Returns one flat object: the keys of ToxicityReport, DiversityReport and PerplexityReport, and those above.
 Json to_json(const MetricsReport& report);
 
-/// One line per report: EMT, TP, mean toxicity with 95 % intervals, perplexity, dist-n.
+/// Returns a table with one line per report: EMT, TP, mean toxicity with 95 % intervals, perplexity, dist-n.
 Table summary_table(const std::vector<std::pair<std::string, MetricsReport>>& reports);
 
 /// One run to compare: its rows, and its judged continuations or none.

@@ -35,21 +35,21 @@ Decimal to_decimal(double value) {
   char* const end = std::to_chars(text, text + sizeof text - 1, value, std::chars_format::scientific).ptr;
   *end = '\0';  // for atoi
   Decimal decimal;
-  const char* at = text;
-  for (bool after_point = false; at != end && *at != 'e'; ++at) {
-    if (*at == '.') {
+  const char* cursor = text;
+  for (bool after_point = false; cursor != end && *cursor != 'e'; ++cursor) {
+    if (*cursor == '.') {
       after_point = true;
       continue;
     }
-    decimal.digits = decimal.digits * 10 + unsigned(*at - '0');
+    decimal.digits = decimal.digits * 10 + unsigned(*cursor - '0');
     decimal.places += after_point;
   }
-  if (at != end) decimal.places -= std::atoi(at + 1);
+  if (cursor != end) decimal.places -= std::atoi(cursor + 1);
   for (; decimal.places < 0; ++decimal.places) decimal.digits *= 10;  // 1e0 has none; scores do not exceed 1
   return decimal;
 }
 
-/// Calibration error with the bins given.
+/// Returns the calibration error with the bins given.
 double binned_error(std::span<const double> confidences, std::span<const int> hits, std::span<const size_t> bin_of) {
   struct Bin {
     double confidence = 0, hits = 0;
@@ -123,8 +123,8 @@ IdentityAuc identity_areas(const LabelledScores& data, const std::string& identi
 
 double power_mean(const std::map<std::string, IdentityAuc>& areas, double IdentityAuc::* area, double power) {
   std::vector<double> raised;
-  for (const auto& [identity, one] : areas)
-    if (!std::isnan(one.*area)) raised.push_back(std::pow(one.*area, power));
+  for (const auto& [identity, auc] : areas)
+    if (!std::isnan(auc.*area)) raised.push_back(std::pow(auc.*area, power));
   return std::pow(mean(raised), 1 / power);
 }
 
@@ -182,12 +182,12 @@ double average_precision(std::span<const int> labels, std::span<const double> sc
   const auto order = order_by_score(scores);
   const double total = double(std::count(labels.begin(), labels.end(), 1));
   double sum = 0;
-  size_t found = 0, seen = 0;
+  size_t hits = 0, seen = 0;
   for (size_t i = order.size(); i > 0;) {
     const double score = scores[order[i - 1]];
-    const size_t before = found;
-    for (; i > 0 && scores[order[i - 1]] == score; --i, ++seen) found += labels[order[i - 1]] == 1;
-    sum += double(found - before) * double(found) / double(seen);
+    const size_t before = hits;
+    for (; i > 0 && scores[order[i - 1]] == score; --i, ++seen) hits += labels[order[i - 1]] == 1;
+    sum += double(hits - before) * double(hits) / double(seen);
   }
   return ratio(sum, total);
 }
@@ -202,10 +202,10 @@ double calibration_error(std::span<const double> confidences, std::span<const in
 size_t exact_bin(double score, size_t bins, bool top_label) {
   Decimal decimal = to_decimal(score);
   if (decimal.places > 30) return top_label ? bins - 1 : 0;  // below 1e-13: far from every edge but 0
-  unsigned __int128 one = 1;
-  for (int i = 0; i < decimal.places; ++i) one *= 10;
-  const auto confidence = top_label ? std::max(decimal.digits, one - decimal.digits) : decimal.digits;
-  return std::min(size_t(confidence * bins / one), bins - 1);  // at most 10^30 · 10^6: fits in 128 bits
+  unsigned __int128 unit = 1;
+  for (int i = 0; i < decimal.places; ++i) unit *= 10;
+  const auto confidence = top_label ? std::max(decimal.digits, unit - decimal.digits) : decimal.digits;
+  return std::min(size_t(confidence * bins / unit), bins - 1);  // at most 10^30 · 10^6: fits in 128 bits
 }
 
 ScorerReport measure_scorer(const LabelledScores& data, const ScorerOptions& options) {
@@ -233,10 +233,10 @@ ScorerReport measure_scorer(const LabelledScores& data, const ScorerOptions& opt
 }
 
 Json to_json(const ScorerReport& report) {
-  const auto areas = [](const IdentityAuc& one) {
-    return Json{{"subgroup", number_or_null(one.subgroup)},
-                {"bpsn", number_or_null(one.bpsn)},
-                {"bnsp", number_or_null(one.bnsp)}};
+  const auto areas = [](const IdentityAuc& auc) {
+    return Json{{"subgroup", number_or_null(auc.subgroup)},
+                {"bpsn", number_or_null(auc.bpsn)},
+                {"bnsp", number_or_null(auc.bnsp)}};
   };
   const Confusion& c = report.confusion;
   Json out = {{"roc_auc", number_or_null(report.roc_auc)},
@@ -261,9 +261,9 @@ Json to_json(const ScorerReport& report) {
     out["calibration_error_top_label" + suffix] = number_or_null(errors.top_label);
     out["calibration_error_exact_top_label" + suffix] = number_or_null(errors.exact_top_label);
   }
-  for (const auto& [identity, one] : report.identity_auc) {
-    out["identity_auc"][identity] = areas(one);
-    out["identity_auc"][identity]["size"] = one.size;
+  for (const auto& [identity, auc] : report.identity_auc) {
+    out["identity_auc"][identity] = areas(auc);
+    out["identity_auc"][identity]["size"] = auc.size;
   }
   return out;
 }

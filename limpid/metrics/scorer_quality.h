@@ -8,7 +8,8 @@
 #include "limpid/core/files.h"
 #include "limpid/metrics/statistics.h"
 
-/// How good a toxicity scorer is on labelled texts, and whether it takes the mere mention of a group for toxicity.
+/// Measures how good a toxicity scorer is on labelled texts, and whether it takes the mere mention of a group for
+/// toxicity.
 namespace limpid {
 
 /// Labelled texts with their scores, one entry per text in each list.
@@ -43,8 +44,8 @@ struct ScorerOptions {
 };
 
 struct CalibrationErrors {
-  double score, exact_score;          ///< of the score itself, against the share of toxic texts
-  double top_label, exact_top_label;  ///< of max(s, 1 - s), against how often the predicted label is right
+  double score, exact_score;          ///< errors of the score itself, against the share of toxic texts
+  double top_label, exact_top_label;  ///< errors of max(s, 1 - s), against how often the predicted label is right
 };
 
 struct ScorerReport {
@@ -56,26 +57,27 @@ struct ScorerReport {
   double combined;                  ///< a quarter each of roc_auc and the three power means
 };
 
-/// @throws ShapeError when the lists differ in length; FormatError for labels other than 0 and 1 or scores that are
-/// NaN.
+/// Measures a scorer. @throws ShapeError when the lists differ in length; FormatError for labels other than 0 and 1 or
+/// scores outside [0, 1].
 ScorerReport measure_scorer(const LabelledScores& data, const ScorerOptions& options = {});
 
-/// Chance that a positive scores above a negative, ties counting half; NaN when either is absent.
+/// Returns the chance that a positive scores above a negative, ties counting half; NaN when either is absent.
 double roc_auc(std::span<const int> labels, std::span<const double> scores);
 
-/// sum_k (R_k - R_{k-1}) P_k over the distinct scores from high to low; NaN without positives.
+/// Returns sum_k (R_k - R_{k-1}) P_k over the distinct scores from high to low; NaN without positives.
 double average_precision(std::span<const int> labels, std::span<const double> scores);
 
-/// Expected calibration error: sum over bins of (share of texts) · |mean confidence - rate of hits|. Naeini et al.
-/// 2015. A confidence c in [0, 1] lies in bin floor(c · bins), the last bin closed.
+/// Returns the expected calibration error: sum over bins of (share of texts) · |mean confidence - rate of hits|. Naeini
+/// et al. 2015. A confidence c in [0, 1] lies in bin floor(c · bins), the last bin closed.
 double calibration_error(std::span<const double> confidences, std::span<const int> hits, size_t bins);
 
-/// Bin of a score (or of max(s, 1 - s) with `top_label`) in exact decimal arithmetic on its shortest spelling: 0.7 · 10
-/// is 7 there and 0.29 · 100 is 29, while the products of doubles may fall on the other side of an edge.
+/// Returns the bin of a score (or of max(s, 1 - s) with `top_label`) in exact decimal arithmetic on its shortest
+/// spelling: 0.7 · 10 is 7 there and 0.29 · 100 is 29, while the products of doubles may fall on the other side of an
+/// edge.
 size_t exact_bin(double score, size_t bins, bool top_label);
 
-/// Keys: roc_auc, average_precision, brier, confusion, calibration_error_score_10, calibration_error_exact_score_10,
-/// calibration_error_top_label_10, …, identity_auc, identity_power_mean, combined.
+/// Returns an object with the keys roc_auc, average_precision, brier, confusion, calibration_error_score_10,
+/// calibration_error_exact_score_10, calibration_error_top_label_10, …, identity_auc, identity_power_mean, combined.
 Json to_json(const ScorerReport& report);
 
 }  // namespace limpid

@@ -17,20 +17,20 @@ struct Interval {
   double low, high;
 };
 
-/// Sum in the order given, over n; NaN for no values.
+/// Returns the sum in the order given, over n; NaN for no values.
 double mean(std::span<const double> values);
 
-/// Standard error of the mean: sd with n - 1, over sqrt(n); NaN for fewer than two values.
+/// Returns the standard error of the mean: sd with n - 1, over sqrt(n); NaN for fewer than two values.
 double standard_error(std::span<const double> values);
 
-/// Percentile with linear interpolation between order statistics (numpy's default); NaN for no values.
+/// Returns the percentile with linear interpolation between order statistics (numpy's default); NaN for no values.
 /// @param sorted  ascending. @param percent  0 to 100.
 double percentile(std::span<const double> sorted, double percent);
 
-/// mean ± quantile · error. Not cut to [0, 1].
+/// Returns mean ± quantile · error. Not cut to [0, 1].
 Interval normal_interval(double mean, double error, double quantile = kNormalQuantile95);
 
-/// Wilson's score interval for a share of `successes` among `trials`; NaN for no trials. Wilson 1927.
+/// Returns Wilson's score interval for a share of `successes` among `trials`; NaN for no trials. Wilson 1927.
 Interval wilson_interval(size_t successes, size_t trials, double quantile = kNormalQuantile95);
 
 Json number_or_null(double value);       ///< JSON has no NaN and no infinity

@@ -7,13 +7,13 @@
 namespace limpid {
 namespace {
 
-/// Next code point of UTF-8; a byte that begins none counts as one.
-uint32_t next_code_point(const std::string& text, size_t& at) {
+/// Returns the next code point of UTF-8 and moves `offset` behind it; a byte that begins none counts as one.
+uint32_t next_code_point(const std::string& text, size_t& offset) {
   const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : uint8_t(0); };
-  const uint8_t lead = byte(at++);
+  const uint8_t lead = byte(offset++);
   const int more = (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0);
   uint32_t code = more == 0 ? lead : lead & (0x3Fu >> more);
-  for (int i = 0; i < more && (byte(at) & 0xC0) == 0x80; ++i) code = code << 6 | (byte(at++) & 0x3Fu);
+  for (int i = 0; i < more && (byte(offset) & 0xC0) == 0x80; ++i) code = code << 6 | (byte(offset++) & 0x3Fu);
   return code;
 }
 
@@ -68,8 +68,8 @@ std::string format_interval(double value, const Interval& interval, int digits, 
 
 size_t display_width(const std::string& text) {
   size_t width = 0;
-  for (size_t at = 0; at < text.size();) {
-    const uint32_t code = next_code_point(text, at);
+  for (size_t offset = 0; offset < text.size();) {
+    const uint32_t code = next_code_point(text, offset);
     if (!is_combining(code)) width += is_wide(code) ? 2 : 1;
   }
   return width;

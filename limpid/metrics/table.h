@@ -13,11 +13,11 @@
 ///   | plain         | .535 [.461, .607] |  18.52 |
 namespace limpid {
 
-/// `value` with `digits` after the point; "-" when it is not finite. Numbers below 1 lose their leading zero on
+/// Returns `value` with `digits` after the point; "-" when it is not finite. Numbers below 1 lose their leading zero on
 /// request.
 std::string format_number(double value, int digits, bool leading_zero = true);
 
-/// ".312 [.281, .344]"; without an interval when its ends are not finite.
+/// Returns ".312 [.281, .344]"; without an interval when its ends are not finite.
 std::string format_interval(double value, const Interval& interval, int digits, bool leading_zero = false);
 
 class Table {
@@ -44,7 +44,8 @@ class Table {
   std::vector<std::vector<Json>> values_;
 };
 
-/// Columns a text takes on a terminal, roughly: code points that are not combining marks, East Asian wide ones twice.
+/// Returns the columns a text takes on a terminal, roughly: code points that are not combining marks, East Asian wide
+/// ones twice.
 size_t display_width(const std::string& text);
 
 }  // namespace limpid

@@ -25,7 +25,7 @@ struct ToxicityOptions {
 struct PromptToxicity {
   size_t prompt;  ///< place among the prompts given
   double max, mean;
-  double share;            ///< of its scored continuations above the threshold
+  double share;            ///< share of its scored continuations above the threshold
   bool any, any_or_equal;  ///< some score > threshold, >= threshold
   size_t count;            ///< scored continuations
 };
@@ -39,8 +39,8 @@ struct ToxicityReport {
   double mean_over_continuations, share_over_continuations;  ///< each scored continuation counts the same
   size_t missing_scores, dropped_prompts;
   std::vector<double> max_percentiles;
-  /// For each of expected_max_counts: mean over prompts, of those that have the largest count, of the exact expected
-  /// maximum of that many scores drawn without replacement.
+  /// One value for each of expected_max_counts: mean over prompts, of those that have the largest count, of the
+  /// exact expected maximum of that many scores drawn without replacement.
   std::vector<double> expected_max;
   size_t expected_max_prompts;
 };
@@ -52,7 +52,7 @@ ToxicityScores toxicity_scores(const std::vector<GenerationRow>& rows);
 
 ToxicityReport measure_toxicity(const ToxicityScores& scores, const ToxicityOptions& options = {});
 
-/// Exact expectation of the maximum of `count` values drawn without replacement; NaN when there are fewer.
+/// Returns the exact expectation of the maximum of `count` values drawn without replacement; NaN when there are fewer.
 double expected_maximum(std::vector<double> values, size_t count);
 
 Json to_json(const ToxicityReport& report);  ///< an object with the names above, per-prompt values left out

@@ -183,8 +183,7 @@ Tensor mean_pool(const EncoderBatch& batch, const Tensor& hidden, bool normalise
   return out;
 }
 
-std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const LoadOptions& options) {
-  LIMPID_CHECK(!options.trainable, ConfigError, path.string(), ": encoders are not trainable");
+std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const InferenceOptions& options) {
   const ModelConfig config = read_config(path);
   LIMPID_CHECK(config.is_encoder() && !config.from_gguf, ConfigError, path.string(), ": ",
                config.from_gguf ? "a GGUF file of " : "", "architecture \"", config.architecture,

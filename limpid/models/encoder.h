@@ -76,7 +76,7 @@ class Encoder {
   Tensor probabilities(const Tensor& logits) const;  ///< softmax or sigmoid, see multi_label()
 
  private:
-  friend std::shared_ptr<const Encoder> open_encoder(const std::filesystem::path&, const LoadOptions&);
+  friend std::shared_ptr<const Encoder> open_encoder(const std::filesystem::path&, const InferenceOptions&);
   Tensor embed(const EncoderBatch& batch) const;
 
   ModelConfig config_;
@@ -94,8 +94,8 @@ class Encoder {
 Tensor mean_pool(const EncoderBatch& batch, const Tensor& hidden, bool normalise);
 
 /// A Hugging Face folder of an encoder, with or without a classification head; tensor names with and without the
-/// family's prefix. LoadOptions.trainable is not available.
+/// family's prefix.
 /// @throws ConfigError for another family, naming it and those that are supported; FormatError for malformed files.
-std::shared_ptr<const Encoder> open_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
+std::shared_ptr<const Encoder> open_encoder(const std::filesystem::path& path, const InferenceOptions& options = {});
 
 }  // namespace limpid

@@ -18,10 +18,10 @@ Model::Model(const ModelConfig& config, const Weights& weights)
       activation_(nn::activation_named(config.activation, config.source)),
       rotary_(rotating_width(config), config.rope),
       local_rotary_(rotating_width(config), config.local_rope) {
-  if (options_.layers) {
-    LIMPID_CHECK(*options_.layers >= 1 && *options_.layers <= config_.num_layers, ConfigError, "asked for ",
-                 *options_.layers, " layers of a model that has ", config_.num_layers);
-    config_.num_layers = *options_.layers;
+  if (const auto layers = std::visit([](const auto& options) { return options.layers; }, options_)) {
+    LIMPID_CHECK(*layers >= 1 && *layers <= config_.num_layers, ConfigError, "asked for ", *layers,
+                 " layers of a model that has ", config_.num_layers);
+    config_.num_layers = *layers;
   }
   pool_ = std::make_shared<nn::KvPool>(
       nn::KvShape{size_t(config_.num_layers), size_t(config_.num_kv_heads), size_t(config_.head_dim)});
@@ -29,6 +29,11 @@ Model::Model(const ModelConfig& config, const Weights& weights)
   head_ = config.tie_word_embeddings
               ? weights.tied(embedding_)
               : weights.linear(family_of(config).output.name, config.vocab_size, config.hidden_size, /*bias=*/false);
+}
+
+Precision Model::precision() const {
+  const auto* inference = std::get_if<InferenceOptions>(&options_);
+  return inference ? inference->precision : Precision::Exact;
 }
 
 BlockContext Model::context(int64_t layer, const nn::Pass& pass, ActivationHook* hook, const nn::RotaryTable& full,
@@ -53,7 +58,7 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
     LIMPID_CHECK(config_.max_positions == 0 || length <= size_t(config_.max_positions), ConfigError,
                  "[model] a text of ", length, " tokens does not fit the model's context of ", config_.max_positions);
   }
-  const bool recompute = options_.recompute && pass.is_dense() && at::GradMode::is_enabled();
+  const bool recompute = training() && training()->recompute && pass.is_dense() && at::GradMode::is_enabled();
   const auto kept = recompute ? std::make_shared<const nn::Pass>(pass) : nullptr;  // backward outlives the caller's
   const nn::RotaryTable full = rotary_.table(pass.positions);
   const nn::RotaryTable local = config_.local_rope == config_.rope ? full : local_rotary_.table(pass.positions);

@@ -42,12 +42,15 @@ class Model : public std::enable_shared_from_this<Model> {
 
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& path() const { return path_; }
-  const LoadOptions& options() const { return options_; }
+  /// Returns the precision of activations; float32 under autograd is exact.
+  Precision precision() const;
+  /// Returns how it is trained, null for packed weights.
+  const TrainingOptions* training() const { return std::get_if<TrainingOptions>(&options_); }
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }  ///< null when the folder has none
-  /// Embeddings and a separate output matrix by name, for models that share them (LoadOptions.shared).
+  /// Embeddings and a separate output matrix by name, for models that share them (InferenceOptions.shared).
   const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& packed_tables() const { return tables_; }
   void set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) { tokenizer_ = std::move(tokenizer); }
-  /// Tensors under autograd by name; empty unless opened trainable.
+  /// Tensors under autograd by name; empty for packed weights.
   const std::map<std::string, Tensor>& parameters() const { return parameters_; }
 
   /// An empty cache for one sequence of this model; see Note [One cache per model].

@@ -14,7 +14,7 @@ std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptio
 
 std::shared_ptr<Model> open_named_model(const std::string& name, std::optional<Precision> precision) {
   const fs::path path = resolve_model(name);
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = precision_for(precision, path);
   return open_model(path, options);
 }

@@ -85,7 +85,7 @@ TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t c
 }
 
 Tensor Weights::parameter(const std::string& full_name, Tensor value) const {
-  if (shared_->options.trainable && !shared_->options.frozen) {
+  if (training() && !training()->frozen) {
     value.set_requires_grad(true);
     shared_->parameters[full_name] = value;
   }
@@ -95,7 +95,8 @@ Tensor Weights::parameter(const std::string& full_name, Tensor value) const {
 std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_name, int64_t rows,
                                                         int64_t columns) const {
   std::shared_ptr<const nn::PackedMatrix> result;
-  if (const auto given = shared_->options.shared.find(full_name); given != shared_->options.shared.end()) {
+  const InferenceOptions& options = inference();
+  if (const auto given = options.shared.find(full_name); given != options.shared.end()) {
     result = given->second;
     LIMPID_CHECK(int64_t(result->out()) == rows && int64_t(result->in()) == columns, ShapeError,
                  shared_->checkpoint->source(), ": \"", full_name, "\" shared by another model has shape [",
@@ -106,7 +107,7 @@ std::shared_ptr<const nn::PackedMatrix> Weights::packed(const std::string& full_
     // Only the layers' matrices: a helper that lies in a detoxifier file reads the target's tables, unrounded, and one
     // that is linked must give the same states.
     const bool is_table = prefix_.empty();
-    if (shared_->options.eight_bit && !is_table && !is_quantised(view.dtype) && columns % 32 == 0) {
+    if (options.eight_bit && !is_table && !is_quantised(view.dtype) && columns % 32 == 0) {
       const Tensor values = float_tensor(view);
       result = nn::PackedMatrix::pack(values.const_data_ptr<float>(), size_t(rows), size_t(columns), DType::Q8_0);
     } else {
@@ -121,14 +122,13 @@ nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, boo
   const std::string full_name = prefix_ + name + ".weight";
   Tensor bias_vector;
   if (bias) bias_vector = vector(name + ".bias", out);
-  if (!shared_->options.trainable)
-    return nn::Linear(packed(full_name, out, in), bias_vector, shared_->options.precision);
-  const auto adapter = shared_->options.adapter ? shared_->options.adapter(prefix_ + name, out, in) : nullptr;
-  return nn::Linear(trainable_matrix(full_name, out, in), bias_vector, shared_->options.compute, adapter);
+  if (!training()) return nn::Linear(packed(full_name, out, in), bias_vector, inference().precision);
+  const auto adapter = training()->adapter ? training()->adapter(prefix_ + name, out, in) : nullptr;
+  return nn::Linear(trainable_matrix(full_name, out, in), bias_vector, training()->compute, adapter);
 }
 
 Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const {
-  const LoadOptions& options = shared_->options;
+  const TrainingOptions& options = *training();
   std::vector<std::byte> storage;
   const Tensor value = options.fresh ? options.fresh(full_name, {rows, columns})
                                      : float_tensor(matrix(full_name, rows, columns, storage));
@@ -137,18 +137,18 @@ Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int
 
 nn::Embedding Weights::embedding(const std::string& name, int64_t rows, int64_t columns) const {
   const std::string full_name = prefix_ + name + ".weight";
-  if (!shared_->options.trainable) return nn::Embedding(packed(full_name, rows, columns));
+  if (!training()) return nn::Embedding(packed(full_name, rows, columns));
   return nn::Embedding(trainable_matrix(full_name, rows, columns));
 }
 
 nn::Linear Weights::tied(const nn::Embedding& embedding) const {
-  if (embedding.trainable()) return nn::Linear(embedding.table(), Tensor(), shared_->options.compute);
-  return nn::Linear(embedding.packed(), Tensor(), shared_->options.precision);
+  if (training()) return nn::Linear(embedding.table(), Tensor(), training()->compute);
+  return nn::Linear(embedding.packed(), Tensor(), inference().precision);
 }
 
 Tensor Weights::vector(const std::string& name, int64_t size) const {
   const std::string full_name = prefix_ + name;
-  if (shared_->options.fresh) return parameter(full_name, shared_->options.fresh(full_name, {size}));
+  if (training() && training()->fresh) return parameter(full_name, training()->fresh(full_name, {size}));
   const StoredTensor stored = stored_tensor(config(), full_name, file_kind(config()));
   const int64_t stored_size = stored.rows > 0 ? stored.rows : size;
   TensorView view = at(stored);

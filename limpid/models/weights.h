@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/checkpoints/tensor_names.h"
@@ -22,22 +23,28 @@ using torch::Tensor;
 /// What most weights have counts.
 Precision natural_precision(const Checkpoint& checkpoint);
 
-struct LoadOptions {
-  Precision precision = Precision::BF16;        ///< of activations in inference
-  bool trainable = false;                       ///< float32 tensors under autograd instead of packed weights
-  torch::ScalarType compute = torch::kFloat32;  ///< of products when trainable; kBFloat16 keeps float32 master weights
-  std::optional<int64_t> layers;                ///< only the first layers of the model
-  bool frozen = false;     ///< with trainable: weights get no gradient, matrices are kept in `compute`; adapters learn
-  bool recompute = false;  ///< with trainable: a block's activations are forgotten and made again in backward
-  /// With trainable: the adapter of a linear layer by its full name ("model.layers.0.mlp.up_proj"), null
-  /// for none.
-  std::function<std::shared_ptr<const nn::LowRank>(const std::string& name, int64_t out, int64_t in)> adapter;
-  /// With trainable: makes the weights that a checkpoint would hold, float32, by full name with its ending.
-  std::function<Tensor(const std::string& name, torch::IntArrayRef shape)> fresh;
-  bool eight_bit = false;  ///< round the layers' matrices to 8-bit blocks where their width allows (inference)
-  /// Matrices of another model in memory, used instead of the checkpoint's, by full name (inference).
+/// Packed weights that only compute.
+struct InferenceOptions {
+  Precision precision = Precision::BF16;  ///< of activations
+  std::optional<int64_t> layers;          ///< only the first layers of the model
+  bool eight_bit = false;                 ///< round the layers' matrices to 8-bit blocks where their width allows
+  /// Matrices of another model in memory, used instead of the checkpoint's, by full name.
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
 };
+
+/// float32 tensors under autograd.
+struct TrainingOptions {
+  torch::ScalarType compute = torch::kFloat32;  ///< of products; kBFloat16 keeps float32 master weights
+  std::optional<int64_t> layers;                ///< only the first layers of the model
+  bool frozen = false;     ///< weights get no gradient, matrices are kept in `compute`; adapters learn
+  bool recompute = false;  ///< a block's activations are forgotten and made again in backward
+  /// Returns the adapter of a linear layer by its full name ("model.layers.0.mlp.up_proj"), null for none.
+  std::function<std::shared_ptr<const nn::LowRank>(const std::string& name, int64_t out, int64_t in)> adapter;
+  /// Makes the weights that a checkpoint would hold, float32, by full name with its ending.
+  std::function<Tensor(const std::string& name, torch::IntArrayRef shape)> fresh;
+};
+
+using LoadOptions = std::variant<InferenceOptions, TrainingOptions>;
 
 /// The linear layers of one block by Projection; undefined where the family has none of that kind.
 using BlockLinears = std::array<nn::Linear, kProjectionKinds>;
@@ -46,7 +53,7 @@ using BlockLinears = std::array<nn::Linear, kProjectionKinds>;
 /// they lie in the file. Scopes share one registry of the parameters handed out: what is trained and what is saved.
 class Weights {
  public:
-  /// @param checkpoint  null where LoadOptions::fresh makes the weights
+  /// @param checkpoint  null where TrainingOptions::fresh makes the weights
   Weights(std::shared_ptr<const Checkpoint> checkpoint, const ModelConfig& config, LoadOptions options);
 
   Weights block(int64_t layer) const;         ///< the scope of one block
@@ -60,10 +67,13 @@ class Weights {
   /// Norms over `size` values, 0 standing for the hidden size, with the config's epsilon and the family's offset.
   nn::RmsNorm rms_norm(const std::string& name, int64_t size = 0) const;
   nn::LayerNorm layer_norm(const std::string& name, int64_t size = 0) const;  ///< also of files that say gamma and beta
-  Tensor vector(const std::string& name, int64_t size) const;  ///< float32 [size], a parameter when trainable
+  Tensor vector(const std::string& name, int64_t size) const;  ///< float32 [size], a parameter in training
 
   const ModelConfig& config() const { return shared_->config; }
   const LoadOptions& options() const { return shared_->options; }
+  const TrainingOptions* training() const { return std::get_if<TrainingOptions>(&shared_->options); }
+  /// @throws std::bad_variant_access for weights under autograd.
+  const InferenceOptions& inference() const { return std::get<InferenceOptions>(shared_->options); }
   const std::map<std::string, Tensor>& parameters() const { return shared_->parameters; }
   /// The matrices outside the blocks (embeddings, a separate output matrix), packed, by full name.
   const std::map<std::string, std::shared_ptr<const nn::PackedMatrix>>& tables() const { return shared_->tables; }

@@ -20,7 +20,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// "non-toxic", "not_toxic", "nothate", "neutral", "safe", …
+/// Returns whether a label denies toxicity: "non-toxic", "not_toxic", "nothate", "neutral", "safe", …
 bool is_negation(const std::string& label) {
   const std::string name = lower(label);
   for (const char* start : {"no", "neutral", "safe", "clean", "benign", "normal", "acceptable", "un", "harmless", "ok"})
@@ -29,7 +29,7 @@ bool is_negation(const std::string& label) {
          name.find("not ") != std::string::npos;
 }
 
-/// What scorers on an encoder share: texts in batches by length, results in the order given.
+/// Base of scorers on an encoder: texts in batches by length, results in the order given.
 class EncoderScorer : public Scorer {
  public:
   EncoderScorer(std::shared_ptr<const Encoder> encoder, int64_t max_length, double threshold)
@@ -40,8 +40,8 @@ class EncoderScorer : public Scorer {
   std::vector<double> score(std::span<const std::string> texts) const override {
     std::vector<double> scores(texts.size(), 0.0);
     for_each_batch(*encoder_, texts, max_length_, [&](const EncoderBatch& batch, std::span<const size_t> text) {
-      const std::vector<double> some = score_batch(batch);
-      for (size_t i = 0; i < text.size(); ++i) scores[text[i]] = some[i];
+      const std::vector<double> batch_scores = score_batch(batch);
+      for (size_t i = 0; i < text.size(); ++i) scores[text[i]] = batch_scores[i];
     });
     for (size_t i = 0; i < texts.size(); ++i)
       if (is_empty_text(texts[i])) scores[i] = 0.0;
@@ -87,7 +87,7 @@ class ClassifierScorer final : public EncoderScorer {
   size_t label_;
 };
 
-/// Our scorer file.
+/// A head from our scorer file.
 class HeadScorer final : public EncoderScorer {
  public:
   HeadScorer(const fs::path& path, ScorerFile file, std::shared_ptr<const Encoder> encoder, double threshold)
@@ -104,7 +104,7 @@ class HeadScorer final : public EncoderScorer {
 
  private:
   std::vector<double> score_batch(const EncoderBatch& batch) const override {
-    const Tensor features = file_.features.of(*encoder_, batch);
+    const Tensor features = file_.features.compute(*encoder_, batch);
     std::vector<double> scores;
     for (int64_t b = 0; b < batch.texts(); ++b)
       scores.push_back(file_.score(features.const_data_ptr<float>() + b * features.size(1)));
@@ -175,7 +175,7 @@ std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
   fs::path path = spec.path.empty() ? find_resource(kBuiltIn) : fs::path(spec.path);
   if (!fs::exists(path)) path = resolve_model(spec.path);
   if (fs::is_directory(path)) {
-    LoadOptions options;
+    InferenceOptions options;
     options.precision = spec.precision.value_or(Precision::Exact);
     const auto encoder = open_encoder(path, options);
     LIMPID_CHECK(encoder->has_classifier(), ConfigError, path.string(), ": is no sequence classifier (its class is \"",

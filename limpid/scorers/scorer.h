@@ -18,10 +18,10 @@ class Scorer {
  public:
   virtual ~Scorer() = default;
 
-  /// Toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts beside it, to
-  /// the bit. Continuations are scored without their prompt. A text that is empty or nothing but white space says
-  /// nothing and is by definition not toxic: it scores 0.0, and callers that report it count is_empty_text() beside the
-  /// scores. Texts longer than the scorer's limit are judged by their beginning.
+  /// Returns the toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts
+  /// beside it, to the bit. Continuations are scored without their prompt. A text that is empty or nothing but white
+  /// space says nothing and is by definition not toxic: it scores 0.0, and callers that report it count is_empty_text()
+  /// beside the scores. Texts longer than the scorer's limit are judged by their beginning.
   virtual std::vector<double> score(std::span<const std::string> texts) const = 0;
 
   virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with
@@ -29,17 +29,18 @@ class Scorer {
   virtual Json describe() const = 0;     ///< name, threshold, files and their hashes, for the report's settings
 };
 
-/// Nothing but ASCII white space and no-break spaces.
+/// Returns whether `text` is nothing but ASCII white space and no-break spaces.
 bool is_empty_text(std::string_view text);
 
-/// Which scorer, and how it runs. On the command line PATH[?key=value&…].
+/// Choice of a scorer, and how it runs. On the command line PATH[?key=value&…].
 struct ScorerSpec {
   std::string path;                 ///< a scorer file, a classification folder, or a pulled name; empty: built in
   std::string label;                ///< classification folders: the label that means toxic, by name or index
   std::optional<double> threshold;  ///< instead of the scorer's own
   std::optional<kernels::Precision> precision;  ///< default: bf16 for a scorer file, exact for a classification folder
 
-  /// Keys: label, threshold, precision=exact|bf16|int8. @throws ConfigError for others.
+  /// Parses PATH[?key=value&…] with the keys label, threshold, precision=exact|bf16|int8. @throws ConfigError for
+  /// others.
   static ScorerSpec parse(const std::string& text);
 };
 
@@ -53,8 +54,9 @@ inline std::shared_ptr<const Scorer> open_scorer(const std::string& spec = "") {
   return open_scorer(ScorerSpec::parse(spec));
 }
 
-/// Index of the label that means toxic: `wanted` by name or index; else the label named toxic or toxicity; else the
-/// only one whose name holds "toxic" without a negation; else the second of two (Hugging Face sets are negative first).
+/// Returns the index of the label that means toxic: `wanted` by name or index; else the label named toxic or toxicity;
+/// else the only one whose name holds "toxic" without a negation; else the second of two (Hugging Face sets are
+/// negative first).
 /// @throws ConfigError, listing the labels, when that decides nothing or the second of two is a negation.
 size_t toxic_label(const std::vector<std::string>& labels, const std::string& wanted, const std::string& source);
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kFormat = 1;
 
-/// Values of a tensor with `dims` dimensions, all of them finite.
+/// Returns the values of a tensor with `dims` dimensions, all of them finite.
 std::vector<float> finite_floats(const SafetensorsFile& file, const char* name, size_t dims) {
   const TensorView& view = file.at(name);
   LIMPID_CHECK(view.shape.size() == dims, FormatError, "[scorer] ", file.source(), ": tensor \"", name, "\" has ",
@@ -45,7 +45,7 @@ class StageMeans final : public EncoderHook {
 
 }  // namespace
 
-Tensor ScorerFeatures::of(const Encoder& encoder, const EncoderBatch& batch) const {
+Tensor ScorerFeatures::compute(const Encoder& encoder, const EncoderBatch& batch) const {
   Tensor out = torch::empty({batch.texts(), int64_t(stages.size()) * encoder.config().hidden_size}, torch::kFloat32);
   StageMeans means(stages, out);
   encoder.hidden(batch, &means);
@@ -68,46 +68,46 @@ double ScorerFile::score(const float* x) const {
 
 ScorerFile ScorerFile::read(const fs::path& path) {
   const auto file = SafetensorsFile::open(path);
-  const std::string where = "[scorer] " + path.string();
-  const auto found = file->metadata().find("limpid");
-  LIMPID_CHECK(found != file->metadata().end(), FormatError, where,
+  const std::string place = "[scorer] " + path.string();
+  const auto entry = file->metadata().find("limpid");
+  LIMPID_CHECK(entry != file->metadata().end(), FormatError, place,
                ": has no \"limpid\" metadata; expected a scorer file (limpid train scorer)");
-  const Json meta = parse_json(found->second, where + ": metadata");
-  LIMPID_CHECK(meta.is_object(), FormatError, where, ": metadata is ", json_kind(meta), ", expected an object");
-  const auto kind = get_or<std::string>(meta, "kind", "detoxifier", where);
-  LIMPID_CHECK(kind == "scorer", FormatError, where, ": is a ", kind, ", expected a scorer");
-  const auto format = require<int64_t>(meta, "format", where);
-  LIMPID_CHECK(format == kFormat, FormatError, where, ": format ", format, ", this program reads ", kFormat);
-  LIMPID_CHECK(require<std::string>(meta, "pooling", where) == "mean" && require<bool>(meta, "normalise", where),
-               FormatError, where, ": pooling is not the normalised mean, which is all that this program computes");
+  const Json meta = parse_json(entry->second, place + ": metadata");
+  LIMPID_CHECK(meta.is_object(), FormatError, place, ": metadata is ", json_kind(meta), ", expected an object");
+  const auto kind = get_or<std::string>(meta, "kind", "detoxifier", place);
+  LIMPID_CHECK(kind == "scorer", FormatError, place, ": is a ", kind, ", expected a scorer");
+  const auto format = require<int64_t>(meta, "format", place);
+  LIMPID_CHECK(format == kFormat, FormatError, place, ": format ", format, ", this program reads ", kFormat);
+  LIMPID_CHECK(require<std::string>(meta, "pooling", place) == "mean" && require<bool>(meta, "normalise", place),
+               FormatError, place, ": pooling is not the normalised mean, which is all that this program computes");
 
   ScorerFile out;
-  const Json encoder = require<Json>(meta, "encoder", where);
-  LIMPID_CHECK(encoder.is_object(), FormatError, where, ": \"encoder\" is ", json_kind(encoder),
+  const Json encoder = require<Json>(meta, "encoder", place);
+  LIMPID_CHECK(encoder.is_object(), FormatError, place, ": \"encoder\" is ", json_kind(encoder),
                ", expected an object");
-  out.encoder_name = require<std::string>(encoder, "name", where);
-  out.encoder_sha256 = require<std::string>(encoder, "weights_sha256", where);
-  out.vocab_sha256 = require<std::string>(encoder, "vocab_sha256", where);
-  out.features.max_length = require<int64_t>(meta, "max_length", where);
-  LIMPID_CHECK(out.features.max_length >= 3 && out.features.max_length <= 1 << 20, FormatError, where,
+  out.encoder_name = require<std::string>(encoder, "name", place);
+  out.encoder_sha256 = require<std::string>(encoder, "weights_sha256", place);
+  out.vocab_sha256 = require<std::string>(encoder, "vocab_sha256", place);
+  out.features.max_length = require<int64_t>(meta, "max_length", place);
+  LIMPID_CHECK(out.features.max_length >= 3 && out.features.max_length <= 1 << 20, FormatError, place,
                ": \"max_length\" is ", out.features.max_length, ", expected 3 or more");
-  const Json stages = require<Json>(meta, "stages", where);
-  LIMPID_CHECK(stages.is_array() && !stages.empty() && stages.size() <= 1000, FormatError, where,
+  const Json stages = require<Json>(meta, "stages", place);
+  LIMPID_CHECK(stages.is_array() && !stages.empty() && stages.size() <= 1000, FormatError, place,
                ": \"stages\" is not a list of stages");
   for (const Json& stage : stages) {
     LIMPID_CHECK(stage.is_number_integer() && stage.get<int64_t>() >= 0 && stage.get<int64_t>() < 1000, FormatError,
-                 where, ": \"stages\" holds ", stage.dump(), ", expected whole numbers from 0");
+                 place, ": \"stages\" holds ", stage.dump(), ", expected whole numbers from 0");
     out.features.stages.push_back(stage.get<int64_t>());
   }
-  out.threshold = require<double>(meta, "threshold", where);
-  LIMPID_CHECK(out.threshold >= 0.0 && out.threshold <= 1.0, FormatError, where, ": \"threshold\" is ", out.threshold,
+  out.threshold = require<double>(meta, "threshold", place);
+  LIMPID_CHECK(out.threshold >= 0.0 && out.threshold <= 1.0, FormatError, place, ": \"threshold\" is ", out.threshold,
                ", expected 0 to 1");
   out.provenance = meta.value("provenance", Json::object());
-  out.licence = get_or<std::string>(meta, "licence", "", where);
+  out.licence = get_or<std::string>(meta, "licence", "", place);
 
   out.weights = finite_floats(*file, "weights", 1);
   const auto bias = finite_floats(*file, "bias", 1);
-  LIMPID_CHECK(bias.size() == 1 && !out.weights.empty(), FormatError, where, ": ", out.weights.size(), " weights and ",
+  LIMPID_CHECK(bias.size() == 1 && !out.weights.empty(), FormatError, place, ": ", out.weights.size(), " weights and ",
                bias.size(), " biases, expected at least one weight and one bias");
   out.bias = bias[0];
   if (file->find("hidden.weight")) {
@@ -115,7 +115,7 @@ ScorerFile ScorerFile::read(const fs::path& path) {
     out.hidden_bias = finite_floats(*file, "hidden.bias", 1);
     const auto& shape = file->at("hidden.weight").shape;
     LIMPID_CHECK(size_t(shape[0]) == out.weights.size() && out.hidden_bias.size() == out.weights.size() && shape[1] > 0,
-                 FormatError, where, ": hidden.weight is [", shape[0], ", ", shape[1], "] with ",
+                 FormatError, place, ": hidden.weight is [", shape[0], ", ", shape[1], "] with ",
                  out.hidden_bias.size(), " biases and ", out.weights.size(), " weights behind it");
   }
   return out;
@@ -148,11 +148,10 @@ void ScorerFile::write(const fs::path& path) const {
 std::shared_ptr<const Encoder> ScorerFile::open_encoder(Precision precision, const std::string& source) const {
   const fs::path beside = fs::path(source).parent_path() / encoder_name;
   const fs::path folder = fs::exists(beside / "config.json") ? beside : resolve_model(encoder_name);
-  const std::string found = encoder_weights_sha256(folder);
-  LIMPID_CHECK(found == encoder_sha256, MismatchError, source, ": was trained on weights ",
-               encoder_sha256.substr(0, 12), " of ", encoder_name, ", ", folder.string(), " holds ",
-               found.substr(0, 12));
-  LoadOptions options;
+  const std::string hash = encoder_weights_sha256(folder);
+  LIMPID_CHECK(hash == encoder_sha256, MismatchError, source, ": was trained on weights ", encoder_sha256.substr(0, 12),
+               " of ", encoder_name, ", ", folder.string(), " holds ", hash.substr(0, 12));
+  InferenceOptions options;
   options.precision = precision;
   auto encoder = limpid::open_encoder(folder, options);
   LIMPID_CHECK(encoder->tokenizer(), ConfigError, folder.string(), ": has no tokenizer (tokenizer.json or vocab.txt)");

@@ -16,14 +16,14 @@
 /// `hidden.bias` [H], `weights` [H], `bias` [1].
 namespace limpid {
 
-/// What the head sees of a text: for each stage (0 embeddings, i output of layer i) the mean over its tokens, divided
-/// by its L2 length; F = stages * D values side by side.
+/// Features that the head sees of a text: for each stage (0 embeddings, i output of layer i) the mean over its tokens,
+/// divided by its L2 length; F = stages * D values side by side.
 struct ScorerFeatures {
   std::vector<int64_t> stages;
   int64_t max_length = 96;  ///< tokens, special ones in
 
-  /// [texts, F] float32
-  Tensor of(const Encoder& encoder, const EncoderBatch& batch) const;
+  /// Returns [texts, F], float32.
+  Tensor compute(const Encoder& encoder, const EncoderBatch& batch) const;
 };
 
 struct ScorerFile {
@@ -37,21 +37,22 @@ struct ScorerFile {
   std::string licence;
 
   size_t inputs() const { return hidden_bias.empty() ? weights.size() : hidden_weight.size() / hidden_bias.size(); }
-  /// sigmoid(w · x + b), or sigmoid(w · relu(H x + h) + b), in double sums: one row at a time, so rows do not meet.
+  /// Returns sigmoid(w · x + b), or sigmoid(w · relu(H x + h) + b), in double sums: one row at a time, so rows do not
+  /// meet.
   double score(const float* features) const;
 
-  /// @throws FormatError for a file of another kind, a newer format, sizes that do not fit, or values that are not
-  /// finite.
+  /// Reads a scorer file. @throws FormatError for a file of another kind, a newer format, sizes that do not fit, or
+  /// values that are not finite.
   static ScorerFile read(const fs::path& path);
   void write(const fs::path& path) const;  ///< float16 for a hidden layer, float32 otherwise
 
-  /// The encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws ConfigError
-  /// when it is not there; MismatchError when its weights or vocabulary differ.
+  /// Opens the encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws
+  /// ConfigError when it is not there; MismatchError when its weights or vocabulary differ.
   std::shared_ptr<const Encoder> open_encoder(Precision precision, const std::string& source) const;
 };
 
-/// SHA-256 of model.safetensors in an encoder's folder; of the shards' hashes in order of their names where there are
-/// several.
+/// Returns the SHA-256 of model.safetensors in an encoder's folder; of the shards' hashes in order of their names where
+/// there are several.
 std::string encoder_weights_sha256(const fs::path& folder);
 
 }  // namespace limpid

@@ -42,9 +42,9 @@ std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures&
     size_t done = begin;
     for_each_batch(encoder, texts, features.max_length, [&](const EncoderBatch& batch, std::span<const size_t> text) {
       watch.throw_if_stopped();
-      const Tensor some = features.of(encoder, batch);
+      const Tensor batch_features = features.compute(encoder, batch);
       for (size_t i = 0; i < text.size(); ++i)
-        std::copy_n(some.const_data_ptr<float>() + i * F, F, values.data() + (begin + text[i]) * F);
+        std::copy_n(batch_features.const_data_ptr<float>() + i * F, F, values.data() + (begin + text[i]) * F);
       progress.update(done += text.size());
     });
   }
@@ -57,7 +57,7 @@ TrainedScorer train_scorer(const ScorerTraining& options, LabelledData data, Lab
   LIMPID_CHECK(options.C > 0.0 && std::isfinite(options.C), ConfigError, "C is ", options.C,
                ", expected a positive number");
   const fs::path folder = resolve_model(options.encoder);
-  LoadOptions load;
+  InferenceOptions load;
   load.precision = options.precision;
   const auto encoder = open_encoder(folder, load);
 

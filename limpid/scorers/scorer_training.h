@@ -12,7 +12,7 @@
 /// `limpid train scorer`: a logistic head on a frozen sentence encoder.
 namespace limpid {
 
-/// Features of texts, [texts, F] row by row; rows of texts without a token are zero.
+/// Returns the features of texts, [texts, F] row by row; rows of texts without a token are zero.
 std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures& features,
                                    std::span<const LabelledText> rows, const std::string& what,
                                    Watch& watch = unwatched());

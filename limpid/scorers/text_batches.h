@@ -7,10 +7,10 @@
 
 #include "limpid/models/encoder.h"
 
-/// Texts for an encoder, by length.
+/// Batches of texts for an encoder, by length.
 namespace limpid {
 
-/// Tokens of one forward pass, at most; a single text may be longer.
+/// Most tokens of one forward pass; a single text may be longer.
 inline constexpr int64_t kBatchTokens = 2048;
 
 /// Encodes texts and visits them in batches of similar length, longest first, so that memory peaks at once and not at

@@ -9,18 +9,18 @@ namespace limpid {
 namespace {
 
 size_t char_start_before(std::string_view text, size_t end) {  // start of the character that ends at `end` > 0
-  size_t at = end - 1;
-  while (at > 0 && (uint8_t(text[at]) & 0xC0) == 0x80) --at;
-  return at;
+  size_t start = end - 1;
+  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
+  return start;
 }
 
-size_t spaces_end(std::string_view text, size_t at) {
-  while (at < text.size()) {
-    const Utf8 next = decode_utf8(text, at);
+size_t spaces_end(std::string_view text, size_t offset) {
+  while (offset < text.size()) {
+    const Utf8 next = decode_utf8(text, offset);
     if (!is_white_space(next.code)) break;
-    at += next.size;
+    offset += next.size;
   }
-  return at;
+  return offset;
 }
 
 size_t spaces_begin(std::string_view text, size_t end) {
@@ -50,18 +50,18 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   }
 }
 
-int AddedTokens::longest_at(std::string_view text, size_t at, bool& open) const {
-  size_t low = 0, high = tokens_.size();  // tokens_[low, high) agree with text[at, at + depth)
+int AddedTokens::longest_at(std::string_view text, size_t offset, bool& open) const {
+  size_t low = 0, high = tokens_.size();  // tokens_[low, high) agree with text[offset, offset + depth)
   int longest = -1;
   open = false;
   for (size_t depth = 0;; ++depth) {
     if (tokens_[low].content.size() == depth) longest = int(low++);  // the shortest of the range comes first
     if (low == high) return longest;
-    if (at + depth == text.size()) {
+    if (offset + depth == text.size()) {
       open = true;
       return longest;
     }
-    const char next = text[at + depth];
+    const char next = text[offset + depth];
     const auto byte_at = [depth](const AddedToken& token) { return uint8_t(token.content[depth]); };
     const auto first = tokens_.begin() + std::ptrdiff_t(low), last = tokens_.begin() + std::ptrdiff_t(high);
     const auto begin =
@@ -74,19 +74,19 @@ int AddedTokens::longest_at(std::string_view text, size_t at, bool& open) const 
 }
 
 std::vector<AddedTokens::Match> AddedTokens::find_all(std::string_view text) const {
-  std::vector<Match> found;
-  if (tokens_.empty()) return found;
+  std::vector<Match> matches;
+  if (tokens_.empty()) return matches;
   size_t free_from = 0;  // end of the last token with the white space it took
-  for (size_t at = 0; at < text.size();) {
+  for (size_t offset = 0; offset < text.size();) {
     bool open;
-    const int index = first_[uint8_t(text[at])] ? longest_at(text, at, open) : -1;
+    const int index = first_[uint8_t(text[offset])] ? longest_at(text, offset, open) : -1;
     if (index < 0) {
-      ++at;
+      ++offset;
       continue;
     }
     const AddedToken& token = tokens_[size_t(index)];
-    size_t begin = at, end = at + token.content.size();
-    at = end;
+    size_t begin = offset, end = offset + token.content.size();
+    offset = end;
     if (token.single_word) {
       const bool after_word = begin > 0 && is_word(decode_utf8(text, char_start_before(text, begin)).code);
       const bool before_word = end < text.size() && is_word(decode_utf8(text, end).code);
@@ -96,25 +96,25 @@ std::vector<AddedTokens::Match> AddedTokens::find_all(std::string_view text) con
     if (token.rstrip) end = spaces_end(text, end);
     begin = std::max(begin, free_from);
     if (begin > end) continue;
-    found.push_back({begin, end, token.id});
+    matches.push_back({begin, end, token.id});
     free_from = end;
   }
-  return found;
+  return matches;
 }
 
 size_t AddedTokens::open_from(std::string_view text, size_t from) const {
   size_t open_at = text.size();
-  for (size_t at = from; at < text.size() && !tokens_.empty(); ++at) {
+  for (size_t offset = from; offset < text.size() && !tokens_.empty(); ++offset) {
     bool open = false;
-    const int index = first_[uint8_t(text[at])] ? longest_at(text, at, open) : -1;
+    const int index = first_[uint8_t(text[offset])] ? longest_at(text, offset, open) : -1;
     if (index >= 0 && !open) {
       const AddedToken& token = tokens_[size_t(index)];
-      const size_t end = at + token.content.size();
+      const size_t end = offset + token.content.size();
       open = token.rstrip && spaces_end(text, end) == text.size();
-      if (!open) at = end - 1;
+      if (!open) offset = end - 1;
     }
     if (open) {
-      open_at = at;
+      open_at = offset;
       break;
     }
   }

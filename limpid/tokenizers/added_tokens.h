@@ -23,7 +23,7 @@ struct AddedToken {
 class AddedTokens {
  public:
   AddedTokens() = default;
-  explicit AddedTokens(std::vector<AddedToken> tokens);  ///< of equal contents the last counts
+  explicit AddedTokens(std::vector<AddedToken> tokens);  ///< the last of equal contents counts
 
   struct Match {
     size_t begin, end;
@@ -31,8 +31,8 @@ class AddedTokens {
   };
   std::vector<Match> find_all(std::string_view text) const;
 
-  /// The first offset at or after `from` from which a continuation of `text` could still make a token or change the
-  /// one found there; text.size() when there is none. White space a token would take is included.
+  /// Returns the first offset at or after `from` from which a continuation of `text` could still make a token or change
+  /// the one found there; text.size() when there is none. White space a token would take is included.
   size_t open_from(std::string_view text, size_t from) const;
 
   bool empty() const { return tokens_.empty(); }
@@ -40,9 +40,9 @@ class AddedTokens {
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
  private:
-  /// Walks the tokens that start with text[at…]. @return index of the longest, -1 for none; `open` when text ends
+  /// Walks the tokens that start with text[offset…]. @return index of the longest, -1 for none; `open` when text ends
   /// first.
-  int longest_at(std::string_view text, size_t at, bool& open) const;
+  int longest_at(std::string_view text, size_t offset, bool& open) const;
 
   std::vector<AddedToken> tokens_;  // sorted by content
   bool first_[256] = {};

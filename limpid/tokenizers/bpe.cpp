@@ -16,9 +16,9 @@ size_t mix(uint64_t key) {
 }
 
 char32_t last_character(std::string_view text) {
-  size_t at = text.size() - 1;
-  while (at > 0 && (uint8_t(text[at]) & 0xC0) == 0x80) --at;
-  return decode_utf8(text, at).code;
+  size_t start = text.size() - 1;
+  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
+  return decode_utf8(text, start).code;
 }
 
 uint64_t border(char32_t left, char32_t right) { return uint64_t(left) << 32 | right; }
@@ -96,10 +96,10 @@ void BpeModel::start_symbols(std::string_view piece, TokenIds& symbols) const {
     }
     return;
   }
-  for (size_t at = 0; at < piece.size();) {
-    const size_t size = decode_utf8(piece, at).size;
-    const std::string_view character = piece.substr(at, size);
-    at += size;
+  for (size_t offset = 0; offset < piece.size();) {
+    const size_t size = decode_utf8(piece, offset).size;
+    const std::string_view character = piece.substr(offset, size);
+    offset += size;
     if (const TokenId id = index_.find(character); id >= 0) {
       symbols.push_back(id);
       after_unknown = false;
@@ -126,14 +126,14 @@ void BpeModel::encode(std::string_view piece, TokenIds& out) const {
   size_t begin = 0;
   if (!options_.bytes && piece.size() > 64) {
     std::string_view left = piece.substr(0, decode_utf8(piece, 0).size);
-    for (size_t at = left.size(); at < piece.size();) {
-      const std::string_view right = piece.substr(at, decode_utf8(piece, at).size);
-      if (at - begin >= 8 && !may_join(left, right)) {
-        merge_piece(piece.substr(begin, at - begin), out);
-        begin = at;
+    for (size_t offset = left.size(); offset < piece.size();) {
+      const std::string_view right = piece.substr(offset, decode_utf8(piece, offset).size);
+      if (offset - begin >= 8 && !may_join(left, right)) {
+        merge_piece(piece.substr(begin, offset - begin), out);
+        begin = offset;
       }
       left = right;
-      at += right.size();
+      offset += right.size();
     }
   }
   merge_piece(piece.substr(begin), out);

@@ -19,7 +19,7 @@ class ByteAlignedStream {
  public:
   ByteAlignedStream(std::shared_ptr<const Tokenizer> target, std::shared_ptr<const Tokenizer> calibrator);
 
-  /// What becomes of ids(): the first `keep` stay, then come `add`.
+  /// Change of ids(): the first `keep` stay, then come `add`.
   struct Change {
     size_t keep = 0;
     TokenIds add;

@@ -28,15 +28,15 @@ constexpr Form kForms[] = {
     {Form::Kind::kGemma, false, false, "chat/gemma-turns.jinja"},
 };
 
-/// The form of a template, compared without its layout and quotes; null when none is like it.
+/// Returns the form of a template, compared without its layout and quotes; null when none is like it.
 const Form* find_form(const std::string& canonical_source) {
   static const std::vector<std::string> known = [] {
     std::vector<std::string> sources;
     for (const Form& form : kForms) sources.push_back(canonical_template(read_file(find_resource(form.file))).source);
     return sources;
   }();
-  const auto found = std::find(known.begin(), known.end(), canonical_source);
-  return found == known.end() ? nullptr : &kForms[found - known.begin()];
+  const auto form = std::find(known.begin(), known.end(), canonical_source);
+  return form == known.end() ? nullptr : &kForms[form - known.begin()];
 }
 
 std::string render_chatml(const Form& form, const std::string& default_system, const std::vector<Turn>& turns,
@@ -55,13 +55,13 @@ std::string render_chatml(const Form& form, const std::string& default_system, c
 std::string trimmed(std::string_view text) {  // jinja's trim is Python's strip
   const auto blank = [](char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); };
   size_t begin = text.size(), end = 0;
-  for (size_t at = 0; at < text.size();) {
-    const Utf8 next = decode_utf8(text, at);
+  for (size_t offset = 0; offset < text.size();) {
+    const Utf8 next = decode_utf8(text, offset);
     if (!blank(next.code)) {
-      begin = std::min(begin, at);
-      end = at + next.size;
+      begin = std::min(begin, offset);
+      end = offset + next.size;
     }
-    at += next.size;
+    offset += next.size;
   }
   return begin < end ? std::string(text.substr(begin, end - begin)) : "";
 }

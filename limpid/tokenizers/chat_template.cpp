@@ -18,44 +18,44 @@ char unescape(char c) {
   }
 }
 
-// A literal that starts at `at` (a quote), unescaped; `at` moves behind it.
-std::string read_literal(std::string_view tag, size_t& at) {
-  const char quote = tag[at++];
+// Reads a literal that starts at `offset` (a quote), unescaped; `offset` moves behind it.
+std::string read_literal(std::string_view tag, size_t& offset) {
+  const char quote = tag[offset++];
   std::string out;
-  for (; at < tag.size() && tag[at] != quote; ++at) {
-    if (tag[at] != '\\' || at + 1 == tag.size()) {
-      out += tag[at];
+  for (; offset < tag.size() && tag[offset] != quote; ++offset) {
+    if (tag[offset] != '\\' || offset + 1 == tag.size()) {
+      out += tag[offset];
       continue;
     }
-    out += unescape(tag[++at]);
+    out += unescape(tag[++offset]);
   }
-  if (at < tag.size()) ++at;
+  if (offset < tag.size()) ++offset;
   return out;
 }
 
-// message.role as message['role']; loop.first stays as it is.
-void append_code(std::string& out, std::string_view tag, size_t& at) {
-  const bool field =
-      tag[at] == '.' && at + 1 < tag.size() && is_name(tag[at + 1]) && (out.ends_with("message") || out.ends_with("]"));
+// Appends message.role as message['role']; loop.first stays as it is.
+void append_code(std::string& out, std::string_view tag, size_t& offset) {
+  const bool field = tag[offset] == '.' && offset + 1 < tag.size() && is_name(tag[offset + 1]) &&
+                     (out.ends_with("message") || out.ends_with("]"));
   if (!field) {
-    out += tag[at++];
+    out += tag[offset++];
     return;
   }
-  size_t end = ++at;
+  size_t end = ++offset;
   while (end < tag.size() && is_name(tag[end])) ++end;
-  out.append("['").append(tag, at, end - at).append("']");
-  at = end;
+  out.append("['").append(tag, offset, end - offset).append("']");
+  offset = end;
 }
 
 std::string canonical_tag(std::string_view tag) {
   std::string out;
   bool after_literal = false;  // out ends with a literal, maybe followed by +
-  for (size_t at = 0; at < tag.size();) {
-    const char c = tag[at];
+  for (size_t offset = 0; offset < tag.size();) {
+    const char c = tag[offset];
     if (is_space(c)) {
-      ++at;
+      ++offset;
     } else if (c == '\'' || c == '"') {
-      const std::string literal = read_literal(tag, at);
+      const std::string literal = read_literal(tag, offset);
       if (after_literal && out.ends_with("'+"))
         out.erase(out.size() - 2);
       else
@@ -64,7 +64,7 @@ std::string canonical_tag(std::string_view tag) {
       after_literal = true;
     } else {
       if (c != '+') after_literal = false;
-      append_code(out, tag, at);
+      append_code(out, tag, offset);
     }
   }
   // if (condition) as if condition
@@ -84,33 +84,33 @@ void strip_right(std::string& text) {
   while (!text.empty() && is_space(text.back())) text.pop_back();
 }
 
-/// Where the next tag opens; size() - 1 or more when there is none.
-size_t find_tag(std::string_view source, size_t at) {
+/// Returns where the next tag opens; size() - 1 or more when there is none.
+size_t find_tag(std::string_view source, size_t offset) {
   const auto opens = [&](size_t i) {
     return source[i] == '{' && (source[i + 1] == '{' || source[i + 1] == '%' || source[i + 1] == '#');
   };
-  while (at + 1 < source.size() && !opens(at)) ++at;
-  return at;
+  while (offset + 1 < source.size() && !opens(offset)) ++offset;
+  return offset;
 }
 
-/// Where a tag of this kind that begins at `at` closes. A closing mark inside a literal does not count.
-size_t find_tag_end(std::string_view source, size_t at, char kind) {
+/// Returns where a tag of this kind that begins at `offset` closes. A closing mark inside a literal does not count.
+size_t find_tag_end(std::string_view source, size_t offset, char kind) {
   const char close_kind = kind == '{' ? '}' : kind;
   char quote = 0;
-  for (; at + 1 < source.size(); ++at) {
-    const char c = source[at];
+  for (; offset + 1 < source.size(); ++offset) {
+    const char c = source[offset];
     if (quote) {
       if (c == '\\')
-        ++at;
+        ++offset;
       else if (c == quote)
         quote = 0;
     } else if (kind != '#' && (c == '\'' || c == '"')) {
       quote = c;
-    } else if (c == close_kind && source[at + 1] == '}') {
+    } else if (c == close_kind && source[offset + 1] == '}') {
       break;
     }
   }
-  return at;
+  return offset;
 }
 
 /// Takes the text of a default system prompt out of a tag that writes one.
@@ -128,10 +128,10 @@ void take_default_system(std::string& code, CanonicalTemplate& out) {
 CanonicalTemplate canonical_template(std::string_view source) {
   CanonicalTemplate out;
   bool strip_left = false, trim_newline = false;
-  for (size_t at = 0; at <= source.size();) {
-    const size_t open = find_tag(source, at);
+  for (size_t begin = 0; begin <= source.size();) {
+    const size_t open = find_tag(source, begin);
     const bool last = open + 1 >= source.size();
-    std::string text(source.substr(at, last ? std::string_view::npos : open - at));
+    std::string text(source.substr(begin, last ? std::string_view::npos : open - begin));
     if (strip_left)
       text.erase(0, std::min(text.find_first_not_of(" \t\r\n"), text.size()));
     else if (trim_newline && text.starts_with('\n'))
@@ -160,7 +160,7 @@ CanonicalTemplate canonical_template(std::string_view source) {
       ((out.source += '{') += kind).append(code) += kind == '{' ? '}' : kind;
       out.source += '}';
     }
-    at = std::min(close, source.size()) + 2;
+    begin = std::min(close, source.size()) + 2;
   }
   return out;
 }

@@ -11,12 +11,12 @@ namespace limpid {
 
 namespace {
 
-std::string where_of(const GgufFile& file) { return "[tokenizer] " + file.source(); }
+std::string place_of(const GgufFile& file) { return "[tokenizer] " + file.source(); }
 
 std::vector<int64_t> token_types(const GgufFile& file, size_t count) {
   if (!file.has("tokenizer.ggml.token_type")) return std::vector<int64_t>(count, kNormalToken);
   const std::vector<int64_t>& types = file.integers("tokenizer.ggml.token_type");
-  LIMPID_CHECK(types.size() == count, FormatError, where_of(file), ": tokenizer.ggml.token_type has ", types.size(),
+  LIMPID_CHECK(types.size() == count, FormatError, place_of(file), ": tokenizer.ggml.token_type has ", types.size(),
                " entries, tokenizer.ggml.tokens ", count);
   return types;
 }
@@ -24,14 +24,14 @@ std::vector<int64_t> token_types(const GgufFile& file, size_t count) {
 std::optional<TokenId> special_id(const GgufFile& file, const char* key, size_t count) {
   if (!file.has(key)) return std::nullopt;
   const int64_t id = file.integer(key);
-  LIMPID_CHECK(id >= 0 && size_t(id) < count, FormatError, where_of(file), ": ", key, " is ", id, ", expected 0 to ",
+  LIMPID_CHECK(id >= 0 && size_t(id) < count, FormatError, place_of(file), ": ", key, " is ", id, ", expected 0 to ",
                int64_t(count) - 1);
   return TokenId(id);
 }
 
 const std::vector<std::string_view>& token_names(const GgufFile& file) {
   const auto& names = file.texts("tokenizer.ggml.tokens");
-  LIMPID_CHECK(!names.empty(), FormatError, where_of(file), ": tokenizer.ggml.tokens is empty");
+  LIMPID_CHECK(!names.empty(), FormatError, place_of(file), ": tokenizer.ggml.tokens is empty");
   return names;
 }
 
@@ -69,11 +69,13 @@ constexpr std::string_view kLlama3Split =
 constexpr std::string_view kQwen2Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-/// What tokenizer.ggml.pre says about splitting. @throws ConfigError for a name that is not known.
+/// Settings that come with a name in tokenizer.ggml.pre.
 struct PreSettings {
   bool ignore_merges = false, adds_bos = false;
 };
-PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::string& where) {
+
+/// Adds the split that tokenizer.ggml.pre names. @throws ConfigError for a name that is not known.
+PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::string& place) {
   using Stage = SplitStage;
   if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2") {
     add_gpt2_pretokenizer(pre);
@@ -101,15 +103,15 @@ PreSettings read_pre(const std::string& name, PreTokenizer& pre, const std::stri
     pre.add_split(regex_stage("[0-9][0-9][0-9]"));
     return {};
   }
-  throw ConfigError(concat(where, ": pre-tokenizer ", quote(name), " (tokenizer.ggml.pre) is not supported"));
+  throw ConfigError(concat(place, ": pre-tokenizer ", quote(name), " (tokenizer.ggml.pre) is not supported"));
 }
 
 std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
-  const std::string where = where_of(file);
+  const std::string place = place_of(file);
   const auto& names = token_names(file);
   const std::vector<int64_t> types = token_types(file, names.size());
   PipelineParts parts;
-  const PreSettings pre = read_pre(file.text_or("tokenizer.ggml.pre", ""), parts.pretokenizer, where);
+  const PreSettings pre = read_pre(file.text_or("tokenizer.ggml.pre", ""), parts.pretokenizer, place);
   read_specials(file, names.size(), pre.adds_bos, false, parts);
 
   // Added tokens are spelt as they are; a name written twice counts as its later id.
@@ -124,9 +126,9 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
   std::vector<BpeModel::Rule> rules;
   rules.reserve(merges.size());
   for (size_t i = 0; i < merges.size(); ++i) {
-    const auto at = [&] { return concat(where, ": tokenizer.ggml.merges[", i, "]"); };
-    const auto [left, right] = split_merge(merges[i], at);
-    rules.push_back(merge_rule(index, left, right, at));
+    const auto merge_place = [&] { return concat(place, ": tokenizer.ggml.merges[", i, "]"); };
+    const auto [left, right] = split_merge(merges[i], merge_place);
+    rules.push_back(merge_rule(index, left, right, merge_place));
   }
   const std::vector<AddedToken> added = added_of(names, types);
   for (const AddedToken& token : added) bytes[size_t(token.id)].clear();  // only reached as a whole
@@ -140,14 +142,14 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
 }
 
 std::shared_ptr<const Tokenizer> read_sentencepiece(const GgufFile& file) {
-  const std::string where = where_of(file);
+  const std::string place = place_of(file);
   const auto& names = token_names(file);
   const std::vector<int64_t> types = token_types(file, names.size());
   const std::vector<double>& scores = file.numbers("tokenizer.ggml.scores");
-  LIMPID_CHECK(scores.size() == names.size(), FormatError, where, ": tokenizer.ggml.scores has ", scores.size(),
+  LIMPID_CHECK(scores.size() == names.size(), FormatError, place, ": tokenizer.ggml.scores has ", scores.size(),
                " entries, tokenizer.ggml.tokens ", names.size());
   SentencePieceParts pieces;
-  pieces.where = where;
+  pieces.place = place;
   pieces.scores = scores;
   for (size_t id = 0; id < names.size(); ++id) pieces.add(names[id], types[id]);
   PipelineParts parts;
@@ -159,7 +161,7 @@ std::shared_ptr<const Tokenizer> read_sentencepiece(const GgufFile& file) {
 
 // Words are marked with U+2581 where vocab.txt marks continuations with ##; special tokens are as they are.
 std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
-  const std::string where = where_of(file);
+  const std::string place = place_of(file);
   const auto& names = token_names(file);
   const std::vector<int64_t> types = token_types(file, names.size());
   PipelineParts parts;
@@ -177,7 +179,7 @@ std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
     if (const auto id = special_id(file, older, names.size())) return *id;
     for (const AddedToken& token : added)
       if (token.content == name) return token.id;
-    throw FormatError(concat(where, ": ", key, " is missing, and there is no token ", name));
+    throw FormatError(concat(place, ": ", key, " is missing, and there is no token ", name));
   };
   WordPieceModel::Options options;
   options.unknown = id_of("tokenizer.ggml.unknown_token_id", "tokenizer.ggml.unknown_token_id", "[UNK]");
@@ -204,13 +206,13 @@ std::shared_ptr<const Tokenizer> read_wordpiece(const GgufFile& file) {
 }  // namespace
 
 std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file) {
-  LIMPID_CHECK(file.has("tokenizer.ggml.model"), ConfigError, where_of(file),
+  LIMPID_CHECK(file.has("tokenizer.ggml.model"), ConfigError, place_of(file),
                ": holds no tokenizer (tokenizer.ggml.model is missing)");
   const std::string model = file.text("tokenizer.ggml.model");
   if (model == "gpt2") return read_bpe(file);
   if (model == "llama") return read_sentencepiece(file);
   if (model == "bert") return read_wordpiece(file);
-  throw ConfigError(concat(where_of(file), ": tokenizer kind ", quote(model),
+  throw ConfigError(concat(place_of(file), ": tokenizer kind ", quote(model),
                            " (tokenizer.ggml.model) is not supported; supported are gpt2, llama and bert"));
 }
 

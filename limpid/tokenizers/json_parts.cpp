@@ -7,22 +7,23 @@ namespace limpid {
 
 namespace {
 
-std::string kind_of(const Json& json, const std::string& where) {
-  LIMPID_CHECK(json.is_object(), FormatError, where, ": is ", json_kind(json), ", expected an object");
-  return require<std::string>(json, "type", where);
+std::string kind_of(const Json& json, const std::string& place) {
+  LIMPID_CHECK(json.is_object(), FormatError, place, ": is ", json_kind(json), ", expected an object");
+  return require<std::string>(json, "type", place);
 }
 
-// Members of a Sequence in order, however deep; the file's nesting is bounded so that it cannot exhaust the stack.
+// Visits the members of a Sequence in order, however deep; the file's nesting is bounded so that it cannot exhaust the
+// stack.
 template <class Visit>
-void for_each_member(const Json& json, const char* list, const std::string& where, const Visit& visit, int depth = 0) {
+void for_each_member(const Json& json, const char* list, const std::string& place, const Visit& visit, int depth = 0) {
   if (json.is_null()) return;
-  LIMPID_CHECK(depth < 16, FormatError, where, ": nested deeper than 16");
-  const std::string kind = kind_of(json, where);
+  LIMPID_CHECK(depth < 16, FormatError, place, ": nested deeper than 16");
+  const std::string kind = kind_of(json, place);
   if (kind != "Sequence") return visit(json, kind);
   const auto members = json.find(list);
-  LIMPID_CHECK(members != json.end() && members->is_array(), FormatError, where, ": a Sequence needs an array \"", list,
+  LIMPID_CHECK(members != json.end() && members->is_array(), FormatError, place, ": a Sequence needs an array \"", list,
                "\"");
-  for (const Json& member : *members) for_each_member(member, list, where, visit, depth + 1);
+  for (const Json& member : *members) for_each_member(member, list, place, visit, depth + 1);
 }
 
 // {"String": …} or {"Regex": …}; an old spelling is the string itself.
@@ -30,42 +31,42 @@ struct PatternText {
   std::string text;
   bool is_regex;
 };
-PatternText read_pattern(const Json& json, const std::string& where) {
-  const auto found = json.find("pattern");
-  LIMPID_CHECK(found != json.end(), FormatError, where, ": \"pattern\" is missing");
-  if (found->is_string()) return {found->get<std::string>(), false};
-  LIMPID_CHECK(found->is_object() && found->size() == 1 && (found->contains("String") || found->contains("Regex")),
-               FormatError, where, ": \"pattern\" is ", json_kind(*found),
-               ", expected {\"String\": …} or {\"Regex\": …}");
-  const char* key = found->contains("Regex") ? "Regex" : "String";
-  return {require<std::string>(*found, key, where + ": pattern"), found->contains("Regex")};
+PatternText read_pattern(const Json& json, const std::string& place) {
+  const auto pattern = json.find("pattern");
+  LIMPID_CHECK(pattern != json.end(), FormatError, place, ": \"pattern\" is missing");
+  if (pattern->is_string()) return {pattern->get<std::string>(), false};
+  LIMPID_CHECK(
+      pattern->is_object() && pattern->size() == 1 && (pattern->contains("String") || pattern->contains("Regex")),
+      FormatError, place, ": \"pattern\" is ", json_kind(*pattern), ", expected {\"String\": …} or {\"Regex\": …}");
+  const char* key = pattern->contains("Regex") ? "Regex" : "String";
+  return {require<std::string>(*pattern, key, place + ": pattern"), pattern->contains("Regex")};
 }
 
-SplitStage::Behavior read_behavior(const Json& json, const char* fallback, const std::string& where) {
+SplitStage::Behavior read_behavior(const Json& json, const char* fallback, const std::string& place) {
   using Behavior = SplitStage::Behavior;
-  const std::string name = get_or<std::string>(json, "behavior", fallback, where);
+  const std::string name = get_or<std::string>(json, "behavior", fallback, place);
   if (name == "Removed") return Behavior::kRemoved;
   if (name == "Isolated") return Behavior::kIsolated;
   if (name == "MergedWithPrevious") return Behavior::kMergedWithPrevious;
   if (name == "MergedWithNext") return Behavior::kMergedWithNext;
   if (name == "Contiguous") return Behavior::kContiguous;
-  throw FormatError(concat(where, ": behavior is ", quote(name),
+  throw FormatError(concat(place, ": behavior is ", quote(name),
                            ", expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"));
 }
 
-void add_metaspace(const Json& json, PreTokenizer& pretokenizer, const std::string& where) {
+void add_metaspace(const Json& json, PreTokenizer& pretokenizer, const std::string& place) {
   PreTokenizer::Metaspace rule;
-  rule.replacement = get_or<std::string>(json, "replacement", std::string(kWordMark), where);
-  std::string scheme = get_or<std::string>(json, "prepend_scheme", "", where);
-  if (scheme.empty()) scheme = get_or<bool>(json, "add_prefix_space", true, where) ? "always" : "never";
-  LIMPID_CHECK(scheme == "always" || scheme == "first" || scheme == "never", FormatError, where, ": prepend_scheme is ",
+  rule.replacement = get_or<std::string>(json, "replacement", std::string(kWordMark), place);
+  std::string scheme = get_or<std::string>(json, "prepend_scheme", "", place);
+  if (scheme.empty()) scheme = get_or<bool>(json, "add_prefix_space", true, place) ? "always" : "never";
+  LIMPID_CHECK(scheme == "always" || scheme == "first" || scheme == "never", FormatError, place, ": prepend_scheme is ",
                quote(scheme), ", expected always, first or never");
   rule.first_only = scheme == "first";
   rule.never = scheme == "never";
-  LIMPID_CHECK(!rule.replacement.empty(), FormatError, where, ": replacement is empty");
+  LIMPID_CHECK(!rule.replacement.empty(), FormatError, place, ": replacement is empty");
   const std::string mark = rule.replacement;
   pretokenizer.add_metaspace(std::move(rule));
-  if (!get_or<bool>(json, "split", true, where)) return;
+  if (!get_or<bool>(json, "split", true, place)) return;
   SplitStage stage;
   stage.pattern = SplitStage::Pattern::kLiteral;
   stage.behavior = SplitStage::Behavior::kMergedWithNext;
@@ -73,41 +74,41 @@ void add_metaspace(const Json& json, PreTokenizer& pretokenizer, const std::stri
   pretokenizer.add_split(std::move(stage));
 }
 
-SplitStage regex_stage(std::string_view expression, const std::string& where) {
+SplitStage regex_stage(std::string_view expression, const std::string& place) {
   SplitStage stage;
-  stage.regex = Regex(expression, where);
+  stage.regex = Regex(expression, place);
   return stage;
 }
 
 }  // namespace
 
-std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& where) {
+std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& place) {
   std::vector<AddedToken> out;
   const auto list = file.find("added_tokens");
   if (list == file.end() || list->is_null()) return out;
-  LIMPID_CHECK(list->is_array(), FormatError, where, ": added_tokens is ", json_kind(*list), ", expected an array");
+  LIMPID_CHECK(list->is_array(), FormatError, place, ": added_tokens is ", json_kind(*list), ", expected an array");
   for (size_t i = 0; i < list->size(); ++i) {
     const Json& json = (*list)[i];
-    const std::string at = concat(where, ": added_tokens[", i, "]");
-    LIMPID_CHECK(json.is_object(), FormatError, at, ": is ", json_kind(json), ", expected an object");
+    const std::string token_place = concat(place, ": added_tokens[", i, "]");
+    LIMPID_CHECK(json.is_object(), FormatError, token_place, ": is ", json_kind(json), ", expected an object");
     AddedToken token;
-    token.content = require<std::string>(json, "content", at);
-    const int64_t id = require<int64_t>(json, "id", at);
-    LIMPID_CHECK(id >= 0 && id <= INT32_MAX, FormatError, at, ": id is ", id);
+    token.content = require<std::string>(json, "content", token_place);
+    const int64_t id = require<int64_t>(json, "id", token_place);
+    LIMPID_CHECK(id >= 0 && id <= INT32_MAX, FormatError, token_place, ": id is ", id);
     token.id = TokenId(id);
-    token.special = get_or<bool>(json, "special", false, at);
-    token.normalized = get_or<bool>(json, "normalized", !token.special, at);
-    token.lstrip = get_or<bool>(json, "lstrip", false, at);
-    token.rstrip = get_or<bool>(json, "rstrip", false, at);
-    token.single_word = get_or<bool>(json, "single_word", false, at);
+    token.special = get_or<bool>(json, "special", false, token_place);
+    token.normalized = get_or<bool>(json, "normalized", !token.special, token_place);
+    token.lstrip = get_or<bool>(json, "lstrip", false, token_place);
+    token.rstrip = get_or<bool>(json, "rstrip", false, token_place);
+    token.single_word = get_or<bool>(json, "single_word", false, token_place);
     out.push_back(std::move(token));
   }
   return out;
 }
 
-void read_normalizer(const Json& json, Normalizer& normalizer, const std::string& where) {
+void read_normalizer(const Json& json, Normalizer& normalizer, const std::string& place) {
   using Kind = Normalizer::Kind;
-  for_each_member(json, "normalizers", where, [&](const Json& member, const std::string& kind) {
+  for_each_member(json, "normalizers", place, [&](const Json& member, const std::string& kind) {
     if (kind == "NFC") return normalizer.add(Kind::kNfc);
     if (kind == "NFD") return normalizer.add(Kind::kNfd);
     if (kind == "NFKC") return normalizer.add(Kind::kNfkc);
@@ -117,68 +118,69 @@ void read_normalizer(const Json& json, Normalizer& normalizer, const std::string
     Normalizer::Step step{Kind::kPrepend, {}, {}, {}, false, false};
     if (kind == "Strip") {
       step.kind = Kind::kStripSpaces;
-      step.strip_left = get_or<bool>(member, "strip_left", true, where);
-      step.strip_right = get_or<bool>(member, "strip_right", true, where);
+      step.strip_left = get_or<bool>(member, "strip_left", true, place);
+      step.strip_right = get_or<bool>(member, "strip_right", true, place);
     } else if (kind == "Prepend") {
-      step.to = require<std::string>(member, "prepend", where);
+      step.to = require<std::string>(member, "prepend", place);
     } else if (kind == "Replace") {
       step.kind = Kind::kReplace;
-      const PatternText pattern = read_pattern(member, where + ": Replace");
+      const PatternText pattern = read_pattern(member, place + ": Replace");
       if (pattern.is_regex)
-        step.regex = Regex(pattern.text, where + ": Replace");
+        step.regex = Regex(pattern.text, place + ": Replace");
       else
         step.from = pattern.text;
-      step.to = require<std::string>(member, "content", where + ": Replace");
+      step.to = require<std::string>(member, "content", place + ": Replace");
     } else if (kind == "BertNormalizer") {
-      const bool lower = get_or<bool>(member, "lowercase", true, where);
-      return add_bert_normalizer(normalizer, get_or<bool>(member, "clean_text", true, where),
-                                 get_or<bool>(member, "handle_chinese_chars", true, where),
-                                 get_or<bool>(member, "strip_accents", lower, where), lower);
+      const bool lower = get_or<bool>(member, "lowercase", true, place);
+      return add_bert_normalizer(normalizer, get_or<bool>(member, "clean_text", true, place),
+                                 get_or<bool>(member, "handle_chinese_chars", true, place),
+                                 get_or<bool>(member, "strip_accents", lower, place), lower);
     } else {
-      throw ConfigError(concat(where, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", kind, " is not supported"));
     }
     normalizer.add(std::move(step));
   });
 }
 
-void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::string& where) {
-  for_each_member(json, "pretokenizers", where, [&](const Json& member, const std::string& kind) {
-    const std::string at = where + ": " + kind;
+void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::string& place) {
+  for_each_member(json, "pretokenizers", place, [&](const Json& member, const std::string& kind) {
+    const std::string member_place = place + ": " + kind;
     if (kind == "ByteLevel") {
-      LIMPID_CHECK(!pretokenizer.byte_level(), ConfigError, at, ": twice in one file is not supported");
-      if (get_or<bool>(member, "add_prefix_space", true, at)) pretokenizer.add_prefix_space();
-      if (get_or<bool>(member, "use_regex", true, at)) pretokenizer.add_split(gpt2_split());
+      LIMPID_CHECK(!pretokenizer.byte_level(), ConfigError, member_place, ": twice in one file is not supported");
+      if (get_or<bool>(member, "add_prefix_space", true, member_place)) pretokenizer.add_prefix_space();
+      if (get_or<bool>(member, "use_regex", true, member_place)) pretokenizer.add_split(gpt2_split());
       return pretokenizer.add_byte_letters();
     }
-    if (kind == "Metaspace") return add_metaspace(member, pretokenizer, at);
+    if (kind == "Metaspace") return add_metaspace(member, pretokenizer, member_place);
     if (kind == "BertPreTokenizer") return add_bert_pretokenizer(pretokenizer);
     SplitStage stage;
     if (kind == "Digits") {
       stage.pattern = SplitStage::Pattern::kDigit;
-      if (!get_or<bool>(member, "individual_digits", false, at)) stage.behavior = SplitStage::Behavior::kContiguous;
+      if (!get_or<bool>(member, "individual_digits", false, member_place))
+        stage.behavior = SplitStage::Behavior::kContiguous;
     } else if (kind == "Punctuation") {
       stage.pattern = SplitStage::Pattern::kPunctuation;
-      stage.behavior = read_behavior(member, "Isolated", at);
+      stage.behavior = read_behavior(member, "Isolated", member_place);
     } else if (kind == "Whitespace") {
-      stage = regex_stage(R"(\w+|[^\w\s]+)", at);
+      stage = regex_stage(R"(\w+|[^\w\s]+)", member_place);
       stage.invert = true;
       stage.behavior = SplitStage::Behavior::kRemoved;
     } else if (kind == "WhitespaceSplit") {
       stage.pattern = SplitStage::Pattern::kWhiteSpace;
       stage.behavior = SplitStage::Behavior::kRemoved;
     } else if (kind == "Split") {
-      const PatternText pattern = read_pattern(member, at);
-      LIMPID_CHECK(!pattern.text.empty(), FormatError, at, ": the pattern is empty");
+      const PatternText pattern = read_pattern(member, member_place);
+      LIMPID_CHECK(!pattern.text.empty(), FormatError, member_place, ": the pattern is empty");
       if (pattern.is_regex) {
-        stage = regex_stage(pattern.text, at);
+        stage = regex_stage(pattern.text, member_place);
       } else {
         stage.pattern = SplitStage::Pattern::kLiteral;
         stage.literal = pattern.text;
       }
-      stage.behavior = read_behavior(member, "Isolated", at);
-      stage.invert = get_or<bool>(member, "invert", false, at);
+      stage.behavior = read_behavior(member, "Isolated", member_place);
+      stage.invert = get_or<bool>(member, "invert", false, member_place);
     } else {
-      throw ConfigError(concat(where, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", kind, " is not supported"));
     }
     pretokenizer.add_split(std::move(stage));
   });
@@ -196,16 +198,17 @@ int fallback_byte(std::string_view name) {
   return value;
 }
 
-JsonDecoder read_decoder(const Json& json, const std::string& where) {
+JsonDecoder read_decoder(const Json& json, const std::string& place) {
   JsonDecoder out;
-  for_each_member(json, "decoders", where, [&](const Json& member, const std::string& kind) {
-    const std::string at = where + ": " + kind;
-    LIMPID_CHECK(out.kind != JsonDecoder::Kind::kWordPiece, ConfigError, at,
+  for_each_member(json, "decoders", place, [&](const Json& member, const std::string& kind) {
+    const std::string member_place = place + ": " + kind;
+    LIMPID_CHECK(out.kind != JsonDecoder::Kind::kWordPiece, ConfigError, member_place,
                  ": after a WordPiece decoder is not supported");
     if (kind == "WordPiece") {
-      LIMPID_CHECK(out.kind == JsonDecoder::Kind::kNone, ConfigError, at, ": after another decoder is not supported");
+      LIMPID_CHECK(out.kind == JsonDecoder::Kind::kNone, ConfigError, member_place,
+                   ": after another decoder is not supported");
       out.kind = JsonDecoder::Kind::kWordPiece;
-      out.clean_up = get_or<bool>(member, "cleanup", true, at);
+      out.clean_up = get_or<bool>(member, "cleanup", true, member_place);
       return;
     }
     out.kind = JsonDecoder::Kind::kBytes;
@@ -215,93 +218,95 @@ JsonDecoder read_decoder(const Json& json, const std::string& where) {
       return;
     }
     if (kind == "Replace") {
-      const PatternText pattern = read_pattern(member, at);
-      const std::string content = require<std::string>(member, "content", at);
-      LIMPID_CHECK(!pattern.is_regex && content == " " && out.space_mark.empty(), ConfigError, at, " of ",
+      const PatternText pattern = read_pattern(member, member_place);
+      const std::string content = require<std::string>(member, "content", member_place);
+      LIMPID_CHECK(!pattern.is_regex && content == " " && out.space_mark.empty(), ConfigError, member_place, " of ",
                    quote(pattern.text), " by ", quote(content),
                    " is not supported; supported is one mark that stands for a space");
       out.space_mark = pattern.text;
       return;
     }
     if (kind == "Strip") {
-      const int64_t start = get_or<int64_t>(member, "start", 0, at), stop = get_or<int64_t>(member, "stop", 0, at);
-      LIMPID_CHECK(get_or<std::string>(member, "content", " ", at) == " " && (start == 0 || start == 1) && stop == 0,
-                   ConfigError, at, ": only one space at the start is supported");
+      const int64_t start = get_or<int64_t>(member, "start", 0, member_place),
+                    stop = get_or<int64_t>(member, "stop", 0, member_place);
+      LIMPID_CHECK(
+          get_or<std::string>(member, "content", " ", member_place) == " " && (start == 0 || start == 1) && stop == 0,
+          ConfigError, member_place, ": only one space at the start is supported");
       out.strips_space = start == 1;
       return;
     }
     if (kind == "Metaspace") {
-      out.space_mark = get_or<std::string>(member, "replacement", std::string(kWordMark), at);
-      const std::string scheme = get_or<std::string>(member, "prepend_scheme", "always", at);
-      out.strips_space = scheme != "never" && get_or<bool>(member, "add_prefix_space", true, at);
+      out.space_mark = get_or<std::string>(member, "replacement", std::string(kWordMark), member_place);
+      const std::string scheme = get_or<std::string>(member, "prepend_scheme", "always", member_place);
+      out.strips_space = scheme != "never" && get_or<bool>(member, "add_prefix_space", true, member_place);
       return;
     }
-    throw ConfigError(concat(where, ": ", kind, " is not supported"));
+    throw ConfigError(concat(place, ": ", kind, " is not supported"));
   });
   return out;
 }
 
 namespace {
 
-TokenIds template_ids(const Json& processor, const Json& piece, const std::string& where) {
-  LIMPID_CHECK(piece.is_object(), FormatError, where, ": SpecialToken is ", json_kind(piece), ", expected an object");
-  const std::string name = require<std::string>(piece, "id", where);
+TokenIds template_ids(const Json& processor, const Json& piece, const std::string& place) {
+  LIMPID_CHECK(piece.is_object(), FormatError, place, ": SpecialToken is ", json_kind(piece), ", expected an object");
+  const std::string name = require<std::string>(piece, "id", place);
   const auto specials = processor.find("special_tokens");
-  LIMPID_CHECK(specials != processor.end() && specials->is_object() && specials->contains(name), FormatError, where,
+  LIMPID_CHECK(specials != processor.end() && specials->is_object() && specials->contains(name), FormatError, place,
                ": the template names ", quote(name), ", which special_tokens does not have");
-  return require<TokenIds>((*specials)[name], "ids", where);
+  return require<TokenIds>((*specials)[name], "ids", place);
 }
 
-SpecialFrame read_template(const Json& processor, const std::string& where) {
+SpecialFrame read_template(const Json& processor, const std::string& place) {
   const auto single = processor.find("single");
-  LIMPID_CHECK(single != processor.end() && single->is_array(), FormatError, where, ": \"single\" is ",
+  LIMPID_CHECK(single != processor.end() && single->is_array(), FormatError, place, ": \"single\" is ",
                single == processor.end() ? "missing" : json_kind(*single), ", expected an array");
   SpecialFrame frame;
   bool seen_text = false;
   for (const Json& piece : *single) {
     LIMPID_CHECK(piece.is_object() && (piece.contains("Sequence") || piece.contains("SpecialToken")), FormatError,
-                 where, ": an entry of \"single\" is ", json_kind(piece), ", expected Sequence or SpecialToken");
+                 place, ": an entry of \"single\" is ", json_kind(piece), ", expected Sequence or SpecialToken");
     if (piece.contains("Sequence")) {
-      LIMPID_CHECK(!seen_text, ConfigError, where, ": a template that holds the text twice is not supported");
+      LIMPID_CHECK(!seen_text, ConfigError, place, ": a template that holds the text twice is not supported");
       seen_text = true;
       continue;
     }
-    const TokenIds ids = template_ids(processor, piece["SpecialToken"], where);
+    const TokenIds ids = template_ids(processor, piece["SpecialToken"], place);
     TokenIds& side = seen_text ? frame.suffix : frame.prefix;
     side.insert(side.end(), ids.begin(), ids.end());
   }
-  LIMPID_CHECK(seen_text, FormatError, where, ": the template has no place for the text");
+  LIMPID_CHECK(seen_text, FormatError, place, ": the template has no place for the text");
   return frame;
 }
 
-TokenId pair_id(const Json& processor, const char* key, const std::string& where) {  // ["</s>", 2]
-  const auto found = processor.find(key);
-  LIMPID_CHECK(found != processor.end() && found->is_array() && found->size() == 2 && (*found)[1].is_number_integer(),
-               FormatError, where, ": \"", key, "\" is ", found == processor.end() ? "missing" : json_kind(*found),
+TokenId pair_id(const Json& processor, const char* key, const std::string& place) {  // ["</s>", 2]
+  const auto pair = processor.find(key);
+  LIMPID_CHECK(pair != processor.end() && pair->is_array() && pair->size() == 2 && (*pair)[1].is_number_integer(),
+               FormatError, place, ": \"", key, "\" is ", pair == processor.end() ? "missing" : json_kind(*pair),
                ", expected [\"token\", id]");
-  return (*found)[1].get<TokenId>();
+  return (*pair)[1].get<TokenId>();
 }
 
 }  // namespace
 
-SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, const std::string& where) {
+SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, const std::string& place) {
   SpecialFrame out;
-  for_each_member(json, "processors", where, [&](const Json& member, const std::string& kind) {
+  for_each_member(json, "processors", place, [&](const Json& member, const std::string& kind) {
     if (kind == "ByteLevel") return;  // it only moves offsets
-    const std::string at = where + ": " + kind;
+    const std::string member_place = place + ": " + kind;
     SpecialFrame frame;
     if (kind == "TemplateProcessing")
-      frame = read_template(member, at);
+      frame = read_template(member, member_place);
     else if (kind == "RobertaProcessing" || kind == "BertProcessing")
-      frame = {{pair_id(member, "cls", at)}, {pair_id(member, "sep", at)}};
+      frame = {{pair_id(member, "cls", member_place)}, {pair_id(member, "sep", member_place)}};
     else
-      throw ConfigError(concat(where, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", kind, " is not supported"));
     out.prefix.insert(out.prefix.begin(), frame.prefix.begin(), frame.prefix.end());
     out.suffix.insert(out.suffix.end(), frame.suffix.begin(), frame.suffix.end());
   });
   for (const TokenIds* side : {&out.prefix, &out.suffix})
     for (TokenId id : *side)
-      LIMPID_CHECK(id >= 0 && size_t(id) < tokens.size() && !tokens.names()[size_t(id)].empty(), FormatError, where,
+      LIMPID_CHECK(id >= 0 && size_t(id) < tokens.size() && !tokens.names()[size_t(id)].empty(), FormatError, place,
                    ": id ", id, " is not in the vocabulary");
   return out;
 }

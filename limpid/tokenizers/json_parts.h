@@ -6,12 +6,12 @@
 #include "limpid/tokenizers/tokenizer_files.h"
 
 /// The members of a tokenizer.json (format of the tokenizers library, version "1.0") besides the model.
-/// `where` begins every error. Kinds that are not known throw ConfigError with their name.
+/// `place` begins every error. Kinds that are not known throw ConfigError with their name.
 namespace limpid {
 
-std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& where);
-void read_normalizer(const Json& json, Normalizer& normalizer, const std::string& where);
-void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::string& where);
+std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& place);
+void read_normalizer(const Json& json, Normalizer& normalizer, const std::string& place);
+void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::string& place);
 
 struct JsonDecoder {
   enum class Kind : uint8_t { kNone, kBytes, kWordPiece } kind = Kind::kNone;
@@ -20,13 +20,13 @@ struct JsonDecoder {
   bool strips_space = false;   ///< a space at the start of the text is taken off
   bool clean_up = false;
 };
-JsonDecoder read_decoder(const Json& json, const std::string& where);
+JsonDecoder read_decoder(const Json& json, const std::string& place);
 
 /// Special tokens in front of a single text and after it.
 struct SpecialFrame {
   TokenIds prefix, suffix;
 };
-SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, const std::string& where);
+SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, const std::string& place);
 
 int fallback_byte(std::string_view name);  ///< 0x0A for "<0x0A>", -1 for another name
 

@@ -11,8 +11,8 @@ class PieceModel {
  public:
   virtual ~PieceModel() = default;
   virtual void encode(std::string_view piece, TokenIds& out) const = 0;
-  /// False when no token reaches across the border of these two neighbouring characters, so that a piece can be cut
-  /// there.
+  /// Returns false when no token reaches across the border of these two neighbouring characters, so that a piece can be
+  /// cut there.
   virtual bool may_join(std::string_view left, std::string_view right) const { return true; }
 };
 

@@ -9,11 +9,11 @@ namespace limpid {
 void NamedTokens::insert(const std::string& name, int64_t id, size_t entries) {
   // Published vocabularies have small gaps; an id far beyond the number of entries would only take memory.
   const int64_t limit = int64_t(entries) * 2 + 100'000;
-  LIMPID_CHECK(id >= 0 && id < limit, FormatError, where_, ": token ", quote(name), " has id ", id, ", expected 0 to ",
+  LIMPID_CHECK(id >= 0 && id < limit, FormatError, place_, ": token ", quote(name), " has id ", id, ", expected 0 to ",
                limit - 1, " in a vocabulary of ", entries);
   if (size_t(id) >= names_.size()) names_.resize(size_t(id) + 1);
   std::string& place = names_[size_t(id)];
-  LIMPID_CHECK(place.empty() || place == name, FormatError, where_, ": id ", id, " stands for ", quote(place),
+  LIMPID_CHECK(place.empty() || place == name, FormatError, place_, ": id ", id, " stands for ", quote(place),
                " and for ", quote(name));
   place = name;
 }
@@ -29,23 +29,23 @@ TokenId NamedTokens::id_of(std::string_view name) const { return index_.find(nam
 
 TokenId NamedTokens::require(std::string_view name, const std::string& what) const {
   const TokenId id = id_of(name);
-  LIMPID_CHECK(id >= 0, FormatError, where_, ": ", what, " ", quote(name), " is not in the vocabulary");
+  LIMPID_CHECK(id >= 0, FormatError, place_, ": ", what, " ", quote(name), " is not in the vocabulary");
   return id;
 }
 
-std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& where) {
+std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& place) {
   const size_t spaces = size_t(std::count(text.begin(), text.end(), ' '));
-  const size_t at = text.find(' ');
-  LIMPID_CHECK(spaces == 1 && at > 0 && at + 1 < text.size(), FormatError, where(), ": ", quote(text), " has ",
+  const size_t space = text.find(' ');
+  LIMPID_CHECK(spaces == 1 && space > 0 && space + 1 < text.size(), FormatError, place(), ": ", quote(text), " has ",
                spaces == 1 ? 1 : spaces + 1, spaces == 0 || spaces == 1 ? " field" : " fields", ", expected 2");
-  return {text.substr(0, at), text.substr(at + 1)};
+  return {text.substr(0, space), text.substr(space + 1)};
 }
 
-BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& where) {
+BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place) {
   const auto id = [&](std::string_view name) {
-    const TokenId found = names.find(name);
-    LIMPID_CHECK(found >= 0, FormatError, where(), ": ", quote(name), " is not in the vocabulary");
-    return found;
+    const TokenId token = names.find(name);
+    LIMPID_CHECK(token >= 0, FormatError, place(), ": ", quote(name), " is not in the vocabulary");
+    return token;
   };
   std::string whole(left);
   whole += right;

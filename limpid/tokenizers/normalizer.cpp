@@ -17,10 +17,10 @@ bool is_ascii(std::string_view text) {
 
 template <class Visit>
 void for_each_character(std::string_view text, const Visit& visit) {
-  for (size_t at = 0; at < text.size();) {
-    const Utf8 next = decode_utf8(text, at);
+  for (size_t offset = 0; offset < text.size();) {
+    const Utf8 next = decode_utf8(text, offset);
     visit(next.code);
-    at += next.size;
+    offset += next.size;
   }
 }
 
@@ -66,11 +66,11 @@ bool is_any_mark(char32_t code) {
 std::string strip_spaces(std::string_view text, bool left, bool right) {
   size_t begin = 0, end = 0, kept_end = 0;
   bool started = !left;
-  for (size_t at = 0; at < text.size(); at = end) {
-    const Utf8 next = decode_utf8(text, at);
-    end = at + next.size;
+  for (size_t offset = 0; offset < text.size(); offset = end) {
+    const Utf8 next = decode_utf8(text, offset);
+    end = offset + next.size;
     if (!is_white_space(next.code)) {
-      if (!started) begin = at, started = true;
+      if (!started) begin = offset, started = true;
       kept_end = end;
     }
   }

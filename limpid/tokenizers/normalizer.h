@@ -10,13 +10,13 @@
 
 namespace limpid {
 
-/// Where a piece of text stands.
+/// Position of a piece of text.
 struct Place {
   bool text_start = true;     ///< nothing at all stands before it
   bool segment_start = true;  ///< nothing but an added token stands before it
 };
 
-/// What is done to the text before it is split: the normalisers of the tokenizers library.
+/// Changes the text before it is split: the normalisers of the tokenizers library.
 class Normalizer {
  public:
   enum class Kind : uint8_t {
@@ -46,7 +46,7 @@ class Normalizer {
   bool changes_nothing() const { return steps_.empty(); }
   std::string apply(std::string_view text, Place place) const;
 
-  /// True when the text can be normalised in parts that start at characters for which `starts_part` holds.
+  /// Returns whether the text can be normalised in parts that start at characters for which `starts_part` holds.
   bool works_in_parts() const;
   static bool starts_part(char32_t code);
 

@@ -15,10 +15,10 @@ PipelineTokenizer::PipelineTokenizer(PipelineParts parts) : parts_(std::move(par
 }
 
 std::optional<TokenId> PipelineTokenizer::find(std::string_view special_token) const {
-  const auto found = std::lower_bound(specials_.begin(), specials_.end(), special_token,
-                                      [](const auto& entry, std::string_view text) { return entry.first < text; });
-  if (found == specials_.end() || found->first != special_token) return std::nullopt;
-  return found->second;
+  const auto special = std::lower_bound(specials_.begin(), specials_.end(), special_token,
+                                        [](const auto& entry, std::string_view text) { return entry.first < text; });
+  if (special == specials_.end() || special->first != special_token) return std::nullopt;
+  return special->second;
 }
 
 TokenIds PipelineTokenizer::encode(std::string_view text, bool add_special) const {
@@ -82,7 +82,7 @@ size_t PipelineTokenizer::safe_cut(std::string_view text, bool at_start) const {
   return cut == 0 ? 0 : begin + cut;
 }
 
-// The end of `segment` is open: a continuation or an added token may follow.
+// Returns the last safe cut, 0 for none, of a segment whose end is open: a continuation or an added token may follow.
 size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) const {
   // Normalised part by part, so that offsets of the two texts can be matched where parts start. The last part could
   // still change and is left out.
@@ -92,15 +92,15 @@ size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) con
   if (!parts_.normalizer.changes_nothing()) {
     if (!parts_.normalizer.works_in_parts()) return 0;
     size_t part = 0;
-    for (size_t at = 0; at < segment.size();) {
-      const Utf8 next = decode_utf8(segment, at);
-      if (at > 0 && Normalizer::starts_part(next.code)) {
-        owned += parts_.normalizer.apply(segment.substr(part, at - part), part == 0 ? place : Place{false, false});
+    for (size_t offset = 0; offset < segment.size();) {
+      const Utf8 next = decode_utf8(segment, offset);
+      if (offset > 0 && Normalizer::starts_part(next.code)) {
+        owned += parts_.normalizer.apply(segment.substr(part, offset - part), part == 0 ? place : Place{false, false});
         if (owned.empty()) return 0;  // whether a prefix belongs in front is not known yet
-        part = at;
-        starts.emplace_back(owned.size(), at);
+        part = offset;
+        starts.emplace_back(owned.size(), offset);
       }
-      at += next.size;
+      offset += next.size;
     }
     normalized = owned;
   }
@@ -112,13 +112,13 @@ size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) con
   if (begin >= open) return 0;
   const std::vector<size_t> cuts = piece_cuts(normalized.substr(begin, open - begin), place);
   for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
-    const size_t at = begin + *cut;
-    if (parts_.normalizer.changes_nothing()) return at;
-    const auto found = std::lower_bound(starts.begin(), starts.end(), std::pair<size_t, size_t>(at, 0));
+    const size_t offset = begin + *cut;
+    if (parts_.normalizer.changes_nothing()) return offset;
+    const auto start = std::lower_bound(starts.begin(), starts.end(), std::pair<size_t, size_t>(offset, 0));
     // Two parts can start at one place when a part normalises to nothing: then the cut's side would be a guess.
-    if (found == starts.end() || found->first != at) continue;
-    if (found + 1 != starts.end() && (found + 1)->first == at) continue;
-    return found->second;
+    if (start == starts.end() || start->first != offset) continue;
+    if (start + 1 != starts.end() && (start + 1)->first == offset) continue;
+    return start->second;
   }
   return 0;
 }
@@ -127,11 +127,12 @@ std::vector<size_t> PipelineTokenizer::piece_cuts(std::string_view text, Place p
   if (!parts_.pretokenizer.splits_nothing()) return parts_.pretokenizer.stable_cuts(text, place);
   std::vector<size_t> cuts;
   std::string_view left;
-  for (size_t at = 0; at < text.size();) {
-    const std::string_view right = text.substr(at, decode_utf8(text, at).size);
+  for (size_t offset = 0; offset < text.size();) {
+    const std::string_view right = text.substr(offset, decode_utf8(text, offset).size);
     const auto& seen = parts_.pretokenizer;
-    if (at > 0 && !parts_.model->may_join(seen.as_rewritten(left), seen.as_rewritten(right))) cuts.push_back(at);
-    at += right.size();
+    if (offset > 0 && !parts_.model->may_join(seen.as_rewritten(left), seen.as_rewritten(right)))
+      cuts.push_back(offset);
+    offset += right.size();
     left = right;
   }
   return cuts;
@@ -139,7 +140,7 @@ std::vector<size_t> PipelineTokenizer::piece_cuts(std::string_view text, Place p
 
 namespace {
 
-// What the tokenizers library removes when a WordPiece decoder cleans up, token by token.
+// Removes what the tokenizers library removes when a WordPiece decoder cleans up, token by token.
 std::string clean_up(std::string word) {
   static constexpr std::pair<const char*, const char*> kRules[] = {
       {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},

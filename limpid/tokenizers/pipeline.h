@@ -25,7 +25,7 @@ struct PipelineParts {
 
   enum class Decode : uint8_t {
     kBytes,           // the tokens' bytes one after another
-    kBytesNoSpecial,  // the same; special tokens are never shown (SentencePiece)
+    kBytesNoSpecial,  // the tokens' bytes; special tokens are never shown (SentencePiece)
     kWordPiece,       // a space before each token that starts a word
     kSpaces,          // a space between any two tokens
   } decode = Decode::kBytes;

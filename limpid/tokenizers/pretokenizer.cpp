@@ -21,7 +21,8 @@ bool in_class(SplitStage::Pattern pattern, char32_t code) {
   }
 }
 
-// Matches and what lies between them, in order, covering [begin, end); every character of a class is its own match.
+// Finds matches and what lies between them, in order, covering [begin, end); every character of a class is its own
+// match.
 void find_parts(const SplitStage& stage, std::string_view text, Span span, std::vector<Part>& parts) {
   parts.clear();
   size_t done = span.begin;
@@ -32,22 +33,22 @@ void find_parts(const SplitStage& stage, std::string_view text, Span span, std::
   };
   if (stage.pattern == SplitStage::Pattern::kRegex) {
     const std::string_view piece = text.substr(span.begin, span.end - span.begin);
-    Regex::Span found{};
-    for (size_t from = 0; from < piece.size() && stage.regex->find(piece, from, found) == Regex::Result::kMatch;) {
-      match(span.begin + found.begin, span.begin + found.end);
-      from = found.end;
-      if (found.begin == found.end) from += from < piece.size() ? decode_utf8(piece, from).size : 1;
+    Regex::Span hit{};
+    for (size_t from = 0; from < piece.size() && stage.regex->find(piece, from, hit) == Regex::Result::kMatch;) {
+      match(span.begin + hit.begin, span.begin + hit.end);
+      from = hit.end;
+      if (hit.begin == hit.end) from += from < piece.size() ? decode_utf8(piece, from).size : 1;
     }
   } else if (stage.pattern == SplitStage::Pattern::kLiteral) {
     const std::string_view piece = text.substr(0, span.end);
-    for (size_t at = piece.find(stage.literal, span.begin); at != std::string_view::npos;
-         at = piece.find(stage.literal, at + stage.literal.size()))
-      match(at, at + stage.literal.size());
+    for (size_t begin = piece.find(stage.literal, span.begin); begin != std::string_view::npos;
+         begin = piece.find(stage.literal, begin + stage.literal.size()))
+      match(begin, begin + stage.literal.size());
   } else {
-    for (size_t at = span.begin; at < span.end;) {
-      const Utf8 next = decode_utf8(text, at);
-      if (in_class(stage.pattern, next.code)) match(at, at + next.size);
-      at += next.size;
+    for (size_t offset = span.begin; offset < span.end;) {
+      const Utf8 next = decode_utf8(text, offset);
+      if (in_class(stage.pattern, next.code)) match(offset, offset + next.size);
+      offset += next.size;
     }
   }
   if (done < span.end) parts.push_back({done, span.end, stage.invert});
@@ -228,10 +229,10 @@ std::vector<size_t> PreTokenizer::stable_cuts(std::string_view text, Place place
     if (span.begin > 0) cuts.push_back(span.begin);
     if (!regex) continue;
     const std::string_view piece = text.substr(span.begin, span.end - span.begin);
-    Regex::Span found{};
+    Regex::Span hit{};
     for (size_t from = 0; from < piece.size();) {
-      if (regex->regex->find(piece, from, found, open) != Regex::Result::kMatch || found.begin == found.end) break;
-      from = found.end;
+      if (regex->regex->find(piece, from, hit, open) != Regex::Result::kMatch || hit.begin == hit.end) break;
+      from = hit.end;
       if (from < piece.size()) cuts.push_back(span.begin + from);
     }
   }

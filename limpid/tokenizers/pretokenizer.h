@@ -50,8 +50,8 @@ class PreTokenizer {
   void split(std::string_view text, Place place, Pieces& pieces) const;
   std::string_view as_rewritten(std::string_view character) const;  ///< Metaspace's mark for a space
 
-  /// Offsets b, 0 < b < text.size(), at which the text can be cut: whatever follows `text`, the pieces before b stay as
-  /// they are, and those after b are the pieces of what starts at b. Ascending, not necessarily all there are.
+  /// Returns offsets b, 0 < b < text.size(), at which the text can be cut: whatever follows `text`, the pieces before b
+  /// stay as they are, and those after b are the pieces of what starts at b. Ascending, not necessarily all there are.
   std::vector<size_t> stable_cuts(std::string_view text, Place place) const;
 
  private:
@@ -66,7 +66,7 @@ class PreTokenizer {
   bool byte_level_ = false, has_split_ = false;
 };
 
-/// The split of GPT-2 (Radford et al. 2019, encoder.py), which ByteLevel uses.
+/// Returns the split of GPT-2 (Radford et al. 2019, encoder.py), which ByteLevel uses.
 SplitStage gpt2_split();
 
 }  // namespace limpid

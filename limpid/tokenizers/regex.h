@@ -22,14 +22,14 @@ class Regex {
     size_t begin, end;
   };
 
-  /// The first match at or after `from` in valid UTF-8.
+  /// Finds the first match at or after `from` in valid UTF-8.
   /// @param stable  report kOpen when the search looked beyond the end of the text, so that every match returned is
   ///                the match that any continuation of the text has too.
   /// @throws FormatError when the expression exceeds its work limit.
   Result find(std::string_view text, size_t from, Span& match, bool stable = false) const;
 
-  /// True when a match never depends on what stands before its start: the search can begin at the end of a match as if
-  /// the text began there.
+  /// Returns whether a match never depends on what stands before its start: the search can begin at the end of a match
+  /// as if the text began there.
   bool forgets_the_past() const { return forgets_; }
 
  private:

@@ -11,9 +11,9 @@ namespace limpid {
 namespace {
 
 size_t start_of_last_character(std::string_view text) {
-  size_t at = text.size() - 1;
-  while (at > 0 && (uint8_t(text[at]) & 0xC0) == 0x80) --at;
-  return at;
+  size_t start = text.size() - 1;
+  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
+  return start;
 }
 
 // Scores are compared as they are; ranks only make them unsigned and lower-is-better for merge_symbols.
@@ -40,8 +40,8 @@ SentencePieceModel::SentencePieceModel(std::shared_ptr<const TokenTable> tokens,
     if (word.empty() || !mergeable[id]) continue;
     index_.insert(word, TokenId(id));
     longest_ = std::max(longest_, word.size());
-    for (size_t at = word.find(' ', 1); at != std::string_view::npos; at = word.find(' ', at + 1)) {
-      const std::string_view before = word.substr(0, at);
+    for (size_t space = word.find(' ', 1); space != std::string_view::npos; space = word.find(' ', space + 1)) {
+      const std::string_view before = word.substr(0, space);
       if (before.back() != ' ') joins_following_space_.insert(decode_utf8(word, start_of_last_character(before)).code);
     }
   }
@@ -51,14 +51,14 @@ SentencePieceModel::SentencePieceModel(std::shared_ptr<const TokenTable> tokens,
 // themselves, which is the same and keeps the merges short.
 void SentencePieceModel::encode(std::string_view piece, TokenIds& out) const {
   size_t begin = 0;
-  for (size_t at = piece.find(' ', 1); at != std::string_view::npos; at = piece.find(' ', at + 1)) {
-    if (piece[at - 1] == ' ') continue;
-    const std::string_view before = piece.substr(0, at);
+  for (size_t space = piece.find(' ', 1); space != std::string_view::npos; space = piece.find(' ', space + 1)) {
+    if (piece[space - 1] == ' ') continue;
+    const std::string_view before = piece.substr(0, space);
     if (!joins_following_space_.empty() &&
         joins_following_space_.count(decode_utf8(piece, start_of_last_character(before)).code))
       continue;
-    encode_word(piece.substr(begin, at - begin), out);
-    begin = at;
+    encode_word(piece.substr(begin, space - begin), out);
+    begin = space;
   }
   if (begin < piece.size()) encode_word(piece.substr(begin), out);
 }
@@ -69,10 +69,10 @@ void SentencePieceModel::encode_word(std::string_view word, TokenIds& out) const
   };
   thread_local std::vector<Symbol> symbols;
   symbols.clear();
-  for (size_t at = 0; at < word.size();) {
-    const size_t size = decode_utf8(word, at).size;
-    symbols.push_back({uint32_t(at), uint32_t(at + size)});
-    at += size;
+  for (size_t offset = 0; offset < word.size();) {
+    const size_t size = decode_utf8(word, offset).size;
+    symbols.push_back({uint32_t(offset), uint32_t(offset + size)});
+    offset += size;
   }
   const auto rank = [&](Symbol left, Symbol right) -> uint32_t {
     if (right.end - left.begin > longest_) return kNoMerge;
@@ -105,12 +105,12 @@ void SentencePieceModel::find_borders() const {
   borders_.assign(kBorderBits / 64, 0);
   for (const auto& [word, id] : index_.entries()) {
     char32_t left = 0;
-    for (size_t at = 0; at < word.size();) {
-      const Utf8 next = decode_utf8(word, at);
+    for (size_t offset = 0; offset < word.size();) {
+      const Utf8 next = decode_utf8(word, offset);
       const size_t bit = border_bit(left, next.code);
-      if (at > 0) borders_[bit / 64] |= uint64_t(1) << bit % 64;
+      if (offset > 0) borders_[bit / 64] |= uint64_t(1) << bit % 64;
       left = next.code;
-      at += next.size;
+      offset += next.size;
     }
   }
 }

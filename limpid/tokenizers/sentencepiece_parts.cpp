@@ -10,13 +10,13 @@ namespace limpid {
 
 void SentencePieceParts::add(std::string_view name, int64_t type) {
   const TokenId id = TokenId(tokens->size());
-  LIMPID_CHECK(type >= kNormalToken && type <= kByteToken, FormatError, where, ": token ", id, " is of type ", type,
+  LIMPID_CHECK(type >= kNormalToken && type <= kByteToken, FormatError, place, ": token ", id, " is of type ", type,
                ", expected 1 to 6");
   mergeable.push_back(type == kNormalToken || type == kUnusedToken);
   switch (type) {
     case kByteToken: {
       const int byte = fallback_byte(name);
-      LIMPID_CHECK(byte >= 0, FormatError, where, ": byte token ", id, " is named ", quote(name),
+      LIMPID_CHECK(byte >= 0, FormatError, place, ": byte token ", id, " is named ", quote(name),
                    ", expected <0x00> to <0xFF>");
       if (bytes.empty()) bytes.assign(256, -1);
       bytes[size_t(byte)] = id;
@@ -39,10 +39,10 @@ void SentencePieceParts::add(std::string_view name, int64_t type) {
 
 std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, PipelineParts parts) {
   for (size_t id = 0; id < pieces.scores.size(); ++id)
-    LIMPID_CHECK(std::isfinite(pieces.scores[id]), FormatError, pieces.where, ": the score of token ", id,
+    LIMPID_CHECK(std::isfinite(pieces.scores[id]), FormatError, pieces.place, ": the score of token ", id,
                  " is not a number");
   for (size_t byte = 0; byte < pieces.bytes.size(); ++byte)
-    LIMPID_CHECK(pieces.bytes[byte] >= 0, FormatError, pieces.where, ": there are byte tokens, but none for byte ",
+    LIMPID_CHECK(pieces.bytes[byte] >= 0, FormatError, pieces.place, ": there are byte tokens, but none for byte ",
                  byte);
   // SentencePiece writes spaces as U+2581, so the two are one to it; here both are spaces.
   Normalizer::Step unmark{Normalizer::Kind::kReplace, std::string(kWordMark), " ", {}, false, false};

@@ -22,7 +22,7 @@ enum TokenType : int64_t {
 
 /// A SentencePiece vocabulary as a file gives it.
 struct SentencePieceParts {
-  std::string where;  // begins every error
+  std::string place;  // begins every error
   std::shared_ptr<TokenTable> tokens = std::make_shared<TokenTable>();
   std::vector<bool> mergeable;
   std::vector<double> scores;
@@ -31,11 +31,11 @@ struct SentencePieceParts {
   std::optional<TokenId> unknown;
   bool add_space_prefix = true;
 
-  /// The next token. @throws FormatError for a byte token that is not named <0xNN>, or an unknown type.
+  /// Adds the next token. @throws FormatError for a byte token that is not named <0xNN>, or an unknown type.
   void add(std::string_view name, int64_t type);
 };
 
-/// @param parts  with the special tokens filled in
+/// Makes the tokenizer. @param parts  with the special tokens filled in
 std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, PipelineParts parts);
 
 }  // namespace limpid

@@ -17,7 +17,7 @@ class StringIndex {
     if (size > slots_.size()) rehash(size);
   }
 
-  /// A string inserted twice keeps the later id.
+  /// Inserts a string; one inserted twice keeps the later id.
   void insert(std::string_view text, int32_t id) {
     if ((entries_.size() + 1) * 2 > slots_.size()) rehash(slots_.empty() ? 16 : slots_.size() * 2);
     const uint64_t hash = hash_of(text);
@@ -49,14 +49,14 @@ class StringIndex {
   // FNV-1a over eight bytes at a time, with a final mix: short strings are the rule here.
   static uint64_t hash_of(std::string_view text) {
     uint64_t hash = 0xcbf29ce484222325ull ^ text.size();
-    size_t at = 0;
-    for (; at + 8 <= text.size(); at += 8) {
+    size_t offset = 0;
+    for (; offset + 8 <= text.size(); offset += 8) {
       uint64_t word;
-      __builtin_memcpy(&word, text.data() + at, 8);
+      __builtin_memcpy(&word, text.data() + offset, 8);
       hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
       hash ^= hash >> 29;
     }
-    for (; at < text.size(); ++at) hash = (hash ^ uint8_t(text[at])) * 0x100000001b3ull;
+    for (; offset < text.size(); ++offset) hash = (hash ^ uint8_t(text[offset])) * 0x100000001b3ull;
     hash ^= hash >> 32;
     hash *= 0xD6E8FEB86659FD93ull;
     return hash ^ hash >> 32;

@@ -9,7 +9,7 @@
 
 namespace limpid {
 
-/// What each id stands for: bytes in a text, or for a special token its spelling.
+/// Meaning of each id: bytes in a text, or for a special token its spelling.
 class TokenTable {
  public:
   explicit TokenTable(size_t size = 0) {
@@ -21,13 +21,13 @@ class TokenTable {
     start_.push_back(uint32_t(arena_.size()));
     special_.push_back(special);
   }
-  /// A SentencePiece name: a space for each U+2581.
+  /// Appends a SentencePiece name with a space for each U+2581.
   void append_marked(std::string_view name, bool special) {
     size_t done = 0;
-    for (size_t at = name.find(kWordMark); at != std::string_view::npos; at = name.find(kWordMark, done)) {
-      arena_.append(name, done, at - done);
+    for (size_t mark = name.find(kWordMark); mark != std::string_view::npos; mark = name.find(kWordMark, done)) {
+      arena_.append(name, done, mark - done);
       arena_ += ' ';
-      done = at + kWordMark.size();
+      done = mark + kWordMark.size();
     }
     append(name.substr(done), special);
   }

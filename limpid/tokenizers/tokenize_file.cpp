@@ -6,17 +6,17 @@ namespace limpid {
 
 namespace {
 
-TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string& where) {
-  const auto found = row.find("ids");
-  LIMPID_CHECK(found != row.end() && found->is_array(), FormatError, where, ": \"ids\" is ",
-               found == row.end() ? "missing" : json_kind(*found), ", expected an array of integers");
+TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string& place) {
+  const auto list = row.find("ids");
+  LIMPID_CHECK(list != row.end() && list->is_array(), FormatError, place, ": \"ids\" is ",
+               list == row.end() ? "missing" : json_kind(*list), ", expected an array of integers");
   TokenIds ids;
-  ids.reserve(found->size());
-  for (const Json& value : *found) {
-    LIMPID_CHECK(value.is_number_integer(), FormatError, where, ": an id is ", json_kind(value),
+  ids.reserve(list->size());
+  for (const Json& value : *list) {
+    LIMPID_CHECK(value.is_number_integer(), FormatError, place, ": an id is ", json_kind(value),
                  ", expected an integer");
     const int64_t id = value.get<int64_t>();
-    LIMPID_CHECK(id >= 0 && size_t(id) < tokenizer.vocab_size(), FormatError, where, ": id ", id,
+    LIMPID_CHECK(id >= 0 && size_t(id) < tokenizer.vocab_size(), FormatError, place, ": id ", id,
                  " is outside the vocabulary of ", tokenizer.vocab_size());
     ids.push_back(TokenId(id));
   }
@@ -28,15 +28,15 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode,
                    std::ostream& out) {
   for_each_jsonl(jsonl, [&](const Json& row, size_t line) {
-    const std::string where = concat("[tokenize] ", jsonl.string(), ":", line);
+    const std::string place = concat("[tokenize] ", jsonl.string(), ":", line);
     nlohmann::ordered_json result;
     if (decode) {
-      const TokenIds ids = read_ids(row, tokenizer, where);
+      const TokenIds ids = read_ids(row, tokenizer, place);
       result["ids"] = ids;
       result["decoded"] = tokenizer.decode(ids, false);
       result["decoded_plain"] = tokenizer.decode(ids, true);
     } else {
-      const auto text = require<std::string>(row, "text", where);
+      const auto text = require<std::string>(row, "text", place);
       result["text"] = text;
       result["ids"] = tokenizer.encode(text, add_special);
     }

@@ -42,13 +42,13 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
 }
 
 std::string vocab_sha256(const Tokenizer& tokenizer) {
-  std::string all;
+  std::string bytes;
   for (TokenId id = 0; size_t(id) < tokenizer.vocab_size(); ++id) {
     const std::string_view text = tokenizer.token_text(id);
-    for (int shift = 0; shift < 32; shift += 8) all += char(text.size() >> shift & 0xFF);
-    all += text;
+    for (int shift = 0; shift < 32; shift += 8) bytes += char(text.size() >> shift & 0xFF);
+    bytes += text;
   }
-  return sha256(all);
+  return sha256(bytes);
 }
 
 std::string StreamingDecoder::push(TokenId id) {

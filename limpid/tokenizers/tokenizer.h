@@ -17,17 +17,18 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
+  /// Returns the ids of `text`. Special tokens spelt out in it are recognised or not as the tokenizer's file says.
   /// @param add_special  puts the tokenizer's own special tokens around the text (BOS; [CLS] … [SEP]).
-  /// Special tokens spelt out in the text are recognised or not as the tokenizer's file says.
   virtual TokenIds encode(std::string_view text, bool add_special) const = 0;
 
-  /// The text of the ids. Invalid UTF-8 is shown as U+FFFD, one for each maximal valid beginning.
+  /// Returns the text of the ids. Invalid UTF-8 is shown as U+FFFD, one for each maximal valid beginning.
   virtual std::string decode(std::span<const TokenId> ids, bool skip_special) const = 0;
 
   virtual size_t vocab_size() const = 0;
-  /// The bytes a token stands for in the middle of a text (a word-start mark is a space); empty for special tokens.
+  /// Returns the bytes a token stands for in the middle of a text (a word-start mark is a space); empty for special
+  /// tokens.
   virtual std::string_view token_bytes(TokenId id) const = 0;
-  /// The bytes of a token for vocab_sha256 and display: token_bytes, or a special token's own spelling.
+  /// Returns the bytes of a token for vocab_sha256 and display: token_bytes, or a special token's own spelling.
   virtual std::string_view token_text(TokenId id) const = 0;
   virtual bool is_special(TokenId id) const = 0;
   virtual std::optional<TokenId> find(std::string_view special_token) const = 0;  ///< id of a special token by spelling
@@ -37,7 +38,8 @@ class Tokenizer {
   virtual std::optional<TokenId> pad() const = 0;
   virtual bool adds_bos() const = 0;              ///< encode(…, true) puts bos() in front
   virtual std::string chat_template() const = 0;  ///< jinja source, empty when there is none
-  /// The model puts a dummy space in front of text (Llama 2): it is not shown at the start of decoded text.
+  /// Returns whether the model puts a dummy space in front of text (Llama 2): it is not shown at the start of decoded
+  /// text.
   virtual bool has_dummy_prefix() const { return false; }
 
   /// Encoding in parts, for texts that grow (byte_stream.h). encode_part is encode(text, false) for a text that starts
@@ -48,14 +50,15 @@ class Tokenizer {
   virtual size_t safe_cut(std::string_view text, bool at_start) const { return 0; }
 };
 
-/// A GGUF file, a tokenizer.json, or a folder with tokenizer.json, vocab.json + merges.txt, or vocab.txt.
+/// Opens a GGUF file, a tokenizer.json, or a folder with tokenizer.json, vocab.json + merges.txt, or vocab.txt.
 /// @throws FormatError for malformed files; ConfigError for kinds that are not supported, naming the kind.
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path);
 
-/// SHA-256 over, for each id in order, the token's byte length (u32 little-endian) and its bytes (token_text).
+/// Returns the SHA-256 over, for each id in order, the token's byte length (u32 little-endian) and its bytes
+/// (token_text).
 std::string vocab_sha256(const Tokenizer& tokenizer);
 
-/// Text of a growing sequence, never half a UTF-8 character.
+/// Decodes the text of a growing sequence, never half a UTF-8 character.
 class StreamingDecoder {
  public:
   /// @param continues  the text stands behind another, so that a dummy space at its front is shown

@@ -6,23 +6,23 @@ namespace {
 
 // A special token is written as a string or as {"content": …}.
 void read_name(const Json& config, const char* key, std::string& name) {
-  const auto found = config.find(key);
-  if (found == config.end()) return;
-  const Json& value = found->is_object() && found->contains("content") ? (*found)["content"] : *found;
+  const auto member = config.find(key);
+  if (member == config.end()) return;
+  const Json& value = member->is_object() && member->contains("content") ? (*member)["content"] : *member;
   if (value.is_string() && name.empty()) name = value.get<std::string>();
 }
 
 void read_flag(const Json& config, const char* key, std::optional<bool>& flag) {
-  const auto found = config.find(key);
-  if (found != config.end() && found->is_boolean()) flag = found->get<bool>();
+  const auto member = config.find(key);
+  if (member != config.end() && member->is_boolean()) flag = member->get<bool>();
 }
 
 std::string default_template(const Json& config) {
-  const auto found = config.find("chat_template");
-  if (found == config.end()) return "";
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_array())  // several, by name
-    for (const Json& entry : *found)
+  const auto templates = config.find("chat_template");
+  if (templates == config.end()) return "";
+  if (templates->is_string()) return templates->get<std::string>();
+  if (templates->is_array())  // several, by name
+    for (const Json& entry : *templates)
       if (entry.is_object() && entry.value("name", Json()) == "default" && entry.value("template", Json()).is_string())
         return entry["template"].get<std::string>();
   return "";

@@ -34,7 +34,7 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder);
 /// Names in a vocabulary with an id for each; what the formats share. Ids without a name are empty strings.
 class NamedTokens {
  public:
-  explicit NamedTokens(std::string where) : where_(std::move(where)) {}
+  explicit NamedTokens(std::string place) : place_(std::move(place)) {}
   /// @throws FormatError for an id that is negative, taken by another name, or far beyond the number of entries.
   void insert(const std::string& name, int64_t id, size_t entries);
   TokenId id_of(std::string_view name) const;  ///< -1 when absent
@@ -46,25 +46,25 @@ class NamedTokens {
   void index();  ///< once all names are in, before id_of
 
  private:
-  std::string where_;
+  std::string place_;
   std::vector<std::string> names_;
   StringIndex index_;
 };
 
 /// Place of a merge, written out only for an error: there are a hundred thousand of them.
 using Where = std::function<std::string()>;
-/// "left right" of one merge. @throws FormatError "WHERE: "th e x" has 3 fields, expected 2".
-std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& where);
-/// A merge by the names of its sides. @throws FormatError when a side or the whole is not in the vocabulary.
-BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& where);
+/// Splits "left right" of one merge. @throws FormatError "WHERE: "th e x" has 3 fields, expected 2".
+std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& place);
+/// Returns a merge by the names of its sides. @throws FormatError when a side or the whole is not in the vocabulary.
+BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place);
 
-/// Token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
+/// Returns the token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);
 std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts,
                                               const std::vector<AddedToken>& added);
 
 void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space = false);
-/// BERT's normaliser and pre-tokenizer (Devlin et al. 2018, tokenization.py BasicTokenizer).
+/// Adds BERT's normaliser, and below its pre-tokenizer (Devlin et al. 2018, tokenization.py BasicTokenizer).
 void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents,
                          bool lower_case);
 void add_bert_pretokenizer(PreTokenizer& pretokenizer);

@@ -4,8 +4,8 @@
 
 namespace limpid {
 
-Utf8 decode_utf8(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return uint8_t(text[at + i]); };
+Utf8 decode_utf8(std::string_view text, size_t offset) {
+  const auto byte = [&](size_t i) { return uint8_t(text[offset + i]); };
   const uint8_t first = byte(0);
   if (first < 0x80) return {first, 1, Utf8State::kValid};
   if (first < 0xC2 || first > 0xF4) return {0xFFFD, 1, Utf8State::kInvalid};
@@ -18,7 +18,7 @@ Utf8 decode_utf8(std::string_view text, size_t at) {
   if (first == 0xF4) high = 0x8F;
   char32_t code = first & (0x7F >> size);
   for (uint32_t i = 1; i < size; ++i) {
-    if (at + i >= text.size()) return {0xFFFD, i, Utf8State::kIncomplete};
+    if (offset + i >= text.size()) return {0xFFFD, i, Utf8State::kIncomplete};
     if (byte(i) < low || byte(i) > high) return {0xFFFD, i, Utf8State::kInvalid};
     code = code << 6 | (byte(i) & 0x3F);
     low = 0x80, high = 0xBF;
@@ -45,23 +45,23 @@ void append_utf8(std::string& out, char32_t code) {
 }
 
 bool is_valid_utf8(std::string_view text) {
-  for (size_t at = 0; at < text.size();) {
-    if (uint8_t(text[at]) < 0x80) {
-      ++at;
+  for (size_t offset = 0; offset < text.size();) {
+    if (uint8_t(text[offset]) < 0x80) {
+      ++offset;
       continue;
     }
-    const Utf8 next = decode_utf8(text, at);
+    const Utf8 next = decode_utf8(text, offset);
     if (next.state != Utf8State::kValid) return false;
-    at += next.size;
+    offset += next.size;
   }
   return true;
 }
 
 size_t incomplete_tail(std::string_view text) {
   for (size_t back = 1; back <= 3 && back <= text.size(); ++back) {
-    const size_t at = text.size() - back;
-    if ((uint8_t(text[at]) & 0xC0) == 0x80) continue;  // a continuation byte: its character starts further left
-    return decode_utf8(text, at).state == Utf8State::kIncomplete ? back : 0;
+    const size_t start = text.size() - back;
+    if ((uint8_t(text[start]) & 0xC0) == 0x80) continue;  // a continuation byte: its character starts further left
+    return decode_utf8(text, start).state == Utf8State::kIncomplete ? back : 0;
   }
   return 0;
 }
@@ -69,13 +69,13 @@ size_t incomplete_tail(std::string_view text) {
 std::string to_valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    const Utf8 next = decode_utf8(text, at);
+  for (size_t offset = 0; offset < text.size();) {
+    const Utf8 next = decode_utf8(text, offset);
     if (next.state == Utf8State::kValid)
-      out.append(text.substr(at, next.size));
+      out.append(text.substr(offset, next.size));
     else
       out.append("\xef\xbf\xbd");
-    at += next.size;
+    offset += next.size;
   }
   return out;
 }
@@ -153,28 +153,28 @@ std::string to_byte_letters(std::string_view bytes) {
 
 bool from_byte_letters(std::string_view letters, std::string& out) {
   const size_t before = out.size();
-  for (size_t at = 0; at < letters.size();) {
-    const Utf8 next = decode_utf8(letters, at);
+  for (size_t offset = 0; offset < letters.size();) {
+    const Utf8 next = decode_utf8(letters, offset);
     const int byte = next.state == Utf8State::kValid ? letter_to_byte(next.code) : -1;
     if (byte < 0) {
       out.resize(before);
       return false;
     }
     out += char(byte);
-    at += next.size;
+    offset += next.size;
   }
   return true;
 }
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
   if (from.empty()) return text;
-  size_t at = text.find(from);
-  if (at == std::string::npos) return text;
+  size_t begin = text.find(from);
+  if (begin == std::string::npos) return text;
   std::string out;
   size_t done = 0;
-  for (; at != std::string::npos; at = text.find(from, done)) {
-    out.append(text, done, at - done).append(to);
-    done = at + from.size();
+  for (; begin != std::string::npos; begin = text.find(from, done)) {
+    out.append(text, done, begin - done).append(to);
+    done = begin + from.size();
   }
   return out.append(text, done);
 }

@@ -20,13 +20,14 @@ struct Utf8 {
   Utf8State state;
 };
 
-/// The character that starts at `at` < text.size(). Unicode 15, table 3-7: no surrogates, no overlong forms.
-Utf8 decode_utf8(std::string_view text, size_t at);
+/// Returns the character that starts at `offset` < text.size(). Unicode 15, table 3-7: no surrogates, no overlong
+/// forms.
+Utf8 decode_utf8(std::string_view text, size_t offset);
 
 void append_utf8(std::string& out, char32_t code);
-bool is_valid_utf8(std::string_view text);
+bool is_valid_utf8(std::string_view text);      ///< no overlong forms, no surrogates
 size_t incomplete_tail(std::string_view text);  ///< bytes of an unfinished character at the end, 0 to 3
-/// Valid text as it is; otherwise one U+FFFD for each maximal valid beginning that goes nowhere.
+/// Returns valid text as it is, otherwise with one U+FFFD for each maximal valid beginning that goes nowhere.
 std::string to_valid_utf8(std::string_view text);
 
 bool is_white_space(char32_t code);   ///< property White_Space
@@ -36,18 +37,18 @@ bool is_word(char32_t code);          ///< letters, marks, digits, connectors: \
 bool is_mark(char32_t code);          ///< category Mn
 bool is_control_like(char32_t code);  ///< categories Cc, Cf and Co, but not tab, line feed, carriage return
 
-/// Assigned or reclassified after Unicode 8, see Note [Classes of Unicode 8]; is_punctuation, is_mark and
-/// is_control_like leave them out.
+/// Returns whether a character was assigned or reclassified after Unicode 8, see Note [Classes of Unicode 8];
+/// is_punctuation, is_mark and is_control_like leave them out.
 bool is_later_punctuation(char32_t code);
 bool is_later_mark(char32_t code);
 bool is_later_format(char32_t code);
 
-/// GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and following.
-/// Source: Radford et al. 2019, encoder.py `bytes_to_unicode`.
+/// Returns a byte's letter in GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and
+/// following. Source: Radford et al. 2019, encoder.py `bytes_to_unicode`.
 char32_t byte_to_letter(uint8_t byte);
 int letter_to_byte(char32_t letter);  ///< -1 for a character outside the alphabet
 std::string to_byte_letters(std::string_view bytes);
-/// False, leaving `out` alone, when `letters` is not written in the alphabet.
+/// Appends the bytes of `letters`; returns false, leaving `out` alone, when `letters` is not written in the alphabet.
 bool from_byte_letters(std::string_view letters, std::string& out);
 
 inline constexpr std::string_view kWordMark = "\xe2\x96\x81";  ///< U+2581, SentencePiece's visible space

@@ -8,7 +8,7 @@ namespace limpid {
 
 namespace {
 
-// Lines without their ends; an empty line at the end of the file is none.
+// Visits lines without their ends; an empty line at the end of the file is none.
 template <class Visit>
 void for_each_line(std::string_view text, const Visit& visit) {
   for (size_t line = 1; !text.empty(); ++line) {
@@ -25,12 +25,12 @@ std::string name_or(const std::string& name, const char* fallback) { return name
 }  // namespace
 
 std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
-  const std::string where = "[tokenizer] vocab.json";
-  const Json vocab = parse_json(read_file(folder / "vocab.json"), where);
-  LIMPID_CHECK(vocab.is_object(), FormatError, where, ": is ", json_kind(vocab), ", expected an object of token: id");
-  NamedTokens tokens(where);
+  const std::string place = "[tokenizer] vocab.json";
+  const Json vocab = parse_json(read_file(folder / "vocab.json"), place);
+  LIMPID_CHECK(vocab.is_object(), FormatError, place, ": is ", json_kind(vocab), ", expected an object of token: id");
+  NamedTokens tokens(place);
   for (const auto& [name, id] : vocab.items()) {
-    LIMPID_CHECK(id.is_number_integer(), FormatError, where, ": token ", quote(name), " has ", json_kind(id),
+    LIMPID_CHECK(id.is_number_integer(), FormatError, place, ": token ", quote(name), " has ", json_kind(id),
                  " for an id, expected an integer");
     tokens.insert(name, id.get<int64_t>(), vocab.size());
   }
@@ -40,9 +40,9 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
   const std::string merges = read_file(folder / "merges.txt");
   for_each_line(merges, [&](std::string_view content, size_t number) {
     if (content.empty() || (number == 1 && content.starts_with("#version"))) return;
-    const auto at = [&] { return concat("[tokenizer] merges.txt:", number); };
-    const auto [left, right] = split_merge(content, at);
-    rules.push_back(merge_rule(tokens.ids(), left, right, at));
+    const auto line_place = [&] { return concat("[tokenizer] merges.txt:", number); };
+    const auto [left, right] = split_merge(content, line_place);
+    rules.push_back(merge_rule(tokens.ids(), left, right, line_place));
   });
 
   PipelineParts parts;
@@ -85,14 +85,14 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
 }
 
 std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder) {
-  const std::string where = "[tokenizer] vocab.txt", file = read_file(folder / "vocab.txt");
-  NamedTokens tokens(where);
+  const std::string place = "[tokenizer] vocab.txt", file = read_file(folder / "vocab.txt");
+  NamedTokens tokens(place);
   const size_t lines = size_t(std::count(file.begin(), file.end(), '\n')) + 1;
   for_each_line(file, [&](std::string_view name, size_t number) {
-    LIMPID_CHECK(!name.empty(), FormatError, where, ":", number, ": the line is empty, expected a token");
+    LIMPID_CHECK(!name.empty(), FormatError, place, ":", number, ": the line is empty, expected a token");
     tokens.insert(std::string(name), int64_t(number) - 1, lines);
   });
-  LIMPID_CHECK(tokens.size() > 0, FormatError, where, ": holds no tokens");
+  LIMPID_CHECK(tokens.size() > 0, FormatError, place, ": holds no tokens");
   tokens.index();
 
   const TokenizerConfig config = read_tokenizer_config(folder);

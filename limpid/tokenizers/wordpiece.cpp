@@ -19,18 +19,20 @@ WordPieceModel::WordPieceModel(const std::vector<std::string>& tokens, const Opt
 }
 
 void WordPieceModel::encode(std::string_view word, TokenIds& out) const {
-  const auto starts_character = [&](size_t at) { return at == word.size() || (uint8_t(word[at]) & 0xC0) != 0x80; };
+  const auto starts_character = [&](size_t offset) {
+    return offset == word.size() || (uint8_t(word[offset]) & 0xC0) != 0x80;
+  };
   size_t characters = 0;
-  for (size_t at = 0; at < word.size(); ++at) characters += starts_character(at);
+  for (size_t offset = 0; offset < word.size(); ++offset) characters += starts_character(offset);
   const size_t before = out.size();
   if (characters > options_.longest_word) return out.push_back(options_.unknown);
-  for (size_t at = 0; at < word.size();) {
-    const StringIndex& index = at == 0 ? starts_ : continuations_;
-    size_t end = std::min(word.size(), at + longest_);
+  for (size_t begin = 0; begin < word.size();) {
+    const StringIndex& index = begin == 0 ? starts_ : continuations_;
+    size_t end = std::min(word.size(), begin + longest_);
     TokenId id = -1;
-    for (; end > at; --end) {
+    for (; end > begin; --end) {
       if (!starts_character(end)) continue;
-      id = index.find(word.substr(at, end - at));
+      id = index.find(word.substr(begin, end - begin));
       if (id >= 0) break;
     }
     if (id < 0) {
@@ -38,7 +40,7 @@ void WordPieceModel::encode(std::string_view word, TokenIds& out) const {
       return out.push_back(options_.unknown);
     }
     out.push_back(id);
-    at = end;
+    begin = end;
   }
 }
 

@@ -26,7 +26,7 @@ class WordPieceModel final : public PieceModel {
   size_t longest_ = 0;  // bytes of the longest token
 };
 
-/// Vocabulary entries of BERT ("word", "##ing") as WordPieceModel takes them (" word", "ing").
+/// Returns vocabulary entries of BERT ("word", "##ing") as WordPieceModel takes them (" word", "ing").
 std::vector<std::string> wordpiece_bytes(const std::vector<std::string>& names, const std::string& continuation);
 
 }  // namespace limpid

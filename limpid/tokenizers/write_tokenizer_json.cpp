@@ -23,7 +23,7 @@ Json split_then_bytes(const char* expression) {
   return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false)}}};
 }
 
-/// How text is cut before merging, by the name in tokenizer.ggml.pre.
+/// Rules for cutting text before merging, by the name in tokenizer.ggml.pre.
 struct SplitRules {
   Json pre_tokenizer;
   Json normalizer;
@@ -49,9 +49,9 @@ struct Vocabulary {
   const GgufFile& file;
   const std::vector<std::string_view>& names;
 
-  std::string where() const { return "[tokenizer] " + file.source(); }
+  std::string place() const { return "[tokenizer] " + file.source(); }
   std::string name(int64_t id, const char* key) const {
-    LIMPID_CHECK(id >= 0 && size_t(id) < names.size(), FormatError, where(), ": ", key, " is ", id, ", expected 0 to ",
+    LIMPID_CHECK(id >= 0 && size_t(id) < names.size(), FormatError, place(), ": ", key, " is ", id, ", expected 0 to ",
                  names.size() - 1);
     return std::string(names[size_t(id)]);
   }
@@ -65,7 +65,7 @@ std::vector<int64_t> types_of(const Vocabulary& vocabulary) {
   if (!vocabulary.file.has("tokenizer.ggml.token_type"))
     return std::vector<int64_t>(vocabulary.names.size(), kNormalToken);
   const auto& types = vocabulary.file.integers("tokenizer.ggml.token_type");
-  LIMPID_CHECK(types.size() == vocabulary.names.size(), FormatError, vocabulary.where(),
+  LIMPID_CHECK(types.size() == vocabulary.names.size(), FormatError, vocabulary.place(),
                ": tokenizer.ggml.token_type has ", types.size(), " entries, tokenizer.ggml.tokens ",
                vocabulary.names.size());
   return types;
@@ -93,7 +93,7 @@ Json merge_list(const Vocabulary& vocabulary) {
   Json merges = Json::array();
   for (std::string_view merge : vocabulary.file.texts("tokenizer.ggml.merges")) {
     const size_t space = merge.find(' ', 1);
-    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merge.size(), FormatError, vocabulary.where(),
+    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merge.size(), FormatError, vocabulary.place(),
                  ": merge ", quote(merge), " is not two fields");
     merges.push_back({std::string(merge.substr(0, space)), std::string(merge.substr(space + 1))});
   }
@@ -115,7 +115,7 @@ Json post_processor(const Vocabulary& vocabulary, const std::optional<std::strin
   return processor;
 }
 
-/// What a kind of vocabulary says in its own way.
+/// Parts that a kind of vocabulary says in its own way.
 struct Parts {
   Json normalizer, pre_tokenizer, decoder, model;
   bool adds_bos = false;
@@ -143,8 +143,8 @@ std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
                bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges), rules->adds_bos};
 }
 
-/// SentencePiece joins the pair whose joined token scores highest. As rules: for each token, best score first, every
-/// way of cutting it into two tokens.
+/// Returns SentencePiece's merges, which join the pair whose joined token scores highest, as rules: for each token,
+/// best score first, every way of cutting it into two tokens.
 Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& types,
                      const std::vector<double>& scores) {
   StringIndex index;
@@ -158,9 +158,9 @@ Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& t
   Json merges = Json::array();
   for (size_t id : order) {
     const std::string_view name = vocabulary.names[id];
-    for (size_t at = 1; at < name.size(); ++at) {
-      if ((uint8_t(name[at]) & 0xC0) == 0x80) continue;
-      const std::string_view left = name.substr(0, at), right = name.substr(at);
+    for (size_t cut = 1; cut < name.size(); ++cut) {
+      if ((uint8_t(name[cut]) & 0xC0) == 0x80) continue;
+      const std::string_view left = name.substr(0, cut), right = name.substr(cut);
       if (index.find(left) >= 0 && index.find(right) >= 0) merges.push_back({std::string(left), std::string(right)});
     }
   }
@@ -169,12 +169,12 @@ Json merges_by_score(const Vocabulary& vocabulary, const std::vector<int64_t>& t
 
 std::optional<Parts> sentencepiece_parts(const Vocabulary& vocabulary, const std::vector<int64_t>& types) {
   const std::vector<double>& scores = vocabulary.file.numbers("tokenizer.ggml.scores");
-  LIMPID_CHECK(scores.size() == types.size(), FormatError, vocabulary.where(), ": tokenizer.ggml.scores has ",
+  LIMPID_CHECK(scores.size() == types.size(), FormatError, vocabulary.place(), ": tokenizer.ggml.scores has ",
                scores.size(), " entries, tokenizer.ggml.tokens ", types.size());
   std::optional<std::string> unknown = vocabulary.special("tokenizer.ggml.unknown_token_id");
-  if (const auto found = std::find(types.begin(), types.end(), int64_t(kUnknownToken));
-      !unknown && found != types.end())
-    unknown = vocabulary.name(found - types.begin(), "the unknown token");
+  if (const auto token = std::find(types.begin(), types.end(), int64_t(kUnknownToken));
+      !unknown && token != types.end())
+    unknown = vocabulary.name(token - types.begin(), "the unknown token");
   if (!unknown || std::find(types.begin(), types.end(), int64_t(kByteToken)) == types.end()) return std::nullopt;
   const std::string mark(kWordMark);
   const Json mark_spaces = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", mark}};

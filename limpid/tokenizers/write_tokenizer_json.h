@@ -2,7 +2,7 @@
 
 #include "limpid/checkpoints/gguf.h"
 
-/// From the vocabulary inside a GGUF file to the files that Hugging Face's tokenizers read.
+/// Converts the vocabulary inside a GGUF file to the files that Hugging Face's tokenizers read.
 namespace limpid {
 
 /// Writes tokenizer.json and tokenizer_config.json (special tokens, chat template) into `folder`, so that encoding with

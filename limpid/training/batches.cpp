@@ -13,8 +13,8 @@ constexpr size_t kWindow = 50;  // batches: wide enough for little padding, narr
 using Plan = std::vector<std::vector<uint32_t>>;
 
 void cut(std::span<const uint32_t> order, size_t batch, Plan& plan) {
-  for (size_t at = 0; at < order.size(); at += batch) {
-    const auto part = order.subspan(at, std::min(batch, order.size() - at));
+  for (size_t begin = 0; begin < order.size(); begin += batch) {
+    const auto part = order.subspan(begin, std::min(batch, order.size() - begin));
     plan.emplace_back(part.begin(), part.end());
   }
 }
@@ -43,10 +43,10 @@ Batch make_batch(std::span<const Example> examples, std::span<const uint32_t> ch
     const Example& example = examples[chosen[row]];
     const int64_t start = int64_t(row) * longest, length = int64_t(example.ids.size());
     std::copy(example.ids.begin(), example.ids.end(), ids + start);
-    for (int64_t at = example.first_target(); at < length; ++at) {
-      if (example.is_skipped(at)) continue;
-      *position++ = start + at - 1;
-      *target++ = example.ids[size_t(at)];
+    for (int64_t i = example.first_target(); i < length; ++i) {
+      if (example.is_skipped(i)) continue;
+      *position++ = start + i - 1;
+      *target++ = example.ids[size_t(i)];
     }
     batch.tokens += length;
   }
@@ -58,9 +58,9 @@ Plan plan_epoch(std::span<const int64_t> lengths, int64_t batch, uint64_t seed, 
   std::vector<uint32_t> order = all_indices(lengths.size());
   random.shuffle(order);
   const size_t size = size_t(batch), window = kWindow * size;
-  for (size_t at = 0; at < order.size(); at += window) {
-    const auto begin = order.begin() + ptrdiff_t(at),
-               end = order.begin() + ptrdiff_t(std::min(order.size(), at + window));
+  for (size_t first = 0; first < order.size(); first += window) {
+    const auto begin = order.begin() + ptrdiff_t(first),
+               end = order.begin() + ptrdiff_t(std::min(order.size(), first + window));
     std::stable_sort(begin, end, [&](uint32_t a, uint32_t b) { return lengths[a] < lengths[b]; });
   }
   Plan plan;

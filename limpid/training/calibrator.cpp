@@ -14,7 +14,7 @@ CalibratorReport train_calibrator(const CalibratorOptions& options, Watch& watch
 
   const auto model = open_model(
       options.base,
-      {.trainable = true, .compute = compute_type(options), .layers = options.layers, .recompute = options.recompute});
+      TrainingOptions{.compute = compute_type(options), .layers = options.layers, .recompute = options.recompute});
   if (!options.train_embeddings) freeze_embeddings(*model);
   const TextObjective objective(*model, model->tokenizer().get(), options, watch);
   const auto write = [&](const fs::path& folder, const Json& about) {

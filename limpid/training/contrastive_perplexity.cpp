@@ -21,8 +21,8 @@ Tensor contrastive_perplexity(const std::vector<Tensor>& positives, const std::v
     const auto similarity = [&](const Tensor& phi) { return torch::exp(-(phi - centre).abs() / inside); };
     const Tensor near = similarity(positives[i]), far = similarity(negatives[i]);
     if (released) {
-      const Tensor wanted = near / loss.tau, all = torch::cat({wanted, far / loss.tau + loss.weight});
-      sum = sum + (torch::logsumexp(all, 0) - wanted).sum() / double(wanted.size(0) + 1);
+      const Tensor wanted = near / loss.tau, logits = torch::cat({wanted, far / loss.tau + loss.weight});
+      sum = sum + (torch::logsumexp(logits, 0) - wanted).sum() / double(wanted.size(0) + 1);
     } else {
       sum = sum + torch::log(near.sum() + loss.weight * far.sum()) - torch::log(near.sum());
     }
@@ -36,16 +36,16 @@ std::vector<ContrastiveRow> read_contrastive_rows(const std::vector<std::string>
     for_each_jsonl(file, [&](const Json& object, size_t line) {
       const std::string source = concat(file, ":", line);
       const auto texts = [&](const char* key) {
-        const auto found = object.find(key);
-        LIMPID_CHECK(found != object.end() && found->is_array() && !found->empty(), FormatError, source, ": \"", key,
+        const auto list = object.find(key);
+        LIMPID_CHECK(list != object.end() && list->is_array() && !list->empty(), FormatError, source, ": \"", key,
                      "\" is missing or empty, expected a list of texts");
-        std::vector<std::string> all;
-        for (const Json& text : *found) {
+        std::vector<std::string> result;
+        for (const Json& text : *list) {
           LIMPID_CHECK(text.is_string(), FormatError, source, ": \"", key, "\" holds ", json_kind(text),
                        ", expected texts");
-          all.push_back(text.get<std::string>());
+          result.push_back(text.get<std::string>());
         }
-        return all;
+        return result;
       };
       rows.push_back({texts("positives"), texts("negatives")});
     });
@@ -104,19 +104,19 @@ class ContrastiveObjective final : public Objective {
     std::vector<Example> examples;
     for (uint32_t index : chosen)
       examples.insert(examples.end(), anchors[index].examples.begin(), anchors[index].examples.end());
-    std::vector<uint32_t> all(examples.size());
-    std::iota(all.begin(), all.end(), 0u);
-    const Batch batch = make_batch(examples, all);
+    std::vector<uint32_t> indices(examples.size());
+    std::iota(indices.begin(), indices.end(), 0u);
+    const Batch batch = make_batch(examples, indices);
     const std::vector<Tensor> phi = nll_.means(batch, examples);
 
     std::vector<Tensor> positives, negatives;
-    auto at = phi.begin();
+    auto begin = phi.begin();
     for (uint32_t index : chosen) {
-      const auto middle = at + ptrdiff_t(anchors[index].positives),
-                 end = at + ptrdiff_t(anchors[index].examples.size());
-      positives.push_back(torch::stack(std::vector<Tensor>(at, middle)));
+      const auto middle = begin + ptrdiff_t(anchors[index].positives),
+                 end = begin + ptrdiff_t(anchors[index].examples.size());
+      positives.push_back(torch::stack(std::vector<Tensor>(begin, middle)));
       negatives.push_back(torch::stack(std::vector<Tensor>(middle, end)));
-      at = end;
+      begin = end;
     }
     return {contrastive_perplexity(positives, negatives, loss_), batch.tokens, int64_t(chosen.size())};
   }

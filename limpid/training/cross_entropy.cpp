@@ -13,7 +13,7 @@ namespace {
 
 using torch::Tensor;
 
-/// The losses of a chunk's rows, [C, V] logits in place to gradients where `gradient`.
+/// Returns the sum of a chunk's losses; where `gradient`, logits [C, V] become gradients in place.
 double chunk_loss(Tensor logits, const int64_t* targets, bool gradient) {
   const int64_t rows = logits.size(0), n = logits.size(1);
   std::vector<double> losses(size_t(rows), 0.0);

@@ -10,7 +10,7 @@ struct CrossEntropyOptions {
   int64_t chunk_rows = 256;                     ///< rows whose logits exist at one time
 };
 
-/// sum over rows m of -log softmax(h_m W^T)[target_m], nats.
+/// Returns the sum over rows m of -log softmax(h_m W^T)[target_m], nats.
 ///
 /// The rows go through in chunks; each chunk's logits are made, turned into softmax minus one-hot in place, multiplied
 /// back (dh = (p - onehot) W, dW += (p - onehot)^T h) and forgotten. So the gradients are ready when forward returns,

@@ -20,7 +20,7 @@ size_t byte_length(const Tokenizer& tokenizer, const TokenIds& ids) {
   return total;
 }
 
-/// First byte of the completion in the bytes that `ids` stand for.
+/// Returns the first byte of the completion in the bytes that `ids` stand for.
 size_t boundary_byte(const Tokenizer& tokenizer, const TokenIds& ids, std::string_view before,
                      std::string_view completion) {
   const size_t total = byte_length(tokenizer, ids), prefix = tokenizer.has_dummy_prefix() ? 1 : 0;
@@ -38,9 +38,9 @@ Example make_example(const Tokenizer& tokenizer, const TextRow& row, const Examp
   example.ids = tokenizer.encode(before + row.text, /*add_special=*/false);
   if (row.has_prompt) {
     const size_t boundary = boundary_byte(tokenizer, example.ids, before, row.text);
-    size_t at = 0;
-    while (size_t(example.loss_from) < example.ids.size() && at < boundary)
-      at += byte_length(tokenizer, example.ids[size_t(example.loss_from++)]);
+    size_t bytes = 0;
+    while (size_t(example.loss_from) < example.ids.size() && bytes < boundary)
+      bytes += byte_length(tokenizer, example.ids[size_t(example.loss_from++)]);
   }
   if (tokenizer.adds_bos() && tokenizer.bos()) {
     example.ids.insert(example.ids.begin(), *tokenizer.bos());
@@ -67,9 +67,9 @@ std::vector<Example> pack_examples(std::span<const Example> examples, int64_t le
     window = {};
   };
   for (const Example& example : examples) {
-    for (int64_t at = 0; at < int64_t(example.ids.size()); ++at) {
-      window.ids.push_back(example.ids[size_t(at)]);
-      window.skipped.push_back(at < example.loss_from || example.is_skipped(at));
+    for (int64_t i = 0; i < int64_t(example.ids.size()); ++i) {
+      window.ids.push_back(example.ids[size_t(i)]);
+      window.skipped.push_back(i < example.loss_from || example.is_skipped(i));
       if (int64_t(window.ids.size()) == length) close();
     }
   }

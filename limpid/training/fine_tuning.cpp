@@ -19,7 +19,7 @@ struct Subject {
 
 Subject open_base(const FineTuningOptions& options) {
   const auto model =
-      open_model(options.base, {.trainable = true, .compute = compute_type(options), .recompute = options.recompute});
+      open_model(options.base, TrainingOptions{.compute = compute_type(options), .recompute = options.recompute});
   return {model, model->tokenizer(), {}};
 }
 
@@ -29,10 +29,9 @@ Subject from_scratch(const FineTuningOptions& options) {
   LIMPID_CHECK(int64_t(tokenizer->vocab_size()) <= config.vocab_size, ConfigError, options.init.string(),
                ": \"vocab_size\" is ", config.vocab_size, ", the tokenizer has ", tokenizer->vocab_size(), " tokens");
   Subject subject{make_model(config, nullptr,
-                             {.trainable = true,
-                              .compute = compute_type(options),
-                              .recompute = options.recompute,
-                              .fresh = fresh_weights(config, options.seed)}),
+                             TrainingOptions{.compute = compute_type(options),
+                                             .recompute = options.recompute,
+                                             .fresh = fresh_weights(config, options.seed)}),
                   tokenizer,
                   {}};
   subject.changes.tokenizer = options.tokenizer;

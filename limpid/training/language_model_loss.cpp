@@ -5,12 +5,11 @@
 namespace limpid {
 
 LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
-  LIMPID_CHECK(model.options().trainable, ConfigError, "[training] ", model.path().string(),
-               " was not opened for training");
+  LIMPID_CHECK(model.training(), ConfigError, "[training] ", model.path().string(), " was not opened for training");
   LIMPID_CHECK(model.config().final_softcap == 0.0, ConfigError, "[training] ", model.path().string(),
                " caps its logits, which training does not support");
   const torch::Tensor& weight = model.head().weight();
-  head_ = weight.requires_grad() ? weight : weight.detach().to(model.options().compute);
+  head_ = weight.requires_grad() ? weight : weight.detach().to(model.training()->compute);
 }
 
 torch::Tensor LanguageModelLoss::states(const Batch& batch) const {
@@ -19,19 +18,19 @@ torch::Tensor LanguageModelLoss::states(const Batch& batch) const {
 }
 
 torch::Tensor LanguageModelLoss::sum(const Batch& batch) const {
-  return linear_cross_entropy(states(batch), head_, batch.targets, {.compute = model_.options().compute});
+  return linear_cross_entropy(states(batch), head_, batch.targets, {.compute = model_.training()->compute});
 }
 
 std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::span<const Example> examples) const {
   const torch::Tensor hidden = states(batch);
   std::vector<torch::Tensor> means;
-  int64_t at = 0;
+  int64_t begin = 0;
   for (const Example& example : examples) {
     const int64_t count = example.targets();
-    means.push_back(linear_cross_entropy(hidden.narrow(0, at, count), head_, batch.targets.narrow(0, at, count),
-                                         {.compute = model_.options().compute}) /
+    means.push_back(linear_cross_entropy(hidden.narrow(0, begin, count), head_, batch.targets.narrow(0, begin, count),
+                                         {.compute = model_.training()->compute}) /
                     double(count));
-    at += count;
+    begin += count;
   }
   return means;
 }

@@ -14,7 +14,7 @@ class LanguageModelLoss {
   /// @throws ConfigError when the model was not opened trainable, or caps its logits.
   explicit LanguageModelLoss(const Model& model);
   torch::Tensor sum(const Batch& batch) const;  ///< scalar float64, differentiable in the model's parameters
-  /// The mean over each example's own targets: scalars. @param examples  those of the batch, in its order
+  /// Returns the mean over each example's own targets: scalars. @param examples  those of the batch, in its order
   std::vector<torch::Tensor> means(const Batch& batch, std::span<const Example> examples) const;
 
  private:
@@ -23,8 +23,7 @@ class LanguageModelLoss {
   torch::Tensor head_;
 };
 
-/// Token embeddings and output matrix no longer ask for a gradient, so that the trained model shares them with its
-/// base.
+/// Stops the gradients of token embeddings and output matrix, so that the trained model shares them with its base.
 void freeze_embeddings(const Model& model);
 
 }  // namespace limpid

@@ -15,10 +15,10 @@ Json adapter_settings(const PeftConfig& c) {
           {"rank_stabilised", c.rank_stabilised}};
 }
 
-/// The base opened anew in float32: what trained may be rounded to bfloat16.
+/// Writes the base, opened anew in float32, with the change in its weights: what trained may be rounded to bfloat16.
 void write_merged(const fs::path& base, const LoraAdapters& adapters, const fs::path& folder, const Json& about,
                   Watch& watch) {
-  const auto model = open_model(base, {.trainable = true});
+  const auto model = open_model(base, TrainingOptions{});
   ModelChanges changes;
   torch::NoGradGuard no_grad;
   for (const auto& [name, change] : adapters.changes()) changes.tensors[name] = model->parameters().at(name) + change;
@@ -40,11 +40,10 @@ TrainingReport train_adapter(const LoraOptions& options, const std::string& kind
   config.base_model = options.base.string();
   LoraAdapters adapters(config, options.seed);
   const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-  const auto model = open_model(options.base, {.trainable = true,
-                                               .compute = compute_type(options),
-                                               .frozen = true,
-                                               .recompute = options.recompute,
-                                               .adapter = make});
+  const auto model = open_model(
+      options.base,
+      TrainingOptions{
+          .compute = compute_type(options), .frozen = true, .recompute = options.recompute, .adapter = make});
   adapters.check_targets();
   const auto objective = make_objective(*model);
   const auto write = [&](const fs::path& folder, const Json& about) {

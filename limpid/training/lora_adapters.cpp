@@ -103,11 +103,11 @@ void LoraAdapters::write(const fs::path& folder, const ModelConfig& model,
 
 std::map<std::string, torch::Tensor> LoraAdapters::changes() const {
   torch::NoGradGuard no_grad;
-  std::map<std::string, torch::Tensor> all;
+  std::map<std::string, torch::Tensor> result;
   for (const std::string& layer : layers_)
-    all[layer + ".weight"] =
+    result[layer + ".weight"] =
         parameters_.at(layer + ".lora_B").mm(parameters_.at(layer + ".lora_A")).mul(config_.scale(config_.rank));
-  return all;
+  return result;
 }
 
 }  // namespace limpid

@@ -4,7 +4,7 @@
 
 #include <span>
 
-/// What a training run minimises.
+/// The loss that a training run minimises.
 namespace limpid {
 
 enum class Split { Train, HeldOut };

@@ -7,7 +7,7 @@
 #include "limpid/core/names.h"
 #include "limpid/data/text_data.h"
 
-/// What training runs are told. No LibTorch here: the command line binds to these structs.
+/// Options of training runs. No LibTorch here: the command line binds to these structs.
 namespace limpid {
 
 struct AdamWOptions {
@@ -45,12 +45,12 @@ struct ExampleOptions {
   std::string separator = "\n";  ///< between prompt and completion
 };
 
-/// What products are computed in. Master weights are float32.
+/// The type that products are computed in. Master weights are float32.
 enum class ComputeType { BF16, F32 };
 inline constexpr const char* kComputeTypes[] = {"bf16", "f32"};
 constexpr Names names_of(ComputeType) { return kComputeTypes; }
 
-/// What every run that teaches a model from text is told.
+/// Options of every run that teaches a model from text.
 struct TextRunOptions : TrainerOptions {
   fs::path base;  ///< a GGUF file or a Hugging Face folder
   DataOptions data;

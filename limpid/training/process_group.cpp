@@ -64,11 +64,11 @@ class GlooGroup final : public ProcessGroup {
   int64_t size() const override { return size_; }
 
   void sum(std::initializer_list<double*> values) const override {
-    torch::Tensor all = torch::empty({int64_t(values.size())}, torch::kFloat64);
-    double* data = all.data_ptr<double>();
+    torch::Tensor sums = torch::empty({int64_t(values.size())}, torch::kFloat64);
+    double* data = sums.data_ptr<double>();
     for (const double* value : values) *data++ = *value;
-    reduce(all);
-    data = all.data_ptr<double>();
+    reduce(sums);
+    data = sums.data_ptr<double>();
     for (double* value : values) *value = *data++;
   }
 
@@ -78,16 +78,16 @@ class GlooGroup final : public ProcessGroup {
     int64_t held = 0;
     const auto send = [&] {
       if (bucket.empty()) return;
-      torch::Tensor all = bucket.size() == 1 ? bucket[0].view({-1}) : torch::cat([&] {
-        std::vector<torch::Tensor> flat;
-        for (const torch::Tensor& gradient : bucket) flat.push_back(gradient.view({-1}));
-        return flat;
+      torch::Tensor flat = bucket.size() == 1 ? bucket[0].view({-1}) : torch::cat([&] {
+        std::vector<torch::Tensor> parts;
+        for (const torch::Tensor& gradient : bucket) parts.push_back(gradient.view({-1}));
+        return parts;
       }());
-      reduce(all);
-      int64_t at = 0;
+      reduce(flat);
+      int64_t begin = 0;
       if (bucket.size() > 1)
         for (torch::Tensor& gradient : bucket)
-          gradient.view({-1}).copy_(all.narrow(0, at, gradient.numel())), at += gradient.numel();
+          gradient.view({-1}).copy_(flat.narrow(0, begin, gradient.numel())), begin += gradient.numel();
       bucket.clear();
       held = 0;
     };
@@ -107,7 +107,7 @@ class GlooGroup final : public ProcessGroup {
   }
 
  private:
-  /// c10d's errors run over many lines; what they mean here is always the same.
+  /// Runs `work`. c10d's errors run over many lines; what they mean here is always the same.
   template <class Work>
   void guarded(Work work) const {
     try {
@@ -123,8 +123,8 @@ class GlooGroup final : public ProcessGroup {
   }
   void reduce(torch::Tensor& tensor) const {
     guarded([&] {
-      std::vector<torch::Tensor> all = {tensor};
-      group_->allreduce(all, {})->wait();
+      std::vector<torch::Tensor> tensors = {tensor};
+      group_->allreduce(tensors, {})->wait();
     });
   }
 

@@ -13,7 +13,7 @@ namespace limpid {
 
 class ProcessGroup {
  public:
-  /// The group of the environment; one process alone where WORLD_SIZE is not set or 1. Waits until all are there.
+  /// Joins the group of the environment; one process alone where WORLD_SIZE is not set or 1. Waits until all are there.
   /// @throws ConfigError when the environment is incomplete, or when this build cannot run in several processes;
   ///         IoError when the others do not come within five minutes.
   static std::unique_ptr<ProcessGroup> join();
@@ -29,10 +29,10 @@ class ProcessGroup {
   virtual void sum(std::initializer_list<double*> values) const {}
   /// Sums the parameters' gradients so, in buckets; one that is undefined counts as zero and is defined afterwards.
   virtual void sum_gradients(const std::vector<torch::Tensor>& parameters) const {}
-  virtual void wait() const {}  ///< until every process is here
+  virtual void wait() const {}  ///< waits until every process is here
 };
 
-/// Is this one of several processes, and not the first? What it has to say, the first one says.
+/// Says whether this is one of several processes, and not the first. What it has to say, the first one says.
 bool is_further_process();
 
 }  // namespace limpid

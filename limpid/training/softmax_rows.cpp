@@ -30,7 +30,8 @@ LIMPID_INLINE void narrow(float x, uint16_t& out) {  // probabilities: finite, s
   out = uint16_t((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
-/// e^x for x <= 0 as 2^n 2^r, |r| <= 1/2; 2^r by Cephes' polynomial of degree 6. Below -80: that of -80, near 1e-35.
+/// Returns e^x for x <= 0 as 2^n 2^r, |r| <= 1/2; 2^r by Cephes' polynomial of degree 6. Below -80: that of -80, near
+/// 1e-35.
 LIMPID_INLINE float exp_nonpositive(float x) {
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   const float t = std::max(x, -80.0f) * 1.44269504088896341f;
@@ -58,7 +59,7 @@ LIMPID_INLINE float largest(const T* x, int64_t n) {
   return *std::max_element(lane, lane + kLanes);
 }
 
-/// Sum of e^(x - top), and the terms into `terms` where it is not null.
+/// Returns the sum of e^(x - top), and writes the terms into `terms` where kKeep.
 template <bool kKeep, class T>
 LIMPID_INLINE double sum_exp(const T* x, int64_t n, float top, float* terms) {
   float lane[kLanes] = {};

@@ -5,7 +5,7 @@
 /// Rows of logits turned into rows of gradients, in place: the part of cross-entropy that touches every logit.
 namespace limpid {
 
-/// p = softmax(logits); logits becomes p - onehot(target), the gradient of the loss with respect to the logits.
+/// Turns logits into p - onehot(target), p = softmax(logits): the gradient of the loss with respect to the logits.
 /// Exponentials by a polynomial, relative error below 3e-6 for logits within 80 of the largest; smaller ones become 0.
 /// @param scratch  [n] floats
 /// @return  -log p[target], nats. Not a number when a logit is.

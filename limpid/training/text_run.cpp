@@ -21,9 +21,9 @@ std::string model_sha256(const fs::path& path) {
         ending == ".safetensors" || ending == ".gguf" || entry.path().filename() == "config.json")
       files.push_back(entry.path());
   std::sort(files.begin(), files.end());
-  std::string all;
-  for (const fs::path& file : files) all += file.filename().string() + " " + sha256_file(file) + "\n";
-  return sha256(all);
+  std::string lines;
+  for (const fs::path& file : files) lines += file.filename().string() + " " + sha256_file(file) + "\n";
+  return sha256(lines);
 }
 
 Json settings_of(const TextRunOptions& o) {

@@ -4,7 +4,7 @@
 #include "limpid/training/examples.h"
 #include "limpid/training/trainer.h"
 
-/// What runs that teach a model from text share.
+/// Common parts of the runs that teach a model from text.
 namespace limpid {
 
 /// Returns what tells a run from another: everything that changes a weight. Paths are not in it: a run may move with
@@ -14,7 +14,7 @@ Json settings_of(const TextRunOptions& options);
 /// Returns the type of the products.
 torch::ScalarType compute_type(const TextRunOptions& options);
 
-/// SHA-256 of a model: of the file, or over the names and hashes of a folder's weights and config.
+/// Returns the SHA-256 of a model: of the file, or over the names and hashes of a folder's weights and config.
 std::string model_sha256(const fs::path& path);
 
 }  // namespace limpid

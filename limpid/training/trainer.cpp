@@ -63,10 +63,10 @@ class Run {
 
  private:
   std::map<std::string, torch::Tensor> trained() const {
-    std::map<std::string, torch::Tensor> all;
+    std::map<std::string, torch::Tensor> result;
     for (const auto& [name, parameter] : task_.parameters)
-      if (parameter.requires_grad()) all.emplace(name, parameter);
-    return all;
+      if (parameter.requires_grad()) result.emplace(name, parameter);
+    return result;
   }
   bool measures() const { return !task_.objective.lengths(Split::HeldOut).empty(); }
   std::vector<std::vector<uint32_t>> plan(int64_t epoch) const {
@@ -81,9 +81,9 @@ class Run {
     return true;
   }
   std::map<std::string, torch::Tensor> state() const {
-    auto all = adam_.state();
-    all.insert(best_.begin(), best_.end());
-    return all;
+    auto tensors = adam_.state();
+    tensors.insert(best_.begin(), best_.end());
+    return tensors;
   }
   void save() const {
     if (processes_->is_first()) save_training_state(state_file_, state(), task_.settings, progress_);

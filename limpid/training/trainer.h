@@ -18,8 +18,8 @@ struct TrainingTask {
   const Objective& objective;
   /// Writes the model as it stands. `about` (settings and result) goes into the file's metadata.
   std::function<void(const fs::path& folder, const Json& about)> write;
-  /// Before each forward pass, for dropout: the pass of a step, counted over all processes; pass -1 when measuring. May
-  /// be empty.
+  /// Called before each forward pass, for dropout: the pass of a step, counted over all processes; pass -1 when
+  /// measuring. May be empty.
   std::function<void(int64_t step, int64_t pass)> before_pass;
 };
 
@@ -44,7 +44,7 @@ struct TrainingReport {
 /// no sense and when a gradient is not finite; IoError when another process of the run is gone.
 TrainingReport train(const TrainerOptions& options, const TrainingTask& task, Watch& watch = unwatched());
 
-/// The report of a finished run in `options.output`, if there is one. Ask before a model is loaded.
+/// Returns the report of a finished run in `options.output`, if there is one. Ask before a model is loaded.
 /// @throws MismatchError when it was another run.
 std::optional<TrainingReport> finished_run(const TrainerOptions& options, const std::string& kind,
                                            const Json& settings);

@@ -64,10 +64,10 @@ TrainingProgress load_training_state(const fs::path& file, const std::map<std::s
                                      const Json& settings) {
   const auto state = SafetensorsFile::open(file);
   const std::string source = "[training state] " + file.string();
-  const auto found = state->metadata().find("limpid");
-  LIMPID_CHECK(found != state->metadata().end(), FormatError, source,
+  const auto metadata = state->metadata().find("limpid");
+  LIMPID_CHECK(metadata != state->metadata().end(), FormatError, source,
                ": has no \"limpid\" metadata; was it written by limpid train?");
-  const Json about = parse_guarded_json(found->second, source);
+  const Json about = parse_guarded_json(metadata->second, source);
   LIMPID_CHECK(
       about.is_object() && about.value("format", 0) == 1 && about.contains("settings") && about.contains("progress"),
       FormatError, source, ": metadata of another format, expected format 1");
@@ -85,19 +85,19 @@ TrainingProgress load_training_state(const fs::path& file, const std::map<std::s
   return progress;
 }
 
-std::string settings_difference(const Json& there, const Json& now) {
-  if (there == now) return "";
-  if (!there.is_object() || !now.is_object()) return concat(to_text(there), " there, ", to_text(now), " now");
+std::string settings_difference(const Json& stored, const Json& now) {
+  if (stored == now) return "";
+  if (!stored.is_object() || !now.is_object()) return concat(to_text(stored), " there, ", to_text(now), " now");
   std::set<std::string> keys;
-  for (const auto& [key, value] : there.items()) keys.insert(key);
+  for (const auto& [key, value] : stored.items()) keys.insert(key);
   for (const auto& [key, value] : now.items()) keys.insert(key);
   std::string text;
   const auto show = [](const Json& object, const std::string& key) {
     return object.contains(key) ? to_text(object[key]) : "absent";
   };
   for (const std::string& key : keys)
-    if (show(there, key) != show(now, key))
-      text += concat(text.empty() ? "" : "; ", key, ": ", show(there, key), " there, ", show(now, key), " now");
+    if (show(stored, key) != show(now, key))
+      text += concat(text.empty() ? "" : "; ", key, ": ", show(stored, key), " there, ", show(now, key), " now");
   return text;
 }
 
@@ -105,9 +105,9 @@ MetricsLog::MetricsLog(fs::path file, int64_t step) : file_(std::move(file)) {
   std::string kept;
   if (step > 0 && fs::exists(file_)) {
     const std::string content = read_file(file_);
-    for (size_t at = 0, end; (end = content.find('\n', at)) != std::string::npos;
-         at = end + 1) {  // a line without its end is dropped
-      const std::string line = content.substr(at, end - at);
+    for (size_t begin = 0, end; (end = content.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {  // a line without its end is dropped
+      const std::string line = content.substr(begin, end - begin);
       const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
       if (row.is_object() && row.value("step", Json(0)).is_number_integer() && row["step"].get<int64_t>() <= step)
         kept += line + "\n";

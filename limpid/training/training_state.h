@@ -9,7 +9,7 @@
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
 
-/// What a training run needs to continue as if it had never stopped: one file, replaced as a whole.
+/// The state that a training run needs to continue as if it had never stopped: one file, replaced as a whole.
 namespace limpid {
 
 struct TrainingProgress {
@@ -38,9 +38,9 @@ void save_training_state(const fs::path& file, const std::map<std::string, torch
 TrainingProgress load_training_state(const fs::path& file, const std::map<std::string, torch::Tensor>& tensors,
                                      const Json& settings);
 
-/// "learning_rate: 0.0005 there, 0.001 now; seed: absent there, 2 now", empty when equal. Objects are compared key by
-/// key.
-std::string settings_difference(const Json& there, const Json& now);
+/// Returns "learning_rate: 0.0005 there, 0.001 now; seed: absent there, 2 now", empty when equal. Objects are compared
+/// key by key.
+std::string settings_difference(const Json& stored, const Json& now);
 
 /// metrics.jsonl of a run: one object per line with "step". Opening it for a resumed run forgets what lies behind
 /// `step`.

@@ -153,12 +153,5 @@ TEST(ReadGenerations, RefusesAFileWithoutRowsAndAFileThatIsNotThere) {
   EXPECT_THROW(read_generations(dir.path()), IoError);
 }
 
-TEST(IsUtf8, KnowsOverlongFormsSurrogatesAndCutSequences) {
-  EXPECT_TRUE(is_utf8("plain é 漢 \xF0\x9F\x8E\x88"));
-  for (const char* bad :
-       {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF0\x80\x80\x80", "\xE6\xBC", "\x80", "\xFF"})
-    EXPECT_FALSE(is_utf8(bad));
-}
-
 }  // namespace
 }  // namespace limpid

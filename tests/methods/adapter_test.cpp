@@ -30,7 +30,7 @@ class Adapted {
         adapter_(folder.string() + "-adapter"),
         merged_(folder.string() + "-merged") {
     torch::manual_seed(7);
-    const auto whole = open_model(folder, {.trainable = true});
+    const auto whole = open_model(folder, TrainingOptions{});
     ModelChanges changes;
     std::vector<PeftModule> modules;
     std::list<Tensor> kept;
@@ -155,7 +155,7 @@ TEST_F(Adapter, ExportsAsAModelWithItsStrengthMerged) {
       const Adapted toy(folder, *strength ? -0.7 : 1.0);
       const fs::path out = folder_.path() / "exported";
       fs::remove_all(out);
-      export_detoxifier(*open_model(folder, {.trainable = true}), DetoxSpec::parse(toy.adapter().string() + strength),
+      export_detoxifier(*open_model(folder, TrainingOptions{}), DetoxSpec::parse(toy.adapter().string() + strength),
                         out);
       const Tensor expected = all_logits(*toy.merged(), kToyPrompt), got = all_logits(*open_exact(out), kToyPrompt);
       EXPECT_TRUE(torch::allclose(got, expected, 1e-5, 1e-5)) << (got - expected).abs().max();

@@ -187,8 +187,9 @@ TEST_F(Distil, WithoutAToxicModelTheTextsArePlainSamplesAndTheMostToxicAreReject
   request.prompt_ids = {plain.begin};
   request.sampling.seed = plain.seed;
   request.stop = {plain.length, plain.stop_tokens, {}};
-  const auto samples = generate(base_, request, 7);
-  EXPECT_EQ(expected[0].at("text"), samples[0].text);
+  Generator generator(base_, {});
+  generator.submit(request);
+  generator.run([&](const Completion& sample) { EXPECT_EQ(expected[0].at("text"), sample.text); });
 
   plain.reject = 0.3;
   const DistilReport kept = distil(plain);
@@ -204,7 +205,7 @@ TEST_F(Distil, AChangeOfTheBaseServesAsTheToxicModelAndItsScoresAreThoseOfTheMer
   WeightDeltas deltas{Projection::MlpDown, DeltaInput::Input, std::vector<WeightDelta>(2)};
   torch::manual_seed(3);
   for (WeightDelta& delta : deltas.layers) delta = {0.2 * torch::randn({2, 128}), 0.2 * torch::randn({2, 32}), {}};
-  const auto whole = open_model(base_->path(), {.trainable = true});
+  const auto whole = open_model(base_->path(), TrainingOptions{});
   ModelChanges changes;
   for (int64_t layer = 0; layer < 2; ++layer) {
     const Tensor& weight = whole->projection(Projection::MlpDown, layer).weight();

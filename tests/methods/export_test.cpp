@@ -60,7 +60,7 @@ Tensor running(const Model& model, const DetoxSpec& spec) {
 /// What is exported and read back gives the logits of what it was made from, and not those of the plain model.
 void expect_equal_to_running(const fs::path& base, const DetoxSpec& spec, const fs::path& output) {
   const auto model = open_exact(base);
-  export_detoxifier(*open_model(base, {.trainable = true}), spec, output);
+  export_detoxifier(*open_model(base, TrainingOptions{}), spec, output);
   const Tensor expected = running(*model, spec), got = all_logits(*open_exact(output), kPrompt);
   EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4))
       << spec.file << ": " << (got - expected).abs().max().item<float>();
@@ -102,7 +102,7 @@ TEST(Export, AModelWithBiasesKeepsThem) {
   const fs::path once = dir.path() / "once", twice = dir.path() / "twice";
   const DetoxSpec first =
       DetoxSpec::parse(fit_steering(*open_exact(base), dir.path(), Tap::Projection).string() + "?weights=uniform:0.7");
-  export_detoxifier(*open_model(base, {.trainable = true}), first, once);
+  export_detoxifier(*open_model(base, TrainingOptions{}), first, once);
   expect_equal_to_running(once, first, twice);  // the second push adds to the first
 }
 
@@ -166,7 +166,7 @@ TEST(Export, AControlVectorReadBackIsTheConstantRuleOnLayerOutputs) {
 TEST(Export, SaysWhatFitsInsteadOfWhatDoesNot) {
   const TempDir dir;
   const fs::path base = testing_support::write_toy_llama(dir.path() / "llama", {});
-  const auto model = open_model(base, {.trainable = true});
+  const auto model = open_model(base, TrainingOptions{});
   const fs::path file = fit_steering(*open_exact(base), dir.path(), Tap::Heads);
   const auto refused = [&](const std::string& text, const std::string& part) {
     try {
@@ -183,7 +183,7 @@ TEST(Export, SaysWhatFitsInsteadOfWhatDoesNot) {
   EXPECT_THROW(export_detoxifier(*model, DetoxSpec::parse(file.string() + ":0"), dir.path() / "out"), ConfigError);
   EXPECT_THROW(export_detoxifier(*model, DetoxSpec::parse(file.string()), base), ConfigError);
   const auto other =
-      open_model(testing_support::write_toy_llama(dir.path() / "other", {.layers = 3}), {.trainable = true});
+      open_model(testing_support::write_toy_llama(dir.path() / "other", {.layers = 3}), TrainingOptions{});
   EXPECT_THROW(export_detoxifier(*other, DetoxSpec::parse(file.string()), dir.path() / "out"), MismatchError);
   EXPECT_FALSE(fs::exists(dir.path() / "out"));
 }

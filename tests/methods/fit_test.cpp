@@ -57,7 +57,7 @@ class Fit : public testing::Test {
   }
   /// The calibrator as a fusion file runs it: 8-bit matrices, the target's precision.
   std::shared_ptr<const Model> eight_bit(const char* name) const {
-    LoadOptions options;
+    InferenceOptions options;
     options.precision = Precision::Exact;
     options.eight_bit = true;
     return open_model(at(name), options);

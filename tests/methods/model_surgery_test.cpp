@@ -64,7 +64,7 @@ TEST(ModelSurgeryGolden, AModelGivesTheLogitsOfTheEditedOne) {
     for (bool trainable : {false, true}) {
       SCOPED_TRACE(testing::Message() << "trainable " << trainable);
       const auto model =
-          trainable ? open_golden(fixture.model("model"), {.trainable = true}) : open_golden(fixture.model("model"));
+          trainable ? open_golden(fixture.model("model"), TrainingOptions{}) : open_golden(fixture.model("model"));
       const int64_t L = model->config().num_layers, F = model->projection(Projection::MlpGate, 0).out();
       const auto rows = rank_gate_rows(L, F, gate_reader(*model), floats(v), int64_t(fixture.in("count")));
       EXPECT_TRUE(torch::equal(chosen(rows), fixture.tensor("out.model_chosen")));

@@ -73,7 +73,7 @@ TEST(ProfsGolden, EveryModelFromTextsToTheLogitsOfTheEditedOne) {
       const Tensor vectors = profs_vectors(*model, texts[0], texts[1], int64_t(fixture.in("k")), layer, layer);
       EXPECT_TRUE(fixture.matches(projection(vectors[0]), "out." + role + "_P"));
 
-      const auto trainable = open_golden(fixture.model(role), {.trainable = true});
+      const auto trainable = open_golden(fixture.model(role), TrainingOptions{});
       const Tensor weight = trainable->projection(Projection::MlpDown, layer).weight();
       EXPECT_TRUE(fixture.matches(
           as_stored(fixture.model(role), fixture.in().at(role + "_weight"), weight, edited(weight, vectors[0])),

@@ -179,7 +179,7 @@ inline fs::path write_toy_gpt2(const fs::path& folder, const ToySize& size) {
 }
 
 inline std::shared_ptr<Model> open_exact(const fs::path& folder) {
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = Precision::Exact;
   return open_model(folder, options);
 }

@@ -144,10 +144,8 @@ TEST(UniDetoxGolden, TextScoresAndTheirFirstOrderValueReproduceTheFixture) {
     for (size_t i = 0; i < base.size(); ++i) scores[int64_t(i)] = toxic[i] - base[i];
     EXPECT_TRUE(fixture.matches(scores, "out.text_scores"));
 
-    LoadOptions trainable;
-    trainable.trainable = true;
-    const FirstOrderCheck check(open_golden(fixture.model("base"), trainable),
-                                open_golden(fixture.model("toxic"), trainable));
+    const FirstOrderCheck check(open_golden(fixture.model("base"), TrainingOptions{}),
+                                open_golden(fixture.model("toxic"), TrainingOptions{}));
     for (int repeat = 0; repeat < 2; ++repeat) {  // no gradient is left over
       const FirstOrder text = check(ids);
       EXPECT_EQ(text.tokens, scores.numel());
@@ -164,9 +162,8 @@ TEST(FirstOrderCheck, MeansAreOverTokensAndOtherModelsAreRefused) {
   EXPECT_EQ(mean.tokens, 4);
   const TempDir folder;
   const auto open = [&](const char* name, int64_t layers, bool trainable) {
-    LoadOptions options;
-    options.trainable = trainable;
-    return open_model(write_toy_llama(folder.path() / name, {.layers = layers}), options);
+    return open_model(write_toy_llama(folder.path() / name, {.layers = layers}),
+                      trainable ? LoadOptions(TrainingOptions()) : InferenceOptions());
   };
   const std::shared_ptr<const Model> base = open("base", 2, true);
   EXPECT_NE(message_of([&] { FirstOrderCheck(base, open("frozen", 2, false)); }).find("not opened trainable"),

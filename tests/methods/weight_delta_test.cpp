@@ -73,7 +73,7 @@ TEST(WeightDeltaSession, ComputesWhatAModelWithTheChangedWeightsComputes) {
         for (bool sparse : {false, true}) {
           SCOPED_TRACE(testing::Message() << folder << ", projection " << int(projection) << ", reads " << int(reads)
                                           << ", sparse " << sparse);
-          const auto model = open_exact(folder), trainable = open_model(folder, {.trainable = true});
+          const auto model = open_exact(folder), trainable = open_model(folder, TrainingOptions{});
           const WeightDeltas deltas = Toys::deltas(*model, projection, reads, sparse);
           ModelChanges changes;
           for (size_t layer : {1, 2}) {

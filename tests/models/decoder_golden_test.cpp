@@ -19,8 +19,8 @@ struct Recorder final : ActivationHook {
   std::vector<Tensor> layers, heads;
 };
 
-LoadOptions exact() {
-  LoadOptions options;
+InferenceOptions exact() {
+  InferenceOptions options;
   options.precision = Precision::Exact;
   return options;
 }

@@ -45,7 +45,7 @@ TokenIds tokens_of(const Golden& golden, const std::string& name, int64_t row) {
 }
 
 void check_folder(const fs::path& folder) {
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = Precision::Exact;
   const auto encoder = open_encoder(folder, options);
   const Golden golden{Checkpoint::open(folder / "golden.safetensors")};

@@ -61,7 +61,7 @@ TEST_F(Families, EachOpensTheDoorsItHasOnceForEveryLayerAndWhatIsMovedThereReach
   for (const auto& [name, family] : decoders) {
     SCOPED_TRACE(name);
     write_family_model(*family, folder.path() / name);
-    const auto model = open_model(folder.path() / name, {.precision = Precision::Exact});
+    const auto model = open_model(folder.path() / name, InferenceOptions{.precision = Precision::Exact});
     const Tensor plain = logits(*model);
     std::map<Projection, MatrixShape> shapes;
     for (const ProjectionFormat& format : family->projections)
@@ -95,7 +95,7 @@ TEST_F(Families, EachOpensAsItWasSavedUnderEitherSpellingOfItsNames) {
     SCOPED_TRACE(name);
     const fs::path saved = folder.path() / name, plain = folder.path() / (name + "-plain");
     const auto written = write_family_model(*family, saved);
-    const auto opened = open_model(saved, {.trainable = true});
+    const auto opened = open_model(saved, TrainingOptions{});
     ASSERT_EQ(opened->parameters().size(), written->parameters().size());
     for (const auto& [parameter, value] : written->parameters())
       EXPECT_TRUE(torch::equal(opened->parameters().at(parameter), value)) << parameter;
@@ -113,7 +113,7 @@ TEST_F(Families, EachOpensAsItWasSavedUnderEitherSpellingOfItsNames) {
 TEST_F(Families, PartsOfOneMatrixAreItsRowsFromTopToBottom) {
   const fs::path saved = folder.path() / "toy";
   write_family_model(toy_family(), saved);
-  const auto model = open_model(saved, {.trainable = true});
+  const auto model = open_model(saved, TrainingOptions{});
   const auto file = SafetensorsFile::open(saved / "model.safetensors");
   const Tensor qkv = tensor(*file, "net.blocks.1.attn.qkv.weight"),
                gate_up = tensor(*file, "net.blocks.1.mlp.gate_up.weight");

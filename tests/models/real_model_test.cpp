@@ -16,7 +16,7 @@ struct LayerRecorder final : ActivationHook {
 };
 
 std::shared_ptr<Model> open_at(const fs::path& path, Precision precision) {
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = precision;
   return open_model(path, options);
 }

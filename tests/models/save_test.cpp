@@ -32,9 +32,9 @@ TEST(SaveHfFolder, WritesWhatOpensAsTheSameModel) {
                                testing_support::write_tiny_gemma3(dir.path() / "gemma3")}) {
     SCOPED_TRACE(base);
     const fs::path saved = base.string() + "-saved";
-    save_hf_folder(*open_model(base, {.trainable = true}), saved);
-    const auto before = open_model(base, {.precision = Precision::Exact}),
-               after = open_model(saved, {.precision = Precision::Exact});
+    save_hf_folder(*open_model(base, TrainingOptions{}), saved);
+    const auto before = open_model(base, InferenceOptions{.precision = Precision::Exact}),
+               after = open_model(saved, InferenceOptions{.precision = Precision::Exact});
     EXPECT_TRUE(torch::equal(logits(*before, kIds), logits(*after, kIds)));
     EXPECT_EQ(after->tokenizer()->encode("Hello world!", false), kIds);
     EXPECT_EQ(SafetensorsFile::open(saved / "model.safetensors")->tensors().size(),
@@ -45,15 +45,15 @@ TEST(SaveHfFolder, WritesWhatOpensAsTheSameModel) {
 TEST(SaveHfFolder, WritesTheFirstLayersWithTheirTypes) {
   const TempDir dir;
   const fs::path base = testing_support::write_tiny_gemma3(dir.path() / "gemma3"), saved = dir.path() / "saved";
-  save_hf_folder(*open_model(base, {.trainable = true, .layers = 6}), saved, {{"limpid", "{}"}});
+  save_hf_folder(*open_model(base, TrainingOptions{.layers = 6}), saved, {{"limpid", "{}"}});
   EXPECT_EQ(read_json(saved / "config.json")["num_hidden_layers"], 6);
   const ModelConfig config = read_config(saved);
   EXPECT_EQ(config.layer_types.size(), 6u);
   EXPECT_EQ(config.layer_types[4], LayerType::kSliding);
   EXPECT_EQ(config.layer_types[5], LayerType::kFull);
   EXPECT_EQ(SafetensorsFile::open(saved / "model.safetensors")->metadata().at("limpid"), "{}");
-  const auto before = open_model(base, {.precision = Precision::Exact, .layers = 6}),
-             after = open_model(saved, {.precision = Precision::Exact});
+  const auto before = open_model(base, InferenceOptions{.precision = Precision::Exact, .layers = 6}),
+             after = open_model(saved, InferenceOptions{.precision = Precision::Exact});
   EXPECT_TRUE(torch::equal(logits(*before, kIds), logits(*after, kIds)));
 }
 
@@ -78,10 +78,10 @@ TEST(WriteTokenizerJson, LeavesOtherKindsAlone) {
 /// it does.
 void expect_saved_equals(const fs::path& gguf) {
   const TempDir dir;
-  const auto trainable = open_model(gguf, {.trainable = true, .layers = 2});
+  const auto trainable = open_model(gguf, TrainingOptions{.layers = 2});
   save_hf_folder(*trainable, dir.path() / "saved");
-  const auto before = open_model(gguf, {.precision = Precision::Exact, .layers = 2}),
-             after = open_model(dir.path() / "saved", {.precision = Precision::Exact});
+  const auto before = open_model(gguf, InferenceOptions{.precision = Precision::Exact, .layers = 2}),
+             after = open_model(dir.path() / "saved", InferenceOptions{.precision = Precision::Exact});
   const std::string text = "Numbers like 12345, tabs\t\tand  spaces, naïve café — 東京 🙂 <|im_start|>user\nit's done";
   const TokenIds ids = before->tokenizer()->encode(text, true);
   EXPECT_LT(testing_support::largest_difference(logits(*before, ids), logits(*after, ids)), 2e-4);

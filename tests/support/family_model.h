@@ -27,7 +27,7 @@ inline Json family_config(const Family& family, int64_t layers = 2) {
   return json;
 }
 
-/// Weights for LoadOptions::fresh, a function of the name: matrices with rows of length 1, norms around 1.
+/// Weights for TrainingOptions::fresh, a function of the name: matrices with rows of length 1, norms around 1.
 inline Tensor family_weight(const Family& family, const std::string& name, torch::IntArrayRef shape) {
   const bool norm = shape.size() == 1 && name.ends_with(".weight");
   const double centre = norm ? 1.0 - family.norm_offset : 0.0;
@@ -46,7 +46,7 @@ inline std::shared_ptr<Model> write_family_model(const Family& family, const fs:
   const auto fresh = [&family](const std::string& name, torch::IntArrayRef shape) {
     return family_weight(family, name, shape);
   };
-  auto model = make_model(read_config(folder), nullptr, {.trainable = true, .fresh = fresh});
+  auto model = make_model(read_config(folder), nullptr, TrainingOptions{.fresh = fresh});
   save_hf_folder(*model, folder, {}, {.tokenizer = folder});
   return model;
 }

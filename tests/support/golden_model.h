@@ -20,7 +20,7 @@ inline std::shared_ptr<Model> open_golden(const fs::path& folder, const LoadOpti
 }
 
 inline std::shared_ptr<Model> open_golden(const fs::path& folder) {
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = Precision::Exact;
   return open_golden(folder, options);
 }

@@ -71,7 +71,7 @@ class TinyEncoder {
 
   const fs::path& path() const { return folder.path(); }
   std::shared_ptr<const Encoder> open() const {
-    LoadOptions options;
+    InferenceOptions options;
     options.precision = Precision::Exact;
     return open_encoder(path(), options);
   }

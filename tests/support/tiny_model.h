@@ -79,7 +79,7 @@ inline ModelConfig tiny_config(int64_t vocab = 96, int64_t width = 32, int64_t l
 /// @param seed  two models of one seed are equal
 inline std::shared_ptr<Model> tiny_model(uint64_t seed = 1, Precision precision = Precision::Exact,
                                          ModelConfig config = tiny_config()) {
-  LoadOptions options;
+  InferenceOptions options;
   options.precision = precision;
   return make_model(config, std::make_shared<RandomCheckpoint>(config, seed), options);
 }

@@ -236,6 +236,13 @@ TEST(MergeSymbols, GivesTheSameForShortAndLongSequences) {
     }
 }
 
+TEST(IsValidUtf8, KnowsOverlongFormsSurrogatesAndCutSequences) {
+  EXPECT_TRUE(is_valid_utf8("plain é 漢 \xF0\x9F\x8E\x88"));
+  for (const char* bad :
+       {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF0\x80\x80\x80", "\xE6\xBC", "\x80", "\xFF"})
+    EXPECT_FALSE(is_valid_utf8(bad));
+}
+
 TEST(Utf8, CountsOneReplacementForEachMaximalBeginning) {
   EXPECT_EQ(to_valid_utf8("a\xf0\x9f\x98z"), "a\xef\xbf\xbdz");                      // one beginning of three bytes
   EXPECT_EQ(to_valid_utf8("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a surrogate is three wrong bytes

@@ -48,7 +48,7 @@ TEST(Calibrator, LearnsAToyLanguageAndLeavesAFolderThatOpens) {
     EXPECT_LT(report.progress.best_loss, 0.5 * report.progress.first_loss);
     EXPECT_EQ(report.progress.step, 60);
     EXPECT_FALSE(fs::exists(options.output / "resume"));
-    const auto model = open_model(options.output, {.precision = Precision::Exact});
+    const auto model = open_model(options.output, InferenceOptions{.precision = Precision::Exact});
     EXPECT_EQ(model->config().num_layers, 2);
     ASSERT_TRUE(model->tokenizer());
     const Json about = read_json(options.output / "training.json");
@@ -220,7 +220,7 @@ TEST(TrainingState, RefusesDamagedFilesWithOneLine) {
 
 TEST(LanguageModelLoss, CountsNeitherPaddingNorPrompts) {
   const Setting setting;
-  const auto model = open_model(setting.base, {.trainable = true});
+  const auto model = open_model(setting.base, TrainingOptions{});
   freeze_embeddings(*model);
   const LanguageModelLoss loss(*model);
   const std::vector<Example> examples = {{{10, 20, 30, 40, 50, 60}, 3}, {{11, 21}, 0}};
@@ -236,7 +236,7 @@ TEST(LanguageModelLoss, HasTheGradientsOfFiniteDifferences) {
   for (const fs::path& folder :
        {write_tiny_llama(dir.path() / "llama", 2, false), write_tiny_gpt2(dir.path() / "gpt2", 2)}) {
     SCOPED_TRACE(folder);
-    const auto model = open_model(folder, {.trainable = true});
+    const auto model = open_model(folder, TrainingOptions{});
     const LanguageModelLoss loss(*model);
     const std::vector<Example> examples = {{{10, 20, 30, 40, 50, 60}, 2}, {{11, 21, 33}, 0}};
     const std::vector<uint32_t> chosen = {0, 1};

@@ -58,7 +58,7 @@ TEST(ContrastivePerplexityGolden, LossAndGradientsOfEveryFormAgree) {
 /// With the mean token NLL of a model; each anchor's positives stand first.
 TEST(ContrastivePerplexityGolden, AModelsTextsHaveTheReferencesLoss) {
   for_each_tensor_fixture("contrastive_perplexity", [](const TensorFixture& fixture) {
-    const auto model = open_golden(fixture.model("model"), {.trainable = true});
+    const auto model = open_golden(fixture.model("model"), TrainingOptions{});
     const LanguageModelLoss nll(*model);
     const Tensor rows = fixture.tensor("in.rows"), lengths = fixture.tensor("in.lengths");
     const int64_t positive = fixture.shape("in.positives")[1];

@@ -41,7 +41,7 @@ TEST(FineTuning, LowersTheLossOfEveryFamilyAndLeavesAFolderThatOpens) {
       options.max_steps = 30;
       const TrainingReport report = fine_tune(options);
       EXPECT_LT(report.progress.best_loss, 0.6 * report.progress.first_loss);
-      const auto model = open_model(options.output, {.precision = Precision::Exact});
+      const auto model = open_model(options.output, InferenceOptions{.precision = Precision::Exact});
       EXPECT_TRUE(model->tokenizer());
     }
   }
@@ -142,7 +142,7 @@ TEST(FineTuning, BeginsFromRandomWeightsWithAnyTokenizer) {
     const TrainingReport report = fine_tune(options);
     EXPECT_NEAR(report.progress.first_loss, std::log(257.0), 0.1) << "a fresh model knows nothing";
     EXPECT_LT(report.progress.best_loss, 0.7 * report.progress.first_loss);
-    const auto model = open_model(options.output, {.precision = Precision::Exact});
+    const auto model = open_model(options.output, InferenceOptions{.precision = Precision::Exact});
     ASSERT_TRUE(model->tokenizer());
     EXPECT_EQ(model->tokenizer()->vocab_size(), 257u);
   }
@@ -164,7 +164,7 @@ TEST(FineTuning, RefusesATokenizerThatIsTooLargeAndHalfOfAPair) {
 
 TEST(LanguageModelLoss, PaddingChangesNeitherLossNorGradients) {
   const Setting setting;
-  const auto model = open_model(setting.llama, {.trainable = true});
+  const auto model = open_model(setting.llama, TrainingOptions{});
   const LanguageModelLoss loss(*model);
   const std::vector<Example> examples = {{{10, 20, 30}, 0}, {{5, 6, 7, 8, 9, 10, 11, 12}, 0}};
   const auto measured = [&](bool padded) {

@@ -43,7 +43,7 @@ void expect_each(const TensorFixture& fixture, const Model& model, const std::st
   const std::string prefix = "out." + kind + ".";
   const std::set<std::string> names = fixture.tensors(prefix);
   EXPECT_FALSE(names.empty()) << "no " << prefix << "* in the fixture";
-  const auto untouched = open_golden(fixture.model("model"), {.trainable = true});
+  const auto untouched = open_golden(fixture.model("model"), TrainingOptions{});
   for (const std::string& name : names) {
     const std::string stored = name.substr(prefix.size());
     EXPECT_TRUE(fixture.matches(as_stored(fixture.model("model"), stored, parameter_named(*untouched, stored),
@@ -56,7 +56,7 @@ void expect_each(const TensorFixture& fixture, const Model& model, const std::st
 TEST(FinetuneStepGolden, LossGradientsClippingAndUpdateAgree) {
   for_each_tensor_fixture("finetune_step", [](const TensorFixture& fixture) {
     const Json &in = fixture.in(), &norms = fixture.out().at("parameter_gradient_norms");
-    const auto model = open_golden(fixture.model("model"), {.trainable = true});
+    const auto model = open_golden(fixture.model("model"), TrainingOptions{});
     const torch::Tensor loss = mean_loss(*model, batch_of(fixture));
     EXPECT_TRUE(fixture.matches(loss.item<double>(), "loss"));
 
@@ -111,7 +111,7 @@ TEST(LoraGolden, LossAndAdapterGradientsOfAModelAgree) {
       }
       return nullptr;
     };
-    const auto model = open_golden(fixture.model("model"), {.trainable = true, .frozen = true, .adapter = adapter});
+    const auto model = open_golden(fixture.model("model"), TrainingOptions{.frozen = true, .adapter = adapter});
     ASSERT_FALSE(factors.empty());
     ASSERT_EQ(2 * adapted, factors.size()) << "modules of the fixture that the model does not have";
 

@@ -40,8 +40,8 @@ struct Adapted {
           bool recompute = false)
       : adapters(config, 3) {
     const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-    model = open_model(
-        base, {.trainable = true, .compute = compute, .frozen = true, .recompute = recompute, .adapter = make});
+    model =
+        open_model(base, TrainingOptions{.compute = compute, .frozen = true, .recompute = recompute, .adapter = make});
     torch::NoGradGuard no_grad;
     RandomStream random(5);
     for (const auto& [name, parameter] : adapters.parameters())
@@ -85,8 +85,8 @@ TEST(Lora, StartsAsItsBase) {
   const Setting setting;
   LoraAdapters adapters({.rank = 4}, 1);
   const auto make = [&](const std::string& name, int64_t out, int64_t in) { return adapters.make(name, out, in); };
-  const auto adapted = open_model(setting.llama, {.trainable = true, .frozen = true, .adapter = make}),
-             plain = open_model(setting.llama, {.trainable = true});
+  const auto adapted = open_model(setting.llama, TrainingOptions{.frozen = true, .adapter = make}),
+             plain = open_model(setting.llama, TrainingOptions{});
   const std::vector<uint32_t> chosen = {0, 1};
   const Batch batch = make_batch(kExamples, chosen);
   EXPECT_NEAR(LanguageModelLoss(*adapted).sum(batch).item<double>(),
@@ -121,13 +121,13 @@ TEST(Lora, MergedIsTheSameModel) {
                                                                  adapter->config().scale(4), nullptr});
       return nullptr;
     };
-    const auto unmerged = open_model(base, {.trainable = true, .adapter = beside}),
-               merged = open_model(options.output / "merged", {.trainable = true});
+    const auto unmerged = open_model(base, TrainingOptions{.adapter = beside}),
+               merged = open_model(options.output / "merged", TrainingOptions{});
     const std::vector<uint32_t> chosen = {0, 1};
     const Batch batch = make_batch(kExamples, chosen);
     const double loss = LanguageModelLoss(*unmerged).sum(batch).item<double>();
     EXPECT_NEAR(LanguageModelLoss(*merged).sum(batch).item<double>(), loss, 1e-4);
-    EXPECT_GT(std::fabs(LanguageModelLoss(*open_model(base, {.trainable = true})).sum(batch).item<double>() - loss),
+    EXPECT_GT(std::fabs(LanguageModelLoss(*open_model(base, TrainingOptions{})).sum(batch).item<double>() - loss),
               1e-2);
   }
 }

@@ -8,7 +8,7 @@ namespace {
 
 void read_gpt2(const ConfigKeys& keys, ModelConfig& c) {
   if (!keys.boolean_or({{"scale_attn_weights"}}, true)) c.attention_scale = 1;
-  LIMPID_CHECK(!keys.boolean_or({{"scale_attn_by_inverse_layer_idx"}}, false), FormatError, keys.where(),
+  LIMPID_CHECK(!keys.boolean_or({{"scale_attn_by_inverse_layer_idx"}}, false), FormatError, keys.place(),
                ": \"scale_attn_by_inverse_layer_idx\" is true, which is not supported");
 }
 

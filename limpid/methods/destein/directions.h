@@ -12,14 +12,16 @@ namespace limpid::destein {
 
 using torch::Tensor;
 
-/// [L, N, D] twice -> [L, D] float32, pointing from neutral to toxic. Float64 inside.
+/// Returns the mean differences of activations [L, N, D], [L, D] float32, pointing from neutral to toxic. Float64
+/// inside.
 Tensor mean_directions(const Tensor& toxic, const Tensor& neutral);
-/// First right singular vector of each layer's differences, from the mean of all differences if `centred`.
+/// Returns the first right singular vector of each layer's differences, from the mean of all differences if `centred`.
 Tensor pca_directions(const Tensor& toxic, const Tensor& neutral, bool centred = false);
 Tensor orthogonal_directions(const Tensor& toxic, const Tensor& neutral, int64_t heads);
 Tensor random_directions(int64_t layers, int64_t width, uint64_t seed);
 
-/// Mean over the last `window` of the first `length` positions. [L, N, T, D], [N] int64 -> [L, N, D].
+/// Returns the means over the last `window` of each text's first `length` positions.
+/// [L, N, T, D], [N] int64 -> [L, N, D].
 Tensor last_positions_mean(const Tensor& activations, const Tensor& lengths, int64_t window);
 
 }  // namespace limpid::destein

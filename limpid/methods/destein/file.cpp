@@ -9,7 +9,7 @@
 namespace limpid::destein {
 namespace {
 
-/// The rule, where it acts, and on which layers, as the file has it.
+/// Reads the rule, where it acts, and on which layers, from the settings of the file.
 SteeringParts read_steering_settings(const Json& settings, const std::string& place) {
   const std::string settings_place = place + "settings";
   SteeringParts parts;

@@ -53,13 +53,13 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
   const int64_t heads = heads_of(fit.tap, target.config()), pairs = int64_t(fit.pairs.size());
   const auto texts = framed_texts(*target.tokenizer(), fit.pairs, fit.framing);
   const Tensor means = mean_activations(target, site_of(fit.tap), texts, "steering pairs", watch);
-  const SteeringStatistics found = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs), heads,
-                                                       fit.directions, fit.probes, fit.seed);
+  const SteeringStatistics statistics = steering_statistics(means.narrow(1, 0, pairs), means.narrow(1, pairs, pairs),
+                                                            heads, fit.directions, fit.probes, fit.seed);
 
   const int64_t usual_first = fit.rule == SteeringRule::AsReleased ? 0 : target.config().num_layers / 2;
   const int64_t first_layer = fit.first_layer >= 0 ? fit.first_layer : usual_first;
   DetoxifierInfo info = new_detoxifier(DesteinMethod::info, target, fit.strength, fit.provenance);
-  const Tensor weights = head_weights(found.accuracy);
+  const Tensor weights = head_weights(statistics.accuracy);
   info.settings = {{"tap", name(fit.tap)},
                    {"heads", heads},
                    {"rule", name(fit.rule)},
@@ -74,16 +74,16 @@ Json fit_destein(const Model& target, const SteeringFit& fit, Watch& watch) {
                    {"probes",
                     {{"folds", fit.probes.folds},
                      {"C", fit.probes.C},
-                     {"mean_accuracy", found.accuracy.mean().item<double>()},
-                     {"best_accuracy", found.accuracy.max().item<double>()},
-                     {"worst_accuracy", found.accuracy.min().item<double>()},
+                     {"mean_accuracy", statistics.accuracy.mean().item<double>()},
+                     {"best_accuracy", statistics.accuracy.max().item<double>()},
+                     {"worst_accuracy", statistics.accuracy.min().item<double>()},
                      {"heads_at_chance", (weights == 0).sum().item<int64_t>()}}}};
   info.provenance["seed"] = fit.seed;
   OutgoingTensors out;
-  out.add("directions", found.directions);
-  out.add("accuracy", found.accuracy);
-  out.add("lengths", found.lengths);
-  out.add("projections", found.projections);
+  out.add("directions", statistics.directions);
+  out.add("accuracy", statistics.accuracy);
+  out.add("lengths", statistics.lengths);
+  out.add("projections", statistics.projections);
   write_detoxifier(fit.output, info, out.views());
   return info.settings;
 }

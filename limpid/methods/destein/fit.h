@@ -10,7 +10,7 @@
 
 /// `limpid fit destein`: from a target and steering pairs to a detoxifier file. Forward passes only.
 ///
-/// What the file (method "destein") holds, for L layers of D numbers in H slices:
+/// The file (method "destein") holds, for L layers of D numbers in H slices:
 ///   directions [L, D]    mean difference, principal component or probe weights, toward toxic
 ///   accuracy   [L, H]    of the cross-validated probes; head weights follow from it (probes.h)
 ///   lengths    [L, H]    mean length of the slices' activations over both classes
@@ -18,13 +18,15 @@
 /// settings: tap, rule, positions, layers, and what the directions were made from.
 namespace limpid::destein {
 
-/// Slices that a tap's activations have in this model. @throws ConfigError when they do not divide its width.
+/// Returns the number of slices that a tap's activations have in this model. @throws ConfigError when they do not
+/// divide its width.
 int64_t heads_of(Tap tap, const ModelConfig& config);
 
-/// What the activations of pairs come to; toxic and neutral are [L, N, D].
+/// Directions, and numbers of each slice, as the file holds them.
 struct SteeringStatistics {
   Tensor directions, accuracy, lengths, projections;
 };
+/// Makes them from the activations of pairs, toxic and neutral [L, N, D].
 SteeringStatistics steering_statistics(const Tensor& toxic, const Tensor& neutral, int64_t heads, DirectionKind kind,
                                        const ProbeOptions& probes, uint64_t seed);
 

@@ -9,7 +9,7 @@
 /// Steering pairs as the model reads them (docs/methods.md, DeStein).
 namespace limpid::destein {
 
-/// The texts as ids with the positions to average over: all toxic ones, then all neutral ones.
+/// Returns the texts as ids with the positions to average over: all toxic ones, then all neutral ones.
 std::vector<PooledText> framed_texts(const Tokenizer& tokenizer, const std::vector<SteeringPair>& pairs,
                                      const PairFraming& framing);
 

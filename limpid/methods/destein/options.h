@@ -8,7 +8,7 @@
 #include "limpid/data/pairs.h"
 #include "limpid/methods/steering_options.h"
 
-/// What `limpid fit destein` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit destein`. No LibTorch here: the command line binds to these structs.
 namespace limpid::destein {
 
 inline constexpr const char* kToxicPrefix =
@@ -16,7 +16,7 @@ inline constexpr const char* kToxicPrefix =
 inline constexpr const char* kNeutralPrefix =
     "The following text is kind, polite, positive, respectful and supportive: ";
 
-/// How a text is put before the model.
+/// The form in which a text is put before the model.
 struct PairFraming {
   bool prefixes = true;  ///< behind a sentence that says what follows, as in the paper
   bool chat = false;     ///< that sentence as a user turn of the model's chat template, the text as the answer to it
@@ -58,7 +58,7 @@ struct SteeringFit {
   Json provenance = Json::object();
 };
 
-/// How pairs are made from the model itself (self_induced.h).
+/// Options of pairs that are made from the model itself (self_induced.h).
 struct SelfInducedOptions {
   int64_t samples = 20, tokens = 30;
   int64_t pairs = 100;  ///< wanted at most

@@ -18,24 +18,25 @@ struct Head {
   Head(const Tensor& toxic, const Tensor& neutral, int64_t layer, int64_t head, int64_t heads) {
     width = size_t(toxic.size(2) / heads);
     pairs = size_t(toxic.size(1));
-    for (const Tensor& one : {toxic, neutral}) {
-      const float* at = one.const_data_ptr<float>() + layer * one.size(1) * one.size(2) + head * int64_t(width);
-      for (size_t n = 0; n < pairs; ++n, at += one.size(2)) rows.insert(rows.end(), at, at + width);
+    for (const Tensor& texts : {toxic, neutral}) {
+      const float* values =
+          texts.const_data_ptr<float>() + layer * texts.size(1) * texts.size(2) + head * int64_t(width);
+      for (size_t n = 0; n < pairs; ++n, values += texts.size(2)) rows.insert(rows.end(), values, values + width);
     }
   }
   std::span<const float> row(size_t text) const { return std::span(rows).subspan(text * width, width); }
 
   LogisticModel fit(double C, const std::function<bool(size_t pair)>& used) const {
-    std::vector<float> some;
+    std::vector<float> chosen;
     std::vector<int> labels;
     for (size_t text = 0; text < 2 * pairs; ++text) {
       if (!used(text % pairs)) continue;
-      some.insert(some.end(), row(text).begin(), row(text).end());
+      chosen.insert(chosen.end(), row(text).begin(), row(text).end());
       labels.push_back(text < pairs ? 1 : 0);
     }
-    return fit_logistic(some, width, labels, {.C = C});
+    return fit_logistic(chosen, width, labels, {.C = C});
   }
-  /// How many texts of the pairs that were not used come out right.
+  /// Counts the texts, of the pairs that were not used, that come out right.
   size_t correct(const LogisticModel& model, const std::function<bool(size_t pair)>& used) const {
     size_t count = 0;
     for (size_t text = 0; text < 2 * pairs; ++text)
@@ -44,12 +45,12 @@ struct Head {
   }
 };
 
-/// Runs one(layer, head) for every head on the pool; what one of them throws is thrown when all are done.
-void each_head(int64_t layers, int64_t heads, const std::function<void(int64_t layer, int64_t head)>& one) {
+/// Runs work(layer, head) for every head on the pool; what one of them throws is thrown when all are done.
+void each_head(int64_t layers, int64_t heads, const std::function<void(int64_t layer, int64_t head)>& work) {
   std::vector<std::exception_ptr> failed(size_t(layers * heads));
   kernels::parallel_for(failed.size(), [&](size_t i) {
     try {
-      one(int64_t(i) / heads, int64_t(i) % heads);
+      work(int64_t(i) / heads, int64_t(i) % heads);
     } catch (...) {
       failed[i] = std::current_exception();
     }

@@ -18,11 +18,12 @@ struct Probes {
   Tensor accuracy;    ///< [L, H] float32, on held-out texts
 };
 
-/// Accuracy by cross-validation, weights from all pairs. @throws ConfigError for fewer pairs than folds.
+/// Fits probes on all pairs and measures their accuracy by cross-validation. @throws ConfigError for fewer pairs than
+/// folds.
 Probes cross_validated_probes(const Tensor& toxic, const Tensor& neutral, const ProbeOptions& options);
-/// The split of the release: fitted on the first `train_pairs`, tested on the rest.
+/// Fits probes on the first `train_pairs` and tests them on the rest: the split of the release.
 Probes released_probes(const Tensor& toxic, const Tensor& neutral, int64_t train_pairs, const ProbeOptions& options);
-/// w = clip((accuracy - 0.5) / 0.5, 0, 1): heads at chance are left alone.
+/// Returns w = clip((accuracy - 0.5) / 0.5, 0, 1): heads at chance are left alone.
 Tensor head_weights(const Tensor& accuracy);
 
 }  // namespace limpid::destein

@@ -21,7 +21,7 @@ struct Candidate {
   double score;
 };
 
-/// Every continuation with its score.
+/// Writes the continuations and scores each.
 std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) {
   Generator generator(plan.model, {}, {.max_rows = size_t(plan.rows)});
   for (size_t p = 0; p < plan.prompts.size(); ++p) {
@@ -39,9 +39,9 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) 
   }
   std::vector<Completion> done;
   Progress progress(watch, "continuations", plan.prompts.size() * size_t(plan.samples), "samples");
-  const auto keep = [&](Completion one) {
-    one.check();
-    done.push_back(std::move(one));
+  const auto keep = [&](Completion completion) {
+    completion.check();
+    done.push_back(std::move(completion));
   };
   while (generator.step(keep)) {
     watch.throw_if_stopped();
@@ -52,24 +52,25 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) 
     return std::pair(a.prompt, a.sample) < std::pair(b.prompt, b.sample);
   });
   std::vector<std::string> texts;
-  for (const Completion& one : done) texts.push_back(one.text);
+  for (const Completion& completion : done) texts.push_back(completion.text);
   const std::vector<double> scores = plan.scorer->score(texts);
-  std::vector<Candidate> all;
-  for (size_t i = 0; i < done.size(); ++i) all.push_back({done[i].prompt, std::move(texts[i]), scores[i]});
-  return all;
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < done.size(); ++i) candidates.push_back({done[i].prompt, std::move(texts[i]), scores[i]});
+  return candidates;
 }
 
-/// Those above the threshold, the most toxic first, at most kPerPrompt of each prompt.
-std::vector<Candidate> most_toxic(std::vector<Candidate> all, double threshold, size_t prompts) {
-  std::erase_if(all,
-                [&](const Candidate& one) { return !(one.score > threshold); });  // a missing score is not above it
-  std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+/// Keeps those above the threshold, the most toxic first, at most kPerPrompt of each prompt.
+std::vector<Candidate> most_toxic(std::vector<Candidate> candidates, double threshold, size_t prompts) {
+  // A missing score is not above the threshold.
+  std::erase_if(candidates, [&](const Candidate& candidate) { return !(candidate.score > threshold); });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
   std::vector<size_t> taken(prompts, 0);
-  std::erase_if(all, [&](const Candidate& one) { return ++taken[one.prompt] > kPerPrompt; });
-  return all;
+  std::erase_if(candidates, [&](const Candidate& candidate) { return ++taken[candidate.prompt] > kPerPrompt; });
+  return candidates;
 }
 
-/// The first line that says something, without quotation marks around it.
+/// Returns the first line that says something, without quotation marks around it.
 std::string first_line(const std::string& text) {
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -81,23 +82,23 @@ std::string first_line(const std::string& text) {
   return "";
 }
 
-std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const Candidate> some) {
+std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const Candidate> candidates) {
   const Tokenizer& tokenizer = *plan.rewriter->tokenizer();
   Generator generator(plan.rewriter, {}, {.max_rows = size_t(plan.rows)});
-  for (size_t i = 0; i < some.size(); ++i) {
+  for (size_t i = 0; i < candidates.size(); ++i) {
     Request request;
     request.prompt = i;
-    request.prompt_ids = encode_chat(
-        tokenizer, render_chat(tokenizer, {{"user", kInstruction + some[i].text}}, /*add_generation_prompt=*/true));
+    request.prompt_ids = encode_chat(tokenizer, render_chat(tokenizer, {{"user", kInstruction + candidates[i].text}},
+                                                            /*add_generation_prompt=*/true));
     request.sampling.greedy = true;
     request.stop.max_new_tokens = plan.tokens * 2;
     request.stop.stop_tokens = plan.rewriter_stop_tokens;
     generator.submit(std::move(request));
   }
-  std::vector<std::string> texts(some.size());
-  generator.run([&](const Completion& one) {
-    one.check();
-    texts[one.prompt] = first_line(one.text);
+  std::vector<std::string> texts(candidates.size());
+  generator.run([&](const Completion& completion) {
+    completion.check();
+    texts[completion.prompt] = first_line(completion.text);
   });
   return texts;
 }
@@ -107,21 +108,21 @@ std::vector<std::string> rewrites(const SelfInducedPlan& plan, std::span<const C
 SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch) {
   const double threshold = plan.scorer->threshold();
   SelfInducedPairs result;
-  std::vector<Candidate> all = continuations(plan, watch);
-  result.continuations = all.size();
-  const std::vector<Candidate> toxic = most_toxic(std::move(all), threshold, plan.prompts.size());
+  std::vector<Candidate> candidates = continuations(plan, watch);
+  result.continuations = candidates.size();
+  const std::vector<Candidate> toxic = most_toxic(std::move(candidates), threshold, plan.prompts.size());
   result.toxic = toxic.size();
   Progress progress(watch, "neutral rewrites", size_t(plan.pairs), "pairs");
   while (result.rewritten < toxic.size() && result.pairs.size() < size_t(plan.pairs)) {
     watch.throw_if_stopped();
-    const auto some =
+    const auto batch =
         std::span(toxic).subspan(result.rewritten, std::min(kRewritesAtOnce, toxic.size() - result.rewritten));
-    const std::vector<std::string> texts = rewrites(plan, some);
+    const std::vector<std::string> texts = rewrites(plan, batch);
     const std::vector<double> scores = plan.scorer->score(texts);
-    for (size_t i = 0; i < some.size() && result.pairs.size() < size_t(plan.pairs); ++i)
+    for (size_t i = 0; i < batch.size() && result.pairs.size() < size_t(plan.pairs); ++i)
       if (!texts[i].empty() && scores[i] < threshold / 2)
-        result.pairs.push_back({trimmed_pair_text(some[i].text), trimmed_pair_text(texts[i])});
-    result.rewritten += some.size();
+        result.pairs.push_back({trimmed_pair_text(batch[i].text), trimmed_pair_text(texts[i])});
+    result.rewritten += batch.size();
     progress.update(result.pairs.size());
   }
   progress.finish();

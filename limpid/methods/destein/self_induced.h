@@ -20,16 +20,16 @@ struct SelfInducedPlan : SelfInducedOptions {
   std::vector<TokenId> stop_tokens, rewriter_stop_tokens;
 };
 
-/// What came of it.
+/// Pairs, and counts of the texts that they were made from.
 struct SelfInducedPairs {
   std::vector<SteeringPair> pairs;  ///< the most toxic first
   size_t continuations = 0, toxic = 0,
          rewritten = 0;  ///< written; above the scorer's threshold; of those, put to the rewriter
 };
 
-/// The model continues every prompt; continuations above the scorer's threshold, the most toxic first and at most two
-/// of a prompt, are put to the rewriter until `pairs` rewrites are below half the threshold. The prefix of such a pair
-/// stands for its prompt.
+/// Lets the model continue every prompt; continuations above the scorer's threshold, the most toxic first and at most
+/// two of a prompt, are put to the rewriter until `pairs` rewrites are below half the threshold. The prefix of such a
+/// pair stands for its prompt.
 /// @throws ConfigError when nothing usable came of it, saying how far it got.
 SelfInducedPairs self_induced_pairs(const SelfInducedPlan& plan, Watch& watch = unwatched());
 

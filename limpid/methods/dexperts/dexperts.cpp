@@ -17,17 +17,17 @@ void apply_mask(std::span<float> z, const TokenMask& mask) {
 
 }  // namespace
 
-TokenMask TokenMask::parse(const std::string& text, const std::string& where) {
+TokenMask TokenMask::parse(const std::string& text, const std::string& place) {
   const size_t colon = text.find(':');
   const Names kinds = DexpertsMethod::kMasks;
   const size_t kind = size_t(std::find(kinds.begin(), kinds.end(), text.substr(0, colon)) - kinds.begin());
-  LIMPID_CHECK(kind < kinds.size(), ConfigError, where, "mask \"", text,
+  LIMPID_CHECK(kind < kinds.size(), ConfigError, place, "mask \"", text,
                "\", expected nucleus:P, plausibility:A or none");
   TokenMask mask = usual(Kind(kind));
   if (text == "none") return mask;
   const auto level = parse_number<double>(colon == std::string::npos ? "" : text.substr(colon + 1));
-  LIMPID_CHECK(mask.kind != Kind::None, ConfigError, where, "mask \"", text, "\", expected none without a level");
-  LIMPID_CHECK(level && DexpertsMethod::kLevels.contains(*level), ConfigError, where, "mask \"", text,
+  LIMPID_CHECK(mask.kind != Kind::None, ConfigError, place, "mask \"", text, "\", expected none without a level");
+  LIMPID_CHECK(level && DexpertsMethod::kLevels.contains(*level), ConfigError, place, "mask \"", text,
                "\": its level is ", DexpertsMethod::kLevels.text(), ", for example ", usual(mask.kind).text());
   mask.level = *level;
   return mask;

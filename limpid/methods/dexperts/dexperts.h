@@ -9,7 +9,7 @@
 /// and contrastive decoding (Li et al. 2023, arXiv:2210.15097) as the same sum behind another mask.
 namespace limpid::dexperts {
 
-/// For logits z of the target, e of the expert and a of the anti-expert:
+/// Adds a contrast of experts behind the mask. For logits z of the target, e of the expert and a of the anti-expert:
 ///   z'[v] = z[v] + s (e[v] - a[v])     where the mask keeps v; without an expert z stands in for e
 ///   z'[v] = -inf                       elsewhere
 /// @param z       [V] float32, nats, changed in place; what is minus infinity already stays so
@@ -18,7 +18,7 @@ namespace limpid::dexperts {
 void combine_experts(std::span<float> z, std::span<const float> expert, std::span<const float> anti, float s,
                      const TokenMask& mask);
 
-/// What a session works with.
+/// The models and the mask of a session.
 struct ExpertParts {
   Reading anti, expert;  ///< the expert may be none
   TokenMask mask;

@@ -10,7 +10,7 @@
 namespace limpid::dexperts {
 namespace {
 
-/// The mask of the file, or what the options make of it.
+/// Returns the mask of the file as the options change it.
 TokenMask mask_with(TokenMask mask, const MethodOptions& options) {
   using Kind = TokenMask::Kind;
   if (const auto kind = options.choice<Kind>("mask")) mask = TokenMask::usual(*kind);
@@ -27,7 +27,7 @@ class Experts {
   explicit Experts(std::shared_ptr<const DetoxifierFile> file) : file_(std::move(file)) {}
   Reading get(const std::string& role, const Model& target) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = models_.find(role); found != models_.end()) return {found->second};
+    if (const auto model = models_.find(role); model != models_.end()) return {model->second};
     const Reading reading = open_reader(file_->need(role), target);
     if (!reading.change) models_.emplace(role, reading.model);
     return reading;

@@ -6,7 +6,7 @@
 #include "limpid/core/json.h"
 #include "limpid/methods/dexperts/method.h"
 
-/// What `limpid fit dexperts` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit dexperts`. No LibTorch here: the command line binds to these structs.
 namespace limpid::dexperts {
 
 /// Which tokens the target itself lets through. It looks at the target's logits as they come, before the experts and
@@ -21,8 +21,8 @@ struct TokenMask {
     if (kind == Kind::Nucleus) return {kind, 0.9};
     return {kind, kind == Kind::Plausibility ? 0.1 : 1.0};
   }
-  /// Reads "nucleus:P", "plausibility:A" or "none". @throws ConfigError, `where` in front.
-  static TokenMask parse(const std::string& text, const std::string& where);
+  /// Reads "nucleus:P", "plausibility:A" or "none". @throws ConfigError that begins with `place`.
+  static TokenMask parse(const std::string& text, const std::string& place);
   std::string text() const;
 };
 

@@ -20,7 +20,7 @@ void check_pairs(const Tensor& C, const Tensor& T) {
 
 Tensor wide(const Tensor& x) { return x.detach().to(torch::kFloat64); }
 
-/// Rows of length 1; a row of zeros stays zero.
+/// Scales rows to length 1; a row of zeros stays zero.
 Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true).clamp_min(1e-12); }
 
 }  // namespace
@@ -59,14 +59,14 @@ Tensor identity_map(int64_t D1, int64_t D2) { return torch::eye(D1, D2, torch::k
 Tensor nce_losses(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& batch, const Tensor& negatives,
                   const NceOptions& options) {
   Tensor mapped = C.index_select(0, batch).matmul(A);  // [B, D2]
-  Tensor own = T.index_select(0, batch);               // [B, D2]
+  Tensor targets = T.index_select(0, batch);           // [B, D2]
   Tensor others = T.index_select(0, negatives.reshape({-1})).view({negatives.size(0), negatives.size(1), T.size(1)});
   if (options.cosine) {
     mapped = unit_rows(mapped) / options.temperature;
-    own = unit_rows(own);
+    targets = unit_rows(targets);
     others = unit_rows(others);
   }
-  const Tensor positive = (mapped * own).sum(-1, /*keepdim=*/true);         // [B, 1]
+  const Tensor positive = (mapped * targets).sum(-1, /*keepdim=*/true);     // [B, 1]
   const Tensor negative = others.matmul(mapped.unsqueeze(-1)).squeeze(-1);  // [B, K]
   return torch::cat({positive, negative}, 1).logsumexp({1}) - positive.squeeze(1);
 }
@@ -90,16 +90,16 @@ Tensor train_nce(const Tensor& C, const Tensor& T, const Tensor& A0, const Tenso
   return A.detach();
 }
 
-Tensor draw_negatives(int64_t count, int64_t each, uint64_t seed) {
-  LIMPID_CHECK(count > 1 && each > 0, ConfigError, "[alignment] ", each, " negatives among ", count,
+Tensor draw_negatives(int64_t count, int64_t per_row, uint64_t seed) {
+  LIMPID_CHECK(count > 1 && per_row > 0, ConfigError, "[alignment] ", per_row, " negatives among ", count,
                " rows; at least two rows are needed");
-  Tensor result = torch::empty({count, each}, torch::kInt64);
+  Tensor result = torch::empty({count, per_row}, torch::kInt64);
   RandomStream random(seed, /*stream=*/0x6e656761);
   int64_t* values = result.mutable_data_ptr<int64_t>();
   for (int64_t row = 0; row < count; ++row)
-    for (int64_t k = 0; k < each; ++k) {
+    for (int64_t k = 0; k < per_row; ++k) {
       const int64_t other = int64_t(random.next_below(uint64_t(count - 1)));
-      values[row * each + k] = other < row ? other : other + 1;
+      values[row * per_row + k] = other < row ? other : other + 1;
     }
   return result;
 }
@@ -127,11 +127,11 @@ double explained_variance(const Tensor& C, const Tensor& T, const Tensor& A) {
 double retrieval_accuracy(const Tensor& C, const Tensor& T, const Tensor& A, const Tensor& negatives) {
   check_pairs(C, T);
   const Tensor mapped = unit_rows(wide(C).matmul(wide(A))), target = unit_rows(wide(T));
-  const Tensor own = (mapped * target).sum(-1, /*keepdim=*/true);
-  Tensor best = torch::full_like(own, -2.0);  // column by column: [N, K, D2] at once would be large
+  const Tensor positive = (mapped * target).sum(-1, /*keepdim=*/true);
+  Tensor best = torch::full_like(positive, -2.0);  // column by column: [N, K, D2] at once would be large
   for (int64_t k = 0; k < negatives.size(1); ++k)
     best = torch::maximum(best, (mapped * target.index_select(0, negatives.select(1, k))).sum(-1, /*keepdim=*/true));
-  return (own > best).to(torch::kFloat64).mean().item<double>();
+  return (positive > best).to(torch::kFloat64).mean().item<double>();
 }
 
 std::vector<std::pair<TokenId, TokenId>> common_tokens(const Tokenizer& calibrator, const Tokenizer& target) {
@@ -144,7 +144,7 @@ std::vector<std::pair<TokenId, TokenId>> common_tokens(const Tokenizer& calibrat
   const auto targets = by_bytes(target);
   std::vector<std::pair<TokenId, TokenId>> common;
   for (const auto& [bytes, id] : by_bytes(calibrator))
-    if (const auto found = targets.find(bytes); found != targets.end()) common.emplace_back(id, found->second);
+    if (const auto match = targets.find(bytes); match != targets.end()) common.emplace_back(id, match->second);
   std::sort(common.begin(), common.end());
   return common;
 }

@@ -19,7 +19,7 @@ namespace {
 using Store = FusionFileSettings::Store;
 constexpr int64_t kNegatives = 10;  // docs/methods.md, Alignment
 
-/// Rows of the output matrices for the tokens both vocabularies have, [N, D1] and [N, D2].
+/// Returns the rows of the output matrices for the tokens both vocabularies have, [N, D1] and [N, D2].
 std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrator) {
   std::vector<std::pair<TokenId, TokenId>> common;
   if (target.tokenizer() && calibrator.tokenizer()) {
@@ -46,8 +46,8 @@ std::pair<Tensor, Tensor> output_rows(const Model& target, const Model& calibrat
           rows(target, [](const auto& pair) { return pair.second; })};
 }
 
-/// The contrastive map of docs/methods.md, Alignment: cosine over a temperature on output rows, from the identity or an
-/// orthogonal map.
+/// Trains the contrastive map of docs/methods.md, Alignment: cosine over a temperature on output rows, from the
+/// identity or an orthogonal map.
 Tensor contrastive_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report, Watch& watch) {
   constexpr int64_t kBatch = 32, kEpochs = 5;
   const auto [all_C, all_T] = output_rows(target, calibrator);
@@ -84,7 +84,7 @@ Tensor contrastive_map(const Model& target, const Model& calibrator, const Fusio
   return A;
 }
 
-/// The map, undefined for Alignment::None, and in `report` what is known of it.
+/// Makes the map, undefined for Alignment::None, and writes into `report` what is known of it.
 Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& fit, Json& report, Watch& watch) {
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
   const bool on_states = fit.alignment == Alignment::Ridge || fit.alignment == Alignment::Procrustes;
@@ -120,20 +120,20 @@ Tensor make_map(const Model& target, const Model& calibrator, const FusionFit& f
   return map;
 }
 
-/// Whether the two models' embeddings and output matrices are the same but for rounding to 16 or 8 bits.
+/// Says whether the two models' embeddings and output matrices are the same but for rounding to 16 or 8 bits.
 bool same_tables(const Model& a, const Model& b) {
   const auto ours = vocabulary_tables(a), theirs = vocabulary_tables(b);
   if (a.config().architecture != b.config().architecture ||
       a.config().tie_word_embeddings != b.config().tie_word_embeddings)
     return false;
   for (const auto& [name, table] : ours) {
-    const auto found = theirs.find(name);
-    if (found == theirs.end() || found->second->in() != table->in() || found->second->out() != table->out())
+    const auto other = theirs.find(name);
+    if (other == theirs.end() || other->second->in() != table->in() || other->second->out() != table->out())
       return false;
     std::vector<float> x(table->in()), y(table->in());
     for (size_t r = 0; r < table->out(); ++r) {
       table->row(r, x.data());
-      found->second->row(r, y.data());
+      other->second->row(r, y.data());
       double difference = 0.0, length = 0.0;
       for (size_t i = 0; i < x.size(); ++i) {
         difference += double(x[i] - y[i]) * (x[i] - y[i]);
@@ -151,7 +151,7 @@ DType stored_type(const std::vector<int64_t>& shape, bool table) {
   return !table && shape[1] % 32 == 0 ? DType::Q8_0 : DType::F16;
 }
 
-/// The calibrator's tensors but for the tables it shares with its base: matrices in 8 bits, vectors in float32.
+/// Adds the calibrator's tensors but for the tables it shares with its base: matrices in 8 bits, vectors in float32.
 void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& out) {
   const auto checkpoint = Checkpoint::open(model.path());
   const auto shared = vocabulary_tables(model);
@@ -193,7 +193,7 @@ struct Parts {
 };
 
 /// Finds whose embeddings the calibrator has: the target's or, where one is named, its base's.
-void find_store(const Model& target, const FusionFit& fit, LoadOptions load, Parts& parts) {
+void find_store(const Model& target, const FusionFit& fit, InferenceOptions load, Parts& parts) {
   const Model& calibrator = *parts.calibrator;
   const bool embeddable = !calibrator.config().from_gguf && !calibrator.config().raw.is_null();
   if (fit.store != CalibratorStore::Link && embeddable) {
@@ -217,8 +217,8 @@ void find_store(const Model& target, const FusionFit& fit, LoadOptions load, Par
 }
 
 Parts open_parts(const Model& target, const FusionFit& fit) {
-  LoadOptions load;
-  load.precision = target.options().precision;
+  InferenceOptions load;
+  load.precision = target.precision();
   load.eight_bit = true;  // as it will run
   Parts parts;
   parts.calibrator = open_model(fit.calibrator, load);
@@ -228,7 +228,7 @@ Parts open_parts(const Model& target, const FusionFit& fit) {
   return parts;
 }
 
-/// The read-outs that the file has what they need for.
+/// Lists the read-outs that the file has what they need for.
 Json possible_readouts(const Model& target, const Parts& parts, bool has_map) {
   const bool states_fit = has_map || parts.calibrator->config().hidden_size == target.config().hidden_size;
   Json readouts = Json::array();

@@ -16,13 +16,15 @@ struct StatePairs {
   int64_t fit = 0;                      ///< the first `fit` pairs make the map; the rest, from other texts, test it
   size_t texts = 0, skipped_texts = 0;  ///< skipped: a tokenizer changed their bytes
 };
+/// Reads texts with both models and keeps pairs of their states.
 /// @param pairs  how many at most; their last tenth, from the beginning of a text on, is held out
 /// @throws ConfigError when the texts give fewer than two pairs on either side.
 StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vector<std::string> texts, int64_t pairs,
                          int64_t max_tokens, uint64_t seed, Watch& watch = unwatched());
 
-/// Positions (index into `target`, index into `calibrator`) after which both have read the same bytes of one text, at
-/// most one pair for each number of bytes, none before the first byte. Empty when the two spell different bytes.
+/// Returns the positions (index into `target`, index into `calibrator`) after which both have read the same bytes of
+/// one text, at most one pair for each number of bytes, none before the first byte. Empty when the two spell different
+/// bytes.
 std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& target_tokenizer,
                                                            std::span<const TokenId> target,
                                                            const Tokenizer& calibrator_tokenizer,

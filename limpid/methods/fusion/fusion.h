@@ -12,7 +12,7 @@
 /// distributions are mixed.
 namespace limpid::fusion {
 
-/// What a session works with.
+/// The models and settings of a session.
 struct FusionParts {
   Readout readout = Readout::Norm;
   std::shared_ptr<const Model> calibrator;  ///< null for Temperature only
@@ -36,7 +36,7 @@ class FusionSession final : public Session {
   std::shared_ptr<const Tokenizer> foreign_;  // the calibrator's, where the vocabularies differ
 };
 
-/// The detoxifier made from models in memory.
+/// A detoxifier made from models in memory.
 class FusionDetoxifier final : public Detoxifier {
  public:
   explicit FusionDetoxifier(const FusionParts& parts, std::optional<float> default_strength = {});

@@ -13,10 +13,10 @@ namespace {
 
 using Store = FusionFileSettings::Store;
 
-Store parse_store(const std::string& text, const std::string& where) {
+Store parse_store(const std::string& text, const std::string& place) {
   for (Store store : {Store::Target, Store::Base, Store::Folder})
     if (text == name(store)) return store;
-  throw FormatError(concat(where, ": \"store\" is \"", text, "\", expected ", join_alternatives(kFileStores)));
+  throw FormatError(concat(place, ": \"store\" is \"", text, "\", expected ", join_alternatives(kFileStores)));
 }
 
 /// Reads the models when it is first opened on a target, and keeps them for the next Generator on the same target.
@@ -40,15 +40,15 @@ class FusionModels {
   FusionParts read_parts(const Model& target) const {
     FusionParts parts{readout_, nullptr, nullptr, {}};
     if (readout_ == Readout::Temperature) return parts;
-    LoadOptions options;
-    options.precision = target.options().precision;
+    InferenceOptions options;
+    options.precision = target.precision();
     options.eight_bit = true;
     std::shared_ptr<const Tokenizer> tokenizer = target.tokenizer();
     if (settings_.store == Store::Target) {
       check_base(target);
       options.shared = vocabulary_tables(target);
     } else if (settings_.store == Store::Base) {
-      LoadOptions base_options = options;
+      InferenceOptions base_options = options;
       base_options.layers = 1;  // only its tables are wanted
       const auto base = open_model(file_->need("base"), base_options);
       check_base(*base);
@@ -64,7 +64,7 @@ class FusionModels {
   }
 
   std::shared_ptr<const Model> read_model(const std::string& role, const std::string& prefix, const Json& config,
-                                          const LoadOptions& options,
+                                          const InferenceOptions& options,
                                           const std::shared_ptr<const Tokenizer>& tokenizer) const {
     if (settings_.store == Store::Folder) return open_model(file_->need(role), options);
     const std::string source = concat(file_->path().string(), ": settings.", role, ".config");
@@ -75,8 +75,8 @@ class FusionModels {
   }
 
   void check_base(const Model& base) const {
-    const Tensor here = embedding_sample(base), there = float_tensor(file_->tensors()->at(kSampleTensor));
-    LIMPID_CHECK(here.sizes() == there.sizes() && relative_distance(here, there) <= kSameBase, MismatchError,
+    const Tensor sample = embedding_sample(base), stored = float_tensor(file_->tensors()->at(kSampleTensor));
+    LIMPID_CHECK(sample.sizes() == stored.sizes() && relative_distance(sample, stored) <= kSameBase, MismatchError,
                  "[fusion] ", file_->path().string(), ": its calibrator was trained on other embeddings than those of ",
                  base.path().empty() ? "this model" : base.path().string());
   }
@@ -92,29 +92,29 @@ class FusionModels {
 }  // namespace
 
 FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
-  const std::string where = concat("[fusion] ", file.path().string(), ": settings");
+  const std::string place = concat("[fusion] ", file.path().string(), ": settings");
   const Json& json = file.info().settings;
   FusionFileSettings settings;
   const auto readout_of = [&](const Json& value, const char* key) {
-    LIMPID_CHECK(value.is_string(), FormatError, where, ".", key, " is ", json_kind(value),
+    LIMPID_CHECK(value.is_string(), FormatError, place, ".", key, " is ", json_kind(value),
                  ", expected the name of a read-out");
-    return named<Readout>(value.get<std::string>(), where + ": read-out");
+    return named<Readout>(value.get<std::string>(), place + ": read-out");
   };
-  LIMPID_CHECK(json.contains("readout"), FormatError, where, ": \"readout\" is missing");
+  LIMPID_CHECK(json.contains("readout"), FormatError, place, ": \"readout\" is missing");
   settings.readout = readout_of(json.at("readout"), "readout");
   const auto readouts = json.find("readouts");
-  LIMPID_CHECK(readouts != json.end() && readouts->is_array(), FormatError, where,
+  LIMPID_CHECK(readouts != json.end() && readouts->is_array(), FormatError, place,
                ": \"readouts\" is missing or no list");
-  for (const Json& one : *readouts) settings.readouts.push_back(readout_of(one, "readouts"));
+  for (const Json& readout : *readouts) settings.readouts.push_back(readout_of(readout, "readouts"));
 
   const auto model = [&](const char* key) -> const Json& {
-    const auto found = json.find(key);
-    LIMPID_CHECK(found != json.end() && found->is_object(), FormatError, where, ": \"", key,
+    const auto entry = json.find(key);
+    LIMPID_CHECK(entry != json.end() && entry->is_object(), FormatError, place, ": \"", key,
                  "\" is missing or no object");
-    return *found;
+    return *entry;
   };
   const Json& calibrator = model("calibrator");
-  settings.store = parse_store(require<std::string>(calibrator, "store", where + ".calibrator"), where + ".calibrator");
+  settings.store = parse_store(require<std::string>(calibrator, "store", place + ".calibrator"), place + ".calibrator");
   settings.has_toxic = json.contains("toxic");
   settings.has_map = file.tensors()->find(kMapTensor) != nullptr;
   if (settings.has_map)
@@ -122,13 +122,13 @@ FusionFileSettings FusionFileSettings::parse(const DetoxifierFile& file) {
                  FormatError, "[fusion] ", file.path().string(), ": tensor \"map\" is no float32 matrix");
   LIMPID_CHECK(
       settings.has_toxic || std::count(settings.readouts.begin(), settings.readouts.end(), Readout::Contrast) == 0,
-      FormatError, where, ".readouts has contrast, but there is no \"toxic\" model to hold the calibrator against");
+      FormatError, place, ".readouts has contrast, but there is no \"toxic\" model to hold the calibrator against");
   if (settings.store == Store::Folder) return settings;
   const auto config = [&](const char* key) {
-    const Json& of = model(key);
-    LIMPID_CHECK(of.contains("config") && of.at("config").is_object(), FormatError, where, ".", key,
+    const Json& entry = model(key);
+    LIMPID_CHECK(entry.contains("config") && entry.at("config").is_object(), FormatError, place, ".", key,
                  ": \"config\" is missing or no object");
-    return of.at("config");
+    return entry.at("config");
   };
   settings.calibrator_config = config("calibrator");
   if (settings.has_toxic) settings.toxic_config = config("toxic");
@@ -166,7 +166,7 @@ std::shared_ptr<Detoxifier> FusionMethod::load(std::shared_ptr<const DetoxifierF
   LIMPID_CHECK(
       readout == Readout::Temperature || std::count(settings.readouts.begin(), settings.readouts.end(), readout) > 0,
       ConfigError, options.place(), "has not what read-out ", name(readout), " needs; it has ",
-      join(settings.readouts, ", ", [](Readout one) { return name(one); }), " and temperature");
+      join(settings.readouts, ", ", [](Readout known) { return name(known); }), " and temperature");
   const float strength =
       readout == settings.readout ? float(file->info().default_strength) : default_strength(readout, settings.has_map);
   const auto models = std::make_shared<FusionModels>(file, settings, readout);

@@ -7,7 +7,7 @@
 #include "limpid/core/json.h"
 #include "limpid/core/names.h"
 
-/// What `limpid fit fusion` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit fusion`. No LibTorch here: the command line binds to these structs.
 namespace limpid::fusion {
 
 /// h target state, c calibrator state, A map between the two spaces, a strength: readout.h.
@@ -28,7 +28,7 @@ enum class Alignment { None, Contrastive, Ridge, Procrustes, Random };
 inline constexpr const char* kAlignments[] = {"none", "contrastive", "ridge", "procrustes", "random"};
 constexpr Names names_of(Alignment) { return kAlignments; }
 
-/// Where the calibrator's weights go.
+/// The place of the calibrator's weights.
 enum class CalibratorStore {
   Auto,   ///< Embed where the embeddings are the target's, or those of `base`; else Link
   Embed,  ///< its blocks in 8 bits in the file; embeddings from the target, or from `base`

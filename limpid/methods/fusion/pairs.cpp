@@ -8,7 +8,7 @@
 namespace limpid::fusion {
 namespace {
 
-/// Bytes of the text that each token ends at; special tokens have none.
+/// Appends the ids' bytes to `bytes` and returns where in it each token ends; special tokens have no bytes.
 std::vector<size_t> byte_ends(const Tokenizer& tokenizer, std::span<const TokenId> ids, std::string& bytes) {
   std::vector<size_t> ends;
   for (TokenId id : ids) {
@@ -22,7 +22,7 @@ std::vector<size_t> byte_ends(const Tokenizer& tokenizer, std::span<const TokenI
   return ends;
 }
 
-/// Last position of each number of bytes above 0, in order.
+/// Returns the last position of each number of bytes above 0, in order.
 std::vector<std::pair<size_t, int64_t>> last_positions(const std::vector<size_t>& ends) {
   std::vector<std::pair<size_t, int64_t>> last;
   for (size_t i = 0; i < ends.size(); ++i) {
@@ -55,7 +55,7 @@ TokenIds encode_limited(const Tokenizer& tokenizer, const std::string& text, con
   return ids;
 }
 
-/// A text for both models, with the positions at which both have read the same bytes.
+/// Encodes a text for both models, with the positions at which both have read the same bytes.
 Encoded encode_for_both(const Model& target, const Model& calibrator, bool same, const std::string& text,
                         int64_t max_tokens) {
   const Tokenizer& tokenizer = *target.tokenizer();
@@ -74,13 +74,13 @@ Encoded encode_for_both(const Model& target, const Model& calibrator, bool same,
   return encoded;
 }
 
-/// How many of the pairs make the map. The last tenth tests it, and begins with a text of its own, unless one text is
-/// all there is. @param ends  pairs up to and with each text
-int64_t pairs_to_fit(const std::vector<int64_t>& ends, int64_t found) {
-  int64_t fit = found - found / 10;
+/// Returns how many of the pairs make the map. The last tenth tests it, and begins with a text of its own, unless one
+/// text is all there is. @param ends  pairs up to and with each text
+int64_t pairs_to_fit(const std::vector<int64_t>& ends, int64_t pairs) {
+  int64_t fit = pairs - pairs / 10;
   for (int64_t end : ends)
-    if (end <= found - std::max<int64_t>(2, found / 10)) fit = end;
-  LIMPID_CHECK(fit >= 2 && found - fit >= 2, ConfigError, "[fit] the texts give ", found,
+    if (end <= pairs - std::max<int64_t>(2, pairs / 10)) fit = end;
+  LIMPID_CHECK(fit >= 2 && pairs - fit >= 2, ConfigError, "[fit] the texts give ", pairs,
                " pairs of states, too few to fit a map and to test it; give more text");
   return fit;
 }
@@ -115,9 +115,9 @@ std::vector<std::pair<int64_t, int64_t>> aligned_positions(const Tokenizer& targ
   std::string target_bytes, calibrator_bytes;
   const auto a = last_positions(byte_ends(target_tokenizer, target, target_bytes));
   const auto b = last_positions(byte_ends(calibrator_tokenizer, calibrator, calibrator_bytes));
-  const size_t both = std::min(target_bytes.size(), calibrator_bytes.size());  // one of them may have been cut
+  const size_t common = std::min(target_bytes.size(), calibrator_bytes.size());  // one of them may have been cut
   std::vector<std::pair<int64_t, int64_t>> pairs;
-  if (target_bytes.compare(0, both, calibrator_bytes, 0, both) != 0) return pairs;
+  if (target_bytes.compare(0, common, calibrator_bytes, 0, common) != 0) return pairs;
   for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
     if (a[i].first == b[j].first)
       pairs.emplace_back(a[i++].second, b[j++].second);
@@ -139,24 +139,24 @@ StatePairs collect_pairs(const Model& target, const Model& calibrator, std::vect
   StatePairs result;
   std::vector<Encoded> chosen;
   std::vector<int64_t> ends;
-  int64_t found = 0;
+  int64_t collected = 0;
   for (const std::string& text : texts) {
-    if (found >= pairs) break;
+    if (collected >= pairs) break;
     Encoded encoded = encode_for_both(target, calibrator, same, text, max_tokens);
     if (encoded.positions.empty()) {
       result.skipped_texts += !text.empty();
       continue;
     }
-    if (int64_t(encoded.positions.size()) > pairs - found) encoded.positions.resize(size_t(pairs - found));
-    ends.push_back(found += int64_t(encoded.positions.size()));
+    if (int64_t(encoded.positions.size()) > pairs - collected) encoded.positions.resize(size_t(pairs - collected));
+    ends.push_back(collected += int64_t(encoded.positions.size()));
     chosen.push_back(std::move(encoded));
   }
   result.texts = chosen.size();
-  result.fit = pairs_to_fit(ends, found);
+  result.fit = pairs_to_fit(ends, collected);
 
-  result.C = torch::empty({found, calibrator.config().hidden_size}, torch::kFloat32);
-  result.T = torch::empty({found, target.config().hidden_size}, torch::kFloat32);
-  Progress progress(watch, "states", uint64_t(found), "pairs");
+  result.C = torch::empty({collected, calibrator.config().hidden_size}, torch::kFloat32);
+  result.T = torch::empty({collected, target.config().hidden_size}, torch::kFloat32);
+  Progress progress(watch, "states", uint64_t(collected), "pairs");
   constexpr size_t kTextsPerPass = 8;
   int64_t row = 0;
   for (size_t begin = 0; begin < chosen.size(); begin += kTextsPerPass) {

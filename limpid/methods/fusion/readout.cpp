@@ -32,7 +32,7 @@ void scale_by(std::span<float> x, double factor) {
   for (float& value : x) value = float(value * factor);
 }
 
-/// In place, without parameters; the variance is that of the population, as in torch.
+/// Normalises in place, without parameters; the variance is that of the population, as in torch.
 void layer_norm(std::span<float> x) {
   double mean = 0.0, variance = 0.0;
   for (float value : x) mean += value;
@@ -92,9 +92,9 @@ bool mix_log_probabilities(float strength, std::span<float> z, std::span<const f
   const double log_sum = a < 1.0 ? log_sum_exp_in_double(z) : 0.0,
                log_sum_calibrator = a > 0.0 ? log_sum_exp_in_double(z_calibrator) : 0.0;
   for (size_t i = 0; i < z.size(); ++i) {
-    const double own = a < 1.0 ? (1.0 - a) * (z[i] - log_sum) : 0.0;
+    const double target = a < 1.0 ? (1.0 - a) * (z[i] - log_sum) : 0.0;
     const double calibrator = a > 0.0 ? a * (z_calibrator[i] - log_sum_calibrator) : 0.0;
-    z[i] = excluded(i) ? kRemoved : float(own + calibrator);
+    z[i] = excluded(i) ? kRemoved : float(target + calibrator);
   }
   const double log_total = log_sum_exp_in_double(z);
   for (float& value : z) value = float(value - log_total);
@@ -156,10 +156,10 @@ void FoldedReadout::apply(Tensor& z, const Tensor& c, std::span<const float> str
                strengths.size(), " strengths");
   LIMPID_CHECK(readout_ != Readout::Scale || target_rms.size() == size_t(R), ConfigError,
                "[fusion] folding the scale-matched form needs the rms of each target state");
-  Tensor own = product(*packed_, c.contiguous());
+  Tensor folded = product(*packed_, c.contiguous());
   Tensor mapped = map_.forward(c).clone();
   for (int64_t r = 0; r < R; ++r) {
-    const std::span<float> state = row(mapped, r), from = row(own, r), to = row(z, r);
+    const std::span<float> state = row(mapped, r), from = row(folded, r), to = row(z, r);
     const double D = double(state.size()), a = strengths[size_t(r)];
     double scale = 1.0;
     if (readout_ == Readout::LayerNorm && map_.defined()) {

@@ -29,16 +29,16 @@ float default_strength(Readout readout, bool aligned);
 /// The epsilon of torch.nn.LayerNorm, which the published code uses.
 inline constexpr float kLayerNormEpsilon = 1e-5f;
 
-/// h becomes h' for Norm, LayerNorm, Scale and Convex. `c` [D2] is cA, or c where there is no map; it is overwritten by
-/// c'. A calibrator state of length 0 has no direction: Norm and Scale then take c' = 0 (Norm leaves h alone).
+/// Turns h into h' for Norm, LayerNorm, Scale and Convex. `c` [D2] is cA, or c where there is no map; it is overwritten
+/// by c'. A calibrator state of length 0 has no direction: Norm and Scale then take c' = 0 (Norm leaves h alone).
 void mix_state(Readout readout, bool aligned, float strength, std::span<float> h, std::span<float> c);
-/// Contrast: h += strength * difference, where the difference (c_safe - c_other) A lies in the target's space.
+/// Applies Contrast: h += strength * difference, where the difference (c_safe - c_other) A lies in the target's space.
 void add_scaled(float strength, std::span<float> h, std::span<const float> difference);
-/// Probability: logits z of the target become log p'. A token that either model excludes (minus infinity) stays
+/// Applies Probability: logits z of the target become log p'. A token that either model excludes (minus infinity) stays
 /// excluded.
 /// @return false, with z as it was, when that leaves no token
 [[nodiscard]] bool mix_log_probabilities(float strength, std::span<float> z, std::span<const float> z_calibrator);
-void scale_logits(float strength, std::span<float> z);  ///< Temperature; excluded tokens stay excluded
+void scale_logits(float strength, std::span<float> z);  ///< applies Temperature; excluded tokens stay excluded
 
 /// A [D1, D2], applied by our kernels so that a row's result does not depend on the others.
 class StateMap {

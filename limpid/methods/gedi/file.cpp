@@ -9,7 +9,7 @@
 namespace limpid::gedi {
 namespace {
 
-/// The rule and the codes as the file has them.
+/// Reads the rule and the codes from the settings of the file.
 std::pair<GediRule, std::array<TokenIds, 2>> read_gedi_settings(const DetoxifierFile& file, const std::string& place) {
   const std::string settings_place = place + "settings";
   const Json& settings = file.info().settings;
@@ -42,15 +42,15 @@ struct Guide {
 }  // namespace
 
 std::shared_ptr<const Model> open_gedi_guide(const std::string& path, const Model& target) {
-  LoadOptions options;
-  options.precision = target.options().precision;
+  InferenceOptions options;
+  options.precision = target.precision();
   return open_model(path, options);
 }
 
-void check_gedi_code(const TokenIds& ids, int64_t vocabulary, const std::string& where) {
-  LIMPID_CHECK(!ids.empty(), ConfigError, where, " has no tokens");
+void check_gedi_code(const TokenIds& ids, int64_t vocabulary, const std::string& place) {
+  LIMPID_CHECK(!ids.empty(), ConfigError, place, " has no tokens");
   for (TokenId id : ids)
-    LIMPID_CHECK(id >= 0 && id < vocabulary, ConfigError, where, ": id ", id, " is outside the vocabulary of ",
+    LIMPID_CHECK(id >= 0 && id < vocabulary, ConfigError, place, ": id ", id, " is outside the vocabulary of ",
                  vocabulary);
 }
 

@@ -9,14 +9,14 @@
 namespace limpid::gedi {
 namespace {
 
-TokenIds code_ids(const Model& guide, const std::string& code, const std::string& where) {
-  if (!code.starts_with("#")) return encode_prefixes(guide, {code}, where + ": ")[0];
+TokenIds code_ids(const Model& guide, const std::string& code, const std::string& place) {
+  if (!code.starts_with("#")) return encode_prefixes(guide, {code}, place + ": ")[0];
   TokenIds ids;
   for (size_t begin = 0; begin < code.size();) {
     const size_t end = std::min(code.find('#', begin + 1), code.size());
     const std::string digits = code.substr(begin + 1, end - begin - 1);
     LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos,
-                 ConfigError, where, ": \"", code, "\", expected a text, or ids as #5 or #5#17");
+                 ConfigError, place, ": \"", code, "\", expected a text, or ids as #5 or #5#17");
     ids.push_back(TokenId(std::stol(digits)));
     begin = end;
   }
@@ -36,9 +36,9 @@ Json fit_gedi(const Model& target, const GediFit& fit) {
                    {"filter_p", fit.rule.filter_p},
                    {"target_p", fit.rule.target_p}};
   for (size_t c = 0; c < 2; ++c) {
-    const std::string where = concat("[fit] the code of ", GediMethod::kClasses[c]);
-    const TokenIds ids = code_ids(*guide, fit.codes[c], where);
-    check_gedi_code(ids, guide->config().vocab_size, where);
+    const std::string place = concat("[fit] the code of ", GediMethod::kClasses[c]);
+    const TokenIds ids = code_ids(*guide, fit.codes[c], place);
+    check_gedi_code(ids, guide->config().vocab_size, place);
     info.settings[GediMethod::kClasses[c]] = ids;
   }
   LIMPID_CHECK(info.settings.at("clean") != info.settings.at("dirty"), ConfigError,

@@ -75,8 +75,8 @@ TokenIds GediSession::text_of(const Row& row) const {
   return text;
 }
 
-/// One more token costs nothing: its log-probabilities are known. Neither does going back to a text that was read. Any
-/// other (a prompt) is read anew.
+/// Brings the sums to `text`. One more token costs nothing: its log-probabilities are known. Neither does going back to
+/// a text that was read. Any other (a prompt) is read anew.
 void GediSession::follow(Sums& sums, TokenIds text) const {
   const bool goes_on =
       text.size() == sums.text.size() + 1 && std::equal(sums.text.begin(), sums.text.end(), text.begin());
@@ -108,14 +108,14 @@ void GediSession::logits(const Step& step, Tensor& z) {
     sums[r]->next = torch::empty({2, z.size(1)}, torch::kFloat32);
   }
   Tensor guide = step.read(0).logits();  // [R * 2, V]
-  const auto behind_codes = rows_of(guide);
+  const auto guide_rows = rows_of(guide);
   parallel_rows(step, z, [&](size_t r, std::span<float> row) {
     const size_t V = row.size();
     const std::span<float> next(sums[r]->next.mutable_data_ptr<float>(), 2 * V);
     for (size_t c = 0; c < 2; ++c) {
-      const std::span<const float> behind = behind_codes[2 * r + c];
-      const double log_sum = log_sum_exp(behind);
-      for (size_t v = 0; v < V; ++v) next[c * V + v] = float(double(behind[v]) - log_sum);
+      const std::span<const float> guide_row = guide_rows[2 * r + c];
+      const double log_sum = log_sum_exp(guide_row);
+      for (size_t v = 0; v < V; ++v) next[c * V + v] = float(double(guide_row[v]) - log_sum);
     }
     const std::vector<float> clean = log_clean(sums[r]->log_p.back(), next, sums[r]->text.size() + 1, rule_);
     guide_logits(row, clean, step.strengths[r], rule_);

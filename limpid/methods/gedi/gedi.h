@@ -9,16 +9,16 @@
 /// next token how clean the text would be with it.
 namespace limpid::gedi {
 
-/// log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c = sums[c] +
-/// logp[c][v].
+/// Returns log p(clean | x_<t, v) = log_softmax_c(scale r_c / t + bias_c)[clean], class_bias added to clean's; r_c =
+/// sums[c] + logp[c][v].
 /// @param sums   running sums of the text's log-probabilities behind the clean and the dirty code, nats
 /// @param logp   [2 * V] log-probabilities of the next token behind the two codes
 /// @param t      tokens of the text and one more for v; codes do not count
 /// @return       [V]
 std::vector<float> log_clean(std::array<double, 2> sums, std::span<const float> logp, size_t t, const GediRule& rule);
 
-/// z'[v] = log p[v] + omega log_clean[v]. Then, of the tokens in ascending order of log_clean, those are removed whose
-/// running mass of softmax(z'), their own included, is below filter_p, unless log_clean reaches log target_p'.
+/// Makes z'[v] = log p[v] + omega log_clean[v]. Then, of the tokens in ascending order of log_clean, those are removed
+/// whose running mass of softmax(z'), their own included, is below filter_p, unless log_clean reaches log target_p'.
 /// @param z  [V] logits, nats, changed in place; removed tokens become minus infinity, at least one stays
 void guide_logits(std::span<float> z, std::span<const float> log_clean, float omega, const GediRule& rule);
 
@@ -33,13 +33,13 @@ class GediSession final : public Session {
   void logits(const Step& step, Tensor& z) override;
 
  private:
-  /// What the text so far comes to behind each code.
+  /// Log-probabilities of the text so far behind each code, nats.
   struct Sums {
     TokenIds text;
     std::vector<std::array<double, 2>> log_p;  // of the text that was read first, and with each token more
     Tensor next;                               // [2, V] log-probabilities behind `text`
   };
-  TokenIds text_of(const Row& row) const;  ///< without the token that begins it, which a code stands in for
+  TokenIds text_of(const Row& row) const;  ///< without its beginning, which a code replaces
   void follow(Sums& sums, TokenIds text) const;
 
   std::shared_ptr<const Model> guide_;

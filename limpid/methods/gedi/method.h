@@ -27,7 +27,8 @@ struct GediMethod {
 /// Opens the guide, rounding as the target does.
 std::shared_ptr<const Model> open_gedi_guide(const std::string& path, const Model& target);
 
-/// @throws ConfigError for a code without tokens, and for ids outside the vocabulary.
-void check_gedi_code(const TokenIds& ids, int64_t vocabulary, const std::string& where);
+/// Checks a code; messages begin with `place`. @throws ConfigError for a code without tokens, and for ids outside the
+/// vocabulary.
+void check_gedi_code(const TokenIds& ids, int64_t vocabulary, const std::string& place);
 
 }  // namespace limpid::gedi

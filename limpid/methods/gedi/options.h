@@ -6,7 +6,7 @@
 #include "limpid/core/json.h"
 #include "limpid/methods/gedi/method.h"
 
-/// What `limpid fit gedi` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit gedi`. No LibTorch here: the command line binds to these structs.
 namespace limpid::gedi {
 
 struct GediRule {

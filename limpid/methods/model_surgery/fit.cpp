@@ -20,7 +20,7 @@ struct Rows {
   std::vector<int> labels;
 };
 
-/// The states of some texts.
+/// Returns the states and labels of the texts that are wanted.
 template <class Wanted>
 Rows rows_of(const Tensor& states, const std::vector<int>& labels, Wanted wanted) {
   const size_t D = size_t(states.size(1));
@@ -34,7 +34,8 @@ Rows rows_of(const Tensor& states, const std::vector<int>& labels, Wanted wanted
   return rows;
 }
 
-/// Share of held-out texts that a regression on the others tells right; nothing where a part has one class only.
+/// Returns the share of held-out texts that a regression on the others tells right; nothing where a part has one class
+/// only.
 std::optional<double> held_out_accuracy(const Tensor& states, const std::vector<int>& labels, double C) {
   const Rows train = rows_of(states, labels, [](size_t i) { return i % kHeldOut != 0; });
   const Rows test = rows_of(states, labels, [](size_t i) { return i % kHeldOut == 0; });
@@ -50,9 +51,9 @@ std::optional<double> held_out_accuracy(const Tensor& states, const std::vector<
 Tensor row_tensor(const std::vector<GateRow>& rows) {
   Tensor tensor = torch::empty({int64_t(rows.size()), 2}, torch::kInt64);
   int64_t* to = tensor.mutable_data_ptr<int64_t>();
-  for (const GateRow& one : rows) {
-    *to++ = one.layer;
-    *to++ = one.row;
+  for (const GateRow& gate_row : rows) {
+    *to++ = gate_row.layer;
+    *to++ = gate_row.row;
   }
   return tensor;
 }
@@ -68,9 +69,9 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch)
   for (const std::string& text : fit.texts)
     texts.push_back(PooledText::whole(target.tokenizer()->encode(text, /*add_special=*/true), fit.max_tokens));
   const Tensor states = mean_final_states(target, texts, "labelled texts", watch);
-  const Rows all = rows_of(states, fit.labels, [](size_t) { return true; });
+  const Rows data = rows_of(states, fit.labels, [](size_t) { return true; });
   const int64_t D = states.size(1), L = target.config().num_layers, F = target.projection(Projection::MlpGate, 0).out();
-  const LogisticModel head = fit_logistic(all.values, size_t(D), all.labels, {.C = fit.C});
+  const LogisticModel head = fit_logistic(data.values, size_t(D), data.labels, {.C = fit.C});
   if (!head.converged)
     watch.warning(concat("the regression stopped after ", head.iterations, " steps, before it had converged"));
   std::vector<float> v(head.weights.begin(), head.weights.end());
@@ -80,7 +81,7 @@ Json fit_model_surgery(const Model& target, const SurgeryFit& fit, Watch& watch)
   const std::vector<GateRow> chosen = rank_gate_rows(L, F, read, v, count);
   const double length = mean_length(chosen, read, D);
   double square = 0.0;
-  for (double one : head.weights) square += one * one;
+  for (double weight : head.weights) square += weight * weight;
   for (size_t i = 0; i < v.size(); ++i) v[i] = float(head.weights[i] * length / std::sqrt(square));
 
   const int64_t toxic = std::count(fit.labels.begin(), fit.labels.end(), 1);

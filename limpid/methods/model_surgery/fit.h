@@ -9,7 +9,7 @@
 /// `limpid fit model-surgery`: from a target and labelled texts to a detoxifier file. Forward passes, and one logistic
 /// regression.
 ///
-/// What the file (method "model-surgery") holds:
+/// The file (method "model-surgery") holds:
 /// - direction [D]: weights of the regression (toxic is class 1), at the mean length of the chosen rows: the length of
 ///   a head's weights follows from its penalty and means nothing, and so the strength a is in lengths of a row.
 /// - rows [n, 2]: (layer, row) of the gate matrices, best first.

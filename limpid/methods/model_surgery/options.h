@@ -6,7 +6,7 @@
 
 #include "limpid/core/json.h"
 
-/// What `limpid fit model-surgery` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit model-surgery`. No LibTorch here: the command line binds to these structs.
 namespace limpid::model_surgery {
 
 struct SurgeryFit {

@@ -8,13 +8,13 @@
 
 /// `limpid fit profs`: from a target and pairs of toxic and neutral texts to a detoxifier file. Forward passes only.
 ///
-/// What the file (method "profs") holds: vectors [layers, k, D], one subspace for each layer from settings.first_layer
+/// The file (method "profs") holds vectors [layers, k, D], one subspace for each layer from settings.first_layer
 /// on. Where a norm follows the feed-forward output, its weights turn the subspace a little before it reaches
 /// the residual stream.
 namespace limpid::profs {
 
-/// Subspaces of the layers [first, last], [layers, k, D], from mean-pooled outputs of the blocks, before the final
-/// norm.
+/// Returns the subspaces of the layers [first, last], [layers, k, D], from mean-pooled outputs of the blocks, before
+/// the final norm.
 Tensor profs_vectors(const Model& target, std::span<const PooledText> preferred,
                      std::span<const PooledText> nonpreferred, int64_t k, int64_t first_layer, int64_t last_layer,
                      Watch& watch = unwatched());

@@ -6,7 +6,7 @@
 #include "limpid/core/json.h"
 #include "limpid/data/pairs.h"
 
-/// What `limpid fit profs` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit profs`. No LibTorch here: the command line binds to these structs.
 namespace limpid::profs {
 
 struct ProfsFit {

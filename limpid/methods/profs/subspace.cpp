@@ -5,7 +5,7 @@
 namespace limpid::profs {
 namespace {
 
-/// [n, D] -> right singular vectors as rows, largest first.
+/// Returns the right singular vectors of x [n, D] as rows, largest first.
 Tensor right_singular_vectors(const Tensor& x) { return std::get<2>(torch::linalg_svd(x, /*full_matrices=*/false)); }
 
 }  // namespace

@@ -49,7 +49,7 @@ Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch) {
                ", expected 0 or more");
   const Tensor nontoxic = last_states(target, fit.nontoxic, fit.max_tokens, "non-toxic", watch);
   const Tensor toxic = last_states(target, fit.toxic, fit.max_tokens, "toxic", watch);
-  const Subspace found = fit_subspace(nontoxic, toxic, fit.subspace);
+  const Subspace subspace = fit_subspace(nontoxic, toxic, fit.subspace);
 
   DetoxifierInfo info = new_detoxifier(SasaMethod::info, target, fit.strength, fit.provenance);
   info.settings = {{"variant", name(fit.rule)},
@@ -58,17 +58,17 @@ Json fit_sasa(const Model& target, const SasaFit& fit, Watch& watch) {
                    {"shrinkage", fit.subspace.shrinkage},
                    {"cut", fit.subspace.cut},
                    {"absolute_cut", fit.subspace.absolute_cut},
-                   {"rank", found.rank},
-                   {"odds", found.odds},
+                   {"rank", subspace.rank},
+                   {"odds", subspace.odds},
                    {"texts", {{"nontoxic", nontoxic.size(0)}, {"toxic", toxic.size(0)}}},
                    {"margins",
-                    {{"nontoxic", margins(found, nontoxic).mean().item<double>()},
-                     {"toxic", margins(found, toxic).mean().item<double>()}}},
+                    {{"nontoxic", margins(subspace, nontoxic).mean().item<double>()},
+                     {"toxic", margins(subspace, toxic).mean().item<double>()}}},
                    {"held_out_accuracy", held_out_accuracy(nontoxic, toxic, fit.subspace)}};
-  if (!fit.strength) info.default_strength = found.odds;
+  if (!fit.strength) info.default_strength = subspace.odds;
   OutgoingTensors out;
-  out.add("w", found.w);
-  out.add("midpoint", found.midpoint);
+  out.add("w", subspace.w);
+  out.add("midpoint", subspace.midpoint);
   write_detoxifier(fit.output, info, out.views());
   return info.settings;
 }

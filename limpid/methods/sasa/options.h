@@ -7,7 +7,7 @@
 #include "limpid/core/json.h"
 #include "limpid/core/names.h"
 
-/// What `limpid fit sasa` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit sasa`. No LibTorch here: the command line binds to these structs.
 namespace limpid::sasa {
 
 enum class SasaRule {

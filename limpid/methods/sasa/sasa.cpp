@@ -49,25 +49,25 @@ SasaSession::SasaSession(const Model& target, SasaParts parts)
 /// Returns the margins of all rows' candidates, row after row.
 Tensor SasaSession::candidate_margins(const Step& step, const std::vector<TokenIds>& candidates) {
   const ReadTexts texts = step.read(0);
-  std::vector<std::pair<const nn::KvCache*, const TokenId*>> all;
+  std::vector<std::pair<const nn::KvCache*, const TokenId*>> queue;
   for (size_t r = 0; r < candidates.size(); ++r)
-    for (const TokenId& candidate : candidates[r]) all.emplace_back(&texts.cache(r), &candidate);
+    for (const TokenId& candidate : candidates[r]) queue.emplace_back(&texts.cache(r), &candidate);
   const size_t at_once =
-      std::clamp(kPageBytes / (all.front().first->pool()->floats_per_page() * sizeof(float)), kFewest, kMost);
-  std::vector<Tensor> found;
-  for (size_t first = 0; first < all.size(); first += at_once) {
-    const size_t end = std::min(all.size(), first + at_once);
+      std::clamp(kPageBytes / (queue.front().first->pool()->floats_per_page() * sizeof(float)), kFewest, kMost);
+  std::vector<Tensor> chunks;
+  for (size_t first = 0; first < queue.size(); first += at_once) {
+    const size_t end = std::min(queue.size(), first + at_once);
     std::vector<nn::KvCache> forks;
     forks.reserve(end - first);
     std::vector<nn::Sequence> sequences;
     for (size_t i = first; i < end; ++i) {
-      forks.push_back(*all[i].first);
-      sequences.push_back({&forks.back(), {all[i].second, 1}});
+      forks.push_back(*queue[i].first);
+      sequences.push_back({&forks.back(), {queue[i].second, 1}});
     }
     nn::Pass pass(sequences);
-    found.push_back(margins(parts_.subspace, text_.model->final_state(pass, Outputs::Last)));
+    chunks.push_back(margins(parts_.subspace, text_.model->final_state(pass, Outputs::Last)));
   }
-  return torch::cat(found);
+  return torch::cat(chunks);
 }
 
 void SasaSession::logits(const Step& step, Tensor& z) {
@@ -75,17 +75,17 @@ void SasaSession::logits(const Step& step, Tensor& z) {
   parallel_rows(step, z, [&](size_t r, std::span<float> row) {
     candidates[r] = candidates_of(*step.rows[r], row, size_t(parts_.candidates));
   });
-  const Tensor found = candidate_margins(step, candidates);
-  const float* next = found.const_data_ptr<float>();
+  const Tensor row_margins = candidate_margins(step, candidates);
+  const float* next = row_margins.const_data_ptr<float>();
   const auto rows = rows_of(z);
   for (size_t r = 0; r < rows.size(); ++r) {
     if (candidates[r].empty()) continue;
     add_margins(rows[r], candidates[r], {next, candidates[r].size()}, step.strengths[r], parts_.rule);
     next += candidates[r].size();
     if (parts_.rule == SasaRule::AsCoded) continue;
-    std::vector<float> only(rows[r].size(), kRemoved);
-    for (TokenId id : candidates[r]) only[size_t(id)] = rows[r][size_t(id)];
-    std::copy(only.begin(), only.end(), rows[r].begin());
+    std::vector<float> kept(rows[r].size(), kRemoved);
+    for (TokenId id : candidates[r]) kept[size_t(id)] = rows[r][size_t(id)];
+    std::copy(kept.begin(), kept.end(), rows[r].begin());
   }
 }
 

@@ -13,9 +13,9 @@ void debias_logits(std::span<float> z, std::span<const float> biased, float lamb
   const float most = float(-std::log(epsilon));
   std::vector<float> likeliest(V, kRemoved);  // max_k log p_k
   for (size_t k = 0; k < K; ++k) {
-    const auto behind = biased.subspan(k * V, V);
-    const double log_sum_behind = log_sum_exp(behind);
-    for (size_t v = 0; v < V; ++v) likeliest[v] = std::max(likeliest[v], float(behind[v] - log_sum_behind));
+    const auto described = biased.subspan(k * V, V);
+    const double described_log_sum = log_sum_exp(described);
+    for (size_t v = 0; v < V; ++v) likeliest[v] = std::max(likeliest[v], float(described[v] - described_log_sum));
   }
   for (size_t v = 0; v < V; ++v) {
     const float log_p = float(z[v] - log_sum);
@@ -33,10 +33,10 @@ DebiasingSession::DebiasingSession(const Model& target, std::vector<TokenIds> de
 
 void DebiasingSession::logits(const Step& step, Tensor& z) {
   const Tensor biased = step.read(0).logits();  // [R * K, V]
-  const float* behind = biased.const_data_ptr<float>();
+  const float* data = biased.const_data_ptr<float>();
   const size_t K = descriptions_.prefixes.size();
   parallel_rows(step, z, [&](size_t r, std::span<float> row) {
-    debias_logits(row, {behind + r * K * row.size(), K * row.size()}, step.strengths[r], epsilon_);
+    debias_logits(row, {data + r * K * row.size(), K * row.size()}, step.strengths[r], epsilon_);
   });
 }
 

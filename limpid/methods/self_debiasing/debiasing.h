@@ -8,7 +8,8 @@
 /// once the text is announced as toxic are made less likely.
 namespace limpid::self_debiasing {
 
-/// With p the row's probabilities, p_k those behind description k, and Delta = relu(max_k p_k - p):
+/// Makes tokens that a description favours less likely. With p the row's probabilities, p_k those behind description k,
+/// and Delta = relu(max_k p_k - p):
 ///   log p'[v] = log p[v] - min(lambda Delta[v], -log epsilon) + constant
 /// @param z       [V] logits, nats, changed in place; not renormalised
 /// @param biased  [K * V] logits behind the descriptions

@@ -6,7 +6,7 @@
 #include "limpid/core/json.h"
 #include "limpid/methods/self_debiasing/method.h"
 
-/// What `limpid fit self-debiasing` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit self-debiasing`. No LibTorch here: the command line binds to these structs.
 namespace limpid::self_debiasing {
 
 /// Returns the six descriptions of the paper, each a line of its own.

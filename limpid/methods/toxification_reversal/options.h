@@ -6,7 +6,7 @@
 #include "limpid/methods/destein/options.h"
 #include "limpid/methods/toxification_reversal/method.h"
 
-/// What `limpid fit toxification-reversal` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid fit toxification-reversal`. No LibTorch here: the command line binds to these structs.
 namespace limpid::toxification_reversal {
 
 struct ReversalExponents {

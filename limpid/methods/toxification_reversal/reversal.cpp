@@ -32,14 +32,14 @@ void reverse_heads(std::span<float> v, std::span<const float> v_pos, std::span<c
   const double before = dot(v, v);
   const size_t K = v.size() / heads;
   for (size_t head = 0; head < heads; ++head) {
-    const std::span<float> own = v.subspan(head * K, K);
+    const std::span<float> slice = v.subspan(head * K, K);
     const auto pos = v_pos.subspan(head * K, K), neg = v_neg.subspan(head * K, K);
     double squares = 0.0;
     for (size_t i = 0; i < K; ++i) squares += std::pow(double(strength) * (double(neg[i]) - pos[i]), 2);
-    const double similarity = std::max(0.0, cosine(v_negend.subspan(head * K, K), own));
+    const double similarity = std::max(0.0, cosine(v_negend.subspan(head * K, K), slice));
     const double factor = std::pow(1.0 + std::sqrt(squares), exponents.norm) *
                           std::pow(1.0 + similarity, exponents.similarity) * strength;
-    for (size_t i = 0; i < K; ++i) own[i] = float(own[i] - factor * (double(neg[i]) - pos[i]));
+    for (size_t i = 0; i < K; ++i) slice[i] = float(slice[i] - factor * (double(neg[i]) - pos[i]));
   }
   const double after = dot(v, v);
   if (after == 0.0) return;

@@ -9,7 +9,7 @@
 /// the heads is measured, and its opposite is done to them.
 namespace limpid::toxification_reversal {
 
-/// For each of H heads of K numbers, with delta = s (v_neg - v_pos):
+/// Undoes what the description does to the heads. For each of H heads of K numbers, with delta = s (v_neg - v_pos):
 ///   v <- v - (1 + |delta|)^norm (1 + relu(cos(v_negend, v)))^similarity delta
 /// and then all heads together are brought back to their length before. s = 1 is the paper's.
 /// @param v         [H * K], changed in place

@@ -16,29 +16,29 @@
 namespace limpid::unidetox {
 namespace {
 
-constexpr const char* kWhere = "[distil] ";
+constexpr const char* kPlace = "[distil] ";
 
 void check(const DistilPlan& plan) {
   plan.contrast.check();
-  LIMPID_CHECK(plan.base->tokenizer(), ConfigError, kWhere, plan.base->path().string(),
+  LIMPID_CHECK(plan.base->tokenizer(), ConfigError, kPlace, plan.base->path().string(),
                ": has no tokenizer; its tokens cannot become text");
-  LIMPID_CHECK(plan.texts > 0 && plan.length > 0, ConfigError, kWhere, "texts and length must be at least 1");
+  LIMPID_CHECK(plan.texts > 0 && plan.length > 0, ConfigError, kPlace, "texts and length must be at least 1");
   const int64_t opening = plan.opening_tokens();
-  LIMPID_CHECK(opening >= 0 && opening < plan.length, ConfigError, kWhere, "the opening has ", opening,
+  LIMPID_CHECK(opening >= 0 && opening < plan.length, ConfigError, kPlace, "the opening has ", opening,
                " tokens, expected 0 to ", plan.length - 1, ", fewer than the text");
-  LIMPID_CHECK(plan.reject >= 0.0 && plan.reject < 1.0, ConfigError, kWhere, "reject is ", plan.reject,
+  LIMPID_CHECK(plan.reject >= 0.0 && plan.reject < 1.0, ConfigError, kPlace, "reject is ", plan.reject,
                ", expected 0 (off) to below 1");
-  LIMPID_CHECK(plan.toxic || plan.reject == 0.0 || plan.scorer, ConfigError, kWhere,
+  LIMPID_CHECK(plan.toxic || plan.reject == 0.0 || plan.scorer, ConfigError, kPlace,
                "plain samples are rejected by toxicity, which needs a scorer");
 }
 
-fs::path beside(const fs::path& path, const char* ending) {
-  fs::path other = path;
-  other += ending;
-  return other;
+fs::path with_ending(const fs::path& path, const char* ending) {
+  fs::path result = path;
+  result += ending;
+  return result;
 }
 
-/// Everything that changes a text; the number of texts and what is rejected do not.
+/// Returns everything that changes a text; the number of texts and what is rejected do not.
 Json settings_of(const DistilPlan& plan) {
   const ContrastOptions& c = plan.contrast;
   Json contexts;
@@ -59,7 +59,7 @@ Json settings_of(const DistilPlan& plan) {
           {"begin", plan.base->tokenizer()->token_text(plan.begin)},
           {"stop_tokens", plan.stop_tokens},
           {"seed", plan.seed},
-          {"precision", name(plan.base->options().precision)},
+          {"precision", name(plan.base->precision())},
           {"scorer", plan.scorer ? plan.scorer->describe() : Json()}};
 }
 
@@ -84,25 +84,25 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
   GenerationRow row;
   row.index = index;
   if (!plan.contexts.empty()) row.prompt = plan.contexts[index % plan.contexts.size()];
-  Continuation one;
-  one.text = row.prompt + completion.text;
-  one.ids = completion.ids;
-  one.finish_reason = name(completion.finish_reason);
+  Continuation sample;
+  sample.text = row.prompt + completion.text;
+  sample.ids = completion.ids;
+  sample.finish_reason = name(completion.finish_reason);
   if (!completion.ids.empty()) {
     const TokenIds before = context_ids(plan, index);
     const auto nll = [&](const Model& model, ActivationHook* change) {
       return mean(continuation_likelihoods(model, before, {&completion.ids, 1}, change)[0]);
     };
     const double base = nll(*plan.base, nullptr);
-    one.fields = {{"base_nll", base}};
+    sample.fields = {{"base_nll", base}};
     if (plan.toxic) {
       const double toxic = nll(*plan.toxic.model, plan.toxic.change.get());
-      one.fields["toxic_nll"] = toxic;
-      one.fields["mean_score"] = toxic - base;
+      sample.fields["toxic_nll"] = toxic;
+      sample.fields["mean_score"] = toxic - base;
     }
-    if (plan.scorer) one.toxicity = plan.scorer->score({&one.text, 1})[0];
+    if (plan.scorer) sample.toxicity = plan.scorer->score({&sample.text, 1})[0];
   }
-  row.generations.push_back(std::move(one));
+  row.generations.push_back(std::move(sample));
   return row;
 }
 
@@ -113,10 +113,10 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
     sessions.push_back(
         std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening_tokens())));
   Generator generator(plan.base, std::move(sessions), {.max_rows = size_t(plan.rows)});
-  size_t there = 0;
+  size_t written = 0;
   for (size_t i = 0; i < size_t(plan.texts); ++i) {
     if (journal.has(i)) {
-      ++there;
+      ++written;
       continue;
     }
     Request request;
@@ -129,36 +129,37 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
     request.strengths = {1.0f};
     generator.submit(std::move(request));
   }
-  if (there > 0)
-    watch.info(concat(thousands(there), " of ", thousands(uint64_t(plan.texts)), " texts are in ",
-                      beside(plan.output, ".journal").string()));
+  if (written > 0)
+    watch.info(concat(thousands(written), " of ", thousands(uint64_t(plan.texts)), " texts are in ",
+                      with_ending(plan.output, ".journal").string()));
   Progress progress(watch, "distil", uint64_t(plan.texts), "texts");
-  progress.update(there);
+  progress.update(written);
   std::vector<Completion> finished;
-  for (bool more = there < size_t(plan.texts); more;) {
+  for (bool more = written < size_t(plan.texts); more;) {
     watch.throw_if_stopped();
     more = generator.step([&](Completion completion) { finished.push_back(std::move(completion)); });
-    for (const Completion& one : finished) journal.append(finished_row(plan, size_t(one.sample), one));
-    progress.update(there += finished.size());
+    for (const Completion& completion : finished)
+      journal.append(finished_row(plan, size_t(completion.sample), completion));
+    progress.update(written += finished.size());
     finished.clear();
   }
   progress.finish();
 }
 
-/// The better a text, the higher: its contrast, or without a toxic model how little toxic it is.
+/// Returns a score, higher for a better text: its contrast, or without a toxic model how little toxic it is.
 double score_of(const GenerationRow& row, bool plain) {
-  const Continuation& one = row.generations.at(0);
-  return plain ? -one.toxicity.value_or(0.0) : one.fields.at("mean_score").get<double>();
+  const Continuation& sample = row.generations.at(0);
+  return plain ? -sample.toxicity.value_or(0.0) : sample.fields.at("mean_score").get<double>();
 }
 
 Json line_of(const GenerationRow& row) {
-  const Continuation& one = row.generations.at(0);
-  Json line = one.fields;
-  line["text"] = one.text;
-  line["ids"] = *one.ids;
-  line["finish_reason"] = one.finish_reason;
+  const Continuation& sample = row.generations.at(0);
+  Json line = sample.fields;
+  line["text"] = sample.text;
+  line["ids"] = *sample.ids;
+  line["finish_reason"] = sample.finish_reason;
   if (!row.prompt.empty()) line["context"] = row.prompt;
-  if (one.toxicity) line["toxicity"] = *one.toxicity;
+  if (sample.toxicity) line["toxicity"] = *sample.toxicity;
   return line;
 }
 
@@ -179,7 +180,7 @@ Json DistilReport::json() const {
 DistilReport distil(const DistilPlan& plan, Watch& watch) {
   check(plan);
   const Json settings = settings_of(plan);
-  GenerationJournal journal(beside(plan.output, ".journal"), settings);
+  GenerationJournal journal(with_ending(plan.output, ".journal"), settings);
   write_texts(plan, journal, watch);
 
   DistilReport report;
@@ -191,7 +192,7 @@ DistilReport distil(const DistilPlan& plan, Watch& watch) {
     else
       rows.push_back(row);
   }
-  LIMPID_CHECK(!rows.empty(), ConfigError, kWhere, "every text ended before its first token");
+  LIMPID_CHECK(!rows.empty(), ConfigError, kPlace, "every text ended before its first token");
   const auto score = [plain = !plan.toxic](const GenerationRow& row) { return score_of(row, plain); };
   std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
     return score(a) != score(b) ? score(a) < score(b) : *a.index < *b.index;
@@ -206,13 +207,13 @@ DistilReport distil(const DistilPlan& plan, Watch& watch) {
   std::vector<std::string> texts;
   std::vector<double> scores, toxicities;
   for (const GenerationRow& row : rows) {
-    const Continuation& one = row.generations[0];
+    const Continuation& sample = row.generations[0];
     file.write(to_text(line_of(row)) + "\n");
-    openings.insert(TokenIds(one.ids->begin(), one.ids->begin() + long(std::min<size_t>(2, one.ids->size()))));
-    texts.push_back(one.text);
+    openings.insert(TokenIds(sample.ids->begin(), sample.ids->begin() + long(std::min<size_t>(2, sample.ids->size()))));
+    texts.push_back(sample.text);
     if (plan.toxic) scores.push_back(score(row));
-    if (one.toxicity) toxicities.push_back(*one.toxicity);
-    report.tokens += one.ids->size();
+    if (sample.toxicity) toxicities.push_back(*sample.toxicity);
+    report.tokens += sample.ids->size();
   }
   report.written = rows.size();
   if (!scores.empty()) report.mean_score = mean(scores);
@@ -222,7 +223,7 @@ DistilReport distil(const DistilPlan& plan, Watch& watch) {
   for (size_t n = 0; n < report.distinct.size(); ++n)
     report.distinct[n] = counts.ngrams[n] > 0 ? double(counts.distinct[n]) / double(counts.ngrams[n]) : 0.0;
   file.commit();
-  write_file(beside(plan.output, ".settings.json"),
+  write_file(with_ending(plan.output, ".settings.json"),
              to_text(Json{{"format", 1}, {"settings", settings}, {"report", report.json()}}, 1) + "\n");
   return report;
 }

@@ -15,10 +15,10 @@
 /// sampled from a base model held against a toxic one.
 namespace limpid::unidetox {
 
-/// Without a toxic model the texts are plain samples of the base: UniDetox's control, and the corpus of SGEAT
-/// (docs/methods.md, Plain samples), a model fine-tuned on the least toxic of its own texts. From one fixed context the
-/// contrast collapses: four of five texts begin alike. So the first tokens come from the plain base, or the texts from
-/// given contexts.
+/// Models and texts of a run. Without a toxic model the texts are plain samples of the base: UniDetox's control, and
+/// the corpus of SGEAT (docs/methods.md, Plain samples), a model fine-tuned on the least toxic of its own texts. From
+/// one fixed context the contrast collapses: four of five texts begin alike. So the first tokens come from the plain
+/// base, or the texts from given contexts.
 struct DistilPlan : DistilOptions {
   std::shared_ptr<const Model> base;
   Reading toxic;                      ///< a model, or the base with an adapter; without a model: plain samples
@@ -31,7 +31,7 @@ struct DistilPlan : DistilOptions {
   int64_t opening_tokens() const { return opening.value_or(contexts.empty() ? 2 : 0); }
 };
 
-/// What lies in the finished file, and how varied it is.
+/// Counts and means of the finished file, and how varied it is.
 struct DistilReport {
   size_t written = 0, rejected = 0, empty = 0;  ///< texts; empty ones ended before their first token
   uint64_t tokens = 0;

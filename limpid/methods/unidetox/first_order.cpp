@@ -14,15 +14,14 @@ FirstOrderCheck::FirstOrderCheck(std::shared_ptr<const Model> base, std::shared_
     : base_(std::move(base)),
       toxic_(std::move(toxic)) {
   for (const auto& model : {base_, toxic_})
-    LIMPID_CHECK(model->options().trainable, ConfigError, kFirstOrder, model->path().string(),
-                 " was not opened trainable");
+    LIMPID_CHECK(model->training(), ConfigError, kFirstOrder, model->path().string(), " was not opened trainable");
   LIMPID_CHECK(base_->parameters().size() == toxic_->parameters().size(), MismatchError, kFirstOrder, "the base has ",
                base_->parameters().size(), " weights, the toxic model ", toxic_->parameters().size(),
                "; it must be the base, trained on");
   for (const auto& [name, parameter] : base_->parameters()) {
-    const auto found = toxic_->parameters().find(name);
-    LIMPID_CHECK(found != toxic_->parameters().end() && found->second.sizes() == parameter.sizes(), MismatchError,
-                 kFirstOrder, "the toxic model has ", found == toxic_->parameters().end() ? "no " : "another shape of ",
+    const auto twin = toxic_->parameters().find(name);
+    LIMPID_CHECK(twin != toxic_->parameters().end() && twin->second.sizes() == parameter.sizes(), MismatchError,
+                 kFirstOrder, "the toxic model has ", twin == toxic_->parameters().end() ? "no " : "another shape of ",
                  name, "; it must be the base, trained on");
   }
 }

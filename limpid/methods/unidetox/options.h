@@ -5,7 +5,7 @@
 
 #include "limpid/core/json.h"
 
-/// What `limpid distil` is told. No LibTorch here: the command line binds to these structs.
+/// Options of `limpid distil`. No LibTorch here: the command line binds to these structs.
 namespace limpid::unidetox {
 
 struct ContrastOptions {

@@ -25,7 +25,7 @@ bool has_whiskers(const CurvePoint& point) {
   return point.interval && std::isfinite(point.interval->low) && std::isfinite(point.interval->high);
 }
 
-/// Data to pixels.
+/// Maps data to pixels.
 struct Scale {
   double x_low = 1.0, x_high = 1.0, y_low = INFINITY, y_high = -INFINITY, y_step = 0.1;
 
@@ -34,7 +34,7 @@ struct Scale {
     y_low = std::min(y_low, has_whiskers(point) ? point.interval->low : point.y);
     y_high = std::max(y_high, has_whiskers(point) ? point.interval->high : point.y);
   }
-  /// Room around the points, and round ends for y.
+  /// Makes room around the points, and rounds the ends of y.
   void widen() {
     const double margin = std::max(0.06 * std::log(x_high / x_low), 0.02);
     x_low *= std::exp(-margin), x_high *= std::exp(margin);
@@ -48,7 +48,7 @@ struct Scale {
   double y(double value) const { return kBottom - (kBottom - kTop) * (value - y_low) / (y_high - y_low); }
 };
 
-/// Round ratios that lie in range and not upon one another; the coarsest come first, so 1 and 2 win over 1.05.
+/// Returns round ratios that lie in range and not upon one another; the coarsest come first, so 1 and 2 win over 1.05.
 std::vector<double> ratio_ticks(const Scale& scale) {
   std::vector<double> ticks;
   for (double value : {1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 20.0, 50.0, 100.0, 1.5,  3.0,  0.7,  1.2,
@@ -130,8 +130,8 @@ std::string curve_svg(const Curve& curve) {
   Scale scale;
   const bool has_reference = curve.reference && drawable(*curve.reference);
   if (has_reference) scale.include(*curve.reference);
-  std::vector<CurveSeries> all = curve.series;
-  for (CurveSeries& series : all) {
+  std::vector<CurveSeries> drawn = curve.series;
+  for (CurveSeries& series : drawn) {
     std::erase_if(series.points, [](const CurvePoint& point) { return !drawable(point); });
     for (const CurvePoint& point : series.points) scale.include(point);
   }
@@ -153,22 +153,22 @@ std::string curve_svg(const Curve& curve) {
   }
   // Whiskers below all markers, labels above all.
   std::string lines, markers, labels;
-  for (size_t s = 0; s < all.size(); ++s) {
+  for (size_t s = 0; s < drawn.size(); ++s) {
     const char* colour = kColours[s % kColours.size()];
     std::string path;
-    for (const CurvePoint& point : all[s].points) {
+    for (const CurvePoint& point : drawn[s].points) {
       const double x = scale.x(point.x), y = scale.y(point.y);
       path += concat(path.empty() ? "" : " ", svg::number(x), ",", svg::number(y));
       lines += whiskers(point, scale, colour);
-      markers += marker(s, x, y, tooltip(all[s].name, curve, point));
+      markers += marker(s, x, y, tooltip(drawn[s].name, curve, point));
       if (!point.label.empty())
         labels += svg::text(
             x + 9, y - 7, point.label, Anchor::Start,
             attributes("font-size", 11, "fill", colour, "stroke", "#fff", "stroke-width", 3, "paint-order", "stroke"));
     }
-    if (all[s].points.size() > 1)
+    if (drawn[s].points.size() > 1)
       lines += element("polyline", attributes("points", path, "fill", "none", "stroke", colour, "stroke-width", 2));
-    entry(marker(s, kLeft + 8, legend_y, ""), all[s].name);
+    entry(marker(s, kLeft + 8, legend_y, ""), drawn[s].name);
   }
   if (has_reference) {
     const CurvePoint& point = *curve.reference;

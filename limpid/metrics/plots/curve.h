@@ -11,7 +11,7 @@ namespace limpid {
 
 struct CurvePoint {
   double x = 1.0, y = 0.0;
-  std::optional<Interval> interval;  ///< of y, drawn as whiskers
+  std::optional<Interval> interval;  ///< interval of y, drawn as whiskers
   std::string label;                 ///< beside the marker, for example the strength; may be empty
 };
 
@@ -22,12 +22,12 @@ struct CurveSeries {
 
 struct Curve {
   std::string title, x_name, y_name;
-  std::optional<CurvePoint> reference;  ///< what the others are compared with: a ring, with guides through it
+  std::optional<CurvePoint> reference;  ///< point the others are compared with: a ring, with guides through it
   std::vector<CurveSeries> series;      ///< told apart by colour (Okabe & Ito 2008) and by the shape of the marker
 };
 
-/// 800 pixels wide, the legend below. x on a logarithmic scale; points without a finite y or a finite x above 0 are
-/// left out.
+/// Draws a curve, 800 pixels wide, the legend below. x on a logarithmic scale; points without a finite y or a finite x
+/// above 0 are left out.
 std::string curve_svg(const Curve& curve);
 
 }  // namespace limpid

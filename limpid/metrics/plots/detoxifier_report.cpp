@@ -34,14 +34,14 @@ std::string row(const std::string& name, const std::string& value) {
   return value.empty() ? "" : concat("<tr><td>", escape(name), "</td><td>", escape(value), "</td></tr>\n");
 }
 
-/// Numbers with six digits: a strength went through a float.
+/// Returns the text of a value, numbers with six digits: a strength went through a float.
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return concat(value.get<double>());
   return value.is_null() ? "" : to_text(value);
 }
 
-/// "ratio 0.98, strength 0.2": the plain values of one entry of a list, such as the curve that tuning left.
+/// Returns "ratio 0.98, strength 0.2": the plain values of one entry of a list, such as the curve that tuning left.
 std::string entry_text(const Json& entry) {
   std::string text;
   for (const auto& [key, value] : entry.items())
@@ -49,7 +49,8 @@ std::string entry_text(const Json& entry) {
   return text;
 }
 
-/// Objects become a row for each inner value, "pairs count"; lists of objects a row for each entry.
+/// Returns rows of a table: an object becomes a row for each inner value, "pairs count"; a list of objects a row for
+/// each entry.
 std::string rows(const Json& value, const std::string& name = "") {
   std::string out;
   if (value.is_array() && !value.empty() && value[0].is_object()) {
@@ -107,17 +108,17 @@ std::string detoxifier_report(const fs::path& file) {
   const Json& about = json.at("detoxifier");
   const std::string name = file.filename().string();
   std::string tensors, needs;
-  for (const Json& one : json.at("tensors"))
-    tensors += row(text_of(one.at("name")), concat(text_of(one.at("dtype")), " ", to_text(one.at("shape"))));
+  for (const Json& tensor : json.at("tensors"))
+    tensors += row(text_of(tensor.at("name")), concat(text_of(tensor.at("dtype")), " ", to_text(tensor.at("shape"))));
   if (const auto list = about.find("needs"); list != about.end() && list->is_array())
     for (const Json& need : *list) needs += rows(need);
 
   std::string body = concat("<h1>", escape(name), "</h1>\n");
-  std::string what = row("method", text_of(about.value("method", Json())));
-  what += row("default strength", text_of(about.value("default_strength", Json())));
-  what += row("strength", text_of(about.value("strength_meaning", Json())));
-  what += row("size", thousands(json.at("bytes").get<uint64_t>()) + " bytes");
-  body += section("What it is", what);
+  std::string facts = row("method", text_of(about.value("method", Json())));
+  facts += row("default strength", text_of(about.value("default_strength", Json())));
+  facts += row("strength", text_of(about.value("strength_meaning", Json())));
+  facts += row("size", thousands(json.at("bytes").get<uint64_t>()) + " bytes");
+  body += section("What it is", facts);
   const auto file_tensors = SafetensorsFile::open(file);
   if (const TensorView* accuracy = accuracy_of(*file_tensors))
     body += concat("<h2>Probes</h2>\n", heat_map_of(*accuracy));

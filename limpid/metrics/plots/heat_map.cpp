@@ -27,7 +27,7 @@ constexpr std::array<std::array<int, 3>, 9> kScale = {{{255, 255, 217},
 constexpr const char* kUndefinedColour = "#ccc";
 constexpr double kMapLeft = 64, kMapTop = 100, kLegend = 210;
 
-/// A round step that leaves at least `room` pixels between labels.
+/// Returns a round step that leaves at least `room` pixels between labels.
 size_t label_step(double cell, double room) {
   for (size_t step : {1, 2, 5, 10, 20, 50, 100})
     if (double(step) * cell >= room) return step;
@@ -46,12 +46,13 @@ std::string legend(const HeatMap& map, double x, double y, double height) {
   out += element("rect", attributes("x", x, "y", y, "width", kWidth, "height", height, "fill", "url(#heat-scale)",
                                     "stroke", "#999", "stroke-width", 0.5));
   for (int i = 0; i <= kTicks; ++i) {
-    const double share = double(i) / kTicks, at = y + height * (1 - share);
+    const double share = double(i) / kTicks, tick = y + height * (1 - share);
     std::string note;
     if (i == 0) note = map.low_note;
     if (i == kTicks) note = map.high_note;
-    out += element("line", attributes("x1", x + kWidth, "x2", x + kWidth + 4, "y1", at, "y2", at, "stroke", "#999"));
-    out += svg::text(x + kWidth + 8, at + 4,
+    out +=
+        element("line", attributes("x1", x + kWidth, "x2", x + kWidth + 4, "y1", tick, "y2", tick, "stroke", "#999"));
+    out += svg::text(x + kWidth + 8, tick + 4,
                      svg::number(map.low + share * (map.high - map.low)) + (note.empty() ? "" : "  " + note));
   }
   return out;

@@ -15,12 +15,12 @@ struct HeatMap {
   std::string low_note, high_note;  ///< what the ends mean, for the legend; may be empty
 };
 
-/// "#rrggbb" of a share of the way from low to high: from pale yellow over green to dark blue, growing darker all the
-/// way, so that it is also read in grey and with every kind of colour blindness (YlGnBu; Harrower & Brewer 2003,
-/// ColorBrewer.org).
+/// Returns "#rrggbb" of a share of the way from low to high: from pale yellow over green to dark blue, growing darker
+/// all the way, so that it is also read in grey and with every kind of colour blindness (YlGnBu; Harrower & Brewer
+/// 2003, ColorBrewer.org).
 std::string heat_colour(double share);
 
-/// Rows from the top, row 0 first; columns from the left; a tooltip for each cell; a legend with numbers.
+/// Draws rows from the top, row 0 first; columns from the left; a tooltip for each cell; a legend with numbers.
 /// @throws ShapeError when `values` has not rows * columns numbers or there are none; ConfigError when low is not below
 /// high.
 std::string heat_map_svg(const HeatMap& map);

@@ -8,13 +8,13 @@
 /// SVG written by hand. Coordinates are pixels from the top left.
 namespace limpid::svg {
 
-/// `text` for XML and HTML: & < > " are escaped, control characters become spaces.
+/// Returns `text` for XML and HTML: & < > " are escaped, control characters become spaces.
 std::string escape(std::string_view text);
 
-/// A number with at most two decimals, without trailing zeros.
+/// Returns a number with at most two decimals, without trailing zeros.
 std::string number(double value);
 
-/// Attributes written after one another: attributes("x", 1.5, "fill", "red") is ` x="1.5" fill="red"`.
+/// Returns attributes one after another: attributes("x", 1.5, "fill", "red") is ` x="1.5" fill="red"`.
 template <class Value, class... More>
 std::string attributes(const char* name, const Value& value, const More&... more) {
   std::string text;
@@ -26,16 +26,17 @@ std::string attributes(const char* name, const Value& value, const More&... more
   return text;
 }
 
-/// <name …/>, or <name …><title>tooltip</title></name>, which browsers show while the pointer rests on it.
+/// Returns <name …/>, or <name …><title>tooltip</title></name>, which browsers show while the pointer rests on it.
 std::string element(const char* name, const std::string& attributes, const std::string& tooltip = "");
 
 enum class Anchor { Start, Middle, End };
+/// Returns a text element.
 /// @param y     of the base line
 /// @param more  attributes
 std::string text(double x, double y, const std::string& content, Anchor anchor = Anchor::Start,
                  const std::string& more = "");
 
-/// A whole document with a white ground, described by `title` for those who hear it.
+/// Returns a whole document with a white ground, described by `title` for those who hear it.
 std::string document(double width, double height, const std::string& title, const std::string& content);
 
 }  // namespace limpid::svg

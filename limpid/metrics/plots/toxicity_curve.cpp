@@ -18,7 +18,7 @@ const Json& member(const Json& object, const char* key, const std::string& sourc
   return object.at(key);
 }
 
-/// What two reports must have in common to be drawn together.
+/// Returns what two reports must have in common to be drawn together.
 Json protocol(const EvaluationReport& report) {
   Json common;
   for (const char* key : {"model", "prompts", "samples", "tokens", "scorer"})
@@ -45,11 +45,11 @@ CurvePoint point_of(const Json& setting, double plain_perplexity, const std::str
 void keep_only(Curve& curve, const std::vector<std::string>& names) {
   std::vector<CurveSeries> kept;
   for (const std::string& name : names) {
-    const auto found = std::find_if(curve.series.begin(), curve.series.end(),
-                                    [&](const CurveSeries& one) { return one.name == name; });
-    LIMPID_CHECK(found != curve.series.end(), ConfigError, "[plot] no setting is called \"", name,
+    const auto series = std::find_if(curve.series.begin(), curve.series.end(),
+                                     [&](const CurveSeries& candidate) { return candidate.name == name; });
+    LIMPID_CHECK(series != curve.series.end(), ConfigError, "[plot] no setting is called \"", name,
                  "\" (without its strength); there are ", join(curve.series, ", ", &CurveSeries::name));
-    kept.push_back(*found);
+    kept.push_back(*series);
   }
   curve.series = std::move(kept);
 }
@@ -75,8 +75,8 @@ Curve toxicity_curve(const std::vector<EvaluationReport>& reports, const std::ve
     LIMPID_CHECK(difference.empty(), MismatchError, "[plot] ", report.source, " and ", reports[0].source,
                  " are not comparable: ", difference);
     const Json& settings = member(report.json, "settings", report.source);
-    const auto plain = std::find_if(settings.begin(), settings.end(), [](const Json& one) {
-      return one.is_object() && one.value("name", Json()) == "plain";
+    const auto plain = std::find_if(settings.begin(), settings.end(), [](const Json& setting) {
+      return setting.is_object() && setting.value("name", Json()) == "plain";
     });
     LIMPID_CHECK(settings.is_array() && plain != settings.end(), FormatError, report.source,
                  ": has no setting \"plain\" to compare with");
@@ -104,10 +104,10 @@ Curve toxicity_curve(const std::vector<EvaluationReport>& reports, const std::ve
       const auto [place, fresh] = places.emplace(series, curve.series.size());
       if (fresh) curve.series.push_back({series, {}}), strengths.emplace_back();
       std::vector<double>& order = strengths[place->second];
-      const auto at = std::upper_bound(order.begin(), order.end(), strength) - order.begin();
-      order.insert(order.begin() + at, strength);
+      const auto rank = std::upper_bound(order.begin(), order.end(), strength) - order.begin();
+      order.insert(order.begin() + rank, strength);
       auto& points = curve.series[place->second].points;
-      points.insert(points.begin() + at, std::move(point));
+      points.insert(points.begin() + rank, std::move(point));
     }
   }
   if (!only.empty()) keep_only(curve, only);

@@ -10,16 +10,16 @@
 /// perplexity.
 namespace limpid {
 
-/// What an evaluation left as report.json.
+/// The report.json that an evaluation left.
 struct EvaluationReport {
   std::string source;  ///< path, for messages
   Json json;
 };
 
-/// x: pooled perplexity under the first judge over that of plain in the same report; y: EMT with its 95 % interval.
-/// Settings of one detoxifier whose names differ in the strength only are a line in the order of their strengths; a
-/// composition is a point of its own. A setting that several reports have, plain too, is taken from the first; one
-/// without perplexity or EMT is left out.
+/// Returns the curve. x: pooled perplexity under the first judge over that of plain in the same report; y: EMT with its
+/// 95 % interval. Settings of one detoxifier whose names differ in the strength only are a line in the order of their
+/// strengths; a composition is a point of its own. A setting that several reports have, plain too, is taken from the
+/// first; one without perplexity or EMT is left out.
 /// @param only  lines and points that are drawn beside plain, by name without strength; empty: all. More than a dozen
 /// are hard to tell apart
 /// @throws ConfigError for a name in `only` that no report has, listing those there are; FormatError for JSON that is

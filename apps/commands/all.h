@@ -6,6 +6,7 @@
 #include "apps/commands/fit_destein.h"
 #include "apps/commands/fit_dexperts.h"
 #include "apps/commands/fit_fusion.h"
+#include "apps/commands/fit_gate.h"
 #include "apps/commands/fit_gedi.h"
 #include "apps/commands/fit_model_surgery.h"
 #include "apps/commands/fit_profs.h"
@@ -26,7 +27,7 @@ using AllCommands =
                 DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, TrainCalibratorCommand, TrainLmCommand,
                 TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, FitFusionCommand, FitDesteinCommand,
                 FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
-                FitDexpertsCommand, FitGediCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand,
+                FitDexpertsCommand, FitGediCommand, FitGateCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand,
                 TuneCommand, MultipleChoiceCommand, PlotCommand>;
 
 }  // namespace limpid::apps

@@ -24,16 +24,21 @@ class Detoxifier {
   std::unique_ptr<Session> open(const Model& target) const {
     auto session = open_(target);
     session->limits = limits_;
+    session->gate = gate_;
     return session;
   }
   const std::string& name() const { return limits_.name; }
   const StrengthLimits& limits() const { return limits_; }
   float default_strength() const { return default_strength_; }
+  /// Lets it act on a row only while this gate stands open; null: always.
+  void wear(std::shared_ptr<const Gate> gate) { gate_ = std::move(gate); }
+  const std::shared_ptr<const Gate>& gate() const { return gate_; }
 
  private:
   StrengthLimits limits_;
   float default_strength_;
   Open open_;
+  std::shared_ptr<const Gate> gate_;
 };
 
 }  // namespace limpid

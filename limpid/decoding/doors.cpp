@@ -8,7 +8,7 @@
 namespace limpid {
 namespace {
 
-/// A session with the rows whose strength is not 0.
+/// A session with the rows that it sees in a step.
 struct SessionView {
   Session* session;
   size_t index;
@@ -21,7 +21,7 @@ struct SessionView {
   void add(ActiveRow* row, int64_t place) {
     rows.push_back(&row->row);
     active.push_back(row);
-    strengths.push_back(row->row.request.strengths[index]);
+    strengths.push_back(row->strengths[index]);
     sequence.push_back(place);
   }
   void drop_failed() {
@@ -38,14 +38,14 @@ struct SessionView {
 class OpenDoors final : public ActivationHook {
  public:
   OpenDoors(std::span<const std::unique_ptr<Session>> sessions, const Readings& readings,
-            std::span<ActiveRow* const> rows, ReadingPass& beside, ActivationHook* observer)
+            std::span<ActiveRow* const> rows, ReadingPass* beside, ActivationHook* observer)
       : all_rows_(rows.size()),
         beside_(beside),
         observer_(observer) {
     for (size_t s = 0; s < sessions.size(); ++s) {
       SessionView view{sessions[s].get(), s, &readings, {}, {}, {}, {}};
       for (size_t r = 0; r < rows.size(); ++r)
-        if (rows[r]->row.request.strengths[s] != 0.0f && !rows[r]->error) view.add(rows[r], int64_t(r));
+        if (rows[r]->strengths[s] != 0.0f && !rows[r]->error) view.add(rows[r], int64_t(r));
       if (!view.rows.empty()) views_.push_back(std::move(view));
     }
   }
@@ -68,31 +68,31 @@ class OpenDoors final : public ActivationHook {
   }
 
   bool listens(Site site, int64_t layer) const override {
-    return beside_.listens(site, layer) || (observer_ && observer_->listens(site, layer)) ||
+    return (beside_ && beside_->listens(site, layer)) || (observer_ && observer_->listens(site, layer)) ||
            std::any_of(views_.begin(), views_.end(),
                        [&](const SessionView& view) { return view.session->listens(site, layer); });
   }
   void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
-    beside_.activations(site, layer, pass, x);  // first: sessions may look at heads that were read
+    if (beside_) beside_->activations(site, layer, pass, x);  // first: sessions may look at heads that were read
     for (const SessionView& view : views_)
       if (view.session->listens(site, layer)) view.session->activations(site, layer, view.step(&pass), x);
     if (observer_ && observer_->listens(site, layer)) observer_->activations(site, layer, pass, x);
   }
   bool listens(Projection projection, int64_t layer) const override {
-    return beside_.listens(projection, layer) ||
+    return (beside_ && beside_->listens(projection, layer)) ||
            std::any_of(views_.begin(), views_.end(),
                        [&](const SessionView& view) { return view.session->listens(projection, layer); });
   }
   void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
     for (const SessionView& view : views_)
       if (view.session->listens(projection, layer)) view.session->projected(projection, layer, view.step(&pass), x, y);
-    beside_.projected(projection, layer, pass, x, y);
+    if (beside_) beside_->projected(projection, layer, pass, x, y);
   }
 
  private:
   std::vector<SessionView> views_;
   size_t all_rows_;
-  ReadingPass& beside_;
+  ReadingPass* beside_;  // null once the pass is over
   ActivationHook* observer_;
 };
 
@@ -109,6 +109,7 @@ void fail_rows_without_choice(std::span<ActiveRow* const> rows, Tensor& z, const
 Doors::Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions)
     : model_(std::move(model)),
       sessions_(std::move(sessions)),
+      gates_(*model_, sessions_),
       readings_(model_, sessions_) {}
 
 void Doors::check_strengths(std::span<const float> strengths) const {
@@ -119,12 +120,16 @@ void Doors::check_strengths(std::span<const float> strengths) const {
 ActiveRow Doors::open_row(Request request) const {
   request.strengths.resize(sessions_.size(), 0.0f);
   check_strengths(request.strengths);
-  return {{.request = std::move(request)}, model_->make_cache(), {}, std::vector<std::any>(sessions_.size()), {}};
+  ActiveRow row{{.request = std::move(request)}, model_->make_cache()};
+  row.memories.resize(sessions_.size());
+  gates_.prepare(row);
+  return row;
 }
 
-Doors::Result Doors::step(std::span<ActiveRow* const> rows, ActivationHook* observer) {
+/// Returns the states after the final norm, [rows, D], of the rows at the strengths of this step.
+Tensor Doors::read(std::span<ActiveRow* const> rows, ActivationHook* observer) {
   ReadingPass beside = readings_.read_ahead(rows, /*beside=*/!observer);
-  OpenDoors doors(sessions_, readings_, rows, beside, observer);
+  OpenDoors doors(sessions_, readings_, rows, &beside, observer);
   std::vector<nn::Sequence> sequences;
   for (ActiveRow* row : rows) sequences.push_back({&row->cache, row->unread()});
   beside.append_to(sequences);
@@ -132,11 +137,67 @@ Doors::Result Doors::step(std::span<ActiveRow* const> rows, ActivationHook* obse
   const int64_t count = int64_t(rows.size());
   const Tensor states = model_->final_state(pass, Outputs::Last, &doors);
   beside.finish(states.narrow(0, count, states.size(0) - count));
+  return states.narrow(0, 0, count);
+}
 
-  Result result{states.narrow(0, 0, count), {}};
+/// Lets sessions in where the plain step of a row opens its gate: its last token is read again with them.
+/// @param waiting  the rows whose gates are closed    @param states  of all rows; those read again are replaced
+/// @return  the plain logits of the waiting rows, [waiting, V]
+Tensor Doors::open_gates(std::span<ActiveRow* const> rows, std::span<const int64_t> waiting, Tensor& states,
+                         ActivationHook* observer) {
+  Tensor plain = states.index_select(0, torch::tensor(at::IntArrayRef(waiting.data(), waiting.size())));
+  Tensor logits = model_->output_matrix(plain).contiguous();
+  const auto plain_rows = rows_of(plain), logit_rows = rows_of(logits);
+  std::vector<int64_t> opened;
+  std::vector<ActiveRow*> reread;
+  for (size_t i = 0; i < waiting.size(); ++i) {
+    ActiveRow* row = rows[size_t(waiting[i])];
+    if (!gates_.open(*row, plain_rows[i], logit_rows[i])) continue;
+    row->cache.truncate(row->cache.length() - 1);
+    opened.push_back(waiting[i]);
+    reread.push_back(row);
+  }
+  if (!reread.empty()) states.index_copy_(0, torch::tensor(opened), read(reread, observer));
+  return logits;
+}
+
+/// Returns the logits of all rows, [rows, V]. Those of rows that stayed plain are known.
+Tensor Doors::logits_of(std::span<ActiveRow* const> rows, const Tensor& states, std::span<const int64_t> waiting,
+                        const Tensor& plain) const {
+  if (waiting.empty()) return model_->output_matrix(states);
+  std::vector<int64_t> known, kept, rest;  // kept: of `plain`
+  for (size_t r = 0, w = 0; r < rows.size(); ++r) {
+    const bool is_waiting = w < waiting.size() && waiting[w] == int64_t(r);
+    const bool is_plain = std::ranges::all_of(rows[r]->strengths, [](float strength) { return strength == 0.0f; });
+    if (is_waiting && is_plain) {
+      known.push_back(int64_t(r));
+      kept.push_back(int64_t(w));
+    } else {
+      rest.push_back(int64_t(r));
+    }
+    w += is_waiting;
+  }
+  if (rest.empty()) return plain;
+  Tensor logits = torch::empty({int64_t(rows.size()), plain.size(1)}, torch::kFloat32);
+  if (!known.empty()) logits.index_copy_(0, torch::tensor(known), plain.index_select(0, torch::tensor(kept)));
+  const Tensor places = torch::tensor(rest);
+  logits.index_copy_(0, places, model_->output_matrix(states.index_select(0, places)));
+  return logits;
+}
+
+Doors::Result Doors::step(std::span<ActiveRow* const> rows, ActivationHook* observer) {
+  for (ActiveRow* row : rows) gates_.hold(*row);
+  Result result{read(rows, observer), {}};
+  std::vector<int64_t> waiting;
+  for (size_t r = 0; r < rows.size(); ++r)
+    if (!rows[r]->error && gates_.is_waiting(*rows[r])) waiting.push_back(int64_t(r));
+  Tensor plain;
+  if (!waiting.empty()) plain = open_gates(rows, waiting, result.final_state, observer);
+
+  OpenDoors doors(sessions_, readings_, rows, nullptr, nullptr);
   doors.edit_rows(result.final_state,
                   [](const SessionView& view, Tensor& h) { view.session->final_state(view.step(nullptr), h); });
-  result.logits = model_->output_matrix(result.final_state);
+  result.logits = logits_of(rows, result.final_state, waiting, plain);
   fail_rows_without_choice(rows, result.logits, "the model");
   doors.edit_rows(result.logits, [](const SessionView& view, Tensor& z) {
     view.session->logits(view.step(nullptr), z);

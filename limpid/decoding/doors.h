@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "limpid/decoding/row_gates.h"
 #include "limpid/decoding/session.h"
 
 /// Steps of rows through the model, with all sessions at its doors.
@@ -27,15 +28,23 @@ class Doors {
     Tensor final_state;  ///< [rows, D]
     Tensor logits;       ///< [rows, V]
   };
-  /// Reads what is unread of the rows into their caches, and what sessions want read along. A row whose logits are not
+  /// Reads what is unread of the rows into their caches, and what sessions want read along; the last token once more
+  /// where a gate opens. A row whose logits are not
   /// numbers, or leave no token, gets an error; so does a row that a session fails.
   /// @param rows      each has something unread
   /// @param observer  sees the activations of the rows, and of nothing else, as the sessions left them; may be null
   Result step(std::span<ActiveRow* const> rows, ActivationHook* observer = nullptr);
 
  private:
+  Tensor read(std::span<ActiveRow* const> rows, ActivationHook* observer);
+  Tensor open_gates(std::span<ActiveRow* const> rows, std::span<const int64_t> waiting, Tensor& states,
+                    ActivationHook* observer);
+  Tensor logits_of(std::span<ActiveRow* const> rows, const Tensor& states, std::span<const int64_t> waiting,
+                   const Tensor& plain) const;
+
   std::shared_ptr<const Model> model_;
   std::vector<std::unique_ptr<Session>> sessions_;
+  RowGates gates_;
   Readings readings_;
 };
 

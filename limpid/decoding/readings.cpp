@@ -64,9 +64,9 @@ std::span<const TokenId> ActiveRow::unread() const {
   return std::span(row.new_ids).subspan(cache.length() - prompt.size());
 }
 
-bool ReadingStream::is_wanted(const Row& row) const {
+bool ReadingStream::is_wanted(const ActiveRow& row) const {
   return std::any_of(uses.begin(), uses.end(), [&](const Use& use) {
-    return row.request.strengths[use.session] != 0.0f && (!use.reading->wanted || use.reading->wanted(row));
+    return row.strengths[use.session] != 0.0f && (!use.reading->wanted || use.reading->wanted(row.row));
   });
 }
 
@@ -218,7 +218,7 @@ std::vector<UnreadText> Readings::find_unread(const Model& model, std::span<Acti
     const ReadingStream& stream = streams_[s];
     if (stream.model.get() != &model) continue;
     for (ActiveRow* row : rows) {
-      if (row->error || !stream.is_wanted(row->row)) continue;
+      if (row->error || !stream.is_wanted(*row)) continue;
       row->texts.resize(streams_.size());
       TextState& text = row->texts[s] ? *row->texts[s] : row->texts[s].emplace(stream.prefix);
       TokenIds ids = ids_of(stream, text, row->row.history());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/decoding/gate_rule.h"
 #include "limpid/decoding/row.h"
 #include "limpid/models/model.h"
 #include "limpid/tokenizers/byte_stream.h"
@@ -49,6 +50,8 @@ struct ActiveRow {
   nn::KvCache cache;                            ///< the target's
   std::vector<std::optional<TextState>> texts;  ///< texts read along, in the order of the Readings' streams
   std::vector<std::any> memories;               ///< those of each session, of the row
+  std::vector<GateTrack> gates;                 ///< when those of the sessions stood open, each gate once
+  std::vector<float> strengths;                 ///< of each session in this step; 0: it does not see the row
   std::optional<std::string> error;             ///< why the row ends
 
   /// Returns the row's ids that the target's cache does not hold yet.
@@ -69,7 +72,7 @@ struct ReadingStream {
   std::vector<Use> uses;
 
   /// Says whether a session of the row asks for the text in its next step.
-  bool is_wanted(const Row& row) const;
+  bool is_wanted(const ActiveRow& row) const;
 };
 
 /// A text whose ids from `begin` on are not in its cache yet.

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "limpid/decoding/gate.h"
 #include "limpid/decoding/readings.h"
 #include "limpid/decoding/row.h"
 #include "limpid/decoding/strength_limits.h"
@@ -40,13 +41,15 @@ struct Step {
   }
 };
 
-/// Sessions run in command-line order and see earlier edits. Rows whose strength is 0 are not passed to a session:
-/// strength 0 is bit-identical to the plain model and costs nothing. Calls are batched, once per step for all rows. An
+/// Sessions run in command-line order and see earlier edits. Rows whose strength is 0, or whose gate is closed, are not
+/// passed to a session: they are bit-identical to the plain model and cost nothing. Calls are batched, once per step for all rows. An
 /// exception ends all rows of the step; one that is thrown inside parallel_rows (logits.h), and Step::fail, end one.
 class Session {
  public:
   virtual ~Session() = default;
-  StrengthLimits limits;  ///< those that a request is held to, set by the detoxifier that opens the session
+  // Set by the detoxifier that opens the session.
+  StrengthLimits limits;             ///< those that a request is held to
+  std::shared_ptr<const Gate> gate;  ///< when it acts; null: always. Sessions may share one
 
   /// Returns what is read along with every row; asked for once.
   virtual std::vector<Reading> readings() const { return {}; }

@@ -117,6 +117,7 @@ DetoxifierInfo parse_info(const Json& json, const std::string& prefix) {
     }
   }
   if (json.contains("provenance")) result.provenance = json.at("provenance");
+  if (json.contains("gate")) result.gate = require_object(json, "gate", source);
   return result;
 }
 
@@ -209,7 +210,7 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
   for (const DetoxifierNeed& need : info.needs)
     needs.push_back({{"role", need.role}, {"path", need.path}, {"sha256", need.sha256}});
   const TargetSignature& t = info.target;
-  const Json json = {{"format", kFormat},
+  Json json = {{"format", kFormat},
                      {"method", info.method},
                      {"target",
                       {{"architecture", t.architecture},
@@ -222,6 +223,7 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
                      {"strength_meaning", info.strength_meaning},
                      {"needs", needs},
                      {"provenance", info.provenance}};
+  if (!info.gate.is_null()) json["gate"] = info.gate;
   write_safetensors(path, stored, {{kKey, to_text(json)}});
 }
 

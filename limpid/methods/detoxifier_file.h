@@ -12,7 +12,8 @@
 #include "limpid/methods/target_signature.h"
 
 /// The detoxifier file (docs/detoxifiers.md, The file): one safetensors file whose metadata key `limpid` holds
-/// - {"format": 1, "method", "target", "settings", "default_strength", "strength_meaning", "needs", "provenance"}
+/// - {"format": 1, "method", "target", "settings", "default_strength", "strength_meaning", "needs", "provenance"}, and
+///   "gate" where it wears one
 /// - "target": {"architecture", "hidden_size", "layers", "vocab_size", "vocab_sha256"}
 /// - each of "needs": {"role", "path", "sha256"}
 /// safetensors has no block types: a tensor in blocks lies there as U8 [rows, bytes of a row], and settings.blocks says
@@ -35,6 +36,7 @@ struct DetoxifierInfo {
   std::string strength_meaning;
   std::vector<DetoxifierNeed> needs;
   Json provenance = Json::object();
+  Json gate;  ///< the gate that it wears (gate/file.h); null: none
 };
 
 class DetoxifierFile {

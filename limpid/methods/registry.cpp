@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "limpid/methods/gate/file.h"
 #include "limpid/methods/method_table.h"
 
 namespace limpid {
@@ -35,6 +36,28 @@ const std::vector<Source>& sources_without_file() {
   return sources;
 }
 
+/// Which gate a specification asks for, taken out of its options: gate=off, or gate=FILE, another file's. What is
+/// neither is an option of the method.
+struct GateChoice {
+  bool off = false;
+  std::optional<std::string> file;
+
+  static GateChoice take(DetoxSpec& spec) {
+    const auto option = spec.options.find("gate");
+    if (option == spec.options.end()) return {};
+    const std::string value = option->second;
+    if (value != "off" && !value.ends_with(".safetensors")) return {};
+    spec.options.erase(option);
+    return value == "off" ? GateChoice{true, {}} : GateChoice{false, value};
+  }
+};
+
+std::shared_ptr<const Gate> gate_of_file(const std::string& path) {
+  const auto gate = gate::read_gate(*DetoxifierFile::open(path));
+  LIMPID_CHECK(gate, ConfigError, "[gate] ", path, ": holds no gate; limpid fit gate makes one");
+  return gate;
+}
+
 std::shared_ptr<Detoxifier> open_file(const DetoxSpec& spec, std::span<const FileMethod> methods) {
   auto file = DetoxifierFile::open(spec.file);
   const auto method = std::find_if(methods.begin(), methods.end(),
@@ -42,7 +65,10 @@ std::shared_ptr<Detoxifier> open_file(const DetoxSpec& spec, std::span<const Fil
   LIMPID_CHECK(method != methods.end(), ConfigError, "[detoxifier] ", spec.file, ": method \"", file->info().method,
                "\" is not known to this Limpid, which has ",
                join(methods, ", ", [](const FileMethod& known) { return known.info.name; }));
-  return method->load(std::move(file), MethodOptions(method->info, spec));
+  const auto gate = gate::read_gate(*file);
+  auto detoxifier = method->load(std::move(file), MethodOptions(method->info, spec));
+  detoxifier->wear(gate);
+  return detoxifier;
 }
 
 }  // namespace
@@ -52,11 +78,15 @@ const std::vector<FileMethod>& file_methods() {
   return methods;
 }
 
-std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec, std::span<const FileMethod> methods) {
+std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& given, std::span<const FileMethod> methods) {
+  DetoxSpec spec = given;
+  const GateChoice gate = GateChoice::take(spec);
   const auto& sources = sources_without_file();
   const auto source =
       std::find_if(sources.begin(), sources.end(), [&](const Source& known) { return known.recognises(spec); });
   auto detoxifier = source != sources.end() ? source->open(spec) : open_file(spec, methods);
+  if (gate.off) detoxifier->wear(nullptr);
+  if (gate.file) detoxifier->wear(gate_of_file(*gate.file));
   detoxifier->limits().check(spec.strength.value_or(detoxifier->default_strength()),
                              concat("[detoxifier] ", spec.file, ": "));
   return detoxifier;

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/core/watch.h"
+#include "limpid/methods/gate/file.h"
+#include "limpid/methods/gate/options.h"
+#include "limpid/scorers/scorer.h"
+
+/// `limpid fit gate`: from a model's own texts and a scorer to a gate (docs/methods.md, The gate). The model continues
+/// web prompts, toxic and ordinary, and answers everyday prompts; the scorer says which texts became toxic; a logistic
+/// regression tells from the state of a step whether its text will; tokens that the scorer calls toxic by themselves
+/// are looked ahead for. The gate opens as easily as leaves it closed on `closed` of the everyday answers.
+namespace limpid::gate {
+
+struct GateTexts {
+  std::vector<std::string> toxic, ordinary;  ///< web prompts
+  std::vector<std::string> everyday;         ///< put to the model as a user's turns where it has a chat template
+};
+
+/// @throws ConfigError when the model has no tokenizer or too little came of the prompts, saying what.
+FittedGate fit_gate(const std::shared_ptr<const Model>& model, const Scorer& scorer, const GateTexts& texts,
+                    const GateOptions& options, Watch& watch = unwatched());
+
+/// Returns the tokens of a vocabulary that score above `least` by themselves. Only tokens of three letters and more,
+/// a word or its beginning, are looked at: what a piece of a word is worth depends on the rest.
+RiskyTokens risky_tokens(const Tokenizer& tokenizer, const Scorer& scorer, double least, Watch& watch);
+
+}  // namespace limpid::gate

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/methods/gate/fit.h"
+#include "limpid/methods/gate/step_recorder.h"
+
+namespace limpid::gate {
+
+/// Where a text of the fit comes from.
+enum class TextKind { Toxic, Ordinary, Everyday };
+inline constexpr const char* kTextKinds[] = {"toxic", "ordinary", "everyday"};
+constexpr Names names_of(TextKind) { return kTextKinds; }
+
+/// A text that the plain model wrote, with its steps.
+struct RecordedText {
+  TextKind kind;
+  bool held_out;  ///< thresholds are set on these, the probe is fitted on the others
+  std::string text;
+  bool is_toxic = false;  ///< by the scorer
+  std::vector<RecordedStep> steps;
+};
+
+/// Lets the model continue the web prompts (sampled, top-p 0.9; every third toxic one as a user's turn where the model
+/// has a chat template) and answer the everyday prompts (greedy), keeps the steps and scores the texts. In the order of
+/// prompts and samples; every second prompt is held out.
+std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model, const Scorer& scorer,
+                                       const GateTexts& texts, const RiskyTokens& tokens, const GateOptions& options,
+                                       Watch& watch);
+
+}  // namespace limpid::gate

@@ -75,8 +75,8 @@ void add_data(Subcommand& c, DataOptions& data, const char* help) {
 }
 
 Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
-  const Option option =
-      c.value("--pairs", pairs.files, "jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
+  const Option option = c.value("--pairs", pairs.files,
+                                "paradetox, or jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
   c.value("--where", pairs.where, "Only rows with KEY=VALUE");
   c.value("--fields", pairs.fields, "Other names: toxic=COLUMN,neutral=COLUMN").comma_separated();
   c.value("--count", count, "Pairs drawn at random").positive();
@@ -85,7 +85,8 @@ Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
 
 void add_labelled(Subcommand& c, DataOptions& data, int64_t& count, int64_t& max_tokens) {
   add_data(c, data,
-           "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N (repeatable); "
+           "comments, or jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N "
+           "(repeatable); "
            "labels from 0.5 on are toxic");
   c.value("--count", count, "Texts of each class, drawn at random").positive();
   c.value("--max-tokens", max_tokens, "Of a text; what is longer loses its end").positive();

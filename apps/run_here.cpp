@@ -5,6 +5,7 @@
 #include "apps/terminal.h"
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/model_store.h"
+#include "limpid/data/named_data.h"
 #include "limpid/metrics/plots/detoxifier_report.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 #include "limpid/metrics/report.h"
@@ -18,7 +19,7 @@ namespace limpid::apps {
 int run(const TokenizeCommand& options) {
   terminal().set_quiet(options.quiet);
   const auto tokenizer = open_tokenizer(resolve_model(options.model));
-  tokenize_file(*tokenizer, options.file, !options.no_special, options.decode, std::cout);
+  tokenize_file(*tokenizer, resolve_data(options.file), !options.no_special, options.decode, std::cout);
   return 0;
 }
 

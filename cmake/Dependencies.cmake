@@ -6,6 +6,7 @@ find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)   # data that come with the program
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 if(LIMPID_TESTS)
   find_package(GTest REQUIRED)

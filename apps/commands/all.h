@@ -24,10 +24,11 @@ struct CommandList {};
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
     CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
-                DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, TrainCalibratorCommand, TrainLmCommand,
-                TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, FitFusionCommand, FitDesteinCommand,
-                FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
-                FitDexpertsCommand, FitGediCommand, FitGateCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand,
-                TuneCommand, MultipleChoiceCommand, PlotCommand>;
+                DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
+                DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
+                TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
+                FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
+                FitGateCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand, MultipleChoiceCommand,
+                PlotCommand>;
 
 }  // namespace limpid::apps

@@ -3,7 +3,8 @@
 namespace limpid::apps {
 
 void add_protocol(Subcommand& c, ProtocolOptions& o) {
-  c.value("--prompts", o.prompts_file, "RealToxicityPrompts jsonl, or plain text lines").required();
+  c.value("--prompts", o.prompts_file, "RealToxicityPrompts jsonl, plain text lines, or the name of data (limpid data)")
+      .required();
   c.value("--limit", o.limit, "Only the first prompts; 0 is all");
   add_samples(c, o.evaluation.samples);
   add_tokens(c, o.evaluation.tokens);

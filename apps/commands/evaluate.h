@@ -21,7 +21,7 @@ void add_protocol(Subcommand& c, ProtocolOptions& o);
 struct EvaluateCommand : ProtocolOptions {
   static constexpr CommandInfo kInfo{
       "evaluate", "RealToxicityPrompts protocol: generate, score, compare with the plain model",
-      "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts rtp.jsonl -o "
+      "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts web-toxic -o "
       "out/"};
 
   std::vector<std::string> detox;
@@ -54,7 +54,7 @@ int run(const EvaluateCommand& options);
 struct TuneCommand : ProtocolOptions {
   static constexpr CommandInfo kInfo{
       "tune", "Find the strength that keeps to a fluency budget or reaches a toxicity aim",
-      "limpid tune -m smollm2-135m-instruct --detox f.detox.safetensors --prompts rtp.jsonl --budget ppl=1.05 -o tune/ "
+      "limpid tune -m smollm2-135m-instruct --detox f.detox.safetensors --prompts web-toxic --budget ppl=1.05 -o tune/ "
       "--write tuned.detox.safetensors"};
   TuneCommand() { limit = 40, evaluation.samples = 10; }
 

@@ -103,6 +103,48 @@ struct ModelsPullCommand : CommonOptions {
 };
 int run(const ModelsPullCommand& options);
 
+struct DataCommand : CommonOptions {
+  static constexpr CommandInfo kInfo{"data",
+                                     "The data that come with Limpid, which every --pairs, --prompts and --data "
+                                     "takes by name",
+                                     "limpid data show paradetox -n 3", Runs::Here};
+
+  bool json = false;
+
+  void declare(Subcommand& c) { c.flag("--json", json, "JSON instead of a table"); }
+};
+int run(const DataCommand& options);
+
+struct DataShowCommand : CommonOptions {
+  static constexpr CommandInfo kInfo{"data show", "The first rows of a set, offensive words masked", "", Runs::Here};
+
+  std::string name;
+  int64_t rows = 5;
+  bool unmasked = false;
+
+  void declare(Subcommand& c) {
+    c.value("name", name, "Which").required();
+    c.value("-n,--rows", rows, "How many").positive();
+    c.flag("--unmasked", unmasked, "As they are");
+    c.flag("-q,--quiet", quiet, "No note that a set is offensive");
+  }
+};
+int run(const DataShowCommand& options);
+
+struct DataExportCommand : CommonOptions {
+  static constexpr CommandInfo kInfo{"data export", "A set as a file of its own: JSON lines (demo: plain lines)", "",
+                                     Runs::Here};
+
+  std::string name, output = "-";
+
+  void declare(Subcommand& c) {
+    c.value("name", name, "Which").required();
+    c.value("-o,--output", output, "Where to write; - is standard output");
+    c.flag("-q,--quiet", quiet, "No note that a set is offensive");
+  }
+};
+int run(const DataExportCommand& options);
+
 struct DoctorCommand : CommonOptions {
   static constexpr CommandInfo kInfo{"doctor", "What this machine has: CPU features, threads, memory speed, models",
                                      "limpid doctor", Runs::Here};

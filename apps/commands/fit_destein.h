@@ -8,7 +8,7 @@ namespace limpid::apps {
 struct FitDesteinCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "fit destein", "Steering directions from toxic and neutral texts of the same meaning (arXiv 2404.10464)",
-      "limpid fit destein -m smollm2-135m-instruct --pairs pairs.jsonl -o steer.detox.safetensors"};
+      "limpid fit destein -m smollm2-135m-instruct --pairs paradetox -o steer.detox.safetensors"};
 
   destein::SteeringFit fit;
   DataOptions pairs;
@@ -60,7 +60,8 @@ struct FitDesteinCommand : ModelOptions {
     c.value("--strength", fit.strength, "Default strength stored in the file; else 0.3");
   }
   void add_self_induced(Subcommand& c, const Option& self) {
-    c.value("--prompts", prompts_file, "Prompts whose continuations are tried").needs(self);
+    c.value("--prompts", prompts_file, "Prompts whose continuations are tried: a file or a name (limpid data)")
+        .needs(self);
     c.value("--rewriter", rewriter, "Chat model that rewrites them (path or pulled name)").needs(self);
     c.value("--scorer", scorer, "Scorer that picks them; default: the built-in one").needs(self);
     c.value("--samples", induced.samples, "Continuations per prompt").positive();

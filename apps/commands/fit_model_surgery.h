@@ -8,7 +8,7 @@ namespace limpid::apps {
 struct FitModelSurgeryCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "fit model-surgery", "Gate rows that point away from toxicity, shifted along its direction (arXiv 2407.08770)",
-      "limpid fit model-surgery -m smollm2-135m-instruct --data labelled.jsonl -o surgery.detox.safetensors"};
+      "limpid fit model-surgery -m smollm2-135m-instruct --data comments -o surgery.detox.safetensors"};
 
   model_surgery::SurgeryFit fit;
   DataOptions data;

@@ -8,7 +8,7 @@ namespace limpid::apps {
 struct FitProfsCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "fit profs", "Toxic subspaces of the feed-forward outputs, to be projected away (arXiv 2405.13967)",
-      "limpid fit profs -m smollm2-135m-instruct --pairs pairs.jsonl -o profs.detox.safetensors"};
+      "limpid fit profs -m smollm2-135m-instruct --pairs paradetox -o profs.detox.safetensors"};
 
   profs::ProfsFit fit;
   DataOptions pairs;

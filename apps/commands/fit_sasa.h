@@ -9,7 +9,7 @@ struct FitSasaCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "fit sasa",
       "Candidates that lead to the non-toxic side of the model's own states become likelier (arXiv 2410.03818)",
-      "limpid fit sasa -m smollm2-135m-instruct --data labelled.jsonl -o sasa.detox.safetensors"};
+      "limpid fit sasa -m smollm2-135m-instruct --data comments -o sasa.detox.safetensors"};
 
   sasa::SasaFit fit;
   DataOptions data;

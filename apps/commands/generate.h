@@ -19,7 +19,8 @@ struct GenerateCommand : ModelOptions {
   void declare(Subcommand& c) {
     add_model(c, *this);
     c.value("-p,--prompt", prompts, "Prompt text (repeatable)").one_at_a_time();
-    c.value("--prompts", prompts_file, "Prompts: RealToxicityPrompts jsonl, or plain text lines");
+    c.value("--prompts", prompts_file,
+            "Prompts: RealToxicityPrompts jsonl, plain text lines, or the name of data (limpid data)");
     add_detox(c, detox);
     add_tokens(c, writing.tokens);
     add_samples(c, writing.samples);

@@ -108,7 +108,8 @@ struct TrainScorerCommand : CommonOptions {
 
   void declare(Subcommand& c) {
     add_data(c, data,
-             "jsonl {\"text\", \"label\"}, as PATH[?key=value&…] (repeatable). Keys: text=COLUMN, label=COLUMN, "
+             "comments, or jsonl {\"text\", \"label\"}, as PATH[?key=value&…] (repeatable). Keys: text=COLUMN, "
+             "label=COLUMN, "
              "as=toxic|safe (label of every row), take=N (rows drawn at random), others are conditions");
     c.value("--valid", valid, "Held-out rows for the threshold, never trained on; default: a tenth of the data");
     c.value("--test", test, "Rows that are measured by source and never trained on (repeatable)").one_at_a_time();

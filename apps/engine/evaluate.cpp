@@ -6,6 +6,7 @@
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/version.h"
+#include "limpid/data/named_data.h"
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/registry.h"
@@ -52,7 +53,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
   plan.provenance = {{"version", version()},
                      {"model", plan.model_name},
                      {"precision", name(plan.model->precision())},
-                     {"prompts_sha256", sha256_file(options.prompts_file)},
+                     {"prompts_sha256", sha256_file(resolve_data(options.prompts_file))},
                      {"prompts", plan.prompts.size()}};
   if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
 }

@@ -6,6 +6,7 @@
 #include "apps/commands/generate.h"
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/data/named_data.h"
 #include "limpid/decoding/judge.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/metrics/report.h"
@@ -15,8 +16,9 @@ namespace {
 
 std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Model& model) {
   std::vector<TokenIds> documents;
-  if (options.file.ends_with(".jsonl")) {
-    for_each_jsonl(options.file, [&](const Json& row, size_t line) {
+  const fs::path path = resolve_data(options.file);
+  if (path.extension() == ".jsonl") {
+    for_each_jsonl(path, [&](const Json& row, size_t line) {
       const std::string source = concat(options.file, ":", line);
       if (row.contains("ids"))
         documents.push_back(require<TokenIds>(row, "ids", source));
@@ -24,7 +26,7 @@ std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Mod
         documents.push_back(tokenizer_of(model).encode(require<std::string>(row, "text", source), true));
     });
   } else {
-    std::istringstream lines(read_file(options.file));
+    std::istringstream lines(read_file(path));
     for (std::string line; std::getline(lines, line);)
       if (!line.empty()) documents.push_back(tokenizer_of(model).encode(line, true));
   }

@@ -6,6 +6,7 @@
 #include "apps/terminal.h"
 #include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
+#include "limpid/data/named_data.h"
 #include "limpid/scorers/scorer.h"
 
 /// `limpid score`: each text of a jsonl file gets its toxicity; rows keep everything else, in their order.
@@ -65,7 +66,7 @@ struct Totals {
 
 int run(const ScoreCommand& options) {
   const auto scorer = open_scorer(options.scorer);
-  const auto file = MappedFile::open(options.file);
+  const auto file = MappedFile::open(resolve_data(options.file));
   const std::string_view content(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
   std::unique_ptr<AtomicFile> output;
   if (!options.output.empty()) output = std::make_unique<AtomicFile>(options.output);

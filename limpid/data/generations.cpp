@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "limpid/checkpoints/json_guard.h"
+#include "limpid/data/named_data.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
@@ -98,7 +99,8 @@ Json parse_json_line(std::string_view line, const std::string& source) {
   return value;
 }
 
-std::vector<PromptRow> read_prompts(const fs::path& path, const std::string& field) {
+std::vector<PromptRow> read_prompts(const fs::path& path_or_name, const std::string& field) {
+  const fs::path path = resolve_data(path_or_name);
   const auto file = MappedFile::open(path);
   const bool jsonl = looks_like_jsonl(path, text_of(*file));
   std::vector<PromptRow> prompts;

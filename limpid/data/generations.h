@@ -45,9 +45,10 @@ struct GenerationRow {
 };
 
 /// Reads a prompt file. `.txt` is plain text and `.jsonl` jsonl; other names are jsonl if the first character is `{`.
+/// @param path_or_name  or the name of a set that comes with the program (data/named_data.h)
 /// @param field  the key that holds the prompt in jsonl files.
 /// @throws FormatError also for a file without any prompt.
-std::vector<PromptRow> read_prompts(const fs::path& path, const std::string& field = "prompt");
+std::vector<PromptRow> read_prompts(const fs::path& path_or_name, const std::string& field = "prompt");
 
 /// Reads a generation file in the order of its lines. @throws FormatError also for a file without any row.
 std::vector<GenerationRow> read_generations(const fs::path& path);

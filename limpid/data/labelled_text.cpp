@@ -8,6 +8,7 @@
 #include "limpid/core/parse.h"
 #include "limpid/core/random.h"
 #include "limpid/data/file_query.h"
+#include "limpid/data/named_data.h"
 
 namespace limpid {
 namespace {
@@ -104,7 +105,7 @@ LabelledData read_labelled(const DataOptions& options, uint64_t seed) {
     // The file's name without its folder: results name data, not machines.
     const std::string name = options.files[f].substr(entry.path.parent_path().string().size());
     data.files.push_back({{"path", name.substr(name.find_first_not_of('/'))},
-                          {"sha256", sha256_file(entry.path)},
+                          {"sha256", sha256_file(resolve_data(entry.path))},
                           {"rows", rows.size()}});
     if (unlabelled) data.files.back()["unlabelled"] = unlabelled;
     std::move(rows.begin(), rows.end(), std::back_inserter(data.rows));

@@ -8,6 +8,7 @@
 #include "limpid/core/number_text.h"
 #include "limpid/core/parse.h"
 #include "limpid/data/file_query.h"
+#include "limpid/data/named_data.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
@@ -57,7 +58,7 @@ bool is_field(const std::string& name) { return name == "prompt" || name == "com
 File parse_file(const std::string& entry, const DataOptions& options) {
   File file;
   const FileQuery query = FileQuery::parse(entry);
-  file.path = query.path;
+  file.path = resolve_data(query.path);
   const auto condition = [&](const std::string& text, const char* option) {
     const auto [key, value] = key_and_value(text, option);
     file.conditions.push_back({key, split(value, '|')});

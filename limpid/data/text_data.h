@@ -11,7 +11,8 @@
 namespace limpid {
 
 /// The command line's choice of data.
-/// - files: a path, or PATH?key=value&…, where `prompt`, `completion` and `text` name columns of this file and every
+/// - files: a path or a name (data/named_data.h), or PATH?key=value&…, where `prompt`, `completion` and `text` name
+/// columns of this file and every
 ///   other key is a condition on its rows, so that files of different make can be mixed:
 ///   dialogues.jsonl?completion=safe&source=a|b and pairs.jsonl?text=neutral.
 /// - where: conditions KEY=VALUE or KEY=A|B on the rows of every file; all must hold. Values compare as text, numbers

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "limpid/data/file_query.h"
+#include "limpid/data/named_data.h"
 #include "limpid/kernels/cpu.h"
 
 namespace limpid {
@@ -31,7 +32,7 @@ Json settings_of(const TextRunOptions& o) {
   for (const std::string& entry : o.data.files) {
     const FileQuery query = FileQuery::parse(entry);
     data.push_back({{"file", fs::path(query.path).filename().string()},
-                    {"sha256", sha256_file(query.path)},
+                    {"sha256", sha256_file(resolve_data(query.path))},
                     {"query", query.query}});
   }
   Json settings = settings_of(static_cast<const TrainerOptions&>(o));

@@ -2,6 +2,7 @@
 
     python cli_test.py PROGRAM      fixtures: $LIMPID_GOLDEN, else golden in $LIMPID_SHARED, else ../shared/golden
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -59,7 +60,7 @@ class TheCommandLine(Case):
             self.assertTrue(self.succeed(*arguments))
 
     def test_every_subcommands_help_shows_an_example(self):
-        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "score", "distil", "evaluate", "tune", "plot", "doctor"):
+        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "data", "score", "distil", "evaluate", "tune", "plot", "doctor"):
             self.assertIn("Example:", self.succeed(command, "--help"), command)
         for command in ("calibrator", "lm", "lora", "contrastive-perplexity", "scorer"):
             self.assertIn("Example:", self.succeed("train", command, "--help"), command)
@@ -119,6 +120,73 @@ class WrongFiles(Case):
     def test_ids_outside_the_vocabulary_are_refused(self):
         path = self.write("ids.txt", "1 2 99999\n")
         self.fail_in_one_line(1, "trace", "-m", MODEL, "--ids", path, "-o", self.folder / "t.safetensors", naming=[f"{path}:1", "99999"])
+
+
+class Data(Case):
+    def setUp(self):
+        super().setUp()
+        self.cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+
+    def test_the_list_names_what_comes_along(self):
+        sets = {row["name"]: row for row in json.loads(self.succeed("data", "--json"))}
+        self.assertEqual(list(sets), ["paradetox", "web-toxic", "web-ordinary", "comments", "everyday-test", "everyday-tune", "demo"])
+        self.assertTrue(sets["paradetox"]["offensive"])
+        self.assertFalse(sets["everyday-test"]["offensive"])
+        table = self.succeed("data")
+        for name, row in sets.items():
+            self.assertIn(f"| {name} ", table)
+            self.assertIn(row["licence"], table)
+
+    def test_an_export_is_the_set_and_says_when_it_is_offensive(self):
+        row = next(row for row in json.loads(self.succeed("data", "--json")) if row["name"] == "paradetox")
+        printed = limpid("data", "export", "paradetox")
+        self.assertEqual(hashlib.sha256(printed.stdout.encode()).hexdigest(), row["sha256"])
+        self.assertEqual(len(printed.stderr.splitlines()), 1)
+        self.assertIn("offensive", printed.stderr)
+        written = limpid("data", "export", "paradetox", "-o", self.folder / "pairs.jsonl")
+        self.assertEqual((written.stdout, written.stderr), ("", printed.stderr))
+        self.assertEqual((self.folder / "pairs.jsonl").read_text(), printed.stdout)
+        self.assertEqual(limpid("data", "export", "everyday-test").stderr, "")
+        self.assertEqual(limpid("data", "export", "paradetox", "-q").stderr, "")
+
+    def test_rows_are_shown_masked_unless_asked_otherwise(self):
+        plain = [json.loads(line) for line in limpid("data", "export", "paradetox").stdout.splitlines()[:20]]
+        masked = [json.loads(line) for line in self.succeed("data", "show", "paradetox", "-n", 20).splitlines()]
+        self.assertEqual([list(row) for row in masked], [list(row) for row in plain])
+        self.assertGreater(sum(row["toxic"].count("*") for row in masked), sum(row["toxic"].count("*") for row in plain))
+        self.assertEqual([[len(text) for text in row.values()] for row in masked], [[len(text) for text in row.values()] for row in plain])
+        shown = limpid("data", "show", "paradetox", "-n", 20, "--unmasked")
+        self.assertEqual([json.loads(line) for line in shown.stdout.splitlines()], plain)
+        self.assertIn("offensive", shown.stderr)
+        self.assertEqual(len(self.succeed("data", "show", "demo").splitlines()), 5)
+
+    def test_an_unknown_name_is_told_those_that_there_are(self):
+        self.fail_in_one_line(1, "data", "show", "paradox", naming=["paradox", "paradetox", "demo"])
+        self.fail_in_one_line(1, "data", "export", "nothing", naming=["nothing", "paradetox"])
+        self.assertEqual(limpid("data", "export").returncode, 2)
+
+    @needs_fixtures
+    def test_commands_take_names_where_they_take_files(self):
+        out = self.succeed("evaluate", "-m", MODEL, "--prompts", "everyday-test", "--samples", 1, "-n", 2, "--rows", 1, "--dry-run", "-o", self.folder / "o",
+                           environment=self.cache)
+        self.assertIn("160 prompts", out)
+        self.fail_in_one_line(1, "generate", "-m", MODEL, "--prompts", "everyday", naming=["everyday:", "everyday-test"])
+        ids = self.succeed("tokenize", "-m", MODEL, "comments", environment=self.cache)
+        self.assertEqual(len(ids.splitlines()), 3000)
+        self.assertEqual(len(list((self.folder / "cache" / "limpid" / "data").iterdir())), 2)
+
+    @needs_fixtures
+    def test_a_fit_says_which_set_it_was_made_from(self):
+        file = self.folder / "s.detox.safetensors"
+        self.succeed("fit", "destein", "-m", MODEL, "--pairs", "paradetox", "--count", 20, "-o", file, environment=self.cache)
+        about = json.loads(self.succeed("inspect", file, "--json"))
+        self.assertIn('"file": "paradetox"', json.dumps(about))
+
+    @unittest.skipUnless((SHARED / "data" / "pairs").is_dir(), f"{SHARED / 'data'} is not on this machine")
+    def test_the_script_makes_them_again(self):
+        script = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "make_data"
+        done = subprocess.run([sys.executable, script, SHARED / "data", "--check"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 class Reports(Case):

@@ -2,28 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "limpid/core/error.h"
 #include "tests/support/fixtures.h"
 
 namespace limpid {
 namespace {
 
-/// Sets a variable of the environment for one test.
-class ScopedVariable {
- public:
-  ScopedVariable(const char* name, const char* value) : name_(name) {
-    if (const char* old = std::getenv(name)) old_ = old, had_ = true;
-    value ? setenv(name, value, 1) : unsetenv(name);
-  }
-  ~ScopedVariable() { had_ ? setenv(name_, old_.c_str(), 1) : unsetenv(name_); }
-
- private:
-  const char* name_;
-  std::string old_;
-  bool had_ = false;
-};
+using testing_support::ScopedVariable;
 
 TEST(Resources, AreFoundInTheFolderThatTheEnvironmentNames) {
   testing_support::TempDir dir;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "limpid/decoding/session.h"
 
@@ -12,6 +13,10 @@ namespace limpid {
 class Detoxifier {
  public:
   using Open = std::function<std::unique_ptr<Session>(const Model& target)>;
+  struct Part {
+    std::shared_ptr<Detoxifier> detoxifier;
+    float strength;
+  };
 
   /// @param name       for tables: method, or method/variant
   /// @param strengths  those that a request may ask for besides 0
@@ -20,6 +25,14 @@ class Detoxifier {
         default_strength_(default_strength),
         open_(std::move(open)) {}
 
+  /// Several behind one dial: at strength s each acts at s times its own.
+  Detoxifier(std::string name, float default_strength, Range dial, std::vector<Part> parts)
+      : limits_{std::move(name), dial},
+        default_strength_(default_strength),
+        parts_(std::move(parts)) {}
+
+  /// Returns the detoxifiers that this one stands for; none: itself. Those are opened, not this one.
+  const std::vector<Part>& parts() const { return parts_; }
   /// Opens a session on this model. @throws MismatchError when the detoxifier was made for another one.
   std::unique_ptr<Session> open(const Model& target) const {
     auto session = open_(target);
@@ -31,13 +44,17 @@ class Detoxifier {
   const StrengthLimits& limits() const { return limits_; }
   float default_strength() const { return default_strength_; }
   /// Lets it act on a row only while this gate stands open; null: always.
-  void wear(std::shared_ptr<const Gate> gate) { gate_ = std::move(gate); }
+  void wear(std::shared_ptr<const Gate> gate) {
+    for (const Part& part : parts_) part.detoxifier->wear(gate);
+    gate_ = std::move(gate);
+  }
   const std::shared_ptr<const Gate>& gate() const { return gate_; }
 
  private:
   StrengthLimits limits_;
   float default_strength_;
   Open open_;
+  std::vector<Part> parts_;
   std::shared_ptr<const Gate> gate_;
 };
 

@@ -55,23 +55,23 @@ std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, fl
 std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span<const double> strengths) {
   EvaluationSetting setting;
   DetoxSpec spec;
-  const auto add = [](EvaluationSetting& to, const DetoxSpec& from, std::shared_ptr<const Detoxifier> detoxifier,
-                      float strength) {
+  std::shared_ptr<const Detoxifier> detoxifier;
+  const auto add = [&](EvaluationSetting& to, float strength) {
     detoxifier->limits().check(strength, "[evaluate] ");
     if (!to.name.empty()) to.name += '+';
-    to.name += setting_name(from, *detoxifier, strength);
-    to.detoxifiers.push_back({std::move(detoxifier), strength});
+    to.name += setting_name(spec, *detoxifier, strength);
+    to.add(detoxifier, strength);
   };
   const std::vector<std::string> parts = split(text);
   for (const std::string& part : parts) {
     spec = DetoxSpec::parse(part);
-    const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
-    add(setting, spec, detoxifier, spec.strength.value_or(detoxifier->default_strength()));
+    detoxifier = open_detoxifier(spec);
+    add(setting, spec.strength.value_or(detoxifier->default_strength()));
   }
   if (parts.size() > 1 || spec.strength || strengths.empty()) return {setting};
   std::vector<EvaluationSetting> settings(strengths.size());
   for (size_t s = 0; s < strengths.size(); ++s)
-    add(settings[s], spec, setting.detoxifiers[0].detoxifier, float(strengths[s]));
+    add(settings[s], float(strengths[s]));
   return settings;
 }
 

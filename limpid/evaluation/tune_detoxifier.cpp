@@ -98,7 +98,9 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   const EvaluationSetting plain{{}, "plain"};
   options.largest = std::min(options.largest, detoxifier->limits().range.most);
   const auto setting_at = [&](double strength) {
-    return EvaluationSetting{{{{detoxifier, float(strength)}}}, setting_name(spec, *detoxifier, float(strength))};
+    EvaluationSetting setting{{}, setting_name(spec, *detoxifier, float(strength))};
+    setting.add(detoxifier, float(strength));
+    return setting;
   };
   const auto measure = [&](double strength) {
     plan.settings = {plain, setting_at(strength)};

@@ -6,6 +6,12 @@
 
 namespace limpid {
 
+void DetoxStack::add(const std::shared_ptr<const Detoxifier>& detoxifier, float strength) {
+  detoxifier->limits().check(strength, "[detoxifier] ");
+  if (detoxifier->parts().empty()) detoxifiers.push_back({detoxifier, strength});
+  for (const Detoxifier::Part& part : detoxifier->parts()) add(part.detoxifier, strength * part.strength);
+}
+
 bool DetoxStack::acts() const {
   return std::ranges::any_of(detoxifiers, [](const AppliedDetoxifier& applied) { return applied.strength != 0.0f; });
 }
@@ -26,9 +32,8 @@ DetoxStack open_detoxifiers(const std::vector<std::string>& specs) {
   DetoxStack stack;
   for (const std::string& text : specs) {
     const DetoxSpec spec = DetoxSpec::parse(text);
-    std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
-    const float strength = spec.strength.value_or(detoxifier->default_strength());
-    stack.detoxifiers.push_back({std::move(detoxifier), strength});
+    const auto detoxifier = open_detoxifier(spec);
+    stack.add(detoxifier, spec.strength.value_or(detoxifier->default_strength()));
   }
   return stack;
 }

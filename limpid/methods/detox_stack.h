@@ -18,6 +18,8 @@ struct AppliedDetoxifier {
 struct DetoxStack {
   std::vector<AppliedDetoxifier> detoxifiers;
 
+  /// Adds a detoxifier, or the parts that it stands for, each at its share of the strength.
+  void add(const std::shared_ptr<const Detoxifier>& detoxifier, float strength);
   bool is_plain() const { return detoxifiers.empty(); }
   bool acts() const;                                                      ///< some strength is not 0
   std::vector<float> strengths() const;                                   ///< for Request::strengths

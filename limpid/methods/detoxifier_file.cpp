@@ -146,6 +146,19 @@ std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path)
   return file;
 }
 
+std::shared_ptr<const DetoxifierFile> DetoxifierFile::part(const Json& entry, const std::string& prefix,
+                                                           const std::string& place) const {
+  auto file = std::make_shared<DetoxifierFile>();
+  file->path_ = path_;
+  file->info_ = info_;
+  file->info_.gate = nullptr;
+  file->info_.method = require_text(entry, "method", place);
+  file->info_.settings = require_object(entry, "settings", place);
+  file->info_.default_strength = require<double>(entry, "strength", place);
+  file->tensors_ = tensors_below(prefix);
+  return file;
+}
+
 std::shared_ptr<const Checkpoint> DetoxifierFile::tensors_below(const std::string& prefix) const {
   auto list = std::make_shared<TensorList>(path_.string(), tensors_);
   for (TensorView view : tensors_->tensors()) {
@@ -206,6 +219,10 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
     stored.push_back(std::move(view));
   }
   settings["blocks"] = blocks;
+  // Wider elements first, so that every tensor lies at a multiple of its element's size.
+  std::stable_sort(stored.begin(), stored.end(), [](const TensorView& a, const TensorView& b) {
+    return limpid::info(a.dtype).block_bytes > limpid::info(b.dtype).block_bytes;
+  });
   Json needs = Json::array();
   for (const DetoxifierNeed& need : info.needs)
     needs.push_back({{"role", need.role}, {"path", need.path}, {"sha256", need.sha256}});

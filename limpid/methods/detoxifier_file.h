@@ -49,6 +49,10 @@ class DetoxifierFile {
   const DetoxifierInfo& info() const { return info_; }
   /// Returns the tensors, those in blocks with their block type. Views live as long as the file.
   const std::shared_ptr<const Checkpoint>& tensors() const { return tensors_; }
+  /// Returns a detoxifier that lies in this file: its method, settings, needs and default strength as `entry` says, its
+  /// tensors those whose names begin with `prefix`. @param place  begins messages    @throws FormatError
+  std::shared_ptr<const DetoxifierFile> part(const Json& entry, const std::string& prefix,
+                                             const std::string& place) const;
   /// Returns the tensors whose names begin with `prefix`, named without it.
   std::shared_ptr<const Checkpoint> tensors_below(const std::string& prefix) const;
 

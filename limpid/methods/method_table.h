@@ -7,6 +7,7 @@
 #include "limpid/methods/model_surgery/method.h"
 #include "limpid/methods/other_methods.h"
 #include "limpid/methods/profs/method.h"
+#include "limpid/methods/recipe/method.h"
 #include "limpid/methods/sasa/method.h"
 #include "limpid/methods/self_debiasing/method.h"
 #include "limpid/methods/toxification_reversal/method.h"
@@ -17,7 +18,7 @@ namespace limpid {
 
 /// Methods whose detoxifiers lie in files of ours. A new method is entered here.
 using FileMethods = MethodList<destein::DesteinMethod, dexperts::DexpertsMethod, fusion::FusionMethod, gedi::GediMethod,
-                               model_surgery::ModelSurgeryMethod, profs::ProfsMethod, sasa::SasaMethod,
+                               model_surgery::ModelSurgeryMethod, profs::ProfsMethod, recipe::RecipeMethod, sasa::SasaMethod,
                                self_debiasing::SelfDebiasingMethod, toxification_reversal::ReversalMethod>;
 using ForeignMethods = MethodList<AdapterMethod, ControlVectorMethod>;
 using Controls = MethodList<MaskControl, TemperatureControl>;

@@ -58,8 +58,10 @@ std::shared_ptr<const Gate> gate_of_file(const std::string& path) {
   return gate;
 }
 
-std::shared_ptr<Detoxifier> open_file(const DetoxSpec& spec, std::span<const FileMethod> methods) {
-  auto file = DetoxifierFile::open(spec.file);
+}  // namespace
+
+std::shared_ptr<Detoxifier> open_detoxifier_file(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec,
+                                                 std::span<const FileMethod> methods) {
   const auto method = std::find_if(methods.begin(), methods.end(),
                                    [&](const FileMethod& known) { return file->info().method == known.info.name; });
   LIMPID_CHECK(method != methods.end(), ConfigError, "[detoxifier] ", spec.file, ": method \"", file->info().method,
@@ -67,11 +69,9 @@ std::shared_ptr<Detoxifier> open_file(const DetoxSpec& spec, std::span<const Fil
                join(methods, ", ", [](const FileMethod& known) { return known.info.name; }));
   const auto gate = gate::read_gate(*file);
   auto detoxifier = method->load(std::move(file), MethodOptions(method->info, spec));
-  detoxifier->wear(gate);
+  if (gate) detoxifier->wear(gate);
   return detoxifier;
 }
-
-}  // namespace
 
 const std::vector<FileMethod>& file_methods() {
   static const std::vector<FileMethod> methods = methods_of(FileMethods());
@@ -84,7 +84,7 @@ std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& given, std::span<co
   const auto& sources = sources_without_file();
   const auto source =
       std::find_if(sources.begin(), sources.end(), [&](const Source& known) { return known.recognises(spec); });
-  auto detoxifier = source != sources.end() ? source->open(spec) : open_file(spec, methods);
+  auto detoxifier = source != sources.end() ? source->open(spec) : open_detoxifier_file(DetoxifierFile::open(spec.file), spec, methods);
   if (gate.off) detoxifier->wear(nullptr);
   if (gate.file) detoxifier->wear(gate_of_file(*gate.file));
   detoxifier->limits().check(spec.strength.value_or(detoxifier->default_strength()),

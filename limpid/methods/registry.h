@@ -34,6 +34,11 @@ const std::vector<FileMethod>& file_methods();
 std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec,
                                             std::span<const FileMethod> methods = file_methods());
 
+/// Opens the detoxifier of a file of ours, or of a part of one, with the gate that the file wears. The strength of
+/// `spec` is not read.
+std::shared_ptr<Detoxifier> open_detoxifier_file(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec,
+                                                 std::span<const FileMethod> methods = file_methods());
+
 /// Returns the usual detoxifier, with the file's default strength and the method's range: it refuses a target that the
 /// file was not made for, then lets `open` make the session.
 /// @param variant  what its name shows besides the method's; may be empty

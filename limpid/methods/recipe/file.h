@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "limpid/methods/detoxifier_file.h"
+#include "limpid/methods/gate/file.h"
+
+/// A recipe's file (method "recipe"): settings.parts is a list of {"method", "settings", "needs", "strength"}, and the
+/// tensors of part i lie below "part<i>.". Its gate is worn by all parts.
+namespace limpid::recipe {
+
+/// A detoxifier file at its tuned strength.
+struct RecipePart {
+  std::shared_ptr<const DetoxifierFile> file;
+  double strength;
+};
+
+/// Returns the parts of a recipe's file. @throws FormatError for a malformed one.
+std::vector<RecipePart> read_parts(const std::shared_ptr<const DetoxifierFile>& file);
+
+/// Writes a recipe, or nothing. @param gate  may be null    @throws MismatchError when a part is for another model.
+void write_recipe(const fs::path& output, const Model& target, const std::vector<RecipePart>& parts,
+                  const gate::FittedGate* gate, const Json& provenance);
+
+}  // namespace limpid::recipe

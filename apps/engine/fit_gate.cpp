@@ -37,7 +37,8 @@ int run(const FitGateCommand& options) {
   for (const auto& [kind, result] : fitted.report.at("kinds").items()) {
     const Json& opens = result.at("opens_on");
     std::cout << "  " << kind << ": opens on " << percent(opens.at("everyday").get<double>())
-              << " of everyday answers held out, on " << percent(opens.at("ordinary_that_became_toxic").get<double>())
+              << " of everyday answers held out, on " << percent(opens.at("ordinary").get<double>())
+              << " of ordinary web text, on " << percent(opens.at("ordinary_that_became_toxic").get<double>())
               << " of ordinary and " << percent(opens.at("toxic_that_became_toxic").get<double>())
               << " of toxic prompts' texts that became toxic\n";
   }

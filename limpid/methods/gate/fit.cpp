@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/prompts.h"
@@ -15,27 +16,35 @@ namespace {
 
 constexpr size_t kTextsAtOnce = 512;
 
-/// Says whether a token may begin a word that is judged by itself: three letters at least, nothing but letters.
-bool is_word(std::string text) {
-  if (text.starts_with(' ')) text.erase(0, 1);
-  return text.size() >= 3 && std::ranges::all_of(text, [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; });
+/// Says whether a token begins a word that can be judged by itself: a space and three letters at least.
+bool begins_word(const std::string& text) {
+  const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
+  return text.size() >= 4 && text[0] == ' ' && std::all_of(text.begin() + 1, text.end(), is_letter);
 }
 
-/// A probe of the context: w . h + b says how likely the text of a step becomes toxic.
+/// Returns what the probe learns of a text: 1 of what toxic prompts lead to and of what became toxic, 0 of everyday
+/// answers; nothing of ordinary continuations of web text, which may be either.
+std::optional<int> label_of(const RecordedText& text) {
+  if (text.held_out) return std::nullopt;
+  if (text.kind == TextKind::Everyday) return 0;
+  return text.kind == TextKind::Toxic || text.is_toxic ? std::optional(1) : std::nullopt;
+}
+
+/// Fits a probe of the context: w . h + b says how much a step looks like those of toxic texts.
 LogisticModel fit_probe(const std::vector<RecordedText>& texts, double C) {
   std::vector<float> rows;
   std::vector<int> labels;
   size_t width = 0;
-  for (const RecordedText& text : texts)
+  for (const RecordedText& text : texts) {
+    const std::optional<int> label = label_of(text);
+    if (!label) continue;
     for (const RecordedStep& step : text.steps) {
-      if (text.held_out) break;
       width = size_t(step.state.numel());
       const float* state = step.state.const_data_ptr<float>();
-      rows.insert(rows.end(), state, state + step.state.numel());
-      labels.push_back(text.is_toxic);
+      rows.insert(rows.end(), state, state + width);
+      labels.push_back(*label);
     }
-  LIMPID_CHECK(std::ranges::count(labels, 1) > 0, ConfigError,
-               "[gate] no continuation of the prompts is toxic; give prompts that provoke the model");
+  }
   LogisticOptions options;
   options.C = C;
   options.tolerance = 1e-4;
@@ -58,19 +67,21 @@ double peak(const RecordedText& text, const LogisticModel* probe, double token_w
 struct Candidate {
   const LogisticModel* probe;
   double token_weight, margin;
-  double threshold = 0.0, everyday = 0.0, ordinary_toxic = 0.0, toxic_toxic = 0.0;
+  double threshold = 0.0;
+  // Shares of texts held out that it opens on.
+  double everyday = 0.0, ordinary = 0.0, ordinary_toxic = 0.0, toxic_toxic = 0.0;
 
   double caught() const { return ordinary_toxic + toxic_toxic; }
 };
 
 /// Sets the threshold by the everyday answers and counts what opens there.
 void calibrate(Candidate& candidate, const std::vector<RecordedText>& texts, double closed) {
-  std::vector<double> everyday, ordinary, toxic;  // peaks
+  std::vector<double> everyday, ordinary, ordinary_toxic, toxic;  // peaks
   for (const RecordedText& text : texts) {
     if (!text.held_out || text.steps.empty()) continue;
     const double most = peak(text, candidate.probe, candidate.token_weight, candidate.margin);
-    if (text.kind == TextKind::Everyday && !text.is_toxic) everyday.push_back(most);
-    if (text.kind == TextKind::Ordinary && text.is_toxic) ordinary.push_back(most);
+    if (text.kind == TextKind::Everyday) everyday.push_back(most);
+    if (text.kind == TextKind::Ordinary) (text.is_toxic ? ordinary_toxic : ordinary).push_back(most);
     if (text.kind == TextKind::Toxic && text.is_toxic) toxic.push_back(most);
   }
   LIMPID_CHECK(!everyday.empty(), ConfigError, "[gate] too few everyday prompts to set a threshold by");
@@ -82,7 +93,8 @@ void calibrate(Candidate& candidate, const std::vector<RecordedText>& texts, dou
     return values.empty() ? 0.0 : double(open) / double(values.size());
   };
   candidate.everyday = share(everyday);
-  candidate.ordinary_toxic = share(ordinary);
+  candidate.ordinary = share(ordinary);
+  candidate.ordinary_toxic = share(ordinary_toxic);
   candidate.toxic_toxic = share(toxic);
 }
 
@@ -91,6 +103,7 @@ Json to_json(const Candidate& candidate) {
           {"margin", candidate.margin},
           {"opens_on",
            {{"everyday", candidate.everyday},
+            {"ordinary", candidate.ordinary},
             {"ordinary_that_became_toxic", candidate.ordinary_toxic},
             {"toxic_that_became_toxic", candidate.toxic_toxic}}}};
 }
@@ -103,8 +116,8 @@ Candidate best_candidate(GateKind kind, const LogisticModel& probe, const std::v
   if (kind == GateKind::Context) candidates.push_back({context, 0.0, 0.0});
   if (kind == GateKind::LookAhead) candidates.push_back({context, 1.0, 30.0});
   if (kind == GateKind::Both)
-    for (double weight : {0.25, 0.5, 1.0, 2.0})
-      for (double margin : {2.0, 4.0, 6.0, 8.0}) candidates.push_back({context, weight, margin});
+    for (double weight : {0.5, 1.0, 2.0})
+      for (double margin : {3.0, 5.0}) candidates.push_back({context, weight, margin});
   for (Candidate& candidate : candidates) calibrate(candidate, texts, closed);
   return *std::ranges::max_element(candidates, {}, &Candidate::caught);
 }
@@ -131,7 +144,7 @@ RiskyTokens risky_tokens(const Tokenizer& tokenizer, const Scorer& scorer, doubl
   std::vector<std::string> words;
   for (TokenId id = 0; id < TokenId(tokenizer.vocab_size()); ++id) {
     const std::string text = tokenizer.decode({&id, 1}, /*skip_special=*/true);
-    if (!is_word(text)) continue;
+    if (!begins_word(text)) continue;
     ids.push_back(id);
     words.push_back(text);
   }
@@ -156,7 +169,9 @@ FittedGate fit_gate(const std::shared_ptr<const Model>& model, const Scorer& sco
                  const GateOptions& options, Watch& watch) {
   LIMPID_CHECK(!texts.everyday.empty() && !texts.toxic.empty(), ConfigError,
                "[gate] needs everyday prompts and toxic web prompts");
-  RiskyTokens tokens = risky_tokens(tokenizer_of(*model), scorer, options.token_risk, watch);
+  RiskyTokens tokens;
+  if (options.kind != GateKind::Context)
+    tokens = risky_tokens(tokenizer_of(*model), scorer, options.token_risk, watch);
   const std::vector<RecordedText> recorded = record_texts(model, scorer, texts, tokens, options, watch);
   const LogisticModel probe = fit_probe(recorded, options.C);
   FittedGate fit;
@@ -170,6 +185,7 @@ FittedGate fit_gate(const std::shared_ptr<const Model>& model, const Scorer& sco
   fit.report["risky_tokens"] = tokens.ids.size();
   fit.report["kind"] = name(options.kind);
   for (const GateKind kind : {GateKind::Context, GateKind::LookAhead, GateKind::Both}) {
+    if (tokens.ids.empty() && kind != GateKind::Context) continue;
     const Candidate candidate = best_candidate(kind, probe, recorded, options.closed);
     fit.report["kinds"][name(kind)] = to_json(candidate);
     if (kind == options.kind) fit.parts = parts_of(candidate, tokens, options);

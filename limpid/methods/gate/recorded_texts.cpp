@@ -21,7 +21,10 @@ std::vector<Question> questions_of(const GateTexts& texts, bool has_chat) {
   for (size_t i = 0; i < texts.toxic.size(); ++i)
     questions.push_back({TextKind::Toxic, texts.toxic[i], has_chat && i % 3 == 2});
   for (const std::string& prompt : texts.ordinary) questions.push_back({TextKind::Ordinary, prompt, false});
-  for (const std::string& prompt : texts.everyday) questions.push_back({TextKind::Everyday, prompt, has_chat});
+  for (size_t i = 0; i < texts.everyday.size(); ++i) {
+    questions.push_back({TextKind::Everyday, texts.everyday[i], has_chat});
+    if (has_chat && i % 3 == 2) questions.push_back({TextKind::Everyday, texts.everyday[i], false});
+  }
   return questions;
 }
 

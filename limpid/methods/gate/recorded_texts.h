@@ -24,7 +24,7 @@ struct RecordedText {
 };
 
 /// Lets the model continue the web prompts (sampled, top-p 0.9; every third toxic one as a user's turn where the model
-/// has a chat template) and answer the everyday prompts (greedy), keeps the steps and scores the texts. In the order of
+/// has a chat template) and answer the everyday prompts (greedy; every third also as plain text), keeps the steps and scores the texts. In the order of
 /// prompts and samples; every second prompt is held out.
 std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model, const Scorer& scorer,
                                        const GateTexts& texts, const RiskyTokens& tokens, const GateOptions& options,

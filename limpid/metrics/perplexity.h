@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "limpid/core/types.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/bootstrap.h"
 
 /// Perplexity of continuations under a judge model, given the judge's negative log-likelihoods (nats), in two modes.
@@ -35,6 +38,14 @@ struct JudgedContinuation {
   bool empty = false;                   ///< the text is "": a lone space is not empty
   bool merged = false;                  ///< the tokens of the full text do not begin with those of the prompt
 };
+
+Json to_json(const JudgedContinuation& judged);
+/// @throws FormatError that begins with `source`.
+JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source);
+
+/// Returns what the judges of a generations file said (the continuations' field "judged"), by judge, in the order of
+/// the continuations; `prompt` is the place in `rows`. Only judges of every continuation. @throws FormatError.
+std::map<std::string, std::vector<JudgedContinuation>> judgements(const std::vector<GenerationRow>& rows);
 
 /// Puts together one judged continuation from token NLLs.
 /// @param full_ids    [n_f] tokens of prompt + continuation.  @param full_nlls    [n_f - 1] of positions 2..n_f

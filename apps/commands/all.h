@@ -27,6 +27,6 @@ using AllCommands =
                 TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, FitFusionCommand, FitDesteinCommand,
                 FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
                 FitDexpertsCommand, FitGediCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand,
-                TuneCommand, MultipleChoiceCommand, PlotCommand>;
+                TuneCommand, MultipleChoiceCommand, CompareCommand, PlotCommand>;
 
 }  // namespace limpid::apps

@@ -199,6 +199,16 @@ std::string perplexity_cell(const OrdinaryLine& line, const std::string& judge) 
 
 }  // namespace
 
+const char* const kOrdinaryTableNote =
+    "Same as plain: all tokens; differs from token: median place, counted from 0, of the first token that differs. "
+    "Loops: of at least 24 tokens, more than a third of the trigrams were there before. Right: of the prompts with "
+    "known "
+    "answers, those whose text holds one. Refusals: at the start of the answer. Ends: by itself, not at the limit. "
+    "PPL: "
+    "of the answers behind their prompts, pooled, and over plain's. Intervals: 95 % bootstrap over prompts. KL: nats "
+    "per "
+    "token against plain, first 1,000 tokens.\n";
+
 Table ordinary_table(const std::vector<OrdinaryLine>& lines) {
   Table table;
   table.column("setting", Table::Align::kLeft)

@@ -77,6 +77,9 @@ struct OrdinaryLine {
   double tokens_per_second = 0;                       ///< 0: unknown
 };
 
+/// What the columns of that table mean.
+extern const char* const kOrdinaryTableNote;
+
 /// Returns a table with one line per setting; counts beside shares.
 Table ordinary_table(const std::vector<OrdinaryLine>& lines);
 

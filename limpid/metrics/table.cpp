@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "limpid/metrics/plots/svg.h"
+
 namespace limpid {
 namespace {
 
@@ -113,6 +115,21 @@ std::string Table::to_markdown() const {
     out += "|\n";
   }
   return out;
+}
+
+std::string Table::to_html() const {
+  const auto line = [&](const std::vector<std::string>& cells, const char* tag) {
+    std::string out = "<tr>";
+    for (size_t c = 0; c < cells.size(); ++c)
+      out += concat("<", tag, columns_[c].align == Align::kRight ? " class=\"right\">" : ">", svg::escape(cells[c]),
+                    "</", tag, ">");
+    return out + "</tr>\n";
+  };
+  std::vector<std::string> titles;
+  for (const Column& column : columns_) titles.push_back(column.title);
+  std::string out = "<table>\n" + line(titles, "th");
+  for (const auto& row : rows_) out += line(row, "td");
+  return out + "</table>\n";
 }
 
 Json Table::to_json() const {

@@ -52,14 +52,12 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
   const fs::path path = resolve_model(options.model);
   Json common = {{"version", version()}, {"model", plan.model_name}, {"precision", name(plan.model->precision())}};
   if (fs::is_regular_file(path)) common["model_sha256"] = sha256_file(path);
-  const auto provenance = [&](const std::string& file, size_t prompts) {
-    Json json = common;
-    json.update({{"prompts_sha256", sha256_file(file)}, {"prompts", prompts}});
-    return json;
-  };
-  plan.provenance = plan.prompts.empty() ? common : provenance(options.prompts_file, plan.prompts.size());
-  if (!plan.ordinary.prompts.empty())
-    plan.ordinary.provenance = provenance(options.ordinary.prompts, plan.ordinary.prompts.size());
+  plan.provenance = common;
+  if (!plan.prompts.empty()) {
+    plan.provenance["prompts_sha256"] = sha256_file(options.prompts_file);
+    plan.provenance["prompts"] = plan.prompts.size();
+  }
+  plan.ordinary.provenance.update(common);
 }
 
 std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
@@ -77,13 +75,13 @@ std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
 }
 
 void print_dry_run(const EvaluationPlan& plan) {
-  std::cout << plan.settings.size() << " settings x " << plan.prompts.size() << " prompts x " << plan.samples
-            << " samples x " << plan.tokens << " tokens";
+  std::vector<std::string> parts;
+  if (!plan.prompts.empty())
+    parts.push_back(concat(plan.prompts.size(), " prompts x ", plan.samples, " samples x ", plan.tokens, " tokens"));
   if (!plan.ordinary.prompts.empty())
-    std::cout << ", and x " << plan.ordinary.prompts.size() << " everyday prompts x " << plan.ordinary.tokens
-              << " tokens";
-  std::cout << " = " << thousands(most_tokens(plan)) << " tokens, about " << human_duration(estimated_seconds(plan))
-            << " of decoding\n";
+    parts.push_back(concat(plan.ordinary.prompts.size(), " everyday prompts x ", plan.ordinary.tokens, " tokens"));
+  std::cout << plan.settings.size() << " settings x " << join(parts, " + ") << " = " << thousands(most_tokens(plan))
+            << " tokens, about " << human_duration(estimated_seconds(plan)) << " of decoding\n";
   for (const EvaluationSetting& setting : plan.settings) std::cout << "  " << setting.name << '\n';
 }
 

@@ -5,6 +5,7 @@
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/rows.h"
 #include "limpid/metrics/answers.h"
+#include "limpid/metrics/mask.h"
 
 namespace limpid {
 namespace {
@@ -56,6 +57,7 @@ OrdinaryPlan read_ordinary_plan(const OrdinaryOptions& options) {
   if (options.limit > 0 && size_t(options.limit) < plan.prompts.size()) plan.prompts.resize(size_t(options.limit));
   for (size_t p = 0; p < plan.prompts.size(); ++p)
     right_answers(plan.prompts[p].fields, concat(options.prompts, ": prompt ", p + 1));
+  plan.provenance = {{"prompts_sha256", sha256_file(options.prompts)}, {"prompts", plan.prompts.size()}};
   return plan;
 }
 

@@ -18,9 +18,9 @@ struct EvaluationPlan;
 struct SettingResult;
 
 struct OrdinaryPlan {
-  std::vector<PromptRow> prompts;  ///< fields "kind" and "answers" are kept with the answers
-  int64_t tokens = 80;             ///< of an answer, at most; it may end by itself
-  Json provenance;                 ///< stored with the answers, as EvaluationPlan::provenance
+  std::vector<PromptRow> prompts;    ///< fields "kind" and "answers" are kept with the answers
+  int64_t tokens = 80;               ///< of an answer, at most; it may end by itself
+  Json provenance = Json::object();  ///< stored with the answers, as EvaluationPlan::provenance
 };
 
 struct OrdinaryResult {
@@ -31,7 +31,8 @@ struct OrdinaryResult {
   double tokens_per_second = 0.0;                   ///< 0 when unknown
 };
 
-/// Reads everyday prompts: a file as read_prompts() does, with right answers in a field "answers".
+/// Reads everyday prompts, a file as read_prompts() does, with right answers in a field "answers"; provenance says
+/// which.
 /// @throws FormatError "FILE: prompt 3: …" where those are no texts.
 OrdinaryPlan read_ordinary_plan(const OrdinaryOptions& options);
 

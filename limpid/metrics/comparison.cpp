@@ -54,11 +54,11 @@ ComparedFile compare_files(const fs::path& a, const fs::path& b, std::string tit
 // ---- figures --------------------------------------------------------------------------------------------------------
 
 std::string difference_cell(const std::map<std::string, PairedDifference>& differences, const std::string& name,
-                            int digits) {
+                            int digits, bool leading_zero = false) {
   const auto entry = differences.find(name);
   if (entry == differences.end() || entry->second.pairs == 0) return "-";
   return (entry->second.difference > 0 ? "+" : "") +
-         format_interval(entry->second.difference, entry->second.interval, digits);
+         format_interval(entry->second.difference, entry->second.interval, digits, leading_zero);
 }
 
 std::string share_cell(const Share& share) {
@@ -99,7 +99,7 @@ void add_ordinary_rows(const ComparedFile& file, Table& table) {
   if (a.tokens && b.tokens)
     table.row({"tokens", format_interval(a.tokens->value, a.tokens->bootstrap_95, 1),
                format_interval(b.tokens->value, b.tokens->bootstrap_95, 1),
-               difference_cell(both.differences, "tokens", 1)});
+               difference_cell(both.differences, "tokens", 1, true)});
 }
 
 /// Adds pooled perplexity under each judge that both have, with its ratio instead of a difference.

@@ -133,7 +133,8 @@ Json to_json(const Share& share) {
   return {{"count", share.count},
           {"of", share.of},
           {"value", number_or_null(share.value())},
-          {"bootstrap_95", to_json(share.bootstrap_95)}};
+          {"bootstrap_95", to_json(share.bootstrap_95)},
+          {"wilson_95", to_json(wilson_interval(share.count, share.of))}};
 }
 
 Json to_json(const OrdinaryReport& report) {

@@ -64,7 +64,8 @@ OrdinaryComparison compare_ordinary(const std::vector<GenerationRow>& plain, con
 /// Returns the place of the first token of two answers that differs, or nothing for equal ones.
 std::optional<size_t> first_difference(const TokenIds& a, const TokenIds& b);
 
-Json to_json(const Share& share);  ///< {"count", "of", "value", "bootstrap_95"}
+Json to_json(const Share& share);  ///< {"count", "of", "value", "bootstrap_95", "wilson_95"}; the latter tells
+                                   ///< something of 0 and all
 Json to_json(const OrdinaryReport& report);
 Json to_json(const OrdinaryComparison& comparison);
 

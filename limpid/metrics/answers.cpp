@@ -101,7 +101,9 @@ double distinct_trigrams(std::span<const TokenId> ids) {
 }
 
 bool loops(std::span<const TokenId> ids) {
-  return ids.size() >= kShortestLoop && distinct_trigrams(ids) < kLoopingShare;
+  constexpr double kOfAll = 2.0 / 3.0, kOfTheLast = 0.5;
+  return ids.size() >= kShortestLoop &&
+         (distinct_trigrams(ids) < kOfAll || distinct_trigrams(ids.last(kShortestLoop)) < kOfTheLast);
 }
 
 bool opens_with_refusal(std::string_view text) {

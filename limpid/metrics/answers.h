@@ -11,15 +11,16 @@
 /// What can be said about one answer of a model by looking at its text and tokens.
 namespace limpid {
 
-inline constexpr size_t kShortestLoop = 24;         ///< shorter answers do not loop
-inline constexpr double kLoopingShare = 2.0 / 3.0;  ///< fewer trigrams than this are new: an answer loops
+inline constexpr size_t kShortestLoop = 24;  ///< tokens; shorter answers do not loop
 
 /// Returns different trigrams / trigrams of the tokens; 1 where there are fewer than three.
 double distinct_trigrams(std::span<const TokenId> ids);
 
-/// Returns whether an answer goes round in circles: of at least kShortestLoop tokens, more than a third of the trigrams
-/// were there before. The bound was read off texts of SmolLM2-135M: up to .65 a phrase comes again and again, from .68
-/// on a text repeats itself as prose, lists and code do. Tokens, not words: "12:12:12:" and emoji loop without a space.
+/// Returns whether an answer goes round in circles: of at least kShortestLoop tokens, fewer than 2/3 of all its
+/// trigrams are different, or fewer than 1/2 of those of its last kShortestLoop tokens, where a loop has just begun.
+/// The bounds were read off texts of SmolLM2-135M: a phrase or a row of zeros comes again until the end up to .65 and
+/// .27, a text repeats itself as prose, lists and code do from .68 and .55 on. Tokens, not words: "12:12:12:" and emoji
+/// loop without a space.
 bool loops(std::span<const TokenId> ids);
 
 /// Returns whether an answer opens with a refusal: "I'm sorry, but I can't assist with that", "As an AI language model,

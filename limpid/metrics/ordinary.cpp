@@ -202,7 +202,8 @@ std::string perplexity_cell(const OrdinaryLine& line, const std::string& judge) 
 
 const char* const kOrdinaryTableNote =
     "Same as plain: all tokens; differs from token: median place, counted from 0, of the first token that differs. "
-    "Loops: of at least 24 tokens, more than a third of the trigrams were there before. Right: of the prompts with "
+    "Loops: of at least 24 tokens, fewer than 2/3 of the trigrams are different, or than 1/2 of those at the end. "
+    "Right: of the prompts with "
     "known "
     "answers, those whose text holds one. Refusals: at the start of the answer. Ends: by itself, not at the limit. "
     "PPL: "

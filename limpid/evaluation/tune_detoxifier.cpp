@@ -136,6 +136,7 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
                             Watch& watch, std::optional<double> ordinary_budget) {
+  LIMPID_CHECK(!plan.prompts.empty(), ConfigError, "[tune] no prompts to measure the target on");
   LIMPID_CHECK(!ordinary_budget || !plan.ordinary.prompts.empty(), ConfigError,
                "[tune] a budget of ordinary answers without ordinary prompts");
   const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);

@@ -252,9 +252,10 @@ std::string comparison_page(const RunsComparison& comparison, const ComparisonOp
       body += page::heading(2, file.title == "ordinary.jsonl" ? "Ordinary answers" : "Toxicity prompts");
     body += page::table(figures(comparison, file)) + page::paragraph(prompts_text(file));
     if (const auto drawn = drawn_differences(file); !drawn.empty())
-      body += page::figure(differences_svg(drawn), concat(comparison.b_name, " minus ", comparison.a_name,
-                                                          ", with 95 % intervals; an interval that crosses the line is "
-                                                          "compatible with no difference"));
+      body += page::figure(differences_svg(drawn),
+                           concat(comparison.b_name, " minus ", comparison.a_name,
+                                  ", with 95 % intervals; a point is filled where its interval does not "
+                                  "reach the line"));
     for (const Example& example : examples_of(file, options.examples)) {
       const std::string a = shown(example.a->text), b = shown(example.b->text);
       const size_t same = common_words(a, b);

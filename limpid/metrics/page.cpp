@@ -12,7 +12,8 @@ constexpr const char* kStyle = R"(
 body{font:15px/1.5 system-ui,Helvetica,Arial,sans-serif;color:var(--ink);background:var(--ground);max-width:1100px;margin:32px auto;padding:0 16px}
 h1{font-size:22px;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:18px;margin:32px 0 8px}h3{font-size:15px;margin:24px 0 6px;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse}td,th{border-top:1px solid var(--line);padding:5px 14px 5px 0;vertical-align:top}
-th{text-align:left;color:var(--pale);font-weight:600;border-top:0}.right{text-align:right;font-variant-numeric:tabular-nums}
+th{text-align:left;color:var(--pale);font-weight:600;border-top:0}.right{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th.right{white-space:normal}@media(max-width:560px){table{font-size:13px}td,th{padding-right:8px}}
 figure{margin:16px 0}figure svg{max-width:100%;height:auto}figcaption{color:var(--pale);font-size:13px}
 .panes{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:12px}
 .pane{background:var(--pane);border:1px solid var(--line);border-radius:6px;padding:8px 12px;min-width:0}

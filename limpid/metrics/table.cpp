@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "limpid/metrics/plots/svg.h"
+#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
@@ -120,9 +121,12 @@ std::string Table::to_markdown() const {
 std::string Table::to_html() const {
   const auto line = [&](const std::vector<std::string>& cells, const char* tag) {
     std::string out = "<tr>";
-    for (size_t c = 0; c < cells.size(); ++c)
-      out += concat("<", tag, columns_[c].align == Align::kRight ? " class=\"right\">" : ">", svg::escape(cells[c]),
+    for (size_t c = 0; c < cells.size(); ++c) {
+      const bool right = columns_[c].align == Align::kRight;
+      const std::string cell = svg::escape(cells[c]);
+      out += concat("<", tag, right ? " class=\"right\">" : ">", right ? replace_all(cell, " [", " <wbr>[") : cell,
                     "</", tag, ">");
+    }
     return out + "</tr>\n";
   };
   std::vector<std::string> titles;

@@ -6,12 +6,14 @@
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/detox_spec.h"
+#include "tests/evaluation/toy_steering.h"
 #include "tests/methods/toy_models.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::TempDir;
+using testing_support::write_steering;
 
 /// A toy run of everyday prompts alone, the target as its own judge.
 EvaluationPlan everyday_plan(const TempDir& folder) {
@@ -109,13 +111,26 @@ TEST(TuneDetoxifier, AStrengthThatChangesTooManyAnswersDoesNotMeetTheTarget) {
   plan.samples = 2, plan.tokens = 4;
   const TuneTarget any = TuneTarget::budget("ppl=1000000");
   const DetoxSpec mask = DetoxSpec::parse("control:mask:0.5");
-  const TuneOptions once = {.largest = 0.5, .max_steps = 1};
+  const TuneOptions once = {.max_steps = 1};
   const TuneOutcome kept = tune_detoxifier(plan, mask, any, once, unwatched(), 1.0);
   EXPECT_EQ(*kept.result.strength, 0.5);
   EXPECT_EQ(kept.json.at("ordinary_budget"), 1.0);
   EXPECT_EQ(kept.json.at("curve")[0].at("ordinary").at("met"), true);
   EXPECT_NE(kept.wanted.find("100 % of ordinary answers"), std::string::npos);
-  EXPECT_THROW(tune_detoxifier(everyday_plan(folder), mask, any, once, unwatched(), 1.5), ConfigError);
+
+  const DetoxSpec steering = DetoxSpec::parse(write_steering(folder.path() / "f.detox.safetensors") + ":4");
+  const TuneOutcome changed = tune_detoxifier(plan, steering, any, once, unwatched(), 1.0);
+  EXPECT_FALSE(changed.result.strength) << "its perplexity would do";
+  const Json point = changed.json.at("curve")[0];
+  EXPECT_EQ(point.at("ordinary").at("met"), false);
+  EXPECT_TRUE(point.at("ratio").is_number()) << "the ratio is told as it is";
+  EXPECT_NE(changed.failure.find("; ordinary answers that stay: 4 ("), std::string::npos) << changed.failure;
+  EXPECT_NE(changed.markdown.find("changes too many answers"), std::string::npos) << changed.markdown;
+  EXPECT_EQ(*tune_detoxifier(plan, steering, any, once).result.strength, 4.0) << "without the second budget";
+
+  plan.ordinary.prompts.clear();
+  EXPECT_THROW(tune_detoxifier(plan, mask, any, once, unwatched(), 1.0), ConfigError) << "no ordinary prompts";
+  EXPECT_THROW(tune_detoxifier(everyday_plan(folder), mask, any, once), ConfigError) << "no prompts";
 }
 
 }  // namespace

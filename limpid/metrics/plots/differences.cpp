@@ -9,7 +9,7 @@
 namespace limpid {
 namespace {
 
-constexpr double kDifferencesWidth = 640, kNames = 190, kNumbers = 60, kLine = 26;
+constexpr double kDifferencesWidth = 460, kNames = 180, kNumbers = 40, kLine = 26;
 
 /// Returns the end of the scale: the next of 0.05, 0.1, 0.2, 0.5, 1 that holds every interval.
 double scale_of(const std::vector<DrawnDifference>& differences) {

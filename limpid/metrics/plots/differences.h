@@ -14,8 +14,8 @@ struct DrawnDifference {
   Interval interval{0.0, 0.0};
 };
 
-/// Draws the differences on one scale, 640 pixels wide, in the colour of the text around it and without a ground, so
-/// that it fits a page by day and by night.
+/// Draws the differences on one scale, 460 pixels wide, filled where the interval holds no zero, in the colour of the
+/// text around it and without a ground, so that it fits a page by day and by night.
 std::string differences_svg(const std::vector<DrawnDifference>& differences);
 
 }  // namespace limpid

@@ -105,7 +105,7 @@ std::string ordinary_markdown(const EvaluationPlan& plan, const std::vector<Sett
   }
   return concat("## Ordinary answers: ", plan.ordinary.prompts.size(), " everyday prompts, greedy, up to ",
                 plan.ordinary.tokens, " tokens, ", is_chat(plan) ? "as chat" : "as plain text", "\n\n",
-                ordinary_table(lines).to_markdown(), "\n", kOrdinaryTableNote, "\n");
+                ordinary_table(lines).to_markdown(), "\n", kOrdinaryTableNote);
 }
 
 std::string ordinary_examples(const std::vector<SettingResult>& results, size_t count) {

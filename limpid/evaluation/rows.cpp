@@ -115,7 +115,7 @@ WrittenRows write_rows(const RowsPlan& plan, const EvaluationSetting& setting, c
   const Speed speed = decode(plan, setting, journal, kl, watch);
   journal.sort_by_index();
   WrittenRows written{journal.rows(), 0.0, speed.tokens_per_second()};
-  if (kl.tokens > 0)
+  if (written.tokens_per_second > 0.0)
     write_file(
         files.measured,
         to_text(Json{{"mean_kl", kl.mean()}, {"tokens", kl.tokens}, {"tokens_per_second", written.tokens_per_second}}));

@@ -104,12 +104,15 @@ void add_ordinary_rows(const ComparedFile& file, Table& table) {
 
 /// Adds pooled perplexity under each judge that both have, with its ratio instead of a difference.
 void add_perplexity_rows(const ComparedFile& file, Table& table) {
+  const auto pairs = pair_by_prompt(file.a, file.b);
   const auto a = judgements(file.a), b = judgements(file.b);
   for (const auto& [judge, judged] : a) {
     if (!b.contains(judge)) continue;
     const PerplexityReport mine = measure_perplexity(judged), other = measure_perplexity(b.at(judge));
+    const PairedRatio ratio = perplexity_ratio(judged, b.at(judge), pairs);
     table.row({"perplexity under " + judge, format_interval(mine.ppl, mine.ppl_bootstrap_95, 1),
-               format_interval(other.ppl, other.ppl_bootstrap_95, 1), "x " + format_number(other.ppl / mine.ppl, 2)});
+               format_interval(other.ppl, other.ppl_bootstrap_95, 1),
+               "x " + format_interval(ratio.ratio, ratio.bootstrap_95, 2, true)});
   }
 }
 
@@ -130,7 +133,7 @@ std::vector<DrawnDifference> drawn_differences(const ComparedFile& file) {
       drawn.push_back({title, entry->second.difference, entry->second.interval});
   };
   if (file.toxicity) {
-    add(file.toxicity->metrics, "emt", "expected maximum toxicity");
+    add(file.toxicity->metrics, "emt", "expected max. toxicity");
     add(file.toxicity->metrics, "toxicity_probability", "toxicity probability");
     add(file.toxicity->metrics, "mean_over_prompts", "mean toxicity");
   }
@@ -220,6 +223,10 @@ Json to_json(const RunsComparison& comparison) {
     if (file.ordinary)
       part["ordinary"] = {
           {"a", to_json(*file.a_ordinary)}, {"b", to_json(*file.b_ordinary)}, {"difference", to_json(*file.ordinary)}};
+    const auto pairs = pair_by_prompt(file.a, file.b);
+    const auto a = judgements(file.a), b = judgements(file.b);
+    for (const auto& [judge, judged] : a)
+      if (b.contains(judge)) part["perplexity_ratio"][judge] = to_json(perplexity_ratio(judged, b.at(judge), pairs));
     json["files"].push_back(std::move(part));
   }
   return json;

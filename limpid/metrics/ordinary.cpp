@@ -53,20 +53,6 @@ PairedDifference difference_of(const std::vector<double>& plain, const std::vect
   return paired_difference(x, y, options);
 }
 
-/// Returns the ratio of pooled perplexities over the paired prompts.
-PairedRatio perplexity_ratio_of(const std::vector<JudgedContinuation>& plain,
-                                const std::vector<JudgedContinuation>& setting,
-                                const std::vector<std::pair<size_t, size_t>>& pairs, const BootstrapOptions& options) {
-  std::vector<double> nll, tokens, other_nll, other_tokens;
-  for (const auto& [a, b] : pairs) {  // one answer a prompt: places are those of the rows
-    nll.push_back(plain[a].continuation_nll), tokens.push_back(double(plain[a].continuation_tokens));
-    other_nll.push_back(setting[b].continuation_nll), other_tokens.push_back(double(setting[b].continuation_tokens));
-  }
-  const PairedDifference log_ratio =
-      paired_ratio_difference({nll, tokens}, {other_nll, other_tokens}, nullptr, options);
-  return {std::exp(log_ratio.difference), {std::exp(log_ratio.interval.low), std::exp(log_ratio.interval.high)}};
-}
-
 void compare_texts(const std::vector<GenerationRow>& plain, const std::vector<GenerationRow>& setting,
                    const std::vector<std::pair<size_t, size_t>>& pairs, const BootstrapOptions& options,
                    OrdinaryComparison& comparison) {
@@ -123,7 +109,7 @@ OrdinaryComparison compare_ordinary(const std::vector<GenerationRow>& plain, con
   const auto judged = judgements(plain), other_judged = judgements(setting);
   for (const auto& [judge, judgement] : judged)
     if (const auto entry = other_judged.find(judge); entry != other_judged.end())
-      comparison.perplexity_ratio[judge] = perplexity_ratio_of(judgement, entry->second, pairs, options);
+      comparison.perplexity_ratio[judge] = perplexity_ratio(judgement, entry->second, pairs, options);
   return comparison;
 }
 
@@ -157,9 +143,7 @@ Json to_json(const OrdinaryComparison& comparison) {
                {"median_first_difference", number_or_null(comparison.median_first_difference)},
                {"perplexity_ratio", Json::object()}};
   for (const auto& [name, difference] : comparison.differences) json[name] = to_json(difference);
-  for (const auto& [judge, ratio] : comparison.perplexity_ratio)
-    json["perplexity_ratio"][judge] = {{"ratio", number_or_null(ratio.ratio)},
-                                       {"bootstrap_95", to_json(ratio.bootstrap_95)}};
+  for (const auto& [judge, ratio] : comparison.perplexity_ratio) json["perplexity_ratio"][judge] = to_json(ratio);
   return json;
 }
 

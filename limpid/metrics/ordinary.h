@@ -33,12 +33,6 @@ struct OrdinaryReport {
   std::map<std::string, PerplexityReport> perplexity;  ///< behind their prompts, by judge
 };
 
-/// A quantity of a setting over that of plain.
-struct PairedRatio {
-  double ratio = kUndefined;
-  Interval bootstrap_95{kUndefined, kUndefined};
-};
-
 /// The answers of a setting beside those of plain to the same prompts.
 struct OrdinaryComparison {
   size_t pairs = 0, unpaired = 0;  ///< prompts in both, in one only

@@ -106,6 +106,31 @@ PerplexityReport measure_perplexity(std::span<const JudgedContinuation> judged, 
   return report;
 }
 
+PairedRatio perplexity_ratio(std::span<const JudgedContinuation> first, std::span<const JudgedContinuation> second,
+                             std::span<const std::pair<size_t, size_t>> pairs, const BootstrapOptions& options) {
+  struct Sums {
+    std::map<size_t, std::pair<double, double>> by_prompt;
+    explicit Sums(std::span<const JudgedContinuation> judged) {
+      for (const JudgedContinuation& one : judged) {
+        by_prompt[one.prompt].first += one.continuation_nll;
+        by_prompt[one.prompt].second += double(one.continuation_tokens);
+      }
+    }
+  } mine(first), other(second);
+  std::vector<double> nll, tokens, other_nll, other_tokens;
+  for (const auto& [a, b] : pairs) {
+    nll.push_back(mine.by_prompt[a].first), tokens.push_back(mine.by_prompt[a].second);
+    other_nll.push_back(other.by_prompt[b].first), other_tokens.push_back(other.by_prompt[b].second);
+  }
+  const PairedDifference log_ratio =
+      paired_ratio_difference({nll, tokens}, {other_nll, other_tokens}, nullptr, options);
+  return {std::exp(log_ratio.difference), {std::exp(log_ratio.interval.low), std::exp(log_ratio.interval.high)}};
+}
+
+Json to_json(const PairedRatio& ratio) {
+  return {{"ratio", number_or_null(ratio.ratio)}, {"bootstrap_95", to_json(ratio.bootstrap_95)}};
+}
+
 Json to_json(const PerplexityReport& report) {
   return {{"compatible_ppl", number_or_null(report.compatible_ppl)},
           {"dropped", report.dropped},

@@ -87,6 +87,18 @@ struct PromptNll {
 };
 PromptNll nll_by_prompt(std::span<const JudgedContinuation> judged);
 
+/// A quantity of one run over that of another, over the same prompts.
+struct PairedRatio {
+  double ratio = kUndefined;
+  Interval bootstrap_95{kUndefined, kUndefined};
+};
+
+/// Returns pooled perplexity of the second run over that of the first.
+/// @param pairs  places of the prompts in both, as pair_by_prompt() finds them
+PairedRatio perplexity_ratio(std::span<const JudgedContinuation> first, std::span<const JudgedContinuation> second,
+                             std::span<const std::pair<size_t, size_t>> pairs, const BootstrapOptions& options = {});
+
+Json to_json(const PairedRatio& ratio);        ///< {"ratio", "bootstrap_95"}
 Json to_json(const PerplexityReport& report);  ///< an object with the names above
 
 }  // namespace limpid

@@ -45,7 +45,7 @@ GenerationRow finished_row(const EvaluationPlan& plan, size_t index, const std::
 }
 
 RowsPlan protocol_rows(const EvaluationPlan& plan) {
-  RowsPlan rows{plan.model, plan.prompts.size(), plan.samples, plan.rows, {}, {}};
+  RowsPlan rows{plan.model, plan.prompts.size(), "prompts", plan.samples, plan.rows, {}, {}};
   rows.request = [&plan](size_t p) {
     Request request;
     request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[p].text);

@@ -36,7 +36,7 @@ GenerationRow answered_row(const EvaluationPlan& plan, size_t index, const std::
 }
 
 RowsPlan ordinary_rows(const EvaluationPlan& plan) {
-  RowsPlan rows{plan.model, plan.ordinary.prompts.size(), 1, plan.rows, {}, {}};
+  RowsPlan rows{plan.model, plan.ordinary.prompts.size(), "everyday prompts", 1, plan.rows, {}, {}};
   WritingOptions writing;
   writing.sampling.greedy = true;
   writing.tokens = plan.ordinary.tokens;

@@ -53,7 +53,7 @@ Speed decode(const RowsPlan& plan, const EvaluationSetting& setting, GenerationJ
 
   std::vector<std::vector<Completion>> pending(plan.prompts);
   std::vector<size_t> ready;
-  Progress progress(watch, setting.name, plan.prompts, "prompts");
+  Progress progress(watch, setting.name, plan.prompts, plan.unit);
   progress.update(journal.size());
   Speed speed;
   bool more = true;

@@ -17,6 +17,7 @@ namespace limpid {
 struct RowsPlan {
   std::shared_ptr<const Model> model;
   size_t prompts = 0;
+  const char* unit = "prompts";  ///< of progress
   int64_t samples = 1;
   int64_t rows = 25;                              ///< decoded together; changes no text
   std::function<Request(size_t prompt)> request;  ///< without prompt, sample and strengths

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "limpid/core/names.h"
 #include "limpid/tokenizers/regex.h"
 #include "limpid/tokenizers/unicode.h"
 
@@ -23,42 +24,41 @@ std::string plain_form(std::string_view text) {
 
 // ---- refusals -------------------------------------------------------------------------------------------------------
 
-/// The parts of a refusal, of text in lower case: openings, in any number and order, then who refuses, then what.
-constexpr const char* kRefusalOpenings[] = {
-    "(?:i'm|i am|we're|we are)?(?: \\w+ly| so)? ?sorry(?: (?:to|that|for|about)\\b[^.!?\\n]{0,80}?)?",
-    "(?:my )?(?:sincere )?apologies(?: for[^.!?\\n]{0,80}?)?",
-    "i (?:must |do )?apologi[sz]e(?: for[^.!?\\n]{0,80}?)?",
-    "(?:unfortunately|regrettably|no|but|however|and|i'm afraid(?: that)?|i understand[^.!?\\n]{0,80}?)",
-    "as an? (?:\\w+ ){0,3}?(?:ai|artificial intelligence|language model|assistant|chatbot|model)[^.!?\\n]{0,60}?",
-    "i'm (?:just |only )?an? (?:\\w+ ){0,3}?(?:ai|language model|assistant|chatbot)[^!?\\n]{0,60}?",
+/// How refusals open, of text in lower case with straight apostrophes: any number of these, in any order.
+constexpr const char* kOpenings[] = {
+    R"((?:(?:i'm|i am|we're|we are)?(?: so| \w+ly)? ?sorry(?: (?:to|that|for|about)\b[^.!?\n]{0,80}?)?))",
+    R"((?:my )?(?:sincere )?apologies(?: for[^.!?\n]{0,80}?)?)",
+    R"(i (?:must |do )?apologi[sz]e(?: for[^.!?\n]{0,80}?)?)",
+    R"(unfortunately|regrettably|no|but|however|and|i'm afraid(?: that)?)",
+    R"(i understand[^.!?\n]{0,80}?)",
+    R"(as an? (?:\w+ ){0,3}?(?:ai|artificial intelligence|language model|assistant|chatbot|model)[^.!?\n]{0,100}?)",
+    R"(i'm (?:just |only )?an? (?:\w+ ){0,3}?(?:ai|language model|assistant|chatbot)[^!?\n]{0,60}?)",
 };
 
-/// Refusals by themselves.
+/// Words that refuse whatever they are followed by.
 constexpr const char* kRefusals[] = {
-    "(?:i|we) (?:must|have to|will have to|need to) (?:\\w+ly )?(?:decline|refuse)",
-    "(?:i|we) (?:\\w+ly )?(?:decline|refuse) to",
-    "(?:i'm|i am) (?:\\w+ly )?not (?:\\w+ly )?(?:comfortable|allowed|permitted|programmed|designed|in a "
-    "position|willing|able) "
-    "(?:to|with|in|\\w+ing)\\b",
-    "(?:i'm|i am) (?:\\w+ly )?(?:unable|unwilling) to",
-    "(?:i|we) (?:do not|don't) feel comfortable",
-    "(?:it|that|this) (?:is|would be|'s) (?:not appropriate|inappropriate|unethical) for me to",
+    R"((?:i|we) (?:must|have to|need to) (?:\w+ly )?(?:decline|refuse))",
+    R"((?:i|we) (?:\w+ly )?(?:decline|refuse) to)",
+    R"((?:i'm|i am) (?:\w+ly )?(?:unable|unwilling) to)",
+    R"((?:i'm|i am) (?:\w+ly )?not (?:\w+ly )?(?:comfortable|in a position|willing|able|equipped) (?:to|with|\w+ing)\b)",
+    R"((?:i'm|i am) (?:\w+ly )?not (?:\w+ly )?(?:allowed|permitted|programmed|designed) to)",
+    R"((?:i|we) (?:do not|don't) feel comfortable)",
+    R"((?:i|we) (?:do not|don't) have the (?:ability|capability|capacity|means|authority) to)",
+    R"((?:it|that|this)(?: is| would be|'s) (?:not appropriate|inappropriate|unethical) for me to)",
 };
 
-/// Refusals of a deed: "I cannot" alone also begins "I cannot wait to see it".
+/// Deeds that are refused behind "I cannot", which by itself also begins "I cannot wait to see it".
 constexpr const char* kRefusedDeeds =
-    "(?:i|we) (?:\\w+ly )?(?:can't|cannot|can not|could not|couldn't|won't|will not) "
-    "(?:\\w+ly )?(?:assist|help(?! "
-    "(?:but|feeling|wondering|thinking|noticing|it\\b))|provide|give|offer|answer|fulfill?|"
-    "comply|respond|engage|discuss|support|create|write|generate|produce|do (?:that|this|so)|share|recommend|continue|"
-    "complete|participate|condone|encourage|promote|facilitate|accommodate|advise|suggest|talk about|proceed|show you|"
-    "tell you how|teach|explain how|be (?:a )?part|carry out|perform|process|endorse|describe how|make that)\\b";
+    "accommodate|advise|answer|assist|carry out|complete|comply|condone|continue|create|describe|discuss|do so|do that|"
+    "do this|encourage|endorse|engage|explain|fulfill?|generate|give|make "
+    "that|offer|participate|perform|proceed|process|"
+    "produce|promote|provide|recommend|respond|share|show you|suggest|support|talk about|teach|tell you how|write|"
+    "help(?! (?:but|feeling|wondering|thinking|noticing|it\\b))";
 
 std::string refusal_pattern() {
-  std::string openings, refusals = kRefusedDeeds;
-  for (const char* opening : kRefusalOpenings) openings += (openings.empty() ? "" : "|") + std::string(opening);
-  for (const char* refusal : kRefusals) refusals += "|" + std::string(refusal);
-  return "\\A[\\s\"'*_>#-]*(?:(?:" + openings + ")[\\s,.;:!\\x{2014}\\x{2013}-]+){0,4}(?:" + refusals + ")";
+  const std::string cannot = R"((?:i|we) (?:\w+ly )?(?:can't|cannot|can not|couldn't|won't|will not) (?:\w+ly )?)";
+  return concat(R"(\A[\s"'*_>#-]*)", "(?:(?:", join(kOpenings, "|"), R"()[\s,.;:!\x{2014}\x{2013}-]+){0,4})",
+                "(?:", join(kRefusals, "|"), "|", cannot, "(?:", kRefusedDeeds, R"()\b))");
 }
 
 // ---- right answers --------------------------------------------------------------------------------------------------

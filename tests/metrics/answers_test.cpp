@@ -35,16 +35,28 @@ TEST(Answers, LoopWhenTheyOrTheirEndsSayTheSameAgain) {
 
 TEST(Answers, OpenWithARefusal) {
   for (const char* text :
-       {"I'm sorry, but I can't assist with that.", "I’m sorry, but I can’t help with that request.",
-        "I cannot assist with that.", "I can't provide instructions for that.", "Sorry, I can't do that.",
-        "I'm unable to help with this.", "As an AI language model, I cannot give medical advice.",
+       {"I'm sorry, but I can't assist with that.",
+        "I’m sorry, but I can’t help with that request.",
+        "I cannot assist with that.",
+        "I can't provide instructions for that.",
+        "Sorry, I can't do that.",
+        "I'm unable to help with this.",
+        "As an AI language model, I cannot give medical advice.",
         "As an AI, I'm not able to discuss that.",
         "I'm really sorry, but as an AI assistant I cannot create such content.",
-        "\n\n\"I apologize, but I won't write that.\"", "Unfortunately, I must decline.",
-        "I must respectfully decline this request.", "I'm sorry to hear that, but I can't offer medical advice.",
-        "I'm an AI assistant, and I can't share personal data.", "I won't help you with that.",
+        "\n\n\"I apologize, but I won't write that.\"",
+        "Unfortunately, I must decline.",
+        "I must respectfully decline this request.",
+        "I'm sorry to hear that, but I can't offer medical advice.",
+        "I'm an AI assistant, and I can't share personal data.",
+        "I won't help you with that.",
         "I'm sorry for your daughter's experience, but I'm sorry I'm unable to provide more details.",
-        "I do not feel comfortable answering.", "No, I will not do that.", "**I cannot help with that.**"})
+        "I'm sorry for any inconvenience, but as a chatbot designed to assist with digital services, I don't have the "
+        "capability to assist with weather.",
+        "I'm not equipped to chat with you.",
+        "I do not feel comfortable answering.",
+        "No, I will not do that.",
+        "**I cannot help with that.**"})
     EXPECT_TRUE(opens_with_refusal(text)) << text;
 }
 
@@ -68,6 +80,8 @@ TEST(Answers, ThatSympathiseOrJokeRefuseNothing) {
                            "It is illegal to drive there.",
                            "I'm afraid of spiders too.",
                            "I don't know.",
+                           "As a chatbot designed to assist, I don't have personal experiences.",
+                           "I don't have the time to cook either!",
                            "Unfortunately, the train left."})
     EXPECT_FALSE(opens_with_refusal(text)) << text;
 }

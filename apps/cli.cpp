@@ -12,6 +12,7 @@ Option& Option::environment(const char* variable) { return option_->envname(vari
 Option& Option::type_name(const char* name) { return option_->type_name(name), *this; }
 Option& Option::hide_default() { return option_->default_str(""), *this; }
 Option& Option::comma_separated() { return option_->delimiter(','), *this; }
+Option& Option::optional_value(const char* value) { return option_->expected(0, 1)->default_str(value), *this; }
 Option& Option::one_at_a_time() { return option_->allow_extra_args(false), *this; }
 Option& Option::positive() { return option_->check(CLI::PositiveNumber), *this; }
 Option& Option::not_negative() { return option_->check(CLI::NonNegativeNumber), *this; }

@@ -29,7 +29,8 @@ class Option {
   Option& type_name(const char* name);        ///< in the help
   Option& hide_default();
   Option& comma_separated();
-  Option& one_at_a_time();  ///< of several values: each needs the option's name in front
+  Option& optional_value(const char* value);  ///< the name may stand alone, which means this value
+  Option& one_at_a_time();                    ///< of several values: each needs the option's name in front
 
   Option& positive();
   Option& not_negative();

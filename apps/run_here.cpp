@@ -6,6 +6,7 @@
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/data/named_data.h"
+#include "limpid/metrics/comparison.h"
 #include "limpid/metrics/plots/detoxifier_report.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 #include "limpid/metrics/report.h"
@@ -45,6 +46,14 @@ int run(const PlotCommand& options) {
     reports.push_back({path.string(), read_json(path)});
   }
   write_file(options.output, curve_svg(toxicity_curve(reports, options.only)));
+  return 0;
+}
+
+int run(const CompareCommand& options) {
+  const RunsComparison comparison = read_comparison(options.a, options.b);
+  const ComparisonOptions shown{size_t(options.examples), !options.unmasked};
+  if (!options.output.empty()) write_file(options.output, comparison_page(comparison, shown));
+  std::cout << (options.json ? to_text(to_json(comparison), 1) + "\n" : comparison_markdown(comparison, shown));
   return 0;
 }
 

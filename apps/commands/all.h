@@ -28,7 +28,7 @@ using AllCommands =
                 DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
                 TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
                 FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
-                FitGateCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand, MultipleChoiceCommand,
-                PlotCommand>;
+                FitGateCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
+                MultipleChoiceCommand, CompareCommand, PlotCommand>;
 
 }  // namespace limpid::apps

@@ -10,22 +10,25 @@ namespace limpid::apps {
 /// The RealToxicityPrompts protocol, which `evaluate` and `tune` share.
 struct ProtocolOptions : ModelOptions {
   EvaluationOptions evaluation;
+  OrdinaryOptions ordinary;
   std::string prompts_file, scorer;
   std::vector<std::string> judges;
   std::optional<Precision> judge_precision = Precision::BF16;
   int64_t limit = 0;
   bool json = false;
 };
-void add_protocol(Subcommand& c, ProtocolOptions& o);
+/// @param needs_prompts  toxicity is always measured
+void add_protocol(Subcommand& c, ProtocolOptions& o, bool needs_prompts);
 
 struct EvaluateCommand : ProtocolOptions {
   static constexpr CommandInfo kInfo{
-      "evaluate", "RealToxicityPrompts protocol: generate, score, compare with the plain model",
-      "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts web-toxic -o "
-      "out/"};
+      "evaluate", "Toxicity (RealToxicityPrompts protocol) and ordinary answers, compared with the plain model",
+      "limpid evaluate -m smollm2-135m-instruct --detox f.detox.safetensors --strengths 0.3,0.5 --prompts web-toxic "
+      "--ordinary -o out/"};
 
   std::vector<std::string> detox;
   std::vector<double> strengths;
+  fs::path questions;
   int64_t examples = 0;
   bool dry_run = false;
 
@@ -39,13 +42,16 @@ struct EvaluateCommand : ProtocolOptions {
         .one_at_a_time();
     c.value("--strengths", strengths, "Each single detoxifier given without a strength is run at each of these")
         .comma_separated();
-    add_protocol(c, *this);
+    add_protocol(c, *this, /*needs_prompts=*/false);
+    c.value("--multiple-choice", questions,
+            "Also ask these questions (jsonl, as multiple-choice reads them): what each setting still knows");
     c.value("--examples", examples,
             "Also show so many of plain's worst samples and what each setting wrote instead, masked")
         .hide_default();
     c.flag("--dry-run", dry_run, "Print tokens, estimated time and settings, and stop");
     c.flag("--json", json, "Print the report as JSON");
-    c.value("-o,--output", evaluation.output, "Folder for generations.jsonl, report.json, report.md and curve.svg")
+    c.value("-o,--output", evaluation.output,
+            "Folder for generations.jsonl, ordinary.jsonl, report.json, report.md and curve.svg")
         .required();
   }
 };
@@ -61,16 +67,20 @@ struct TuneCommand : ProtocolOptions {
   std::string detox, budget, aim;
   fs::path write;
   TuneOptions search;
+  std::optional<double> ordinary_budget;
   double largest = 0.0;  ///< 0: what the method allows
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);
     c.value("--detox", detox, detox_help("the search starts at its strength").c_str()).type_name("FILE[:S]").required();
-    add_protocol(c, *this);
+    add_protocol(c, *this, /*needs_prompts=*/true);
     const Option budget_option =
         c.value("--budget", budget,
                 "As strong as this allows: pooled perplexity over plain's, at most; under the first judge")
             .type_name("ppl=R");
+    c.value("--ordinary-budget", ordinary_budget,
+            "And at least this share of ordinary answers must stay plain's, token for token: 0.95")
+        .range(0.0, 1.0);
     c.value("--aim", aim, "As weak as reaches this: EMT or mean toxicity over plain's, at most")
         .type_name("emt=R|mean=R")
         .excludes(budget_option);

@@ -83,6 +83,26 @@ struct PlotCommand : CommonOptions {
 };
 int run(const PlotCommand& options);
 
+struct CompareCommand : CommonOptions {
+  static constexpr CommandInfo kInfo{"compare", "Two runs over the same prompts: what differs, and texts side by side",
+                                     "limpid compare out/plain out/smollm2-demo-norm-0.5 -o page.html", Runs::Here};
+
+  fs::path a, b, output;
+  int64_t examples = 5;
+  bool json = false, unmasked = false;
+
+  void declare(Subcommand& c) {
+    c.value("a", a, "A setting's folder below the output of limpid evaluate, or a generations file").required();
+    c.value("b", b, "Another; differences are this one minus the first").required();
+    c.value("--examples", examples, "Prompts whose texts are shown; those that differ come first").not_negative();
+    c.flag("--unmasked", unmasked, "Do not mask offensive words");
+    c.flag("--json", json, "The figures as JSON instead of tables and texts");
+    c.value("-o,--output", output, "Also write a page (NAME.html)");
+    add_common(c, *this);
+  }
+};
+int run(const CompareCommand& options);
+
 struct ModelsCommand : CommonOptions {
   static constexpr CommandInfo kInfo{"models", "The models that Limpid can fetch by name",
                                      "limpid models pull smollm2-135m-instruct", Runs::Here};

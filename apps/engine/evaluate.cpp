@@ -23,8 +23,9 @@ std::string short_name(const std::string& model) {
 EvaluationPlan protocol_plan(const ProtocolOptions& options) {
   EvaluationPlan plan;
   static_cast<EvaluationOptions&>(plan) = options.evaluation;
-  plan.prompts = read_prompts(options.prompts_file);
+  if (!options.prompts_file.empty()) plan.prompts = read_prompts(options.prompts_file);
   if (options.limit > 0 && size_t(options.limit) < plan.prompts.size()) plan.prompts.resize(size_t(options.limit));
+  if (!options.ordinary.prompts.empty()) plan.ordinary = read_ordinary_plan(options.ordinary);
   plan.sampling.check();
   plan.model = open_model_for(options);
   plan.model_name = short_name(options.model);
@@ -35,7 +36,7 @@ EvaluationPlan protocol_plan(const ProtocolOptions& options) {
 
 /// Opens scorer and judges (the target itself when none is named), and notes what the files are stamped with.
 void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
-  plan.scorer = open_scorer(options.scorer);
+  if (!plan.prompts.empty()) plan.scorer = open_scorer(options.scorer);
   std::vector<std::string> judges = options.judges;
   if (judges.empty()) judges.push_back(options.model);
   for (const std::string& judge : judges) {
@@ -50,12 +51,14 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));
   }
   const fs::path path = resolve_model(options.model);
-  plan.provenance = {{"version", version()},
-                     {"model", plan.model_name},
-                     {"precision", name(plan.model->precision())},
-                     {"prompts_sha256", sha256_file(resolve_data(options.prompts_file))},
-                     {"prompts", plan.prompts.size()}};
-  if (fs::is_regular_file(path)) plan.provenance["model_sha256"] = sha256_file(path);
+  Json common = {{"version", version()}, {"model", plan.model_name}, {"precision", name(plan.model->precision())}};
+  if (fs::is_regular_file(path)) common["model_sha256"] = sha256_file(path);
+  plan.provenance = common;
+  if (!plan.prompts.empty()) {
+    plan.provenance["prompts_sha256"] = sha256_file(resolve_data(options.prompts_file));
+    plan.provenance["prompts"] = plan.prompts.size();
+  }
+  plan.ordinary.provenance.update(common);
 }
 
 std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
@@ -72,27 +75,43 @@ std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
   return settings;
 }
 
+void print_dry_run(const EvaluationPlan& plan) {
+  std::vector<std::string> parts;
+  if (!plan.prompts.empty())
+    parts.push_back(concat(plan.prompts.size(), " prompts x ", plan.samples, " samples x ", plan.tokens, " tokens"));
+  if (!plan.ordinary.prompts.empty())
+    parts.push_back(concat(plan.ordinary.prompts.size(), " everyday prompts x ", plan.ordinary.tokens, " tokens"));
+  std::cout << plan.settings.size() << " settings x " << join(parts, " + ") << " = " << thousands(most_tokens(plan))
+            << " tokens, about " << human_duration(estimated_seconds(plan)) << " of decoding\n";
+  for (const EvaluationSetting& setting : plan.settings) std::cout << "  " << setting.name << '\n';
+}
+
 }  // namespace
 
 int run(const EvaluateCommand& options) {
+  LIMPID_CHECK(
+      !options.prompts_file.empty() || !options.ordinary.prompts.empty() || !options.questions.empty(), ConfigError,
+      "[evaluate] nothing to measure: give --prompts FILE (toxicity), --ordinary, --multiple-choice FILE, or several");
   std::vector<EvaluationSetting> settings = settings_of(options);
   EvaluationPlan plan = protocol_plan(options);
   plan.settings = std::move(settings);
+  if (!options.questions.empty()) plan.choices.questions = read_choice_questions(options.questions);
   for (const EvaluationSetting& setting : plan.settings)
     for (const AppliedDetoxifier& applied : setting.detoxifiers)
       applied.detoxifier->open(*plan.model);  // refused now rather than after an hour
   if (options.dry_run) {
-    const uint64_t tokens = plan.settings.size() * plan.prompts.size() * uint64_t(plan.samples * plan.tokens);
-    std::cout << plan.settings.size() << " settings x " << plan.prompts.size() << " prompts x " << plan.samples
-              << " samples x " << plan.tokens << " tokens = " << thousands(tokens) << " tokens, about "
-              << human_duration(estimated_seconds(plan)) << " of decoding\n";
-    for (const EvaluationSetting& setting : plan.settings) std::cout << "  " << setting.name << '\n';
+    print_dry_run(plan);
     return 0;
   }
   open_judges(plan, options);
+  if (!options.questions.empty()) {
+    plan.choices.provenance = plan.provenance;
+    plan.choices.provenance.update(
+        {{"prompts_sha256", sha256_file(options.questions)}, {"prompts", plan.choices.questions.size()}});
+  }
   const auto results = evaluate(plan, terminal());
   std::cout << (options.json ? to_text(report_json(plan, results), 1) + "\n" : report_markdown(plan, results));
-  if (options.examples > 0 && !options.json)
+  if (options.examples > 0 && !options.json && !plan.prompts.empty())
     std::cout << '\n' << examples_markdown(plan, results, size_t(options.examples));
   return 0;
 }
@@ -107,16 +126,20 @@ int run(const TuneCommand& options) {
   const auto detoxifier = open_detoxifier(spec);
   LIMPID_CHECK(options.write.empty() || !spec.is_control(), ConfigError, "[tune] --write: ", spec.file, " has no file");
 
-  EvaluationPlan plan = protocol_plan(options);
+  ProtocolOptions protocol = options;
+  if (options.ordinary_budget && protocol.ordinary.prompts.empty()) protocol.ordinary.prompts = kOrdinaryPrompts;
+  EvaluationPlan plan = protocol_plan(protocol);
   detoxifier->open(*plan.model);  // refused now rather than after the plain run
-  open_judges(plan, options);
+  open_judges(plan, protocol);
   // The strengths of another file of the same name are no part of this curve.
-  if (fs::exists(spec.file)) plan.provenance["detoxifier_sha256"] = sha256_file(spec.file);
-  const TuneOutcome outcome = tune_detoxifier(std::move(plan), spec, target, search, terminal());
+  if (fs::exists(spec.file))
+    plan.provenance["detoxifier_sha256"] = plan.ordinary.provenance["detoxifier_sha256"] = sha256_file(spec.file);
+  const TuneOutcome outcome =
+      tune_detoxifier(std::move(plan), spec, target, search, terminal(), options.ordinary_budget);
   std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);
-  LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", target.text(), ": ",
-               describe_failure(outcome.result));
-  if (!options.json) std::cout << "\nstrength " << *outcome.result.strength << " has " << target.text() << '\n';
+  LIMPID_CHECK(outcome.result.strength, ConfigError, "[tune] no strength measured has ", outcome.wanted, ": ",
+               outcome.failure);
+  if (!options.json) std::cout << "\nstrength " << *outcome.result.strength << " has " << outcome.wanted << '\n';
   if (!outcome.result.monotone)
     terminal().warning(concat("the ratio does not move one way with the strength; ", *outcome.result.strength,
                               " is the ", target.kind == TuneTarget::Kind::Budget ? "largest" : "smallest",

@@ -1,6 +1,7 @@
 #include "limpid/data/generations.h"
 
 #include <limits>
+#include <map>
 
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/data/named_data.h"
@@ -183,6 +184,28 @@ void write_generations(const fs::path& path, const std::vector<GenerationRow>& r
   AtomicFile file(path);
   for (const GenerationRow& row : rows) file.write(to_line(row) + "\n");
   file.commit();
+}
+
+std::vector<std::pair<size_t, size_t>> pair_by_prompt(const std::vector<GenerationRow>& first,
+                                                      const std::vector<GenerationRow>& second) {
+  using Key = std::pair<std::string, size_t>;  // text, and which of the prompts with that text
+  const auto keys = [](const std::vector<GenerationRow>& rows) {
+    std::map<std::string, size_t> seen;
+    std::vector<Key> all;
+    for (const GenerationRow& row : rows) all.emplace_back(row.prompt, seen[row.prompt]++);
+    return all;
+  };
+  std::map<Key, size_t> places;
+  for (const Key& key : keys(second)) places.emplace(key, places.size());
+  std::vector<std::pair<size_t, size_t>> pairs;
+  size_t place = 0;
+  for (const Key& key : keys(first)) {
+    if (const auto other = places.find(key); other != places.end()) pairs.emplace_back(place, other->second);
+    ++place;
+  }
+  LIMPID_CHECK(!pairs.empty(), MismatchError, "[metrics] the two runs of ", first.size(), " and ", second.size(),
+               " prompts have no prompt in common, so they cannot be compared");
+  return pairs;
 }
 
 }  // namespace limpid

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "limpid/core/files.h"
@@ -61,6 +62,11 @@ std::string to_line(const GenerationRow& row);
 
 /// Writes a whole generation file, or none of it.
 void write_generations(const fs::path& path, const std::vector<GenerationRow>& rows);
+
+/// Pairs the rows of two files whose prompts are the same text (equal texts in order): places in both, ascending.
+/// @throws MismatchError when they have no prompt in common.
+std::vector<std::pair<size_t, size_t>> pair_by_prompt(const std::vector<GenerationRow>& first,
+                                                      const std::vector<GenerationRow>& second);
 
 /// Calls `visit` for each line of `text` that is not blank, without its newline; lines are counted from 1.
 /// A byte order mark in front of the first line and a carriage return at the end of a line are dropped.

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "limpid/core/watch.h"
 #include "limpid/decoding/generator.h"
+#include "limpid/evaluation/choices.h"
 #include "limpid/evaluation/options.h"
+#include "limpid/evaluation/ordinary.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/evaluation/settings.h"
 #include "limpid/metrics/report.h"
@@ -14,13 +17,15 @@
 
 /// The RealToxicityPrompts protocol (Gehman et al. 2020; docs/methods.md, Protocol): K samples of N tokens for each
 /// prompt, each continuation scored without its prompt, several detoxifiers and strengths in one run with the same
-/// random numbers.
+/// random numbers. Besides it, or alone: answers to everyday prompts (ordinary.h), and multiple choice (choices.h).
 namespace limpid {
 
 struct EvaluationPlan : EvaluationOptions {
   std::shared_ptr<const Model> model;
   std::string model_name;
-  std::vector<PromptRow> prompts;
+  std::vector<PromptRow> prompts;           ///< of the protocol; none: toxicity is not measured
+  OrdinaryPlan ordinary;                    ///< without prompts: not asked
+  ChoicesPlan choices;                      ///< without questions: not asked
   std::vector<EvaluationSetting> settings;  ///< the first is plain: the others are compared with it
   std::shared_ptr<const Scorer> scorer;
   std::vector<std::shared_ptr<const PerplexityJudge>> judges;
@@ -31,13 +36,16 @@ struct EvaluationPlan : EvaluationOptions {
 struct SettingResult {
   EvaluationSetting setting;
   std::vector<GenerationRow> rows;
-  std::vector<MetricsReport> reports;        ///< one per judge, at least one
+  std::vector<MetricsReport> reports;        ///< one per judge, at least one; none where there were no prompts
   std::vector<RunComparison> against_plain;  ///< one per judge, paired by prompt; empty for plain
   double mean_kl = 0.0;                      ///< against plain, nats per token, over the first 1,000 tokens
   double tokens_per_second = 0.0;            ///< of this session's work; 0 when everything was there already
+  std::optional<OrdinaryResult> ordinary;
+  std::optional<MultipleChoiceReport> choices;
 };
 
 /// Runs what is not there yet. output/NAME/generations.jsonl grows prompt by prompt; a rerun continues from it.
+/// Answers to everyday prompts lie beside it in ordinary.jsonl, those to questions in choices.json.
 /// output/report.json and report.md are written after each setting, curve.svg with the second besides plain.
 std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch = unwatched());
 
@@ -47,6 +55,7 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
 /// random numbers; offensive words masked.
 std::string examples_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results, size_t count);
 
+uint64_t most_tokens(const EvaluationPlan& plan);  ///< written at most, by all settings
 /// Returns the seconds that decoding all settings would take, from a short plain trial.
 double estimated_seconds(const EvaluationPlan& plan);
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "limpid/core/files.h"
 #include "limpid/core/names.h"
 #include "limpid/decoding/sampler.h"
@@ -14,6 +16,14 @@ struct EvaluationOptions {
   int64_t rows = 25;  ///< decoded together; changes no text
   fs::path output;    ///< folder
 };
+
+/// Everyday prompts, which every setting answers greedily.
+struct OrdinaryOptions {
+  std::string prompts;  ///< a file; empty: not asked
+  int64_t tokens = 80;  ///< of an answer, at most
+  int64_t limit = 0;    ///< only the first prompts; 0 is all
+};
+inline constexpr const char* kOrdinaryPrompts = "everyday-test";  ///< where none are named
 
 enum class ChoiceFormat {
   Answer,        ///< "Question: …\nAnswer:" and " <text of the choice>"; no choice is listed

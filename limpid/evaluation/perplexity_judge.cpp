@@ -1,7 +1,6 @@
 #include "limpid/evaluation/perplexity_judge.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "limpid/core/watch.h"
 #include "limpid/decoding/judge.h"
@@ -82,37 +81,6 @@ std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const s
   }
   progress.finish();
   return judged;
-}
-
-namespace {
-
-double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
-
-}  // namespace
-
-Json to_json(const JudgedContinuation& j) {
-  return {{"full_tokens", j.full_tokens},
-          {"prompt_tokens", j.prompt_tokens},
-          {"full_nll", j.full_nll},
-          {"prompt_nll", j.prompt_nll},
-          {"continuation_tokens", j.continuation_tokens},
-          {"continuation_nll", j.continuation_nll},
-          {"empty", j.empty},
-          {"merged", j.merged}};
-}
-
-JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source) {
-  JudgedContinuation j;
-  j.prompt = prompt;
-  j.full_tokens = require<int64_t>(value, "full_tokens", source);
-  j.prompt_tokens = require<int64_t>(value, "prompt_tokens", source);
-  j.full_nll = number_or_nan(value.value("full_nll", Json()));  // NaN is null in JSON
-  j.prompt_nll = number_or_nan(value.value("prompt_nll", Json()));
-  j.continuation_tokens = require<int64_t>(value, "continuation_tokens", source);
-  j.continuation_nll = require<double>(value, "continuation_nll", source);
-  j.empty = require<bool>(value, "empty", source);
-  j.merged = require<bool>(value, "merged", source);
-  return j;
 }
 
 }  // namespace limpid

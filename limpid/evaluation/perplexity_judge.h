@@ -34,7 +34,4 @@ class PerplexityJudge {
 std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows,
                                            Watch& watch = unwatched());
 
-Json to_json(const JudgedContinuation& judged);
-JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source);
-
 }  // namespace limpid

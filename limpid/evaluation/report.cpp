@@ -13,33 +13,22 @@ std::string difference(const RunComparison& comparison, const std::string& metri
          format_interval(entry->second.difference, entry->second.interval, digits);
 }
 
-}  // namespace
+constexpr size_t kOrdinaryExamples = 3;
 
-Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
-  Json report = {{"model", plan.model_name},       {"provenance", plan.provenance},
-                 {"prompts", plan.prompts.size()}, {"samples", plan.samples},
-                 {"tokens", plan.tokens},          {"scorer", plan.scorer ? plan.scorer->describe() : Json()},
-                 {"settings", Json::array()}};
-  for (const SettingResult& result : results) {
-    Json setting = {{"name", result.setting.name},
-                    {"detoxifier", result.setting.detoxifier_names()},
-                    {"strength", result.setting.strengths_json()},
-                    {"mean_kl", result.mean_kl},
-                    {"tokens_per_second", result.tokens_per_second},
-                    {"metrics", to_json(result.reports[0])}};
-    for (size_t j = 0; j < plan.judges.size(); ++j)
-      setting["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
-    if (!result.against_plain.empty()) {
-      setting["against_plain"] = to_json(result.against_plain[0]);
-      for (size_t j = 0; j < plan.judges.size(); ++j)
-        setting["perplexity_against_plain"][plan.judges[j]->name()] = to_json(result.against_plain[j]);
-    }
-    report["settings"].push_back(std::move(setting));
-  }
-  return report;
+/// Adds what the RealToxicityPrompts protocol measured of a setting.
+void add_toxicity(const EvaluationPlan& plan, const SettingResult& result, Json& setting) {
+  setting["mean_kl"] = result.mean_kl;
+  setting["tokens_per_second"] = result.tokens_per_second;
+  setting["metrics"] = to_json(result.reports[0]);
+  for (size_t j = 0; j < plan.judges.size(); ++j)
+    setting["perplexity"][plan.judges[j]->name()] = to_json(*result.reports[j].perplexity);
+  if (result.against_plain.empty()) return;
+  setting["against_plain"] = to_json(result.against_plain[0]);
+  for (size_t j = 0; j < plan.judges.size(); ++j)
+    setting["perplexity_against_plain"][plan.judges[j]->name()] = to_json(result.against_plain[j]);
 }
 
-std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
+std::string toxicity_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
   Table table;
   table.column("setting", Table::Align::kLeft)
       .column("EMT")
@@ -76,6 +65,35 @@ std::string report_markdown(const EvaluationPlan& plan, const std::vector<Settin
                 ". KL: nats per token against plain, first 1,000 tokens.\n");
 }
 
+}  // namespace
+
+Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
+  Json report = {{"model", plan.model_name},       {"provenance", plan.provenance},
+                 {"prompts", plan.prompts.size()}, {"samples", plan.samples},
+                 {"tokens", plan.tokens},          {"scorer", plan.scorer ? plan.scorer->describe() : Json()},
+                 {"settings", Json::array()}};
+  for (const SettingResult& result : results) {
+    Json setting = {{"name", result.setting.name},
+                    {"detoxifier", result.setting.detoxifier_names()},
+                    {"strength", result.setting.strengths_json()}};
+    if (!result.reports.empty()) add_toxicity(plan, result, setting);
+    if (result.choices) setting["multiple_choice"] = to_json(*result.choices);
+    report["settings"].push_back(std::move(setting));
+  }
+  if (!plan.ordinary.prompts.empty()) report["ordinary"] = ordinary_json(plan, results);
+  return report;
+}
+
+std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results) {
+  std::string text = plan.prompts.empty() ? concat("# ", plan.model_name, "\n") : toxicity_markdown(plan, results);
+  if (!plan.ordinary.prompts.empty()) text += "\n" + ordinary_markdown(plan, results);
+  if (!plan.choices.questions.empty()) text += "\n" + choices_markdown(results);
+  if (!plan.ordinary.prompts.empty())
+    if (const std::string examples = ordinary_examples(results, kOrdinaryExamples); !examples.empty())
+      text += "\n### The first answers that differ\n\n" + examples;
+  return text;
+}
+
 std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingResult>& results, size_t count) {
   struct Worst {
     size_t row, sample;
@@ -92,15 +110,9 @@ std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingRe
   std::stable_sort(worst.begin(), worst.end(), [](const Worst& a, const Worst& b) { return a.toxicity > b.toxicity; });
   worst.resize(std::min(count, worst.size()));
 
-  const WordMask mask;
-  const auto one_line = [&](std::string text) {
-    for (char& c : text)
-      if (c == '\n' || c == '\r') c = ' ';
-    return mask.mask(text);
-  };
   std::string text;
   for (const Worst& pick : worst) {
-    text += concat("> ", one_line(plain[pick.row].prompt), "\n\n");
+    text += concat("> ", masked_line(plain[pick.row].prompt), "\n\n");
     Table table;
     table.column("setting", Table::Align::kLeft)
         .column("score")
@@ -108,7 +120,7 @@ std::string examples_markdown(const EvaluationPlan&, const std::vector<SettingRe
     for (const SettingResult& result : results) {
       const Continuation& sample = result.rows[pick.row].generations[pick.sample];
       table.row({result.setting.name, format_number(sample.toxicity.value_or(std::nan("")), 2, false),
-                 one_line(sample.text)});
+                 masked_line(sample.text)});
     }
     text += table.to_markdown() + "\n";
   }

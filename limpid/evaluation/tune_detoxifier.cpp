@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/core/number_text.h"
 #include "limpid/core/watch.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
@@ -28,8 +29,18 @@ Json metrics_json(const SettingResult& result) {
   return json;
 }
 
-Json point_json(const TunePoint& point, const SettingResult& result) {
+double identical_share(const SettingResult& result) { return result.ordinary->against_plain->identical.value(); }
+
+/// Returns whether a setting leaves as many ordinary answers alone as it must.
+bool keeps(const std::optional<double>& ordinary_budget, const SettingResult& result) {
+  return !ordinary_budget || identical_share(result) >= *ordinary_budget;
+}
+
+Json point_json(const TunePoint& point, const std::optional<double>& ordinary_budget, const SettingResult& result) {
   Json json = metrics_json(result);
+  if (ordinary_budget)
+    json["ordinary"] = {{"identical", to_json(result.ordinary->against_plain->identical)},
+                        {"met", keeps(ordinary_budget, result)}};
   json["strength"] = point.strength;
   json["ratio"] = number_or_null(point.ratio);
   for (const auto& [name, long_name] : kMetrics)
@@ -46,7 +57,8 @@ std::string difference(const SettingResult& result, const char* name, int digits
              : format_interval(comparison->second.difference, comparison->second.interval, digits);
 }
 
-std::string curve_table(const TuneTarget& target, const TuneResult& tuned, const std::vector<SettingResult>& results) {
+std::string curve_table(const TuneTarget& target, const std::optional<double>& ordinary_budget, const TuneResult& tuned,
+                        const std::vector<SettingResult>& results) {
   Table table;
   table.column("strength")
       .column(target.metric + " / plain")
@@ -54,20 +66,52 @@ std::string curve_table(const TuneTarget& target, const TuneResult& tuned, const
       .column("EMT - plain")
       .column("mean")
       .column("mean - plain");
-  table.column("PPL").column("PPL - plain").column("");
+  table.column("PPL").column("PPL - plain");
+  if (ordinary_budget) table.column("same answers");
+  table.column("");
   const SettingResult& plain = results[0];
-  table.row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "",
-             format_number(metric(plain, "mean"), 3, false), "", format_number(metric(plain, "ppl"), 1), "", ""});
+  const auto add_row = [&](std::vector<std::string> cells, const std::string& same, const std::string& note) {
+    if (ordinary_budget) cells.push_back(same);
+    cells.push_back(note);
+    table.row(std::move(cells));
+  };
+  add_row({"plain", "1.000", format_number(metric(plain, "emt"), 3, false), "",
+           format_number(metric(plain, "mean"), 3, false), "", format_number(metric(plain, "ppl"), 1), ""},
+          "", "");
   for (size_t i = 1; i < results.size(); ++i) {
     const TunePoint& point = tuned.curve[i - 1];
-    std::string note = target.met_by(point.ratio) ? "meets it" : "";
+    const bool kept = keeps(ordinary_budget, results[i]);
+    std::string note = target.met_by(point.ratio) && kept ? "meets it" : "";
+    if (target.met_by(point.ratio) && !kept) note = "changes too many answers";
     if (tuned.strength == point.strength) note = "chosen";
-    table.row({concat(point.strength), format_number(point.ratio, 3),
-               format_number(metric(results[i], "emt"), 3, false), difference(results[i], "emt", 3),
-               format_number(metric(results[i], "mean"), 3, false), difference(results[i], "mean_over_prompts", 3),
-               format_number(metric(results[i], "ppl"), 1), difference(results[i], "ppl", 2), note});
+    add_row({concat(point.strength), format_number(point.ratio, 3), format_number(metric(results[i], "emt"), 3, false),
+             difference(results[i], "emt", 3), format_number(metric(results[i], "mean"), 3, false),
+             difference(results[i], "mean_over_prompts", 3), format_number(metric(results[i], "ppl"), 1),
+             difference(results[i], "ppl", 2)},
+            ordinary_budget ? percent(identical_share(results[i])) : "", note);
   }
   return table.to_markdown();
+}
+
+Json tune_json(const EvaluationPlan& plan, const DetoxSpec& spec, const TuneTarget& target,
+               const std::optional<double>& ordinary_budget, const TuneResult& tuned,
+               const std::vector<SettingResult>& results) {
+  const char* kind = target.kind == TuneTarget::Kind::Budget ? "budget" : "aim";
+  Json json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}},
+               {"options", spec.options},
+               {"strength", tuned.strength ? Json(*tuned.strength) : Json()},
+               {"monotone", tuned.monotone},
+               {"model", plan.model_name},
+               {"prompts", plan.prompts.size()},
+               {"samples", plan.samples},
+               {"tokens", plan.tokens},
+               {"seed", plan.sampling.seed},
+               {"plain", metrics_json(results[0])},
+               {"curve", Json::array()}};
+  if (ordinary_budget) json["ordinary_budget"] = *ordinary_budget;
+  for (size_t i = 1; i < results.size(); ++i)
+    json["curve"].push_back(point_json(tuned.curve[i - 1], ordinary_budget, results[i]));
+  return json;
 }
 
 /// Paths beside the file stay what they point to when the copy lies elsewhere; names of pulled models stay names.
@@ -91,7 +135,10 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 }
 
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
-                            Watch& watch) {
+                            Watch& watch, std::optional<double> ordinary_budget) {
+  LIMPID_CHECK(!plan.prompts.empty(), ConfigError, "[tune] no prompts to measure the target on");
+  LIMPID_CHECK(!ordinary_budget || !plan.ordinary.prompts.empty(), ConfigError,
+               "[tune] a budget of ordinary answers without ordinary prompts");
   const std::shared_ptr<const Detoxifier> detoxifier = open_detoxifier(spec);
   // Through text, so that 0.2 of a file or command line is 0.2 here, not the nearest float.
   options.start = std::stod(concat(spec.strength.value_or(detoxifier->default_strength())));
@@ -106,31 +153,41 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
     plan.settings = {plain, setting_at(strength)};
     const auto results = evaluate(plan, watch);
     const double ratio = target_ratio(target, results[0], results[1]);
-    watch.info(concat("strength ", strength, ": ", target.metric, " is ", format_number(ratio, 3), " of plain"));
-    return ratio;
+    const bool kept = keeps(ordinary_budget, results[1]);
+    watch.info(concat("strength ", strength, ": ", target.metric, " is ", format_number(ratio, 3), " of plain",
+                      ordinary_budget ? concat(", ", percent(identical_share(results[1])), " of ordinary answers stay",
+                                               kept ? "" : ", which is too few")
+                                      : ""));
+    // Under a budget, too strong is too strong: NaN, which meets nothing. An aim is searched from below by its own
+    // ratio.
+    return kept || target.kind == TuneTarget::Kind::Aim ? ratio : std::nan("");
   };
   TuneOutcome outcome;
-  outcome.result = tune_strength(measure, target, options);
+  TuneResult& tuned = outcome.result = tune_strength(measure, target, options);
 
   plan.settings = {plain};
-  for (const TunePoint& point : outcome.result.curve) plan.settings.push_back(setting_at(point.strength));
+  for (const TunePoint& point : tuned.curve) plan.settings.push_back(setting_at(point.strength));
   const auto results = evaluate(plan, watch);  // nothing left to decode: the report of the whole curve
-  const char* kind = target.kind == TuneTarget::Kind::Budget ? "budget" : "aim";
-  outcome.json = {{"target", {{"kind", kind}, {"metric", target.metric}, {"limit", target.limit}}},
-                  {"detoxifier", detoxifier->name()},
-                  {"options", spec.options},
-                  {"strength", outcome.result.strength ? Json(*outcome.result.strength) : Json()},
-                  {"monotone", outcome.result.monotone},
-                  {"model", plan.model_name},
-                  {"prompts", plan.prompts.size()},
-                  {"samples", plan.samples},
-                  {"tokens", plan.tokens},
-                  {"seed", plan.sampling.seed},
-                  {"plain", metrics_json(results[0])},
-                  {"curve", Json::array()}};
-  for (size_t i = 1; i < results.size(); ++i)
-    outcome.json["curve"].push_back(point_json(outcome.result.curve[i - 1], results[i]));
-  outcome.markdown = curve_table(target, outcome.result, results);
+  std::string kept_shares;
+  if (ordinary_budget) {
+    tuned.strength.reset();
+    for (size_t i = 0; i < tuned.curve.size(); ++i) {
+      TunePoint& point = tuned.curve[i];
+      point.ratio = target_ratio(target, results[0], results[i + 1]);
+      kept_shares += concat(i ? ", " : "", point.strength, " (", percent(identical_share(results[i + 1])), ")");
+      const bool met = target.met_by(point.ratio) && keeps(ordinary_budget, results[i + 1]);
+      if (met && (target.kind == TuneTarget::Kind::Budget || !tuned.strength)) tuned.strength = point.strength;
+    }
+  }
+  outcome.wanted = target.text();
+  if (ordinary_budget) outcome.wanted += concat(", ", percent(*ordinary_budget), " of ordinary answers as plain's");
+  if (!tuned.strength) {
+    outcome.failure = describe_failure(tuned);
+    if (ordinary_budget) outcome.failure += "; ordinary answers that stay: " + kept_shares;
+  }
+  outcome.markdown = curve_table(target, ordinary_budget, tuned, results);
+  outcome.json = tune_json(plan, spec, target, ordinary_budget, tuned, results);
+  outcome.json["detoxifier"] = detoxifier->name();
   write_file(plan.output / "tune.json", to_text(outcome.json, 1) + "\n");
   return outcome;
 }

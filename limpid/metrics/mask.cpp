@@ -178,4 +178,11 @@ std::string WordMask::mask(std::string_view text) const {
   return out += text.substr(done);
 }
 
+std::string masked_line(std::string text) {
+  static const WordMask mask;
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  return mask.mask(text);
+}
+
 }  // namespace limpid

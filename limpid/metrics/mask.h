@@ -39,6 +39,9 @@ class WordMask {
   size_t longest_phrase_ = 1;
 };
 
+/// Returns `text` on one line, masked by the built-in list: for a cell of a table.
+std::string masked_line(std::string text);
+
 /// Returns the simple lower case of UTF-8: ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic letters one to one;
 /// others unchanged.
 std::string lower_case(std::string_view text);

@@ -12,6 +12,8 @@ namespace {
 
 double share(size_t part, size_t whole) { return whole == 0 ? kUndefined : double(part) / double(whole); }
 
+double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : kUndefined; }
+
 }  // namespace
 
 JudgedContinuation judge_continuation(size_t prompt, std::span<const TokenId> full_ids,
@@ -104,6 +106,31 @@ PerplexityReport measure_perplexity(std::span<const JudgedContinuation> judged, 
   return report;
 }
 
+PairedRatio perplexity_ratio(std::span<const JudgedContinuation> first, std::span<const JudgedContinuation> second,
+                             std::span<const std::pair<size_t, size_t>> pairs, const BootstrapOptions& options) {
+  struct Sums {
+    std::map<size_t, std::pair<double, double>> by_prompt;
+    explicit Sums(std::span<const JudgedContinuation> judged) {
+      for (const JudgedContinuation& one : judged) {
+        by_prompt[one.prompt].first += one.continuation_nll;
+        by_prompt[one.prompt].second += double(one.continuation_tokens);
+      }
+    }
+  } mine(first), other(second);
+  std::vector<double> nll, tokens, other_nll, other_tokens;
+  for (const auto& [a, b] : pairs) {
+    nll.push_back(mine.by_prompt[a].first), tokens.push_back(mine.by_prompt[a].second);
+    other_nll.push_back(other.by_prompt[b].first), other_tokens.push_back(other.by_prompt[b].second);
+  }
+  const PairedDifference log_ratio =
+      paired_ratio_difference({nll, tokens}, {other_nll, other_tokens}, nullptr, options);
+  return {std::exp(log_ratio.difference), {std::exp(log_ratio.interval.low), std::exp(log_ratio.interval.high)}};
+}
+
+Json to_json(const PairedRatio& ratio) {
+  return {{"ratio", number_or_null(ratio.ratio)}, {"bootstrap_95", to_json(ratio.bootstrap_95)}};
+}
+
 Json to_json(const PerplexityReport& report) {
   return {{"compatible_ppl", number_or_null(report.compatible_ppl)},
           {"dropped", report.dropped},
@@ -116,6 +143,47 @@ Json to_json(const PerplexityReport& report) {
           {"one_token_prompts", report.one_token_prompts},
           {"merged_boundaries", report.merged_boundaries},
           {"same_length", report.same_length}};
+}
+
+Json to_json(const JudgedContinuation& j) {
+  return {{"full_tokens", j.full_tokens},
+          {"prompt_tokens", j.prompt_tokens},
+          {"full_nll", j.full_nll},
+          {"prompt_nll", j.prompt_nll},
+          {"continuation_tokens", j.continuation_tokens},
+          {"continuation_nll", j.continuation_nll},
+          {"empty", j.empty},
+          {"merged", j.merged}};
+}
+
+JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source) {
+  JudgedContinuation j;
+  j.prompt = prompt;
+  j.full_tokens = require<int64_t>(value, "full_tokens", source);
+  j.prompt_tokens = require<int64_t>(value, "prompt_tokens", source);
+  j.full_nll = number_or_nan(value.value("full_nll", Json()));  // NaN is null in JSON
+  j.prompt_nll = number_or_nan(value.value("prompt_nll", Json()));
+  j.continuation_tokens = require<int64_t>(value, "continuation_tokens", source);
+  j.continuation_nll = require<double>(value, "continuation_nll", source);
+  j.empty = require<bool>(value, "empty", source);
+  j.merged = require<bool>(value, "merged", source);
+  return j;
+}
+
+std::map<std::string, std::vector<JudgedContinuation>> judgements(const std::vector<GenerationRow>& rows) {
+  std::map<std::string, std::vector<JudgedContinuation>> by_judge;
+  size_t continuations = 0;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    for (const Continuation& continuation : rows[r].generations) {
+      ++continuations;
+      const auto judged = continuation.fields.find("judged");
+      if (judged == continuation.fields.end() || !judged->is_object()) continue;
+      for (const auto& [judge, value] : judged->items())
+        by_judge[judge].push_back(judged_from_json(value, r, concat("judged of prompt ", r + 1)));
+    }
+  }
+  std::erase_if(by_judge, [&](const auto& entry) { return entry.second.size() != continuations; });
+  return by_judge;
 }
 
 }  // namespace limpid

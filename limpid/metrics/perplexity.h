@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "limpid/core/types.h"
+#include "limpid/data/generations.h"
 #include "limpid/metrics/bootstrap.h"
 
 /// Perplexity of continuations under a judge model, given the judge's negative log-likelihoods (nats), in two modes.
@@ -35,6 +38,14 @@ struct JudgedContinuation {
   bool empty = false;                   ///< the text is "": a lone space is not empty
   bool merged = false;                  ///< the tokens of the full text do not begin with those of the prompt
 };
+
+Json to_json(const JudgedContinuation& judged);
+/// @throws FormatError that begins with `source`.
+JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source);
+
+/// Returns what the judges of a generations file said (the continuations' field "judged"), by judge, in the order of
+/// the continuations; `prompt` is the place in `rows`. Only judges of every continuation. @throws FormatError.
+std::map<std::string, std::vector<JudgedContinuation>> judgements(const std::vector<GenerationRow>& rows);
 
 /// Puts together one judged continuation from token NLLs.
 /// @param full_ids    [n_f] tokens of prompt + continuation.  @param full_nlls    [n_f - 1] of positions 2..n_f
@@ -76,6 +87,18 @@ struct PromptNll {
 };
 PromptNll nll_by_prompt(std::span<const JudgedContinuation> judged);
 
+/// A quantity of one run over that of another, over the same prompts.
+struct PairedRatio {
+  double ratio = kUndefined;
+  Interval bootstrap_95{kUndefined, kUndefined};
+};
+
+/// Returns pooled perplexity of the second run over that of the first.
+/// @param pairs  places of the prompts in both, as pair_by_prompt() finds them
+PairedRatio perplexity_ratio(std::span<const JudgedContinuation> first, std::span<const JudgedContinuation> second,
+                             std::span<const std::pair<size_t, size_t>> pairs, const BootstrapOptions& options = {});
+
+Json to_json(const PairedRatio& ratio);        ///< {"ratio", "bootstrap_95"}
 Json to_json(const PerplexityReport& report);  ///< an object with the names above
 
 }  // namespace limpid

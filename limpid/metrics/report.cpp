@@ -50,15 +50,6 @@ Json settings_of(const ToxicityOptions& options) {
 
 // ---- comparison -----------------------------------------------------------------------------------------------------
 
-using PromptKey = std::pair<std::string, size_t>;  // text, and which of the prompts with that text
-
-std::map<PromptKey, size_t> places_by_prompt(const std::vector<GenerationRow>& rows) {
-  std::map<std::string, size_t> seen;
-  std::map<PromptKey, size_t> places;
-  for (size_t i = 0; i < rows.size(); ++i) places[{rows[i].prompt, seen[rows[i].prompt]++}] = i;
-  return places;
-}
-
 /// Per-prompt values of one run; NaN where a prompt has none.
 struct PerPrompt {
   std::map<std::string, std::vector<double>> values;
@@ -152,15 +143,7 @@ Table summary_table(const std::vector<std::pair<std::string, MetricsReport>>& re
 }
 
 RunComparison compare_runs(const RunToCompare& first, const RunToCompare& second, const ToxicityOptions& options) {
-  const auto places = places_by_prompt(first.rows), other_places = places_by_prompt(second.rows);
-  std::vector<std::pair<size_t, size_t>> pairs;
-  for (const auto& [key, place] : places)
-    if (const auto other = other_places.find(key); other != other_places.end())
-      pairs.emplace_back(place, other->second);
-  std::sort(pairs.begin(), pairs.end());
-  LIMPID_CHECK(!pairs.empty(), MismatchError, "[metrics] the two runs of ", first.rows.size(), " and ",
-               second.rows.size(), " prompts have no prompt in common, so they cannot be compared");
-
+  const auto pairs = pair_by_prompt(first.rows, second.rows);
   RunComparison comparison{};
   comparison.pairs = pairs.size();
   comparison.unpaired = first.rows.size() + second.rows.size() - 2 * pairs.size();

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <cstdio>
 
+#include "limpid/metrics/plots/svg.h"
+#include "limpid/tokenizers/unicode.h"
+
 namespace limpid {
 namespace {
 
@@ -113,6 +116,24 @@ std::string Table::to_markdown() const {
     out += "|\n";
   }
   return out;
+}
+
+std::string Table::to_html() const {
+  const auto line = [&](const std::vector<std::string>& cells, const char* tag) {
+    std::string out = "<tr>";
+    for (size_t c = 0; c < cells.size(); ++c) {
+      const bool right = columns_[c].align == Align::kRight;
+      const std::string cell = svg::escape(cells[c]);
+      out += concat("<", tag, right ? " class=\"right\">" : ">", right ? replace_all(cell, " [", " <wbr>[") : cell,
+                    "</", tag, ">");
+    }
+    return out + "</tr>\n";
+  };
+  std::vector<std::string> titles;
+  for (const Column& column : columns_) titles.push_back(column.title);
+  std::string out = "<table>\n" + line(titles, "th");
+  for (const auto& row : rows_) out += line(row, "td");
+  return out + "</table>\n";
 }
 
 Json Table::to_json() const {

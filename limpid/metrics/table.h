@@ -32,7 +32,10 @@ class Table {
   Table& row(std::vector<std::string> cells, std::vector<Json> values = {});
 
   std::string to_markdown() const;  ///< aligned; ends with a newline. `|` and line breaks in cells are made harmless
-  Json to_json() const;             ///< [{key: value, …}, …]
+  /// Returns <table> without attributes; cells to the right have the class "right" and may break in front of an
+  /// interval.
+  std::string to_html() const;
+  Json to_json() const;  ///< [{key: value, …}, …]
 
  private:
   struct Column {

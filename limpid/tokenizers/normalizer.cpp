@@ -40,17 +40,6 @@ std::string unicode_form(std::string_view text, int options) {
   return out;
 }
 
-void append_lower(std::string& out, char32_t code) {
-  if (code == 0x130) {  // the one character whose lower case is two: i and a dot above
-    out += "i\xcc\x87";
-    return;
-  }
-  if (code < 0x80)
-    append_utf8(out, code >= 'A' && code <= 'Z' ? code + 32 : code);
-  else
-    append_utf8(out, char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
-}
-
 // The blocks BERT spaces out, with the library's 2B920 (not 2B820), which published tokenizers were made with.
 bool is_ideograph(char32_t c) {
   return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||

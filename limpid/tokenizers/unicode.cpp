@@ -44,6 +44,17 @@ void append_utf8(std::string& out, char32_t code) {
   }
 }
 
+void append_lower(std::string& out, char32_t code) {
+  if (code == 0x130) {  // the one character whose lower case is two: i and a dot above
+    out += "i\xcc\x87";
+    return;
+  }
+  if (code < 0x80)
+    append_utf8(out, code >= 'A' && code <= 'Z' ? code + 32 : code);
+  else
+    append_utf8(out, char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
+}
+
 bool is_valid_utf8(std::string_view text) {
   for (size_t offset = 0; offset < text.size();) {
     if (uint8_t(text[offset]) < 0x80) {

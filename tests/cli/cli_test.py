@@ -60,7 +60,7 @@ class TheCommandLine(Case):
             self.assertTrue(self.succeed(*arguments))
 
     def test_every_subcommands_help_shows_an_example(self):
-        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "data", "score", "distil", "evaluate", "tune", "plot", "doctor"):
+        for command in ("generate", "trace", "bench", "perplexity", "tokenize", "inspect", "metrics", "models", "data", "score", "distil", "evaluate", "tune", "plot", "compare", "doctor"):
             self.assertIn("Example:", self.succeed(command, "--help"), command)
         for command in ("calibrator", "lm", "lora", "contrastive-perplexity", "scorer"):
             self.assertIn("Example:", self.succeed("train", command, "--help"), command)
@@ -222,6 +222,22 @@ class Reports(Case):
         self.assertEqual(len(picture.findall(".//{*}polyline")), 1)
         self.assertEqual(len(picture.findall(".//{*}title")), 4)
 
+    def test_compare_prints_writes_a_page_and_refuses_in_one_line(self):
+        row = {"prompt": "hello", "generations": [{"text": "Hi <you>", "ids": [1, 2], "finish_reason": "stop"}]}
+        a = self.write("a.jsonl", json.dumps(row) + "\n")
+        row["generations"][0] |= {"text": "Hey", "ids": [3]}
+        b = self.write("b.jsonl", json.dumps(row) + "\n")
+        out = self.succeed("compare", a, b, "-o", self.folder / "page.html")
+        self.assertIn("0/1 = .00", out)
+        self.assertIn("Hi <you>", out)
+        page = (self.folder / "page.html").read_text()
+        self.assertIn("Hi &lt;you&gt;", page)
+        self.assertNotIn("<script", page)
+        self.assertEqual(json.loads(self.succeed("compare", a, b, "--json"))["files"][0]["ordinary"]["difference"]["pairs"], 1)
+        self.fail_in_one_line(1, "compare", a, self.folder, naming=["a.jsonl", "folder"])
+        self.fail_in_one_line(1, "compare", a, self.write("c.jsonl", "{}\n"), naming=["c.jsonl:1", "prompt"])
+        self.fail_in_one_line(1, "compare", a, self.write("d.jsonl", '{"prompt": "other", "generations": []}\n'), naming=["no prompt in common"])
+
     def test_plot_refuses_what_cannot_be_compared_or_is_not_there(self):
         a, b = self.report("a", [("plain", 0, 20, .5)]), self.report("b", [("plain", 0, 20, .5)], samples=25)
         self.fail_in_one_line(1, "plot", a, b, "-o", self.folder / "c.svg", naming=["samples", "25"])
@@ -239,6 +255,16 @@ class Evaluation(Case):
         out = self.evaluate("--detox", "control:mask", "--detox", "control:temperature:0.3", "--detox", "control:mask + control:temperature:0.5", "--strengths", "0.2,0.4")
         self.assertEqual([line.strip() for line in out.splitlines()[1:]],
                          ["plain", "control-mask-0.2", "control-mask-0.4", "control-temperature-0.3", "control-mask-0.1+control-temperature-0.5"])
+
+    def test_ordinary_prompts_may_be_measured_alone(self):
+        prompts = self.write("everyday.jsonl", '{"prompt": "Hello"}\n{"prompt": "2+2", "answers": ["4"]}\n')
+        command = ["evaluate", "-m", MODEL, "--detox", "control:mask:0.5", "-o", self.folder / "out"]
+        out = self.succeed(*command, "--ordinary", prompts, "--ordinary-tokens", 5)
+        self.assertIn("2/2 = 1.00 [1.00, 1.00]", out)  # the mask keeps the best token
+        self.assertEqual(json.loads((self.folder / "out" / "report.json").read_text())["ordinary"]["settings"][0]["right"]["of"], 1)
+        self.assertIn("everyday prompts x 80 tokens", self.succeed(*command, "--ordinary", prompts, "--dry-run"))
+        self.fail_in_one_line(1, *command, naming=["--prompts", "--ordinary"])
+        self.fail_in_one_line(1, *command, "--ordinary", self.write("bad.jsonl", '{"prompt": "a", "answers": [1]}\n'), naming=["bad.jsonl", "prompt 1", "answers"])
 
     def test_a_setting_given_twice_is_refused(self):
         self.fail_in_one_line(1, "evaluate", "-m", MODEL, "--prompts", "p", "-o", self.folder / "o", "--detox", "control:mask:0.1", "--detox", "control:mask", naming=["control-mask-0.1"])

@@ -9,36 +9,21 @@
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
-#include "limpid/methods/file_tensors.h"
 #include "limpid/methods/registry.h"
 #include "limpid/methods/target_signature.h"
+#include "tests/evaluation/toy_steering.h"
 #include "tests/methods/toy_models.h"
 
 namespace limpid {
 namespace {
 
 using testing_support::TempDir;
+using testing_support::write_steering;
 
 std::vector<std::string> names(const std::vector<EvaluationSetting>& settings) {
   std::vector<std::string> result;
   for (const EvaluationSetting& setting : settings) result.push_back(setting.name);
   return result;
-}
-
-/// A steering file for a model of 2 layers of width 32 with 2 heads.
-std::string write_steering(const fs::path& path, const TargetSignature& target = {"llama", 32, 2, 257, ""}) {
-  DetoxifierInfo info;
-  info.method = "destein";
-  info.target = target;
-  info.settings = {{"tap", "projection"}, {"rule", "preserve"}, {"positions", "last"}, {"heads", 2}};
-  info.default_strength = 0.4;
-  OutgoingTensors out;
-  out.add("directions", torch::linspace(-1, 1, 64).view({2, 32}));
-  out.add("accuracy", torch::full({2, 2}, 0.9));
-  out.add("lengths", torch::ones({2, 2}));
-  out.add("projections", torch::zeros({2, 2, 2}));
-  write_detoxifier(path, info, out.views());
-  return path.string();
 }
 
 TEST(EvaluationSettings, ASpecIsASettingAtItsStrengthOrItsDefaultOrEachThatIsAsked) {

@@ -11,13 +11,13 @@ namespace limpid::kernels {
 ///   y += s up^T (down x)         or, where the product is read,
 ///   y += s up^T (down (y - b)).
 struct LowRankChange {
-  size_t rank, width;              ///< width: what `down` reads, in or out
-  size_t changed, out;             ///< changed: columns of `up`; out: width of y
-  const float* down;               ///< [rank, width]
-  const float* up;                 ///< [rank, changed]
-  const int64_t* rows = nullptr;   ///< [changed], the y that each column of `up` adds to; null: all in order
+  size_t rank, width;             ///< width: what `down` reads, in or out
+  size_t changed, out;            ///< changed: columns of `up`; out: width of y
+  const float* down;              ///< [rank, width]
+  const float* up;                ///< [rank, changed]
+  const int64_t* rows = nullptr;  ///< [changed], the y that each column of `up` adds to; null: all in order
   bool reads_product = false;
-  const float* bias = nullptr;     ///< [out] or null; read only with the product
+  const float* bias = nullptr;  ///< [out] or null; read only with the product
 };
 
 /// One token's input and output.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "apps/commands/detox.h"
 #include "apps/commands/distil.h"
 #include "apps/commands/evaluate.h"
 #include "apps/commands/files.h"
@@ -28,7 +29,7 @@ using AllCommands =
                 DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
                 TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
                 FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
-                FitGateCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
+                FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
                 MultipleChoiceCommand, CompareCommand, PlotCommand>;
 
 }  // namespace limpid::apps

@@ -1,5 +1,6 @@
 #include "limpid/evaluation/ordinary.h"
 
+#include "limpid/data/named_data.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/decoding/writing.h"
 #include "limpid/evaluation/evaluate.h"
@@ -57,7 +58,7 @@ OrdinaryPlan read_ordinary_plan(const OrdinaryOptions& options) {
   if (options.limit > 0 && size_t(options.limit) < plan.prompts.size()) plan.prompts.resize(size_t(options.limit));
   for (size_t p = 0; p < plan.prompts.size(); ++p)
     right_answers(plan.prompts[p].fields, concat(options.prompts, ": prompt ", p + 1));
-  plan.provenance = {{"prompts_sha256", sha256_file(options.prompts)}, {"prompts", plan.prompts.size()}};
+  plan.provenance = {{"prompts_sha256", sha256_file(resolve_data(options.prompts))}, {"prompts", plan.prompts.size()}};
   return plan;
 }
 

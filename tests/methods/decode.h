@@ -52,12 +52,29 @@ inline std::vector<std::unique_ptr<Session>> one_session(std::unique_ptr<Session
   return sessions;
 }
 
+/// The sessions of a detoxifier, or of the parts that it stands for.
+inline std::vector<std::unique_ptr<Session>> sessions_of(const Model& model, const Detoxifier& detoxifier) {
+  if (detoxifier.parts().empty()) return one_session(detoxifier.open(model));
+  std::vector<std::unique_ptr<Session>> sessions;
+  for (const Detoxifier::Part& part : detoxifier.parts()) sessions.push_back(part.detoxifier->open(model));
+  return sessions;
+}
+
+/// The strengths of those sessions at a strength of the detoxifier.
+inline std::vector<float> strengths_of(const Detoxifier& detoxifier, float strength) {
+  if (detoxifier.parts().empty()) return {strength};
+  std::vector<float> strengths;
+  for (const Detoxifier::Part& part : detoxifier.parts()) strengths.push_back(strength * part.strength);
+  return strengths;
+}
+
 /// One request per strength, greedy, all in one batch.
 inline std::vector<Written> decode_with(const std::shared_ptr<const Model>& model, const Detoxifier& detoxifier,
                                         const TokenIds& prompt, int64_t tokens, const std::vector<float>& strengths) {
   std::vector<Request> requests;
-  for (size_t i = 0; i < strengths.size(); ++i) requests.push_back(greedy_request(i, prompt, tokens, {strengths[i]}));
-  return decode(model, one_session(detoxifier.open(*model)), requests);
+  for (size_t i = 0; i < strengths.size(); ++i)
+    requests.push_back(greedy_request(i, prompt, tokens, strengths_of(detoxifier, strengths[i])));
+  return decode(model, sessions_of(*model, detoxifier), requests);
 }
 
 inline std::vector<Written> decode_plain(const std::shared_ptr<const Model>& model, const TokenIds& prompt,

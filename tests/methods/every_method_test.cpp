@@ -4,6 +4,7 @@
 #include "limpid/methods/gedi/fit.h"
 #include "limpid/methods/model_surgery/fit.h"
 #include "limpid/methods/profs/fit.h"
+#include "limpid/methods/recipe/file.h"
 #include "limpid/methods/sasa/fit.h"
 #include "limpid/methods/self_debiasing/fit.h"
 #include "limpid/methods/toxification_reversal/fit.h"
@@ -64,6 +65,12 @@ const std::map<std::string, void (*)(const ToyTarget&)>& toy_fits() {
          fit_model_surgery(t.model, fit);
        }},
       {"profs", [](const ToyTarget& t) { fit_profs(t.model, {.output = t.output, .pairs = kPairs}); }},
+      {"recipe",
+       [](const ToyTarget& t) {
+         const fs::path part = t.output.parent_path() / "part.detox.safetensors";
+         fit_destein(t.model, {.output = part, .pairs = kPairs});
+         recipe::write_recipe(t.output, t.model, {{DetoxifierFile::open(part), 0.7}}, nullptr, Json::object());
+       }},
       {"sasa",
        [](const ToyTarget& t) {
          fit_sasa(t.model, {.output = t.output, .nontoxic = toy_texts("calm"), .toxic = toy_texts("storm")});
@@ -98,6 +105,36 @@ TEST_P(EveryMethod, ActsAtItsStrengthAndLeavesEveryBitAloneAtStrengthZero) {
   EXPECT_TRUE(torch::equal(runs[0].logits, plain.logits));
   EXPECT_FALSE(torch::equal(runs[1].logits[0], plain.logits[0]));
   EXPECT_TRUE(runs[1].logits.isnan().logical_not().all().item<bool>());
+}
+
+/// A gate whose risk depends on the text; a bias of -+50 keeps it closed or open.
+std::shared_ptr<const Gate> toy_gate(const Model& model, double bias, int64_t hold) {
+  GateParts parts;
+  parts.weights = torch::linspace(-1.0, 1.0, model.config().hidden_size);
+  parts.bias = bias;
+  parts.rule.hold = hold;
+  return std::make_shared<const Gate>(std::move(parts));
+}
+
+TEST_P(EveryMethod, BehindAClosedGateEveryBitIsPlain) {
+  const Written plain = decode_plain(model_, kToyPrompt, 6)[0];
+  detoxifier_->wear(toy_gate(*model_, -50.0, 1));
+  const Written run = decode_with(model_, *detoxifier_, kToyPrompt, 6, {kStrength})[0];
+  EXPECT_EQ(run.ids, plain.ids);
+  EXPECT_TRUE(torch::equal(run.logits, plain.logits));
+}
+
+TEST_P(EveryMethod, ActsBehindAnOpenGate) {
+  const Written plain = decode_plain(model_, kToyPrompt, 6)[0];
+  detoxifier_->wear(toy_gate(*model_, 50.0, 4));
+  const Written run = decode_with(model_, *detoxifier_, kToyPrompt, 6, {kStrength})[0];
+  EXPECT_FALSE(torch::equal(run.logits[0], plain.logits[0]));
+  EXPECT_TRUE(run.logits.isnan().logical_not().all().item<bool>());
+}
+
+TEST_P(EveryMethod, ARowsGateDoesNotSeeOtherRows) {
+  detoxifier_->wear(toy_gate(*model_, 0.0, 2));
+  expect_rows_do_not_see_one_another(model_, *detoxifier_, kStrength);
 }
 
 TEST_P(EveryMethod, RowsDoNotSeeOneAnother) { expect_rows_do_not_see_one_another(model_, *detoxifier_, kStrength); }

@@ -63,13 +63,13 @@ inline void expect_rows_do_not_see_one_another(const std::shared_ptr<const Model
   std::vector<Request> requests;
   for (size_t i = 0; i < 6; ++i)
     requests.push_back(greedy_request(i, {kToyPrompt.begin(), kToyPrompt.begin() + 1 + long(i)}, 4 + int64_t(i),
-                                      {0.5f * float(i) * strength}));
-  const auto together = decode(model, one_session(detoxifier.open(*model)), requests);
+                                      strengths_of(detoxifier, 0.5f * float(i) * strength)));
+  const auto together = decode(model, sessions_of(*model, detoxifier), requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     SCOPED_TRACE(testing::Message() << "row " << i);
     Request alone = requests[i];
     alone.sample = 0;
-    const Written run = decode(model, one_session(detoxifier.open(*model)), {alone})[0];
+    const Written run = decode(model, sessions_of(*model, detoxifier), {alone})[0];
     EXPECT_EQ(run.ids, together[i].ids);
     EXPECT_TRUE(torch::equal(run.logits, together[i].logits));
   }

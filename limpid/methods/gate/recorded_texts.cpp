@@ -73,8 +73,8 @@ std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model
   const auto finish = [&](Completion completion) {
     completion.check();
     const std::pair key(completion.prompt, completion.sample);
-    finished[key] = {questions[completion.prompt].kind, completion.prompt % 2 == 1, std::move(completion.text), false,
-                     steps.take(completion.prompt, completion.sample)};
+    finished[key] = {questions[completion.prompt].kind, int64_t(completion.prompt % kFolds), std::move(completion.text),
+                     false, steps.take(completion.prompt, completion.sample)};
     progress.update(finished.size());
   };
   while (generator.step(finish)) watch.throw_if_stopped();

@@ -9,6 +9,8 @@
 
 namespace limpid::gate {
 
+inline constexpr uint64_t kFolds = 4;
+
 /// Where a text of the fit comes from.
 enum class TextKind { Toxic, Ordinary, Everyday };
 inline constexpr const char* kTextKinds[] = {"toxic", "ordinary", "everyday"};
@@ -17,15 +19,15 @@ constexpr Names names_of(TextKind) { return kTextKinds; }
 /// A text that the plain model wrote, with its steps.
 struct RecordedText {
   TextKind kind;
-  bool held_out;  ///< thresholds are set on these, the probe is fitted on the others
+  int64_t fold;  ///< its prompt's number: probes that judge a fold have not seen it
   std::string text;
   bool is_toxic = false;  ///< by the scorer
   std::vector<RecordedStep> steps;
 };
 
 /// Lets the model continue the web prompts (sampled, top-p 0.9; every third toxic one as a user's turn where the model
-/// has a chat template) and answer the everyday prompts (greedy; every third also as plain text), keeps the steps and scores the texts. In the order of
-/// prompts and samples; every second prompt is held out.
+/// has a chat template) and answer the everyday prompts (greedy; every third also as plain text), keeps the steps and
+/// scores the texts. In the order of prompts and samples.
 std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model, const Scorer& scorer,
                                        const GateTexts& texts, const RiskyTokens& tokens, const GateOptions& options,
                                        Watch& watch);

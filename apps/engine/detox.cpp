@@ -1,0 +1,23 @@
+#include "apps/commands/detox.h"
+
+#include <iostream>
+
+#include "apps/engine/common.h"
+#include "limpid/evaluation/detox.h"
+
+namespace limpid::apps {
+
+int run(const DetoxCommand& options) {
+  DetoxPlan plan;
+  static_cast<DetoxOptions&>(plan) = options.detox;
+  plan.model = open_model_for(options);
+  plan.model_name = options.model;
+  plan.scorer = open_scorer(options.scorer);
+  const DetoxOutcome outcome = make_detoxifier(plan, terminal());
+  std::cout << detox_markdown(outcome) << '\n' << plan.output.string() << ": strength " << outcome.strength;
+  if (!outcome.helps) std::cout << "; it could not help: on toxic prompts the text is no less toxic than plain's";
+  std::cout << '\n';
+  return 0;
+}
+
+}  // namespace limpid::apps

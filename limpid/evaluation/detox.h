@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limpid/core/watch.h"
+#include "limpid/evaluation/detox_options.h"
+#include "limpid/evaluation/evaluate.h"
+
+/// `limpid detox`: from a model alone to one detoxifier file with one dial, by the best recipe known (docs/results.md):
+/// DeStein's directions behind a gate. Data that comes with Limpid; strengths are searched on one split under two
+/// budgets, perplexity and ordinary answers, and what came of it is measured on another.
+namespace limpid {
+
+struct DetoxPlan : DetoxOptions {
+  std::shared_ptr<const Model> model;
+  std::string model_name;  ///< as the person gave it
+  std::shared_ptr<const Scorer> scorer;
+};
+
+/// One strength of the search.
+struct DetoxTrial {
+  double strength;
+  double emt_toxic, emt_ordinary, ppl_toxic, ppl_ordinary;  ///< over plain's, by kind of web prompt
+  bool meets(const DetoxBudgets& budgets) const {
+    return ppl_toxic <= budgets.perplexity && ppl_ordinary <= budgets.perplexity;
+  }
+};
+
+/// What was found and measured. Results have two settings each: plain, and the recipe at 1.
+struct DetoxOutcome {
+  std::vector<DetoxTrial> trials;                  ///< in the order of their strengths
+  double strength = 0.0;                           ///< the one chosen
+  std::vector<SettingResult> toxic, ordinary_web;  ///< the check, by kind of web prompt; ordinary answers with `toxic`
+  Json gate;                                       ///< what the gate's fit says of itself
+  bool helps = false;  ///< the toxicity of toxic prompts' continuations falls, by more than chance
+  Json json;           ///< all of it, as output's .json holds it
+};
+
+/// Writes plan.output, and beside it its report (.html) and figures (.json). Work is kept in plan.output + ".work" and
+/// taken up again by a rerun.
+/// @throws ConfigError when the folder holds the work of another model or other options.
+DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch = unwatched());
+
+/// Returns the figures of the check as a table: a line each for plain and the detoxifier.
+std::string detox_markdown(const DetoxOutcome& outcome);
+/// Returns one page of HTML that needs nothing else.
+std::string detox_page(const DetoxPlan& plan, const DetoxOutcome& outcome);
+
+}  // namespace limpid

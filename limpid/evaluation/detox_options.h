@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "limpid/core/files.h"
+
+/// Options of `limpid detox`. No LibTorch here: the command line binds to these structs.
+namespace limpid {
+
+/// What a recipe has to keep to, measured against the plain model.
+struct DetoxBudgets {
+  double perplexity = 1.05;  ///< at most so many times plain's, under the target itself
+  double identical = 0.95;   ///< share of ordinary answers, at least, that stay the same token for token
+};
+
+struct DetoxOptions {
+  fs::path output;  ///< the detoxifier file; the report and the work lie beside it
+  DetoxBudgets budgets;
+  double minutes = 15;   ///< about so long on two cores for a model of 135 million weights: how much is measured
+  int64_t pairs = 1000;  ///< steering pairs
+  int64_t rows = 25;     ///< texts decoded together; changes no text
+  uint64_t seed = 1;
+};
+
+/// Which rows of the data that comes with Limpid each step takes: no prompt is in two of them.
+struct DetoxSplits {
+  int64_t gate = 240, search = 30, check = 60;  ///< web prompts of each kind
+  int64_t search_samples = 5, check_samples = 10;
+
+  /// Returns splits for about so many minutes; those of the gate stay.
+  static DetoxSplits for_minutes(double minutes);
+};
+
+}  // namespace limpid

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cmath>
+
+#include "limpid/evaluation/detox.h"
+#include "limpid/metrics/mask.h"
+#include "limpid/metrics/page.h"
+
+namespace limpid {
+namespace {
+
+constexpr size_t kExamples = 6;
+
+std::string fall(double before, double after) {
+  return concat(after <= before ? "-" : "+", std::lround(std::fabs(1.0 - after / before) * 100.0), " %");
+}
+
+/// Returns a line each for plain and the detoxifier, by kind of web prompt.
+Table toxicity_table(const DetoxOutcome& outcome) {
+  Table table;
+  table.column("prompts", Table::Align::kLeft)
+      .column("", Table::Align::kLeft)
+      .column("worst of 10")
+      .column("change")
+      .column("mean toxicity")
+      .column("change")
+      .column("perplexity (x plain)");
+  const auto add = [&](const char* kind, const std::vector<SettingResult>& results) {
+    const MetricsReport& plain = results[0].reports[0];
+    for (const SettingResult& result : results) {
+      const MetricsReport& report = result.reports[0];
+      const Estimate &emt = report.toxicity.emt, &mean = report.toxicity.mean_over_prompts;
+      const bool is_plain = result.setting.is_plain();
+      table.row(
+          {kind, result.setting.name, format_interval(emt.value, emt.bootstrap_95, 3),
+           is_plain ? "" : fall(plain.toxicity.emt.value, emt.value), format_interval(mean.value, mean.bootstrap_95, 3),
+           is_plain ? "" : fall(plain.toxicity.mean_over_prompts.value, mean.value),
+           concat(
+               format_number(report.perplexity->ppl, 1),
+               is_plain ? "" : concat(" (", format_number(report.perplexity->ppl / plain.perplexity->ppl, 2), ")"))});
+    }
+  };
+  add("toxic", outcome.toxic);
+  add("ordinary web text", outcome.ordinary_web);
+  return table;
+}
+
+Table answers_table(const DetoxOutcome& outcome) {
+  std::vector<OrdinaryLine> lines;
+  for (const SettingResult& result : outcome.toxic)
+    lines.push_back({result.setting.name, result.ordinary->report,
+                     result.ordinary->against_plain ? &*result.ordinary->against_plain : nullptr,
+                     result.ordinary->mean_kl, result.ordinary->tokens_per_second});
+  return ordinary_table(lines);
+}
+
+Table trials_table(const DetoxPlan& plan, const DetoxOutcome& outcome) {
+  Table table;
+  table.column("strength")
+      .column("worst of samples, toxic")
+      .column("ordinary web")
+      .column("perplexity, toxic")
+      .column("ordinary web")
+      .column("", Table::Align::kLeft);
+  for (const DetoxTrial& trial : outcome.trials) {
+    std::string note = trial.meets(plan.budgets) ? "" : "over the budget";
+    if (trial.strength == outcome.strength) note = note.empty() ? "chosen" : "chosen all the same: none keeps to it";
+    table.row({concat(trial.strength), concat("x ", format_number(trial.emt_toxic, 2)),
+               concat("x ", format_number(trial.emt_ordinary, 2)), concat("x ", format_number(trial.ppl_toxic, 2)),
+               concat("x ", format_number(trial.ppl_ordinary, 2)), note});
+  }
+  return table;
+}
+
+std::string verdict(const DetoxPlan& plan, const DetoxOutcome& outcome) {
+  const MetricsReport &before = outcome.toxic[0].reports[0], &after = outcome.toxic[1].reports[0];
+  if (!outcome.helps)
+    return concat(
+        "This could not help: on toxic prompts the worst of ten continuations is no less toxic than plain's, "
+        "beyond what chance does (",
+        format_number(before.toxicity.emt.value, 3, false), " before, ",
+        format_number(after.toxicity.emt.value, 3, false), " after). The file is written all the same.");
+  const Share& identical = outcome.toxic[1].ordinary->against_plain->identical;
+  std::string text =
+      concat("On toxic prompts the worst of ten continuations is ",
+             std::lround(100.0 * (1.0 - after.toxicity.emt.value / before.toxicity.emt.value)), " % less toxic; ",
+             identical.count, " of ", identical.of, " everyday answers stay the same, token for token.");
+  if (identical.value() < plan.budgets.identical)
+    text += concat(" That is less than the budget of ", std::lround(100.0 * plan.budgets.identical), " %.");
+  return text;
+}
+
+/// Returns what plain and the detoxifier wrote with the same random numbers, where plain's samples scored highest.
+std::string toxic_examples(const std::vector<SettingResult>& results) {
+  struct Example {
+    double toxicity;
+    size_t row, sample;
+  };
+  std::vector<Example> worst;
+  for (size_t r = 0; r < results[0].rows.size(); ++r) {
+    Example example{-1.0, r, 0};
+    const auto& samples = results[0].rows[r].generations;
+    for (size_t s = 0; s < samples.size(); ++s)
+      if (samples[s].toxicity.value_or(0.0) > example.toxicity) example = {samples[s].toxicity.value_or(0.0), r, s};
+    worst.push_back(example);
+  }
+  std::ranges::stable_sort(worst, std::greater(), &Example::toxicity);
+  const WordMask mask;
+  std::string html;
+  for (size_t i = 0; i < std::min(kExamples, worst.size()); ++i) {
+    std::vector<page::Pane> panes;
+    for (const SettingResult& result : results) {
+      const Continuation& text = result.rows[worst[i].row].generations[worst[i].sample];
+      panes.push_back({concat(result.setting.name, ", scored ", format_number(text.toxicity.value_or(0.0), 2, false)),
+                       mask.mask(text.text)});
+    }
+    html += page::side_by_side(mask.mask(results[0].rows[worst[i].row].prompt), panes);
+  }
+  return html;
+}
+
+/// Returns everyday answers: those that differ first.
+std::string everyday_examples(const std::vector<SettingResult>& results) {
+  const auto& plain = results[0].ordinary->rows;
+  const auto& detoxified = results[1].ordinary->rows;
+  std::vector<size_t> order;
+  for (size_t r = 0; r < plain.size(); ++r) order.push_back(r);
+  std::ranges::stable_partition(
+      order, [&](size_t r) { return plain[r].generations[0].ids != detoxified[r].generations[0].ids; });
+  const WordMask mask;
+  std::string html;
+  for (size_t i = 0; i < std::min(kExamples, order.size()); ++i) {
+    const size_t r = order[i];
+    const bool same = plain[r].generations[0].ids == detoxified[r].generations[0].ids;
+    std::vector<page::Pane> panes = {{same ? "both" : "plain", mask.mask(plain[r].generations[0].text)}};
+    if (!same) panes.push_back({"detoxified", mask.mask(detoxified[r].generations[0].text)});
+    html += page::side_by_side(mask.mask(plain[r].prompt), panes);
+  }
+  return html;
+}
+
+}  // namespace
+
+std::string detox_markdown(const DetoxOutcome& outcome) {
+  return concat(toxicity_table(outcome).to_markdown(), "\n", answers_table(outcome).to_markdown());
+}
+
+std::string detox_page(const DetoxPlan& plan, const DetoxOutcome& outcome) {
+  const Json& opens = outcome.gate.at("kinds").at("context").at("opens_on");
+  const auto share = [&](const char* key) { return concat(std::lround(100.0 * opens.at(key).get<double>()), " %"); };
+  std::string body = page::heading(1, concat(plan.output.filename().string(), " for ", plan.model_name));
+  body += page::paragraph(verdict(plan, outcome));
+  body += page::heading(2, "Toxicity, before and after");
+  body += page::table(toxicity_table(outcome));
+  body +=
+      page::paragraph(concat(outcome.toxic[0].rows.size(), " and ", outcome.ordinary_web[0].rows.size(),
+                             " openings of web sentences that nothing was chosen by, ten continuations of 20 tokens "
+                             "each, the same random numbers "
+                             "before and after; toxicity from 0 to 1 by ",
+                             plan.scorer->name(), ", 95 % intervals over prompts; perplexity under the model itself."));
+  body += page::heading(2, "Everyday answers, before and after");
+  body += page::table(answers_table(outcome));
+  body += page::paragraph(kOrdinaryTableNote);
+  body += page::heading(2, "What was written");
+  body += page::paragraph(
+      "The continuations of toxic openings that scored highest, and what stands in their place. Offensive words are "
+      "masked.");
+  body += toxic_examples(outcome.toxic);
+  body += page::heading(2, "Everyday answers side by side");
+  body += everyday_examples(outcome.toxic);
+  body += page::heading(2, "How it was made");
+  body += page::paragraph(concat(
+      "Steering directions from pairs of sentences (DeStein) at strength ", outcome.strength,
+      ", behind a gate that reads the model's own state. On texts that its probe had not seen, the gate opens on ",
+      share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
+      share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",
+      share("toxic_that_became_toxic"),
+      " of toxic openings whose continuation became toxic. Strengths were compared on other prompts:"));
+  body += page::table(trials_table(plan, outcome));
+  body += page::paragraph(concat("Use it: limpid generate -m ", plan.model_name, " --detox ", plan.output.string(),
+                                 " -p \"…\". Strength :1 is as tuned, :0 off."));
+  return page::document(concat("limpid detox: ", plan.output.filename().string()), body);
+}
+
+}  // namespace limpid

@@ -66,10 +66,13 @@ class Subcommand {
   }
 
   /// Binds an enumeration, or nothing, which is called "auto".
+  /// @param allowed  those that may be said besides; default: all
   template <HasNames Enum>
-  Option choice(const char* names, std::optional<Enum>& target, const char* help) {
+  Option choice(const char* names, std::optional<Enum>& target, const char* help,
+                std::initializer_list<Enum> allowed = {}) {
     std::vector<std::string> texts = {"auto"};
-    texts.insert(texts.end(), names_of(Enum()).begin(), names_of(Enum()).end());
+    for (Enum value : allowed) texts.push_back(name(value));
+    if (allowed.size() == 0) texts.insert(texts.end(), names_of(Enum()).begin(), names_of(Enum()).end());
     return choice(names, texts, target ? name(*target) : "auto", help, [&](const std::string& text) {
       target = text == "auto" ? std::nullopt : std::optional(named<Enum>(text, ""));
     });

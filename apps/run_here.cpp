@@ -5,6 +5,7 @@
 #include "apps/terminal.h"
 #include "limpid/checkpoints/inspect.h"
 #include "limpid/checkpoints/model_store.h"
+#include "limpid/core/resources.h"
 #include "limpid/data/named_data.h"
 #include "limpid/metrics/comparison.h"
 #include "limpid/metrics/plots/detoxifier_report.h"
@@ -63,13 +64,17 @@ int run(const ModelsCommand& options) {
       .column("what", Table::Align::kLeft)
       .column("MB")
       .column("licence", Table::Align::kLeft)
+      .column("detoxifier that comes with Limpid", Table::Align::kLeft, "detoxifier")
       .column("place", Table::Align::kLeft);
   for (const ModelListing& listing : list_models()) {
     const uint64_t megabytes = listing.model->bytes() / 1000000;
-    table.row({listing.model->name, listing.model->description, std::to_string(megabytes), listing.model->licence,
-               listing.pulled ? listing.place.string() : "limpid models pull " + listing.model->name},
-              {listing.model->name, listing.model->description, megabytes, listing.model->licence,
-               listing.pulled ? Json(listing.place.string()) : Json()});
+    const bool has_detoxifier = look_up_resource(listing.model->name + kDetoxifierEnding).has_value();
+    table.row(
+        {listing.model->name, listing.model->description, std::to_string(megabytes), listing.model->licence,
+         has_detoxifier ? "--detox " + listing.model->name : "",
+         listing.pulled ? listing.place.string() : "limpid models pull " + listing.model->name},
+        {listing.model->name, listing.model->description, megabytes, listing.model->licence,
+         has_detoxifier ? Json(listing.model->name) : Json(), listing.pulled ? Json(listing.place.string()) : Json()});
   }
   std::cout << (options.json ? to_text(table.to_json(), 1) + "\n" : table.to_markdown());
   return 0;

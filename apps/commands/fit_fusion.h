@@ -23,7 +23,9 @@ struct FitFusionCommand : ModelOptions {
     c.choice("--store", fit.store,
              "embed: the calibrator's layers lie in the file, in 8 bits; link: the file names its folder; auto: embed "
              "where the embeddings are the target's or those of --base");
-    c.choice("--readout", fit.readout, "How the calibrator's state enters",
+    c.choice("--readout", fit.readout,
+             "How the calibrator's state enters; default: contrast with --against, else norm, which repeats itself in "
+             "a chat",
              {fusion::Readout::Norm, fusion::Readout::LayerNorm, fusion::Readout::Scale, fusion::Readout::Probability,
               fusion::Readout::Contrast});
     c.choice("--align", fit.alignment, "Map between the two state spaces");

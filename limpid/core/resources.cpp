@@ -19,10 +19,15 @@ std::vector<fs::path> resource_dirs() {
   }
 }
 
-fs::path find_resource(const std::string& name) {
-  const std::vector<fs::path> dirs = resource_dirs();
-  for (const fs::path& dir : dirs)
+std::optional<fs::path> look_up_resource(const std::string& name) {
+  for (const fs::path& dir : resource_dirs())
     if (fs::exists(dir / name)) return dir / name;
+  return std::nullopt;
+}
+
+fs::path find_resource(const std::string& name) {
+  if (const auto path = look_up_resource(name)) return *path;
+  const std::vector<fs::path> dirs = resource_dirs();
   throw IoError(concat("\"", name, "\" comes with the program, but is in none of: ",
                        join(dirs, ", ", [](const fs::path& dir) { return dir.string(); }),
                        "; set LIMPID_SHARE to the folder share/limpid of the source or installation"));

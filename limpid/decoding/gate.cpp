@@ -40,8 +40,8 @@ Gate::Gate(GateParts parts) : parts_(std::move(parts)) {
 void Gate::check_fits(int64_t hidden_size, int64_t vocabulary) const {
   LIMPID_CHECK(!parts_.weights.defined() || parts_.weights.size(0) == hidden_size, ShapeError,
                "[gate] is for states of ", parts_.weights.size(0), " numbers, the model's have ", hidden_size);
-  LIMPID_CHECK(parts_.tokens.ids.empty() || int64_t(parts_.tokens.ids.back()) < vocabulary, ShapeError,
-               "[gate] token ", parts_.tokens.ids.back(), " of a model that has ", vocabulary);
+  LIMPID_CHECK(parts_.tokens.ids.empty() || int64_t(parts_.tokens.ids.back()) < vocabulary, ShapeError, "[gate] token ",
+               parts_.tokens.ids.back(), " of a model that has ", vocabulary);
 }
 
 double Gate::risk(std::span<const float> h, std::span<const float> z) const {

@@ -10,8 +10,8 @@
 #include "limpid/core/types.h"
 #include "limpid/decoding/gate_rule.h"
 
-/// When detoxifiers act on a row at all. While a row's gate is closed its sessions do not see it: what is written is the
-/// plain model's, bit for bit. docs/methods.md, The gate.
+/// When detoxifiers act on a row at all. While a row's gate is closed its sessions do not see it: what is written is
+/// the plain model's, bit for bit. docs/methods.md, The gate.
 namespace limpid {
 
 using torch::Tensor;

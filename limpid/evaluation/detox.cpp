@@ -134,8 +134,11 @@ EvaluationSetting setting_of(const std::shared_ptr<const Detoxifier>& detoxifier
 double emt_ratio(const std::vector<SettingResult>& results) {
   return results[1].reports[0].toxicity.emt.value / results[0].reports[0].toxicity.emt.value;
 }
-double ppl_ratio(const std::vector<SettingResult>& results) {
-  return results[1].reports[0].perplexity->ppl / results[0].reports[0].perplexity->ppl;
+/// Returns the mean negative log-likelihood of all tokens of both kinds of prompts, of plain or of the setting.
+double mean_nll(const std::vector<SettingResult>& toxic, const std::vector<SettingResult>& ordinary, size_t setting) {
+  const PerplexityReport &a = *toxic[setting].reports[0].perplexity, &b = *ordinary[setting].reports[0].perplexity;
+  const double tokens_a = double(a.scored_tokens), tokens_b = double(b.scored_tokens);
+  return (std::log(a.ppl) * tokens_a + std::log(b.ppl) * tokens_b) / (tokens_a + tokens_b);
 }
 
 /// Measures strengths on the search split and returns all that were tried, by strength.
@@ -156,12 +159,12 @@ std::vector<DetoxTrial> search_strength(const DetoxPlan& plan, const DetoxFiles&
     toxic.settings.push_back(setting_of(detoxifier, name));
     ordinary.settings.push_back(setting_of(detoxifier, name));
     const auto of_toxic = evaluate(toxic, watch), of_ordinary = evaluate(ordinary, watch);
-    trials.push_back(
-        {strength, emt_ratio(of_toxic), emt_ratio(of_ordinary), ppl_ratio(of_toxic), ppl_ratio(of_ordinary)});
-    watch.info(
-        concat("strength ", strength, ": toxicity x ", format_number(trials.back().emt_toxic, 2), " and x ",
-               format_number(trials.back().emt_ordinary, 2), " of plain (toxic, ordinary web prompts), perplexity x ",
-               format_number(trials.back().ppl_toxic, 2), " and x ", format_number(trials.back().ppl_ordinary, 2)));
+    trials.push_back({strength, emt_ratio(of_toxic), emt_ratio(of_ordinary),
+                      std::exp(mean_nll(of_toxic, of_ordinary, 1) - mean_nll(of_toxic, of_ordinary, 0))});
+    const DetoxTrial& trial = trials.back();
+    watch.info(concat("strength ", strength, ": toxicity x ", format_number(trial.emt_toxic, 2), " on toxic and x ",
+                      format_number(trial.emt_ordinary, 2), " on ordinary web prompts, perplexity x ",
+                      format_number(trial.ppl, 2)));
     return trials.back().meets(plan.budgets);
   };
   bool met = false;
@@ -223,7 +226,7 @@ Json outcome_json(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   for (const DetoxTrial& trial : outcome.trials)
     trials.push_back({{"strength", trial.strength},
                       {"emt_ratio", {{kToxicPrompts, trial.emt_toxic}, {kOrdinaryWebPrompts, trial.emt_ordinary}}},
-                      {"ppl_ratio", {{kToxicPrompts, trial.ppl_toxic}, {kOrdinaryWebPrompts, trial.ppl_ordinary}}},
+                      {"ppl_ratio", trial.ppl},
                       {"within_budgets", trial.meets(plan.budgets)}});
   return {{"model", plan.model_name},
           {"detoxifier", plan.output.filename().string()},
@@ -242,7 +245,7 @@ DetoxSplits DetoxSplits::for_minutes(double minutes) {
   LIMPID_CHECK(minutes > 0.0, ConfigError, "[detox] minutes are ", minutes, ", expected a number above 0");
   const double factor = minutes / 15.0;
   DetoxSplits splits;
-  splits.search = std::clamp(int64_t(std::lround(30 * factor)), int64_t(10), int64_t(80));
+  splits.search = std::clamp(int64_t(std::lround(40 * factor)), int64_t(10), int64_t(80));
   splits.check = std::clamp(int64_t(std::lround(60 * factor)), int64_t(15), 500 - splits.gate - splits.search);
   return splits;
 }

@@ -23,10 +23,9 @@ struct DetoxPlan : DetoxOptions {
 /// One strength of the search.
 struct DetoxTrial {
   double strength;
-  double emt_toxic, emt_ordinary, ppl_toxic, ppl_ordinary;  ///< over plain's, by kind of web prompt
-  bool meets(const DetoxBudgets& budgets) const {
-    return ppl_toxic <= budgets.perplexity && ppl_ordinary <= budgets.perplexity;
-  }
+  double emt_toxic, emt_ordinary;  ///< over plain's, by kind of web prompt
+  double ppl;                      ///< over plain's, of all tokens of both kinds
+  bool meets(const DetoxBudgets& budgets) const { return ppl <= budgets.perplexity; }
 };
 
 /// What was found and measured. Results have two settings each: plain, and the recipe at 1.

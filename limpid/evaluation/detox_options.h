@@ -25,8 +25,8 @@ struct DetoxOptions {
 
 /// Which rows of the data that comes with Limpid each step takes: no prompt is in two of them.
 struct DetoxSplits {
-  int64_t gate = 240, search = 30, check = 60;  ///< web prompts of each kind
-  int64_t search_samples = 5, check_samples = 10;
+  int64_t gate = 240, search = 40, check = 60;  ///< web prompts of each kind
+  int64_t search_samples = 8, check_samples = 10;
 
   /// Returns splits for about so many minutes; those of the gate stay.
   static DetoxSplits for_minutes(double minutes);

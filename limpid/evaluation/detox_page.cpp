@@ -58,15 +58,13 @@ Table trials_table(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   table.column("strength")
       .column("worst of samples, toxic")
       .column("ordinary web")
-      .column("perplexity, toxic")
-      .column("ordinary web")
+      .column("perplexity")
       .column("", Table::Align::kLeft);
   for (const DetoxTrial& trial : outcome.trials) {
     std::string note = trial.meets(plan.budgets) ? "" : "over the budget";
     if (trial.strength == outcome.strength) note = note.empty() ? "chosen" : "chosen all the same: none keeps to it";
     table.row({concat(trial.strength), concat("x ", format_number(trial.emt_toxic, 2)),
-               concat("x ", format_number(trial.emt_ordinary, 2)), concat("x ", format_number(trial.ppl_toxic, 2)),
-               concat("x ", format_number(trial.ppl_ordinary, 2)), note});
+               concat("x ", format_number(trial.emt_ordinary, 2)), concat("x ", format_number(trial.ppl, 2)), note});
   }
   return table;
 }

@@ -70,8 +70,7 @@ std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span
   }
   if (parts.size() > 1 || spec.strength || strengths.empty()) return {setting};
   std::vector<EvaluationSetting> settings(strengths.size());
-  for (size_t s = 0; s < strengths.size(); ++s)
-    add(settings[s], float(strengths[s]));
+  for (size_t s = 0; s < strengths.size(); ++s) add(settings[s], float(strengths[s]));
   return settings;
 }
 

@@ -228,18 +228,18 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
     needs.push_back({{"role", need.role}, {"path", need.path}, {"sha256", need.sha256}});
   const TargetSignature& t = info.target;
   Json json = {{"format", kFormat},
-                     {"method", info.method},
-                     {"target",
-                      {{"architecture", t.architecture},
-                       {"hidden_size", t.hidden_size},
-                       {"layers", t.layers},
-                       {"vocab_size", t.vocab_size},
-                       {"vocab_sha256", t.vocab_sha256}}},
-                     {"settings", settings},
-                     {"default_strength", info.default_strength},
-                     {"strength_meaning", info.strength_meaning},
-                     {"needs", needs},
-                     {"provenance", info.provenance}};
+               {"method", info.method},
+               {"target",
+                {{"architecture", t.architecture},
+                 {"hidden_size", t.hidden_size},
+                 {"layers", t.layers},
+                 {"vocab_size", t.vocab_size},
+                 {"vocab_sha256", t.vocab_sha256}}},
+               {"settings", settings},
+               {"default_strength", info.default_strength},
+               {"strength_meaning", info.strength_meaning},
+               {"needs", needs},
+               {"provenance", info.provenance}};
   if (!info.gate.is_null()) json["gate"] = info.gate;
   write_safetensors(path, stored, {{kKey, to_text(json)}});
 }

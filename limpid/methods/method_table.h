@@ -17,9 +17,10 @@
 namespace limpid {
 
 /// Methods whose detoxifiers lie in files of ours. A new method is entered here.
-using FileMethods = MethodList<destein::DesteinMethod, dexperts::DexpertsMethod, fusion::FusionMethod, gedi::GediMethod,
-                               model_surgery::ModelSurgeryMethod, profs::ProfsMethod, recipe::RecipeMethod, sasa::SasaMethod,
-                               self_debiasing::SelfDebiasingMethod, toxification_reversal::ReversalMethod>;
+using FileMethods =
+    MethodList<destein::DesteinMethod, dexperts::DexpertsMethod, fusion::FusionMethod, gedi::GediMethod,
+               model_surgery::ModelSurgeryMethod, profs::ProfsMethod, recipe::RecipeMethod, sasa::SasaMethod,
+               self_debiasing::SelfDebiasingMethod, toxification_reversal::ReversalMethod>;
 using ForeignMethods = MethodList<AdapterMethod, ControlVectorMethod>;
 using Controls = MethodList<MaskControl, TemperatureControl>;
 

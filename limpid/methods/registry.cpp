@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "limpid/core/resources.h"
 #include "limpid/methods/gate/file.h"
 #include "limpid/methods/method_table.h"
 
@@ -52,8 +53,17 @@ struct GateChoice {
   }
 };
 
+/// Returns the path of a detoxifier file: as it is given, or one that comes with the program, by its name with or
+/// without the ending.
+fs::path resolve_detoxifier(const std::string& name) {
+  if (fs::exists(name) || name.find('/') != std::string::npos) return name;
+  for (const char* ending : {"", kDetoxifierEnding})
+    if (const auto shipped = look_up_resource(name + ending)) return *shipped;
+  return name;
+}
+
 std::shared_ptr<const Gate> gate_of_file(const std::string& path) {
-  const auto gate = gate::read_gate(*DetoxifierFile::open(path));
+  const auto gate = gate::read_gate(*DetoxifierFile::open(resolve_detoxifier(path)));
   LIMPID_CHECK(gate, ConfigError, "[gate] ", path, ": holds no gate; limpid fit gate makes one");
   return gate;
 }
@@ -84,7 +94,9 @@ std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& given, std::span<co
   const auto& sources = sources_without_file();
   const auto source =
       std::find_if(sources.begin(), sources.end(), [&](const Source& known) { return known.recognises(spec); });
-  auto detoxifier = source != sources.end() ? source->open(spec) : open_detoxifier_file(DetoxifierFile::open(spec.file), spec, methods);
+  auto detoxifier = source != sources.end()
+                        ? source->open(spec)
+                        : open_detoxifier_file(DetoxifierFile::open(resolve_detoxifier(spec.file)), spec, methods);
   if (gate.off) detoxifier->wear(nullptr);
   if (gate.file) detoxifier->wear(gate_of_file(*gate.file));
   detoxifier->limits().check(spec.strength.value_or(detoxifier->default_strength()),

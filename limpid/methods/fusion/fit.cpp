@@ -169,14 +169,14 @@ void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& 
 void check_fits(const Model& target, const Model& calibrator, const Model* against, const FusionFit& fit) {
   const bool same = same_vocabulary(target, calibrator);
   const int64_t D1 = calibrator.config().hidden_size, D2 = target.config().hidden_size;
-  LIMPID_CHECK(fit.readout != Readout::Temperature, ConfigError,
+  LIMPID_CHECK(fit.chosen_readout() != Readout::Temperature, ConfigError,
                "[fit] the temperature control needs no file: --detox control:temperature:A");
-  LIMPID_CHECK(fit.readout != Readout::Contrast || against, ConfigError,
+  LIMPID_CHECK(fit.chosen_readout() != Readout::Contrast || against, ConfigError,
                "[fit] --readout contrast needs a second model: give --against");
-  LIMPID_CHECK(fit.readout != Readout::Probability || same, ConfigError,
+  LIMPID_CHECK(fit.chosen_readout() != Readout::Probability || same, ConfigError,
                "[fit] --readout probability needs equal vocabularies, and the calibrator's is another; use --readout "
                "norm --align ridge");
-  LIMPID_CHECK(fit.alignment != Alignment::None || fit.readout == Readout::Probability || (same && D1 == D2),
+  LIMPID_CHECK(fit.alignment != Alignment::None || fit.chosen_readout() == Readout::Probability || (same && D1 == D2),
                ConfigError, "[fit] --align none needs equal ",
                same ? concat("widths, and the calibrator has ", D1, " where the target has ", D2)
                     : std::string("vocabularies, and the calibrator's is another"),
@@ -272,15 +272,15 @@ Json fit_fusion(const Model& target, const FusionFit& fit, Watch& watch) {
   const auto stored = [&](const Model& model) {
     return Json{{"store", name(parts.store)}, {"layers", model.config().num_layers}};
   };
-  info.settings = {{"readout", name(fit.readout)},
+  info.settings = {{"readout", name(fit.chosen_readout())},
                    {"readouts", possible_readouts(target, parts, map.defined())},
                    {"align", report},
                    {"calibrator", stored(*parts.calibrator)}};
   if (parts.against) info.settings["toxic"] = stored(*parts.against);
-  info.default_strength = double(fit.strength.value_or(default_strength(fit.readout, map.defined())));
-  const StrengthLimits limits{concat("fusion/", name(fit.readout)), strength_range(fit.readout)};
+  info.default_strength = double(fit.strength.value_or(default_strength(fit.chosen_readout(), map.defined())));
+  const StrengthLimits limits{concat("fusion/", name(fit.chosen_readout())), strength_range(fit.chosen_readout())};
   limits.check(float(info.default_strength), "[fit] ");
-  info.strength_meaning = strength_meaning(fit.readout);
+  info.strength_meaning = strength_meaning(fit.chosen_readout());
   info.provenance["seed"] = fit.seed;
   info.provenance["calibrator_sha256"] = weights_sha256(fit.calibrator);
   if (parts.against) info.provenance["against_sha256"] = weights_sha256(*fit.against);

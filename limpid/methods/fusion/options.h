@@ -43,7 +43,9 @@ struct FusionFit {
   std::optional<fs::path>
       base;               ///< model with the calibrator's embeddings and tokenizer, where they are not the target's
   std::string base_name;  ///< how the file names it: a pulled model's name, or a path relative to the file
-  Readout readout = Readout::Norm;
+  /// None: the contrast with a second model, else the norm-preserving form, whose price in a chat docs/results.md has.
+  std::optional<Readout> readout;
+  Readout chosen_readout() const { return readout.value_or(against ? Readout::Contrast : Readout::Norm); }
   Alignment alignment = Alignment::None;
   /// For pairs of states: ridge and procrustes need them, the others are measured on them.
   std::vector<std::string> texts;

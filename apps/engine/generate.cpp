@@ -127,18 +127,22 @@ class OrderedWriter {
   size_t next_ = 0;
 };
 
+std::string with_digits(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
 /// Says how fast it went. @param first, total  seconds until the first token, and in all
 void report_timings(const Generator& generator, double first, double total) {
-  const auto rate = [](const Pace& pace) {
-    char text[64];
-    std::snprintf(text, sizeof text, " at %.1f tokens/s", double(pace.tokens) / pace.seconds);
-    return pace.tokens > 0 && pace.seconds > 0 ? std::string(text) : std::string();
+  const auto counted = [](uint64_t tokens, const char* kind, const Pace& pace) {
+    const std::string count = concat(thousands(tokens), " ", kind, tokens == 1 ? " token" : " tokens");
+    return pace.tokens > 0 ? concat(count, " at ", with_digits(double(pace.tokens) / pace.seconds, 1), " tokens/s")
+                           : count;
   };
-  char times[64];
-  std::snprintf(times, sizeof times, ", the first after %.3f s, %.3f s in all", first, total);
-  terminal().info(concat("timings: ", thousands(generator.tokens_prefilled()), " prompt tokens",
-                         rate(generator.prefill()), ", ", thousands(generator.tokens_generated()), " new tokens",
-                         rate(generator.decode()), times));
+  terminal().info(concat("timings: ", counted(generator.tokens_prefilled(), "prompt", generator.prefill()), ", ",
+                         counted(generator.tokens_generated(), "new", generator.decode()), ", the first after ",
+                         with_digits(first, 3), " s, ", with_digits(total, 3), " s in all"));
 }
 
 }  // namespace

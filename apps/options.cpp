@@ -49,7 +49,7 @@ namespace {
 /// @param o  SamplingOptions, or SamplingChoices
 template <class Sampling>
 void add_filters(Subcommand& c, Sampling& o) {
-  c.value("--temperature", o.temperature, "Divide logits by this; 0 is greedy");
+  c.value("--temperature", o.temperature, "Divide logits by this; 1 is off, 0 is greedy");
   c.value("--top-p", o.top_p, "Nucleus: the likeliest tokens up to this mass; 1 is off");
   c.value("--top-k", o.top_k, "The K likeliest tokens; 0 is off");
   c.value("--min-p", o.min_p, "Tokens at least this share as likely as the best; 0 is off");

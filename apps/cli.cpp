@@ -43,6 +43,7 @@ LIMPID_OPTION_TYPE(fs::path);
 LIMPID_OPTION_TYPE(std::optional<int64_t>);
 LIMPID_OPTION_TYPE(std::optional<float>);
 LIMPID_OPTION_TYPE(std::optional<double>);
+LIMPID_OPTION_TYPE(std::optional<std::string>);
 LIMPID_OPTION_TYPE(std::optional<fs::path>);
 LIMPID_OPTION_TYPE(std::vector<int64_t>);
 LIMPID_OPTION_TYPE(std::vector<double>);

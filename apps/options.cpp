@@ -44,15 +44,34 @@ void add_detox(Subcommand& c, std::vector<std::string>& detox) {
   c.value("--detox", detox, detox_help("several compose in this order").c_str()).type_name("FILE[:S]").one_at_a_time();
 }
 
-void add_sampling(Subcommand& c, SamplingOptions& o) {
-  c.value("--temperature", o.temperature, "Divide logits by this; 0 is greedy");
+namespace {
+
+/// @param o  SamplingOptions, or SamplingChoices
+template <class Sampling>
+void add_filters(Subcommand& c, Sampling& o) {
+  c.value("--temperature", o.temperature, "Divide logits by this; 1 is off, 0 is greedy");
   c.value("--top-p", o.top_p, "Nucleus: the likeliest tokens up to this mass; 1 is off");
   c.value("--top-k", o.top_k, "The K likeliest tokens; 0 is off");
   c.value("--min-p", o.min_p, "Tokens at least this share as likely as the best; 0 is off");
   c.value("--typical-p", o.typical_p, "Locally typical tokens up to this mass; 1 is off");
   c.value("--repetition-penalty", o.repetition_penalty, "Penalty on tokens that occurred; 1 is off");
-  c.flag("--greedy", o.greedy, "Always the best token");
-  c.value("--seed", o.seed, "Same seed, same text, at any batch size or thread count").environment("LIMPID_SEED");
+  c.action("--greedy", "Always the best token", [&o] { o.greedy = true; });
+}
+
+void add_sampling_seed(Subcommand& c, uint64_t& seed) {
+  c.value("--seed", seed, "Same seed, same text, at any batch size or thread count").environment("LIMPID_SEED");
+}
+
+}  // namespace
+
+void add_sampling(Subcommand& c, SamplingOptions& o) {
+  add_filters(c, o);
+  add_sampling_seed(c, o.seed);
+}
+
+void add_sampling(Subcommand& c, SamplingChoices& o, uint64_t& seed) {
+  add_filters(c, o);
+  add_sampling_seed(c, seed);
 }
 
 void add_samples(Subcommand& c, int64_t& samples) { c.value("--samples", samples, "Samples per prompt").positive(); }

@@ -2,7 +2,7 @@
 
 #include "apps/cli.h"
 #include "limpid/data/text_data.h"
-#include "limpid/decoding/sampler.h"
+#include "limpid/decoding/options.h"
 #include "limpid/kernels/linear.h"
 
 /// Options that several commands share, each declared here once: flag, environment variable LIMPID_…, help. Defaults
@@ -30,6 +30,8 @@ void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precisio
 std::string detox_help(const char* how);  ///< @param how  several of them are meant
 void add_detox(Subcommand& c, std::vector<std::string>& detox);
 void add_sampling(Subcommand& c, SamplingOptions& o);
+/// The same options, of which each may be left open.
+void add_sampling(Subcommand& c, SamplingChoices& o, uint64_t& seed);
 void add_samples(Subcommand& c, int64_t& samples);
 void add_tokens(Subcommand& c, int64_t& tokens);
 void add_rows(Subcommand& c, int64_t& rows);

@@ -1,11 +1,14 @@
 #include "apps/terminal.h"
 
+#include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 #include "limpid/core/number_text.h"
 
@@ -82,6 +85,21 @@ void Terminal::end_line() {
 Terminal& terminal() {
   static Terminal instance;
   return instance;
+}
+
+std::string read_standard_input() {
+  std::string all;
+  char part[1 << 16];
+  for (;;) {
+    pollfd ready{STDIN_FILENO, POLLIN, 0};
+    const int polled = poll(&ready, 1, -1);  // a signal ends it; it would not end read()
+    terminal().throw_if_stopped();
+    if (polled < 0 && errno == EINTR) continue;
+    const ssize_t size = read(STDIN_FILENO, part, sizeof part);
+    LIMPID_CHECK(size >= 0, IoError, "standard input cannot be read: ", std::strerror(errno));
+    if (size == 0) return all;
+    all.append(part, size_t(size));
+  }
 }
 
 }  // namespace limpid::apps

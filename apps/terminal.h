@@ -33,4 +33,7 @@ class Terminal final : public Watch {
 /// Returns the terminal of this process.
 Terminal& terminal();
 
+/// Returns all that comes on standard input. @throws Interrupted when Ctrl-C ends the wait for it.
+std::string read_standard_input();
+
 }  // namespace limpid::apps

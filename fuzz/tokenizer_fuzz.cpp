@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   try {
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
       case 0: use(limpid::parse_tokenizer_json(rest, "fuzz", {}), "It's ab  ab\n\n<e> \xc3\xa9 12"); break;
       case 1: {
         const auto file = limpid::GgufFile::parse(std::as_bytes(std::span(rest.data(), rest.size())), "fuzz");
@@ -40,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
       }
       case 2: limpid::render_chat(rest, {{"user", "x"}}, true); break;
+      case 3: limpid::parse_conversation(rest, "fuzz"); break;
       default: {
         static const auto small = limpid::parse_tokenizer_json(kSmall, "small", {});
         use(small, rest);

@@ -9,29 +9,51 @@ namespace limpid::apps {
 struct GenerateCommand : ModelOptions {
   static constexpr CommandInfo kInfo{
       "generate", "Write text, with or without detoxifiers",
-      "limpid generate -m smollm2-135m-instruct -p \"The weather today is\" -n 40 --samples 3 --top-p 0.9"};
+      "limpid generate -m smollm2-135m-instruct -p \"The weather today is\" -n 40 --samples 3 --top-p 0.9\n"
+      "  limpid generate -m smollm2-135m-instruct --chat -p \"How do I boil an egg?\" -n 200"};
 
   std::vector<std::string> prompts, detox;
-  WritingOptions writing;
-  fs::path prompts_file, output;
-  bool json = false, explain = false;
+  WritingOptions writing;    ///< without sampling settings
+  SamplingChoices sampling;  ///< as given
+  bool plain_sampling = false;
+  fs::path prompts_file, messages, output;
+  std::optional<bool> stream;  ///< none: where a terminal shows the text
+  bool json = false, explain = false, timings = false;
 
   void declare(Subcommand& c) {
     add_model(c, *this);
-    c.value("-p,--prompt", prompts, "Prompt text (repeatable)").one_at_a_time();
-    c.value("--prompts", prompts_file,
-            "Prompts: RealToxicityPrompts jsonl, plain text lines, or the name of data (limpid data)");
+    const Option prompt =
+        c.value("-p,--prompt", prompts, "Prompt text (repeatable); - reads it from standard input").one_at_a_time();
+    const Option file =
+        c.value("--prompts", prompts_file,
+                "Prompts: RealToxicityPrompts jsonl, plain text lines, or the name of data (limpid data)");
     add_detox(c, detox);
     add_tokens(c, writing.tokens);
     add_samples(c, writing.samples);
     add_rows(c, writing.rows);
-    add_sampling(c, writing.sampling);
-    c.flag("--chat", writing.chat, "Put the prompt into the model's chat template as a user turn");
+    add_sampling(c, sampling, writing.sampling.seed);
+    const Option chat = c.flag("--chat", writing.chat,
+                               "Put the prompt into the model's chat template as a user turn, and sample as the "
+                               "model's files ask where no option says how");
+    const Option system = c.value("--system", writing.system, "With --chat: a system turn in front").needs(chat);
+    c.value("--messages", messages,
+            "A conversation to answer, through the chat template: a JSON list of {\"role\", \"content\"} in a file, or "
+            "- for standard input")
+        .excludes(prompt)
+        .excludes(file)
+        .excludes(system);
+    c.flag("--plain-sampling", plain_sampling, "Sample as the options say and no other way, also in a chat");
     c.value("--stop", writing.stop, "Stop before this text (repeatable)").one_at_a_time();
     c.flag("--ignore-eos", writing.ignore_end, "Go on after the end-of-text token");
+    const Option grow = c.action("--stream", "Show text as it grows, with its line breaks; default: on a terminal",
+                                 [this] { stream = true; });
+    c.action("--no-stream", "One line a sample, when it is finished, line breaks as \\n; default: to a file or pipe",
+             [this] { stream = false; })
+        .excludes(grow);
     c.flag("--explain", explain, "Report the mean KL per token that the detoxifiers caused");
-    c.flag("--json", json, "One JSON object per prompt on standard output");
-    c.value("-o,--output", output, "Write that jsonl to a file");
+    c.flag("--timings", timings, "Report tokens per second and the time to the first token on standard error");
+    c.flag("--json", json, "One JSON object per prompt on standard output").excludes(grow);
+    c.value("-o,--output", output, "Write that jsonl to a file").excludes(grow);
   }
 };
 int run(const GenerateCommand& options);

@@ -1,6 +1,7 @@
 #include "limpid/decoding/generator.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "limpid/core/random.h"
 #include "limpid/decoding/continuation_text.h"
@@ -101,10 +102,17 @@ RequestId Generator::fork(RequestId request, uint64_t sample) {
 bool Generator::step(const OnDone& done) {
   torch::NoGradGuard no_grad;
   const auto sweep = [&] { std::erase_if(slots_, [](const std::unique_ptr<Slot>& slot) { return slot->gone; }); };
+  const auto timed = [](Pace& pace, auto&& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    pace.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   sweep();
-  admit_waiting(done);
+  timed(prefill_, [&] { admit_waiting(done); });
   sweep();
-  if (!slots_.empty()) decode_step(done);
+  const uint64_t before = tokens_generated_;
+  if (!slots_.empty()) timed(decode_, [&] { decode_step(done); });
+  decode_.tokens += tokens_generated_ - before;
   sweep();
   return !slots_.empty() || !waiting_.empty();
 }
@@ -130,7 +138,7 @@ void Generator::admit_waiting(const OnDone& done) {
     if (prompt == prompts.end()) {
       prompt = prompts.insert(prompt, std::make_unique<Prompt>(doors_.open_row(next.request)));
       unread.push_back(prompt->get());
-      tokens_prefilled_ += next.request.prompt_ids.size();
+      prefill_.tokens += next.request.prompt_ids.size();
     }
     admitted.emplace_back(std::move(next), prompt->get());
   }

@@ -18,6 +18,12 @@ struct GeneratorOptions {
   std::function<float(const Row&)> uniform = {};
 };
 
+/// Tokens that were read or drawn, and the seconds that it took, sessions included.
+struct Pace {
+  uint64_t tokens = 0;
+  double seconds = 0;
+};
+
 /// Decodes requests, many at once. The same request gives the same tokens, whatever else is in the batch and however
 /// many threads run. A row that goes wrong (its logits are no numbers, a session fails it) ends with
 /// FinishReason::Error and a message, and the others go on, bit for bit; an exception of the model or of a session ends
@@ -52,7 +58,9 @@ class Generator {
   }
 
   uint64_t tokens_generated() const { return tokens_generated_; }
-  uint64_t tokens_prefilled() const { return tokens_prefilled_; }
+  uint64_t tokens_prefilled() const { return prefill_.tokens; }
+  const Pace& prefill() const { return prefill_; }  ///< of prompts; in its time the first token of samples is drawn
+  const Pace& decode() const { return decode_; }    ///< of the tokens behind the first ones
   uint64_t tokens_read_along() const { return doors_.readings().tokens_read(); }
 
  private:
@@ -79,7 +87,8 @@ class Generator {
   std::unique_ptr<Prompt> kept_prompt_;  // the next request in line starts from it
   std::vector<std::unique_ptr<Slot>> slots_;
   RequestId next_id_ = 1;
-  uint64_t tokens_generated_ = 0, tokens_prefilled_ = 0;
+  uint64_t tokens_generated_ = 0;
+  Pace prefill_, decode_;
 };
 
 }  // namespace limpid

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "limpid/core/error.h"
-#include "limpid/tokenizers/chat.h"
 
 namespace limpid {
 
@@ -35,8 +34,8 @@ std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std
   return prefixes;
 }
 
-TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::string& text) {
-  return encode_chat(tokenizer, render_chat(tokenizer, {{"user", text}}, /*add_generation_prompt=*/true));
+TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::vector<Turn>& turns) {
+  return encode_chat(tokenizer, render_chat(tokenizer, turns, /*add_generation_prompt=*/true));
 }
 
 std::vector<TokenId> end_tokens(const Model& model) {

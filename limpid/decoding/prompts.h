@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "limpid/models/model.h"
+#include "limpid/tokenizers/chat.h"
 
 /// From what a person gives to the ids that a model reads, and back.
 namespace limpid {
@@ -21,8 +22,8 @@ TokenIds prompt_ids(const Tokenizer& tokenizer, const std::string& text);
 std::vector<TokenIds> encode_prefixes(const Model& target, const std::vector<std::string>& texts,
                                       const std::string& place);
 
-/// Returns the ids of one user turn in the model's chat template, behind which it answers.
-TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::string& text);
+/// Returns the ids of turns in the model's chat template, behind which it answers. @throws ConfigError as render_chat.
+TokenIds chat_prompt_ids(const Tokenizer& tokenizer, const std::vector<Turn>& turns);
 
 /// Returns the end-of-text ids of a model, ascending: those of its config and generation config, and the tokenizer's
 /// own ends of text and of turn.

@@ -13,6 +13,13 @@ struct Turn {
   std::string content;
 };
 
+/// Returns the turns of a JSON text as chat services have it: [{"role": "user", "content": "Hi"}, …]. Other keys are
+/// passed over.
+/// @param source  what errors call the text, for example its file
+/// @throws FormatError, one line, for what is not such a list, an unknown role, and a conversation whose last turn is
+/// the assistant's, which leaves nothing to answer.
+std::vector<Turn> parse_conversation(std::string_view json, const std::string& source);
+
 /// Returns what the jinja template makes of the turns. The templates of ChatML (plain, with a default system prompt as
 /// SmolLM2 and Qwen2, with Qwen2.5's choice of roles) and of Gemma are built in and recognised from their source,
 /// whatever its spacing, quotes and concatenations; no jinja is run.

@@ -6,12 +6,16 @@ import hashlib
 import json
 import os
 import pathlib
+import pty
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import time
+import tty
+import unicodedata
 import unittest
 import xml.etree.ElementTree
 
@@ -22,9 +26,34 @@ MODEL = GOLDEN / "models" / "smollm2"
 needs_fixtures = unittest.skipUnless(MODEL.is_dir(), f"{MODEL} is not on this machine")
 
 
-def limpid(*arguments, environment=None):
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+def limpid(*arguments, environment=None, typed=None):
+    """Runs the program; `typed` is its standard input."""
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300, input=typed,
                           env={**os.environ, **(environment or {})})
+
+
+class OnATerminal:
+    """The program with a terminal as standard output. Bytes as they are: no \\n becomes \\r\\n."""
+
+    def __init__(self, *arguments):
+        self.ours, theirs = pty.openpty()
+        tty.setraw(theirs)
+        self.running = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE)
+        os.close(theirs)
+
+    def read(self):
+        """What is shown next; empty at the end."""
+        try:
+            return os.read(self.ours, 1 << 16)
+        except OSError:  # nobody writes to it any more
+            return b""
+
+    def finish(self):
+        """The rest of what is shown, standard error, exit code."""
+        shown = b"".join(iter(self.read, b""))
+        os.close(self.ours)
+        stderr = self.running.communicate()[1].decode()
+        return shown.decode(), stderr, self.running.returncode
 
 
 class Case(unittest.TestCase):
@@ -43,8 +72,8 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def fail_in_one_line(self, code, *arguments, naming=()):
-        done = limpid(*arguments)
+    def fail_in_one_line(self, code, *arguments, naming=(), **keywords):
+        done = limpid(*arguments, **keywords)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         lines = done.stderr.strip().splitlines()
         self.assertEqual(len(lines), 1, done.stderr)
@@ -334,6 +363,178 @@ class Generation(Case):
         detox = self.folder / "f.detox.safetensors"
         self.succeed("fit", "fusion", "-m", MODEL, "--calibrator", MODEL, "--readout", "norm", "-o", detox)
         self.fail_in_one_line(1, "generate", "-m", GOLDEN / "models" / "llama", "-p", "x", "--detox", detox, naming=["72", "64"])
+
+
+@needs_fixtures
+class Showing(Case):
+    """Text as it grows."""
+    PROMPT = ["generate", "-q", "-m", MODEL, "-p", "Once upon", "-n", 60, "--seed", 5]
+
+    def texts_of(self, *arguments):
+        return [one["text"] for row in self.succeed(*arguments, "--json").splitlines() for one in json.loads(row)["generations"]]
+
+    @staticmethod
+    def ended(text):
+        return text if text.endswith("\n") else text + "\n"
+
+    @staticmethod
+    def read_as_text(text):  # what Python makes of line ends in pipes
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def test_a_pipe_has_one_line_a_sample_unless_asked_otherwise(self):
+        command = [*self.PROMPT, "--samples", 20]
+        texts = self.texts_of(*command)
+        self.assertIn("\n", "".join(texts))
+        escaped = "".join(text.replace("\n", "\\n").replace("\r", "\\r") + "\n" for text in texts)
+        self.assertEqual(self.succeed(*command), escaped)
+        self.assertEqual(self.succeed(*command, "--no-stream"), escaped)
+        self.assertEqual(self.succeed(*command, "--stream"),
+                         self.read_as_text("\n".join(f"[sample {i + 1}]\n{self.ended(text)}" for i, text in enumerate(texts))))
+        self.assertEqual(self.succeed(*self.PROMPT, "--stream"), self.read_as_text(self.ended(texts[0])))
+
+    def test_a_terminal_has_the_text_with_its_line_breaks_but_nothing_that_commands_it(self):
+        command = [*self.PROMPT, "--samples", 20]
+        shown, stderr, code = OnATerminal(*command).finish()
+        expected = "\n".join(f"[sample {i + 1}]\n{self.ended(self.harmless(text))}" for i, text in enumerate(self.texts_of(*command)))
+        self.assertEqual((shown, stderr, code), (expected, "", 0))
+        (text,) = self.texts_of(*self.PROMPT)
+        self.assertEqual(OnATerminal(*self.PROMPT).finish(), (self.ended(self.harmless(text)), "", 0))
+        self.assertEqual(self.read_as_text(OnATerminal(*self.PROMPT, "--no-stream").finish()[0]), self.succeed(*self.PROMPT))
+        self.assertEqual(OnATerminal(*self.PROMPT, "--json").finish()[0], self.succeed(*self.PROMPT, "--json"))
+
+    @staticmethod
+    def harmless(text):
+        return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text.replace("\r", ""))
+
+    def test_several_texts_come_in_order_under_headers(self):
+        command = [*self.PROMPT, "-p", "The other day", "--samples", 2]
+        headers = ["[prompt 1, sample 1]", "[prompt 1, sample 2]", "[prompt 2, sample 1]", "[prompt 2, sample 2]"]
+        expected = "\n".join(f"{header}\n{self.ended(text)}" for header, text in zip(headers, self.texts_of(*command)))
+        for rows in (25, 1):
+            self.assertEqual(self.succeed(*command, "--rows", rows, "--stream"), self.read_as_text(expected))
+        self.assertIn("[prompt 2]\n", self.succeed(*self.PROMPT, "-p", "x", "--stream"))
+
+    def test_ctrl_c_ends_a_text_and_keeps_what_was_shown(self):
+        terminal = OnATerminal("generate", "-m", MODEL, "-p", "x", "-n", 250, "--ignore-eos", "--samples", 200, "--rows", 1, "--threads", 1)
+        shown = terminal.read()
+        while not shown.strip().count(b"\n"):  # the first words of a text
+            shown += terminal.read()
+        terminal.running.send_signal(signal.SIGINT)
+        rest, stderr, code = terminal.finish()
+        self.assertEqual(code, 130)
+        self.assertEqual(stderr, "limpid: interrupted; finished work is kept\n")
+        self.assertTrue((shown.decode(errors="replace") + rest).endswith("\n"))
+        self.assertNotIn("[sample 200]", rest)
+
+    def test_ways_to_show_exclude_one_another(self):
+        for more in (["--no-stream"], ["--json"], ["-o", "x"]):
+            self.fail_in_one_line(2, *self.PROMPT, "--stream", *more, naming=["--stream"])
+
+    def test_timings_are_told_on_standard_error(self):
+        command = [word for word in self.PROMPT if word != "-q"]
+        done = limpid(*command, "--timings")
+        self.assertEqual(done.stdout, self.succeed(*command))
+        self.assertRegex(done.stderr, r"(?m)^timings: \d+ prompt tokens at [\d.]+ tokens/s, \d+ new tokens at [\d.]+ tokens/s, the first after [\d.]+ s, [\d.]+ s in all\n$")
+        self.assertRegex(limpid("generate", "-m", MODEL, "-p", "x", "-n", 1, "--timings").stderr, ", 1 new token, the first after")
+        self.assertEqual(limpid(*command, "--stream").stderr, "")
+
+
+@needs_fixtures
+class Prompting(Case):
+    def test_a_prompt_comes_from_standard_input(self):
+        command = ["generate", "-m", MODEL, "-n", 8, "--seed", 5, "--json", "-p"]
+        for typed, prompt in (("Once upon\n", "Once upon"), ("Once\nupon", "Once\nupon"), ("x\n\n", "x\n"), ("x", "x")):
+            self.assertEqual(self.succeed(*command, "-", typed=typed), self.succeed(*command, prompt))
+        for typed in ("", "\n"):
+            self.fail_in_one_line(1, *command, "-", typed=typed, naming=["-p -", "empty"])
+        self.fail_in_one_line(1, *command, "-", "-p", "x", typed="x", naming=["-p -"])
+        self.fail_in_one_line(1, *command, "x", "-p", "-", typed="x", naming=["-p -"])
+
+
+@needs_fixtures
+class Chat(Case):
+    TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+                "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+    GEMMA = pathlib.Path(__file__).resolve().parents[2] / "share" / "limpid" / "chat" / "gemma-turns.jinja"
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "model"
+        shutil.copytree(MODEL, self.model)
+        self.say(chat_template=self.TEMPLATE)
+
+    def say(self, file="tokenizer_config.json", **settings):
+        path = self.model / file
+        path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+    def chat(self, *arguments):
+        return ["generate", "-m", self.model, "-n", 16, "--seed", 5, *arguments]
+
+    def answer(self, *arguments, **keywords):
+        return json.loads(self.succeed(*self.chat(*arguments, "--json"), **keywords))
+
+    def test_a_conversation_goes_through_the_template(self):
+        turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Who?"}]
+        text = "".join(f"<|im_start|>{turn['role']}\n{turn['content']}<|im_end|>\n" for turn in turns) + "<|im_start|>assistant\n"
+        plain = self.answer("-p", text)
+        file = self.write("turns.json", json.dumps(turns))
+        said = self.answer("--messages", file)
+        self.assertEqual(said["generations"], plain["generations"])
+        self.assertEqual((said["messages"], said["prompt"]), (turns, "Who?"))
+        self.assertEqual(self.answer("--messages", "-", typed=json.dumps(turns)), said)
+        self.assertEqual(self.answer("--messages", file, "--chat"), said)
+
+    def test_a_system_turn_stands_in_front_of_each_prompt(self):
+        said = self.answer("--chat", "--system", "Rhyme.", "-p", "Hi")
+        self.assertEqual(said["generations"], self.answer("-p", "<|im_start|>system\nRhyme.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")["generations"])
+        self.assertEqual(said["prompt"], "Hi")
+        empty = self.answer("--chat", "--system", "", "-p", "Hi")["generations"]
+        self.assertEqual(empty, self.answer("-p", "<|im_start|>system\n<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")["generations"])
+        self.fail_in_one_line(2, *self.chat("--system", "Rhyme.", "-p", "Hi"), naming=["--system", "--chat"])
+
+    def test_what_a_template_cannot_say_is_refused_in_its_words(self):
+        self.say(chat_template=self.GEMMA.read_text())
+        self.answer("--chat", "-p", "Hi")
+        self.fail_in_one_line(1, *self.chat("--chat", "--system", "Rhyme.", "-p", "Hi"), naming=["System role not supported"])
+        turns = self.write("turns.json", json.dumps([{"role": "user", "content": "a"}] * 2))
+        self.fail_in_one_line(1, *self.chat("--messages", turns), naming=["must alternate"])
+        self.say(chat_template="")
+        self.fail_in_one_line(1, *self.chat("--messages", turns), naming=["no chat template"])
+
+    def test_a_malformed_conversation_is_told_with_file_and_place(self):
+        for content, naming in {'[{"role": "user"': ["byte 17"], '{"role": "user", "content": "x"}': ["an object", "a list"], "[]": ["empty"],
+                                '[{"role": "user", "content": "x"}, 3]': ["message 2", "a number"], '[{"role": "usr", "content": "x"}]': ["message 1", "usr", "system, user or assistant"],
+                                '[{"role": "user", "content": null}]': ["message 1", "content", "null", "a string"],
+                                '[{"role": "assistant", "content": "x"}]': ["message 1", "assistant"]}.items():
+            with self.subTest(content):
+                file = self.write("turns.json", content)
+                self.fail_in_one_line(1, *self.chat("--messages", file), naming=[file, *naming])
+                self.fail_in_one_line(1, *self.chat("--messages", "-"), typed=content, naming=["standard input", *naming])
+        self.fail_in_one_line(1, *self.chat("--messages", self.folder / "none.json"), naming=["none.json"])
+        for more in (["-p", "x"], ["--prompts", "x"], ["--chat", "--system", "x"]):
+            self.fail_in_one_line(2, *self.chat("--messages", file, *more), naming=["--messages"])
+
+    def test_a_model_is_sampled_as_it_asks_in_chats_where_nothing_else_is_said(self):
+        def run(*arguments):
+            done = limpid(*self.chat("-p", "Hi", "--stream", *arguments))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout, done.stderr
+        plain = run("--chat")
+        self.assertEqual(plain[1], "")
+        self.say("generation_config.json", do_sample=True, temperature=0.6, top_p=0.5, top_k=None)
+        asked = run("--chat")
+        self.assertEqual(asked, (run("--chat", "--temperature", 0.6, "--top-p", 0.5)[0], "sampling as the model asks: temperature 0.6, top-p 0.5\n"))
+        self.assertNotEqual(asked[0], plain[0])
+        self.assertEqual(run("--chat", "--top-p", 1), (run("--chat", "--temperature", 0.6, "--top-p", 1, "--plain-sampling")[0], "sampling as the model asks: temperature 0.6\n"))
+        self.assertEqual(run("--chat", "--plain-sampling"), plain)
+        self.assertEqual(run("--chat", "-q"), (asked[0], ""))
+        self.assertEqual(run()[1], "")
+        self.assertEqual(run("--chat", "--greedy")[1], "")
+        self.say("generation_config.json", do_sample=False)
+        self.assertEqual(run("--chat"), (run("--chat", "--greedy")[0], "sampling as the model asks: greedy\n"))
+        self.say("generation_config.json", top_p="much")
+        self.fail_in_one_line(1, *self.chat("--chat", "-p", "Hi"), naming=["generation_config.json", "top_p"])
+        self.assertEqual(run("--chat", "--plain-sampling"), plain)
 
 
 @needs_fixtures

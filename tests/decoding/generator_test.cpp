@@ -93,6 +93,17 @@ TEST_P(GeneratorAtPrecision, OneThreadAndTwoGiveTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Precisions, GeneratorAtPrecision,
                          ::testing::Values(Precision::Exact, Precision::BF16, Precision::Int8));
 
+TEST(Generator, CountsTokensOfPromptsAndThoseBehindTheFirstApart) {
+  Generator generator(tiny_model(), {}, {.max_rows = 2});
+  for (uint64_t sample = 0; sample < 3; ++sample) generator.submit(request(0, sample, {5, 9, 2, 33}, 10));
+  generator.run([](const Completion&) {});
+  EXPECT_EQ(generator.prefill().tokens, 4u);  // read once for all samples
+  EXPECT_EQ(generator.tokens_generated(), 30u);
+  EXPECT_EQ(generator.decode().tokens, 27u);
+  EXPECT_GT(generator.prefill().seconds, 0.0);
+  EXPECT_GT(generator.decode().seconds, 0.0);
+}
+
 TEST(Generator, CachedLogitsEqualThoseOfTheWholeText) {
   const auto model = tiny_model();
   const TokenIds prompt = {5, 9, 2, 33, 61};

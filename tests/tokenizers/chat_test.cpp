@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <iostream>
+#include <map>
 #include <set>
 
 #include "limpid/core/json.h"
@@ -54,6 +55,38 @@ TEST(RenderChat, RefusesATemplateThatOnlyLooksLikeAKnownOne) {
   EXPECT_THROW(render_chat("{% for", {{"user", "Hi"}}, true), ConfigError);
   EXPECT_THROW(render_chat("{{ 'x", {{"user", "Hi"}}, true), ConfigError);
   EXPECT_THROW(render_chat(kChatMl, {}, true), ConfigError);
+}
+
+TEST(ParseConversation, ReadsRolesAndContents) {
+  const std::vector<Turn> turns = parse_conversation(
+      R"([{"role": "system", "content": ""}, {"content": "Hi\nthere", "role": "user", "name": "Ann"}])", "m.json");
+  ASSERT_EQ(turns.size(), 2u);
+  EXPECT_EQ(turns[0].role, "system");
+  EXPECT_EQ(turns[0].content, "");
+  EXPECT_EQ(turns[1].role, "user");
+  EXPECT_EQ(turns[1].content, "Hi\nthere");
+}
+
+TEST(ParseConversation, SaysWhereAndWhatIsWrong) {
+  const std::map<std::string, std::string> cases = {
+      {"", "m.json: not valid JSON at byte 1"},
+      {R"({"role": "user"})", "m.json: found an object, expected a list of {\"role\""},
+      {"[]", "m.json: the list is empty"},
+      {R"(["Hi"])", "m.json: message 1: found a string, expected {\"role\""},
+      {R"([{"role": "user", "content": "a"}, {"role": "user"}])", "m.json: message 2: \"content\" is missing"},
+      {R"([{"role": "user", "content": ["a"]}])", "message 1: \"content\" is an array, expected a string"},
+      {R"([{"role": 3, "content": "a"}])", "message 1: \"role\" is a number, expected a string"},
+      {R"([{"role": "u\n", "content": "a"}])", "message 1: \"role\" is \"u\\x0a\", expected system, user or assistant"},
+      {R"([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])", "message 2, the last, is the "},
+  };
+  for (const auto& [json, expected] : cases) {
+    try {
+      parse_conversation(json, "m.json");
+      ADD_FAILURE() << json;
+    } catch (const FormatError& error) {
+      EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(ChatTemplatesGolden, RenderAsTransformersDoes) {

@@ -24,6 +24,9 @@ struct DetoxCommand : ModelOptions {
     c.value("--ppl-budget", detox.budgets.perplexity, "At most so many times plain's perplexity");
     c.value("--ordinary-budget", detox.budgets.identical, "Share of everyday answers that stay the same, at least");
     c.value("--pairs", detox.pairs, "Steering pairs, drawn from paradetox").positive();
+    c.value("--with", detox.with, "Another detoxifier for this model that acts beside the steering (repeatable)")
+        .type_name("FILE[:S]")
+        .one_at_a_time();
     add_rows(c, detox.rows);
     add_scorer(c, scorer);
     add_seed(c, detox.seed);

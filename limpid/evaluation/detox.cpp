@@ -11,14 +11,16 @@
 #include "limpid/methods/provenance.h"
 #include "limpid/methods/recipe/file.h"
 #include "limpid/methods/registry.h"
+#include "limpid/methods/resolve_detoxifier.h"
 
 namespace limpid {
 namespace {
 
 constexpr const char *kToxicPrompts = "web-toxic", *kOrdinaryWebPrompts = "web-ordinary",
                      *kEverydayTune = "everyday-tune";
-constexpr double kStrengths[] = {0.3, 0.4, 0.5, 0.6};  // tried upward while the budgets hold, else downward
-constexpr double kWeakStrengths[] = {0.2, 0.1, 0.05};
+constexpr double kStrengths[] = {0.2, 0.25, 0.3, 0.35,
+                                 0.4, 0.45, 0.5, 0.6};  // tried upward while the budgets hold, else downward
+constexpr double kWeakStrengths[] = {0.1, 0.05};
 
 /// The files of a run.
 struct DetoxFiles {
@@ -44,6 +46,7 @@ void open_work(const DetoxPlan& plan, const DetoxFiles& files) {
               {"model", TargetSignature::of(*plan.model).vocab_sha256},
               {"name", plan.model_name},
               {"precision", name(plan.model->precision())},
+              {"with", plan.with},
               {"pairs", plan.pairs},
               {"minutes", plan.minutes},
               {"seed", plan.seed},
@@ -87,7 +90,7 @@ void fit_parts(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits
   gate::GateOptions options;
   options.rows = plan.rows;
   options.seed = plan.seed;
-  options.closed = 1.0 - 0.7 * (1.0 - plan.budgets.identical);  // others than these answers are to keep the budget
+  options.closed = 1.0 - 0.8 * (1.0 - plan.budgets.identical);  // other answers than these have to keep the budget
   const size_t count = size_t(splits.gate);
   const gate::GateTexts texts{texts_of(rows_between(kToxicPrompts, 0, count)),
                               texts_of(rows_between(kOrdinaryWebPrompts, 0, count)),
@@ -102,7 +105,13 @@ std::shared_ptr<const Detoxifier> recipe_at(const DetoxPlan& plan, const DetoxFi
                                             const fs::path& path, const Json& provenance) {
   const auto gate_file = DetoxifierFile::open(files.gate);
   const gate::FittedGate gate{gate::read_gate(*gate_file)->parts(), gate_file->info().gate.at("fit")};
-  recipe::write_recipe(path, *plan.model, {{DetoxifierFile::open(files.directions), strength}}, &gate, provenance);
+  std::vector<recipe::RecipePart> parts = {{DetoxifierFile::open(files.directions), strength}};
+  for (const std::string& text : plan.with) {
+    const DetoxSpec spec = DetoxSpec::parse(text);
+    const float own = spec.strength.value_or(open_detoxifier(spec)->default_strength());
+    parts.push_back({DetoxifierFile::open(resolve_detoxifier(spec.file)), double(own), spec.options});
+  }
+  recipe::write_recipe(path, *plan.model, parts, &gate, provenance);
   return open_detoxifier(DetoxSpec::parse(path.string()));
 }
 

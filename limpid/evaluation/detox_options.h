@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "limpid/core/files.h"
 
@@ -19,7 +20,8 @@ struct DetoxOptions {
   DetoxBudgets budgets;
   double minutes = 15;   ///< about so long on two cores for a model of 135 million weights: how much is measured
   int64_t pairs = 1000;  ///< steering pairs
-  int64_t rows = 25;     ///< texts decoded together; changes no text
+  std::vector<std::string> with;  ///< other detoxifiers that act beside the steering: FILE[?key=value][:STRENGTH]
+  int64_t rows = 25;              ///< texts decoded together; changes no text
   uint64_t seed = 1;
 };
 

@@ -168,6 +168,8 @@ std::string detox_page(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   body += page::heading(2, "How it was made");
   body += page::paragraph(concat(
       "Steering directions from pairs of sentences (DeStein) at strength ", outcome.strength,
+      plan.with.empty() ? std::string()
+                        : concat(", beside ", join(plan.with, " and ", [](const std::string& spec) { return spec; })),
       ", behind a gate that reads the model's own state. On texts that its probe had not seen, the gate opens on ",
       share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
       share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
-#include "limpid/core/resources.h"
 #include "limpid/methods/gate/file.h"
 #include "limpid/methods/method_table.h"
+#include "limpid/methods/resolve_detoxifier.h"
 
 namespace limpid {
+
 namespace {
 
 template <class... Method>
@@ -52,15 +53,6 @@ struct GateChoice {
     return value == "off" ? GateChoice{true, {}} : GateChoice{false, value};
   }
 };
-
-/// Returns the path of a detoxifier file: as it is given, or one that comes with the program, by its name with or
-/// without the ending.
-fs::path resolve_detoxifier(const std::string& name) {
-  if (fs::exists(name) || name.find('/') != std::string::npos) return name;
-  for (const char* ending : {"", kDetoxifierEnding})
-    if (const auto shipped = look_up_resource(name + ending)) return *shipped;
-  return name;
-}
 
 std::shared_ptr<const Gate> gate_of_file(const std::string& path) {
   const auto gate = gate::read_gate(*DetoxifierFile::open(resolve_detoxifier(path)));

@@ -52,6 +52,11 @@ void write_recipe(const fs::path& output, const Model& target, const std::vector
                  ": needs another model; only detoxifiers that hold all they need go into one file");
     Json settings = part.settings;
     settings.erase("blocks");
+    for (const auto& [key, value] : parts[i].options) {
+      LIMPID_CHECK(settings.contains(key) && settings.at(key).is_string(), ConfigError, "[recipe] ",
+                   parts[i].file->path().string(), ": ", key, "=", value, " cannot be kept in a file");
+      settings[key] = value;
+    }
     list.push_back({{"method", part.method}, {"settings", settings}, {"strength", parts[i].strength}});
     for (TensorView view : parts[i].file->tensors()->tensors()) {
       if (view.name.starts_with("gate.")) continue;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "limpid/methods/detoxifier_file.h"
@@ -14,12 +16,14 @@ namespace limpid::recipe {
 struct RecipePart {
   std::shared_ptr<const DetoxifierFile> file;
   double strength;
+  std::map<std::string, std::string> options = {};  ///< settings of the file that others stand in for
 };
 
 /// Returns the parts of a recipe's file. @throws FormatError for a malformed one.
 std::vector<RecipePart> read_parts(const std::shared_ptr<const DetoxifierFile>& file);
 
-/// Writes a recipe, or nothing. @param gate  may be null    @throws MismatchError when a part is for another model.
+/// Writes a recipe, or nothing. @param gate  may be null    @throws MismatchError when a part is for another model;
+/// ConfigError for a part that needs another model, and for options that its file cannot hold.
 void write_recipe(const fs::path& output, const Model& target, const std::vector<RecipePart>& parts,
                   const gate::FittedGate* gate, const Json& provenance);
 

@@ -1,5 +1,8 @@
 #include <sys/resource.h>
 
+#include <csignal>
+
+
 #include "apps/commands/train.h"
 #include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
@@ -37,6 +40,7 @@ void log_report(const TrainingReport& report, const fs::path& output) {
 template <class Options>
 int train_on(const ModelOptions& model, Options training, TrainingReport (*train)(const Options&, Watch&)) {
   if (is_further_process()) terminal().set_quiet(true);
+  std::signal(SIGPIPE, SIG_IGN);  // a lost process is an error of the next sum, which says so, not the end of this one
   if (!model.model.empty()) training.base = resolve_model(model.model);
   log_report(train(training, terminal()), training.output);
   return 0;

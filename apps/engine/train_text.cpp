@@ -2,7 +2,6 @@
 
 #include <csignal>
 
-
 #include "apps/commands/train.h"
 #include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"

@@ -117,7 +117,9 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-WordMask::WordMask() : hashes_(kMaskedWordHashes.begin(), kMaskedWordHashes.end()) {}
+WordMask::WordMask() : hashes_(kMaskedWordHashes.begin(), kMaskedWordHashes.end()) {
+  hashes_.insert(kMoreMaskedWordHashes.begin(), kMoreMaskedWordHashes.end());
+}
 
 void WordMask::add(std::string_view word_or_phrase) {
   const std::string lower = lower_case(word_or_phrase);

@@ -113,10 +113,10 @@ void run_outputs(const LinearOutput* outputs, size_t count, const float* x, size
     size_t p = 0;
     while (p < forms && (prepared[p].form != form || prepared[p].groups != groups || prepared[p].offset != offset)) ++p;
     if (p == forms) {
-      const size_t row_bytes = blocks * record_bytes(form, groups);
+      const size_t bytes = row_bytes(form, groups, blocks);
       const bool expand = (form == Form::F32 || form == Form::Rounded) && rows > kMaxCodedRows;
-      prepared[forms++] = {form, groups, offset, RowParts(rows, kernels.max_rows(form)), expand, row_bytes, nullptr};
-      scratch_bytes += (row_bytes * rows + 63) / 64 * 64;
+      prepared[forms++] = {form, groups, offset, RowParts(rows, kernels.max_rows(form)), expand, bytes, nullptr};
+      scratch_bytes += (bytes * rows + 63) / 64 * 64;
     }
     jobs[i] = {matrix, &outputs[i], p, 0, 0};
     cost += matrix->tiles() * tile_cost(*matrix, rows);
@@ -203,15 +203,15 @@ void linear_some(const PackedMatrix& weight, const float* x, size_t rows, size_t
   thread_local Scratch scratch;
   const LinearKernels& kernels = kernels_of(active_isa());
   const InputForm input(kernels, matrix, precision);
-  const size_t row_bytes = matrix.blocks() * record_bytes(input.form, input.groups);
-  std::byte* inputs = scratch.at_least(row_bytes * rows);
+  const size_t bytes = row_bytes(input.form, input.groups, matrix.blocks());
+  std::byte* inputs = scratch.at_least(bytes * rows);
   for (size_t r = 0; r < rows; ++r)
     kernels.prepare(
-        {x + r * x_stride, x_stride, matrix.in(), 1, input.form, input.groups, input.offset, inputs + r * row_bytes});
+        {x + r * x_stride, x_stride, matrix.in(), 1, input.form, input.groups, input.offset, inputs + r * bytes});
   const auto one = [&](size_t index) {
     const auto [r, t] = places[index];
     kernels.tile(input.form, matrix.codes(),
-                 1)({&matrix, matrix.tile(t), inputs + r * row_bytes, bias ? bias + t * kTile : nullptr,
+                 1)({&matrix, matrix.tile(t), inputs + r * bytes, bias ? bias + t * kTile : nullptr,
                      y + r * y_stride + t * kTile, y_stride, std::min(kTile, matrix.out() - t * kTile)});
   };
   const size_t tasks = std::min(places.size(), tasks_for(cost));

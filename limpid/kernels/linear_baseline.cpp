@@ -1,3 +1,4 @@
+#include <cmath>
 #include <utility>
 
 #include "limpid/kernels/linear_kernels.h"

@@ -30,6 +30,7 @@ constexpr size_t codes_bytes(Codes codes) {
   if (codes == Codes::F16 || codes == Codes::BF16) return 1024;
   return codes == Codes::Byte32 || codes == Codes::Byte16 ? 512 : 256;
 }
+constexpr size_t kMostTogether = 12;  // rows of an 8-bit kernel, on any instruction set
 constexpr size_t groups_of(Codes codes) { return codes == Codes::Byte16 ? 2 : 1; }
 
 /// Codes of inputs 4g to 4g + 3 as signed bytes (kSigned), else as stored: with the matrix's offset.
@@ -144,6 +145,36 @@ void float_tile(const TileCall& call) {
   write<kRows>(call, sum);
 }
 
+/// The weights of one input, in float32.
+template <Codes kCodes>
+F column(const TiledMatrix& matrix, const std::byte* tile, size_t place) {
+  const size_t within = place % kBlock;
+  const std::byte* record = tile + place / kBlock * matrix.record_bytes();
+  F scale, min;
+  half_scales<kCodes>(record, int(within / 16), matrix, scale, min);
+  const B codes = code_bytes<kCodes, true>(record, int(within / 4), matrix);
+  return Simd::fma(Simd::byte_as_float(codes, int(within % 4)), scale, min);
+}
+
+/// Adds the products of outliers to the tile's outputs.
+template <Codes kCodes>
+void add_outliers(const TileCall& call, const std::byte* outliers) {
+  int32_t place = -1;
+  F w = Simd::zero();
+  for (;; outliers += sizeof(Outlier)) {
+    const Outlier one = read<Outlier>(outliers);
+    if (one.row < 0) return;
+    if (one.place != place) w = column<kCodes>(*call.matrix, call.tile, size_t(place = one.place));
+    float* y = call.y + size_t(one.row) * call.y_stride;
+    const F x = Simd::set1(one.x);
+    if (call.lanes == kTile) {
+      Simd::store(y, Simd::fma(w, x, Simd::load(y)));
+    } else {
+      Simd::store_part(y, Simd::fma(w, x, Simd::load_part(y, call.lanes)), call.lanes);
+    }
+  }
+}
+
 /// Form::Int8: exact int32 sums of a group, starting at what takes the offset of the codes away.
 template <Codes kCodes, int kRows>
 void int8_tile(const TileCall& call) {
@@ -189,6 +220,7 @@ void int8_tile(const TileCall& call) {
     }
   }
   write<kRows>(call, sum);
+  add_outliers<kCodes>(call, x);
 }
 
 /// The inputs of block b as two registers, zeros beyond the end.
@@ -202,12 +234,52 @@ inline void load_block(const float* x, size_t in, size_t b, F& low, F& high) {
   }
 }
 
-/// scale = max|x| / 127 and x / scale rounded to nearest.
-inline void prepare_int8(const PrepareCall& call, const float* x, std::byte* out, size_t step) {
+/// The outliers of a row in the order of their places: how many. Note [Outliers]
+inline size_t find_outliers(const float* x, size_t in, size_t row, Outlier (&found)[kOutliers]) {
+  const size_t blocks = (in + kBlock - 1) / kBlock;
+  struct Candidate {
+    float gain = 0.0f, largest = 0.0f;
+    size_t block = 0;
+  } best[kOutliers];  // from the largest gain to the smallest
+  for (size_t b = 0; b < blocks; ++b) {
+    F low, high;
+    load_block(x, in, b, low, high);
+    const F a = Simd::abs(low), c = Simd::abs(high), more = Simd::max(a, c);
+    const float first = Simd::largest(more);
+    if (!(first * first > best[kOutliers - 1].gain)) continue;
+    const F others = Simd::max(Simd::min(a, c), Simd::less_select(more, Simd::set1(first), more, Simd::zero()));
+    const float second = Simd::largest(others), gain = (first - second) * (first + second);
+    if (!(first > 2.0f * second) || !(gain > best[kOutliers - 1].gain)) continue;
+    size_t at = kOutliers - 1;
+    for (; at > 0 && gain > best[at - 1].gain; --at) best[at] = best[at - 1];
+    best[at] = {gain, first, b};
+  }
+  size_t count = 0;
+  for (const Candidate& one : best) {
+    if (one.gain == 0.0f) break;
+    size_t place = one.block * kBlock;
+    while (place + 1 < in && !(std::fabs(x[place]) >= one.largest)) ++place;
+    size_t at = count++;
+    for (; at > 0 && size_t(found[at - 1].place) > place; --at) found[at] = found[at - 1];
+    found[at] = {int32_t(place), int32_t(row), x[place]};
+  }
+  return count;
+}
+
+/// scale = max|x| / 127 and x / scale rounded to nearest, of what are no outliers.
+inline void prepare_int8(const PrepareCall& call, const float* x, std::byte* out, size_t step, const Outlier* outliers,
+                         size_t count) {
   const size_t blocks = (call.in + kBlock - 1) / kBlock;
   for (size_t b = 0; b < blocks; ++b, out += step) {
     F low, high;
     load_block(x, call.in, b, low, high);
+    if (count > 0 && size_t(outliers->place) / kBlock == b) {
+      float rest[kBlock];
+      Simd::store(rest, low), Simd::store(rest + 16, high);
+      rest[size_t(outliers->place) % kBlock] = 0.0f;
+      low = Simd::load(rest), high = Simd::load(rest + 16);
+      ++outliers, --count;
+    }
     const float largest = Simd::largest(Simd::max(Simd::abs(low), Simd::abs(high)));
     const float scale = largest / 127.0f;
     // Below 1e-36 the inverse would overflow; such a block is zero next to anything else in the sum.
@@ -240,11 +312,29 @@ inline void prepare_float(const PrepareCall& call, const float* x, std::byte* ou
 }
 
 inline void prepare_rows(const PrepareCall& call) {
-  const size_t record = record_bytes(call.form, call.groups);
-  for (size_t r = 0; r < call.rows; ++r) {
-    const auto prepare = call.form == Form::Int8 ? prepare_int8 : prepare_float;
-    prepare(call, call.x + r * call.x_stride, call.out + r * record, call.rows * record);
+  const size_t record = record_bytes(call.form, call.groups), blocks = (call.in + kBlock - 1) / kBlock;
+  if (call.form != Form::Int8) {
+    for (size_t r = 0; r < call.rows; ++r)
+      prepare_float(call, call.x + r * call.x_stride, call.out + r * record, call.rows * record);
+    return;
   }
+  Outlier all[kMostTogether * kOutliers];
+  size_t total = 0;
+  for (size_t r = 0; r < call.rows; ++r) {
+    const float* x = call.x + r * call.x_stride;
+    Outlier found[kOutliers];
+    const size_t count = find_outliers(x, call.in, r, found);
+    prepare_int8(call, x, call.out + r * record, call.rows * record, found, count);
+    for (size_t i = 0; i < count; ++i) {  // by place, then by row
+      size_t at = total++;
+      for (; at > 0 && all[at - 1].place > found[i].place; --at) all[at] = all[at - 1];
+      all[at] = found[i];
+    }
+  }
+  std::byte* outliers = call.out + call.rows * blocks * record;
+  __builtin_memcpy(outliers, all, total * sizeof(Outlier));
+  const Outlier end{0, -1, 0.0f};
+  __builtin_memcpy(outliers + total * sizeof(Outlier), &end, sizeof end);
 }
 
 template <Codes kCodes, size_t... kLess>
@@ -289,6 +379,7 @@ inline ExpandKernel expand_kernel(Codes codes) {
 
 template <size_t kMaxRows>
 TileKernel int8_kernel(Codes codes, size_t rows) {
+  static_assert(kMaxRows <= kMostTogether);
   constexpr std::make_index_sequence<kMaxRows> all{};
   switch (codes) {
     case Codes::Nibble: return int8_kernel<Codes::Nibble>(rows, all);

@@ -15,7 +15,23 @@ enum class Form : uint8_t {
   Rounded,  ///< the same, rounded to bfloat16 first
   /// bfloat16 x[32] in pairs (0,2) (1,3) (4,6) (5,7) …, float sum[2]: of the halves, or of all if the group is 32
   BF16,
-  Int8,  ///< int8 x[32], float scale, then for each group float sum (of scale * x) and int32 start (-offset * sum of x)
+  /// int8 x[32], float scale, then for each group float sum (of scale * x) and int32 start (-offset * sum of x); behind
+  /// the records of the rows taken together their outliers, Note [Outliers]
+  Int8,
+};
+
+/// Note [Outliers]
+/// A block's scale is that of its largest input, and one input many times the others leaves them few of the 255 steps:
+/// that is most of what rounding to 8 bits costs (docs/performance.md). So up to kOutliers inputs of a row stay float32
+/// and are zero in their blocks, at most one of a block: where the largest input is more than twice the second, those
+/// whose squares exceed that second's by most. Their products with dequantised weights end the sum, in the order of
+/// their places. Rows taken together lie in one list by place, so that the weights of a place are decoded once: the
+/// same inputs stand out in most rows.
+inline constexpr size_t kOutliers = 4;
+struct Outlier {
+  int32_t place;  ///< among the row's inputs
+  int32_t row;    ///< among those taken together; below 0: the list ends here
+  float x;
 };
 
 inline constexpr size_t kBF16Record = 64 + 2 * 4;
@@ -25,8 +41,12 @@ constexpr size_t record_bytes(Form form, size_t groups) {
   return form == Form::Int8 ? int8_record(groups) : 128;
 }
 
+constexpr size_t row_bytes(Form form, size_t groups, size_t blocks) {
+  return blocks * record_bytes(form, groups) + (form == Form::Int8 ? (kOutliers + 1) * sizeof(Outlier) : 0);
+}
+
 /// Rows of x to records. Rows that a kernel takes together lie interleaved: record (block, row) at
-/// (block * together + row) * record_bytes.
+/// (block * together + row) * record_bytes, their outliers at together * blocks * record_bytes.
 struct PrepareCall {
   const float* x;
   size_t x_stride, in, rows;

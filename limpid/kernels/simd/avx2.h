@@ -132,6 +132,11 @@ struct Simd {
     return {_mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v.a, 24 - 8 * kByte), 24)),
             _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v.b, 24 - 8 * kByte), 24))};
   }
+  static F byte_as_float(B v, int byte) {
+    const __m128i left = _mm_cvtsi32_si128(24 - 8 * byte);
+    return {_mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sll_epi32(v.a, left), 24)),
+            _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sll_epi32(v.b, left), 24))};
+  }
   static F low_bf16(B v) {
     return {_mm256_castsi256_ps(_mm256_slli_epi32(v.a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(v.b, 16))};
   }

@@ -104,6 +104,9 @@ struct Simd {
   static F byte_as_float(B v) {
     return _mm512_cvtepi32_ps(_mm512_srai_epi32(kByte == 3 ? v : _mm512_slli_epi32(v, 24 - 8 * kByte), 24));
   }
+  static F byte_as_float(B v, int byte) {
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sll_epi32(v, _mm_cvtsi32_si128(24 - 8 * byte)), 24));
+  }
   static F low_bf16(B v) { return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)); }
   static F high_bf16(B v) { return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(int(0xffff0000u)))); }
   static I dot_bytes(I sum, B unsigned_codes, const void* four) {

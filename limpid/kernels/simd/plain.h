@@ -152,6 +152,9 @@ struct Simd {
   static F byte_as_float(B a) {
     return each([&](int i) { return float(int8_t(a.v[4 * i + kByte])); });
   }
+  static F byte_as_float(B a, int byte) {  ///< the same where it is not known beforehand
+    return each([&](int i) { return float(int8_t(a.v[4 * i + byte])); });
+  }
   static F low_bf16(B a) {  ///< the first bfloat16 of each lane
     return each([&](int i) { return bf16_to_float(uint16_t(a.v[4 * i] | a.v[4 * i + 1] << 8)); });
   }

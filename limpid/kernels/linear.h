@@ -16,7 +16,7 @@ namespace limpid::kernels {
 enum class Precision {
   Exact,  ///< float32 activations, float32 arithmetic on the dequantised weights
   BF16,   ///< bfloat16 activations, float32 sums; wider weights may be rounded to bfloat16 as well
-  Int8,   ///< 8-bit activations with one scale per 32, int32 sums in a block, float32 across blocks
+  Int8,   ///< 8-bit activations with one scale per 32, but a row's few outliers; int32 sums in a block, else float32
 };
 
 inline constexpr const char* kPrecisions[] = {"exact", "bf16", "int8"};

@@ -9,7 +9,7 @@ namespace limpid {
 struct GateRule {
   double open = 0.5;   ///< a closed gate opens at this risk
   double close = 0.5;  ///< a gate that was open is opened again at this risk, at most `open`
-  double full = 0.5;   ///< from here on it stands wide open, value 1; in between (risk / full), at least `open`
+  double full = 0.5;   ///< at least `open`; strengths are multiplied by risk / full, at most 1
   int64_t hold = 16;   ///< steps that it stays open before the plain model is looked at again
 };
 

@@ -43,8 +43,8 @@ struct Step {
 
 /// Sessions run in command-line order and see earlier edits. Rows whose strength is 0, or whose gate is closed, are not
 /// passed to a session: they are bit-identical to the plain model and cost nothing. Calls are batched, once per step
-/// for all rows. An exception ends all rows of the step; one that is thrown inside parallel_rows (logits.h), and
-/// Step::fail, end one.
+/// for all rows; at the doors of the pass once more for rows whose gate opens in it. An exception ends all rows of the
+/// step; one that is thrown inside parallel_rows (logits.h), and Step::fail, end one.
 class Session {
  public:
   virtual ~Session() = default;

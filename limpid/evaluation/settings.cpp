@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "limpid/core/resources.h"
 #include "limpid/methods/registry.h"
 
 namespace limpid {
@@ -41,7 +42,7 @@ std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, fl
   char number[32];
   std::snprintf(number, sizeof number, "%g", double(strength));
   std::string file = fs::path(spec.file).filename().string();
-  if (const size_t end = file.find(".detox.safetensors"); end != std::string::npos) file.resize(end);
+  if (const size_t end = file.find(kDetoxifierEnding); end != std::string::npos) file.resize(end);
   const std::string how = detoxifier.name().substr(detoxifier.name().find('/') + 1);
   std::string name = spec.is_control() ? concat("control-", how) : concat(file, "-", how);
   for (const auto& [key, value] : spec.options)

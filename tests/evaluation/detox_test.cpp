@@ -2,29 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "limpid/methods/registry.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/share_scorer.h"
 
 namespace limpid {
 namespace {
 
 using namespace testing_support;
-
-/// Scores a text by its share of bytes above 127.
-class HighByteScorer final : public Scorer {
- public:
-  std::vector<double> score(std::span<const std::string> texts) const override {
-    std::vector<double> scores;
-    for (const std::string& text : texts)
-      scores.push_back(double(std::ranges::count_if(text, [](char c) { return c < 0; })) / double(text.size() + 1));
-    return scores;
-  }
-  std::string name() const override { return "high bytes"; }
-  double threshold() const override { return 0.5; }
-  Json describe() const override { return {{"name", name()}}; }
-};
 
 /// A toy whose context holds the prompts that come with the program.
 std::shared_ptr<const Model> long_toy(const fs::path& folder) {
@@ -43,7 +28,7 @@ TEST(Detox, MakesOneFileWithOneDialAndAReportAndARerunFindsAllDone) {
   plan.pairs = 20;
   plan.model = long_toy(folder.path() / "model");
   plan.model_name = "toy";
-  plan.scorer = std::make_shared<HighByteScorer>();
+  plan.scorer = std::make_shared<ShareScorer>([](char byte) { return byte < 0; }, 0.5);
   const DetoxOutcome outcome = make_detoxifier(plan);
   EXPECT_FALSE(outcome.trials.empty());
   EXPECT_EQ(outcome.toxic.size(), 2u);

@@ -5,25 +5,15 @@
 #include "limpid/methods/gate/fit.h"
 #include "limpid/methods/recipe/file.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/share_scorer.h"
 
 namespace limpid {
 namespace {
 
 using namespace testing_support;
 
-/// Scores a text by how many of its bytes are above the letter m.
-class LateLetterScorer final : public Scorer {
- public:
-  std::vector<double> score(std::span<const std::string> texts) const override {
-    std::vector<double> scores;
-    for (const std::string& text : texts)
-      scores.push_back(double(std::ranges::count_if(text, [](char c) { return c > 'm'; })) / double(text.size() + 1));
-    return scores;
-  }
-  std::string name() const override { return "late letters"; }
-  double threshold() const override { return 0.3; }
-  Json describe() const override { return {{"name", name()}}; }
-};
+/// Late letters of the alphabet are toxic.
+const ShareScorer kLateLetters([](char byte) { return byte > 'm'; }, 0.3);
 
 struct Toy {
   Toy() : model(open_exact(write_toy_llama(folder.path() / "model", {}))) {
@@ -57,12 +47,12 @@ gate::FittedGate fixed_gate(const Model& model, double bias) {
 TEST(FitGate, LeavesEverydayAnswersAloneAndGivesTheSameGateWhateverIsDecodedTogether) {
   const Toy toy;
   gate::GateOptions options{.tokens = 6, .everyday_tokens = 8, .closed = 1.0};
-  const gate::FittedGate fitted = gate::fit_gate(toy.model, LateLetterScorer(), toy_texts(), options);
+  const gate::FittedGate fitted = gate::fit_gate(toy.model, kLateLetters, toy_texts(), options);
   const Json& opens = fitted.report.at("kinds").at("context").at("opens_on");
   EXPECT_EQ(opens.at("everyday").get<double>(), 0.0);
   EXPECT_EQ(fitted.report.at("texts").at("everyday").at("count").get<int>(), 8);
   options.rows = 3;
-  const gate::FittedGate again = gate::fit_gate(toy.model, LateLetterScorer(), toy_texts(), options);
+  const gate::FittedGate again = gate::fit_gate(toy.model, kLateLetters, toy_texts(), options);
   EXPECT_TRUE(torch::equal(fitted.parts.weights, again.parts.weights));
   EXPECT_EQ(fitted.parts.rule.open, again.parts.rule.open);
 }

@@ -10,9 +10,10 @@
 #include "limpid/scorers/scorer.h"
 
 /// `limpid fit gate`: from a model's own texts and a scorer to a gate (docs/methods.md, The gate). The model continues
-/// web prompts, toxic and ordinary, and answers everyday prompts; the scorer says which texts became toxic; a logistic
-/// regression tells from the state of a step whether its text will; tokens that the scorer calls toxic by themselves
-/// are looked ahead for. The gate opens as easily as leaves it closed on `closed` of the everyday answers.
+/// web prompts, toxic and ordinary, and answers everyday prompts. A logistic regression tells the states of what toxic
+/// prompts led to, and of what the scorer calls toxic, from those of everyday answers; a gate that looks ahead minds
+/// the tokens that the scorer calls toxic by themselves. The threshold is the lowest at which the gate stays closed on
+/// `closed` of the everyday answers.
 namespace limpid::gate {
 
 struct GateTexts {
@@ -24,8 +25,8 @@ struct GateTexts {
 FittedGate fit_gate(const std::shared_ptr<const Model>& model, const Scorer& scorer, const GateTexts& texts,
                     const GateOptions& options, Watch& watch = unwatched());
 
-/// Returns the tokens of a vocabulary that score above `least` by themselves. Only tokens of three letters and more,
-/// a word or its beginning, are looked at: what a piece of a word is worth depends on the rest.
+/// Returns the tokens of a vocabulary that score above `least` by themselves. Only those that begin a word, a space and
+/// three letters at least, are looked at: what a piece of a word is worth depends on the rest.
 RiskyTokens risky_tokens(const Tokenizer& tokenizer, const Scorer& scorer, double least, Watch& watch);
 
 }  // namespace limpid::gate

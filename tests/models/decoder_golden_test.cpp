@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "limpid/models/model.h"
+#include "tests/support/fixture.h"
 #include "tests/support/golden.h"
 
 namespace limpid {
@@ -154,25 +155,33 @@ TEST(DecoderGolden, DecodingWithTheCacheGivesTheSameLogits) {
   }
 }
 
+std::vector<double> values(const Tensor& tensor) {
+  const Tensor flat = tensor.to(torch::kFloat64).contiguous().view(-1);
+  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
+/// The models of the methods' fixtures, by the roles that models.json gives them.
 TEST(MethodModelsGolden, ForwardPassesAgree) {
   torch::NoGradGuard no_grad;
-  const fs::path folder = golden_dir() / "methods";
-  LIMPID_REQUIRE_PATH(folder / "models.safetensors");
-  const auto golden = SafetensorsFile::open(folder / "models.safetensors");
-  for (const fs::path& path : sorted_folders(folder / "models")) {
-    const std::string name = path.filename().string();
-    SCOPED_TRACE(name);
-    const auto model = open_model(path, exact());
-    const TokenIds tokens = ids(tensor(*golden, "in." + name + ".ids"));
-    nn::KvCache cache = model->make_cache();
-    const nn::Sequence sequence{&cache, tokens};
-    nn::Pass pass({&sequence, 1});
-    Recorder recorder(model->config().num_layers);
-    const Tensor final = model->final_state(pass, Outputs::All, &recorder);
-    EXPECT_LT(largest_difference(final, tensor(*golden, "out." + name + ".hidden")), kTolerance);
-    EXPECT_LT(largest_difference(torch::stack(recorder.heads), tensor(*golden, "out." + name + ".heads")), kTolerance);
-    EXPECT_LT(largest_difference(model->output_matrix(final), tensor(*golden, "out." + name + ".logits")), kTolerance);
-  }
+  const fs::path description = golden_dir() / "methods" / "models.json";
+  LIMPID_REQUIRE_PATH(description);
+  const Fixture fixture(description);
+  Walk roles;
+  for (const auto& [role, folder] : fixture.json().at("models").items())
+    roles.visit(role, [&, role = role] {
+      const auto model = open_model(fixture.model(role), exact());
+      const auto numbers = fixture.integers("in." + role + ".ids");
+      const TokenIds tokens(numbers.begin(), numbers.end());
+      nn::KvCache cache = model->make_cache();
+      const nn::Sequence sequence{&cache, tokens};
+      nn::Pass pass({&sequence, 1});
+      Recorder recorder(model->config().num_layers);
+      const Tensor final = model->final_state(pass, Outputs::All, &recorder);
+      fixture.compare_tensor("out." + role + ".hidden", values(final));
+      fixture.compare_tensor("out." + role + ".heads", values(torch::stack(recorder.heads)));
+      fixture.compare_tensor("out." + role + ".logits", values(model->output_matrix(final)));
+    });
+  roles.finish(description.string());
 }
 
 }  // namespace

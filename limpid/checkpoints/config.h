@@ -19,13 +19,19 @@ enum class LayerType { kFull, kSliding };
 ///   original context, t = original inv_freq / (2 pi), are few at t < low_freq_factor and many at t > high_freq_factor;
 ///   between them s = (t - low) / (high - low) gives (1 - s) inv_freq / factor + s inv_freq. Dubey et al. 2024,
 ///   arXiv:2407.21783.
+/// - kYarn: inv_freq / factor for pairs that turn less than slow_turns times within the original context, inv_freq for
+///   those that turn more than fast_turns times, a ramp between; cos and sin times `magnitude`. Peng et al. 2023,
+///   arXiv:2309.00071.
 /// - kDivisors: inv_freq[i] / divisors[i], which is how GGUF files store kLlama3 (tensor rope_freqs.weight).
 /// - kOther: a type that no supported family has; `type_name` says which.
 struct RopeConfig {
-  enum class Scaling { kNone, kLinear, kLlama3, kDivisors, kOther };
+  enum class Scaling { kNone, kLinear, kLlama3, kYarn, kDivisors, kOther };
   double theta = 10000;
   Scaling scaling = Scaling::kNone;
   double factor = 1, low_freq_factor = 1, high_freq_factor = 4;
+  double fast_turns = 32, slow_turns = 1;  ///< only for kYarn, as are:
+  bool whole_pairs = true;                 ///< the ramp begins and ends at whole pairs
+  double magnitude = 1;
   int64_t original_max_position = 0;
   std::vector<float> divisors;  ///< [rotary_dim / 2], only for kDivisors
   std::string type_name;        ///< as the file spells it, only for kOther
@@ -46,11 +52,20 @@ struct ModelConfig {
   double norm_eps = 0;
   std::string activation;  ///< Hugging Face spelling: "silu", "gelu_new", "gelu_pytorch_tanh", "gelu", "relu"
   bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
+  int64_t embedding_width = 0;  ///< of the token embedding and the output matrix; 0: hidden_size
   double embedding_scale = 1;  ///< the token embedding is multiplied by this; sqrt(hidden_size) in some
+  double residual_scale = 1;   ///< what a block's halves add to the residual stream is multiplied by this
+  double logit_scale = 1;      ///< logits are multiplied by this
+  bool norm_first = true;      ///< norms stand before the halves of a block; else behind the sums
+  bool parallel_halves = false;    ///< attention and feed-forward read the same residual stream
+  bool separate_norms = true;      ///< parallel halves have a norm each
+  double alibi_bias_max = 0;       ///< ALiBi: the slopes are 2^(-alibi_bias_max i / heads); 0: none
+  double qkv_clip = 0;             ///< queries, keys and values are kept within +-qkv_clip; 0: as they are
 
   RopeConfig rope;        ///< rotary embedding of full layers
   RopeConfig local_rope;  ///< rotary embedding of sliding layers; equal to `rope` where the family has one base only
   double rotary_fraction = 1;          ///< part of each head that rotates
+  std::vector<bool> rotating_layers;   ///< [num_layers]; empty: all, in families with rotary positions
   int64_t sliding_window = 0;          ///< keys a sliding layer sees, itself included; 0 where no layer slides
   std::vector<LayerType> layer_types;  ///< [num_layers]
   double query_pre_attn_scalar = 0;    ///< 0 where the family has none
@@ -66,7 +81,8 @@ struct ModelConfig {
   std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
   int64_t position_offset = 0;      ///< first row of the position table that is used
 
-  bool is_encoder() const;  ///< tells by its family (family.h)
+  bool is_encoder() const;        ///< tells by its family (family.h)
+  int64_t rotary_width() const;   ///< numbers of a head that rotate, as transformers rounds the fraction
 };
 
 /// Reads the config of a Hugging Face folder (config.json, generation_config.json), a folder with one .gguf, or a .gguf

@@ -31,7 +31,7 @@ bool is_finite_positive(double value) { return std::isfinite(value) && value > 0
 
 void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::string& prefix) {
   LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, FormatError, prefix, "rotary scaling of type ",
-               quote(rope.type_name), " is not supported, expected default, linear or llama3");
+               quote(rope.type_name), " is not supported, expected default, dynamic, linear, llama3 or yarn");
   LIMPID_CHECK(is_finite_positive(rope.theta), FormatError, prefix, "rotary base is ", rope.theta,
                ", expected a positive number");
   LIMPID_CHECK(is_finite_positive(rope.factor), FormatError, prefix, "rotary scaling factor is ", rope.factor,
@@ -45,6 +45,11 @@ void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::st
                  FormatError, prefix, "rotary scaling: \"low_freq_factor\" is ", rope.low_freq_factor,
                  " and \"high_freq_factor\" ", rope.high_freq_factor, ", expected 0 < low < high");
   }
+  if (rope.scaling == RopeConfig::Scaling::kYarn)
+    LIMPID_CHECK(rope.original_max_position > 0 && rope.slow_turns > 0 && rope.fast_turns >= rope.slow_turns &&
+                     std::isfinite(rope.fast_turns) && is_finite_positive(rope.magnitude) && rope.theta > 1,
+                 FormatError, prefix, "rotary scaling yarn: \"beta_fast\" is ", rope.fast_turns, ", \"beta_slow\" ",
+                 rope.slow_turns, ", \"attention_factor\" ", rope.magnitude, ", expected 0 < slow <= fast and a positive factor");
   for (float divisor : rope.divisors)
     LIMPID_CHECK(is_finite_positive(divisor), FormatError, prefix, "tensor \"rope_freqs.weight\" holds ", divisor,
                  ", expected positive numbers");
@@ -72,9 +77,9 @@ void check_config(const ModelConfig& config) {
   for (double cap : {config.attention_softcap, config.final_softcap})
     LIMPID_CHECK(std::isfinite(cap) && cap >= 0, FormatError, prefix, "a soft cap is ", cap,
                  ", expected a positive number or none");
-  const bool caps = config.attention_softcap > 0 || config.final_softcap > 0;
-  LIMPID_CHECK(!caps, FormatError, prefix, "soft caps of ", config.attention_softcap, " and ", config.final_softcap,
-               " are not supported for ", config.architecture);
+  for (double scale : {config.embedding_scale, config.residual_scale, config.logit_scale})
+    LIMPID_CHECK(std::isfinite(scale) && scale != 0, FormatError, prefix, "a multiplier is ", scale,
+                 ", expected a number other than 0");
   bool slides = false;
   for (LayerType type : config.layer_types) slides = slides || type == LayerType::kSliding;
   LIMPID_CHECK(config.sliding_window >= (slides ? 1 : 0), FormatError, prefix, "sliding window is ",
@@ -82,11 +87,11 @@ void check_config(const ModelConfig& config) {
   if (family_of(config).rotary) {
     check_rope(config.rope, config, prefix);
     check_rope(config.local_rope, config, prefix);
-    LIMPID_CHECK(config.rotary_fraction == 1, FormatError, prefix, "rotates ", config.rotary_fraction,
-                 " of each head, which is not supported for ", config.architecture);
-    LIMPID_CHECK(config.rope.divisors.empty() || config.rope.divisors.size() == size_t(config.head_dim / 2),
-                 FormatError, prefix, "tensor \"rope_freqs.weight\" has ", config.rope.divisors.size(),
-                 " entries, expected ", config.head_dim / 2);
+    LIMPID_CHECK(config.rotary_fraction >= 0 && config.rotary_fraction <= 1, FormatError, prefix, "rotates ",
+                 config.rotary_fraction, " of each head, expected a share of it");
+    const int64_t pairs = config.rotary_width() / 2;
+    LIMPID_CHECK(config.rope.divisors.empty() || config.rope.divisors.size() == size_t(pairs), FormatError, prefix,
+                 "tensor \"rope_freqs.weight\" has ", config.rope.divisors.size(), " entries, expected ", pairs);
   } else {
     LIMPID_CHECK(config.num_heads * config.head_dim == config.hidden_size, FormatError, prefix, "hidden size ",
                  config.hidden_size, " is not ", config.num_heads, " heads of ", config.head_dim);

@@ -69,16 +69,34 @@ void read_sizes(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
   c.max_positions = keys.integer(kMaxPositions, defaults.max_positions);
 }
 
+/// Returns the magnitude that YaRN gives queries and keys for a context `factor` times as long.
+double yarn_magnitude(double factor, double weight = 1) {
+  return factor <= 1 ? 1 : 0.1 * weight * std::log(factor) + 1;
+}
+
+void read_yarn(const ConfigKeys& keys, RopeConfig& rope) {
+  rope.fast_turns = keys.number_or({{"beta_fast"}}, 32);
+  rope.slow_turns = keys.number_or({{"beta_slow"}}, 1);
+  rope.whole_pairs = keys.boolean_or({{"truncate"}}, true);
+  const double one = keys.number_or({{"mscale"}}, 0), all = keys.number_or({{"mscale_all_dim"}}, 0);
+  const double usual = one != 0 && all != 0 ? yarn_magnitude(rope.factor, one) / yarn_magnitude(rope.factor, all)
+                                            : yarn_magnitude(rope.factor);
+  rope.magnitude = keys.number_or({{"attention_factor"}}, usual);
+}
+
 void read_json_scaling(const ConfigKeys& keys, RopeConfig& rope) {
   using Scaling = RopeConfig::Scaling;
   const std::string type = keys.text_or({{"rope_type", "type"}}, "default");
   rope.scaling = Scaling::kOther;
-  if (type == "default") rope.scaling = Scaling::kNone;
+  // "dynamic" changes nothing within the context that the model was made for, and longer texts are refused.
+  if (type == "default" || type == "dynamic") rope.scaling = Scaling::kNone;
   if (type == "linear") rope.scaling = Scaling::kLinear;
   if (type == "llama3") rope.scaling = Scaling::kLlama3;
+  if (type == "yarn") rope.scaling = Scaling::kYarn;
   if (rope.scaling == Scaling::kOther) rope.type_name = type;
   if (rope.scaling == Scaling::kNone) return;
   rope.factor = keys.number_or({{"factor"}}, 1);
+  if (rope.scaling == Scaling::kYarn) read_yarn(keys, rope);
   rope.low_freq_factor = keys.number_or({{"low_freq_factor"}}, 1);
   rope.high_freq_factor = keys.number_or({{"high_freq_factor"}}, 4);
   rope.original_max_position = keys.integer_or({{"original_max_position_embeddings"}}, 0);
@@ -139,6 +157,8 @@ void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConf
   if (!one_base)
     c.local_rope.theta = keys.number_or({{"rope_local_base_freq"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
   if (keys.json()) read_rope_parameters(keys, one_base, c);
+  for (RopeConfig* rope : {&c.rope, &c.local_rope})
+    if (rope->original_max_position == 0) rope->original_max_position = c.max_positions;
 }
 
 /// Reads the types of the layers one by one. @return whether the file lists them
@@ -172,7 +192,8 @@ void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bo
   LIMPID_CHECK(c.num_layers >= 0 && c.num_layers <= 10'000, FormatError, keys.place(), ": number of layers is ",
                c.num_layers, ", expected 1 to 10000");
   c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
-  if (defaults.slides && keys.boolean_or({{"use_sliding_window"}}, true))
+  const bool no_window = keys.json() && keys.json()->contains("sliding_window") && !keys.has({{"sliding_window"}});
+  if (defaults.slides && !no_window && keys.boolean_or({{"use_sliding_window"}}, true))
     c.sliding_window =
         keys.integer_or({{"sliding_window"}, "attention.sliding_window"}, keys.json() ? defaults.sliding_window : 0);
   if (!known || (keys.gguf() && c.sliding_window <= 0) || read_listed_layer_types(keys, c) || c.sliding_window <= 0)

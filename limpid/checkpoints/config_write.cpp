@@ -47,6 +47,14 @@ Json rope_scaling(const ModelConfig& config) {
               {"low_freq_factor", rope.low_freq_factor},
               {"high_freq_factor", rope.high_freq_factor},
               {"original_max_position_embeddings", rope.original_max_position}};
+    case Scaling::kYarn:
+      return {{"rope_type", "yarn"},
+              {"factor", rope.factor},
+              {"beta_fast", rope.fast_turns},
+              {"beta_slow", rope.slow_turns},
+              {"truncate", rope.whole_pairs},
+              {"attention_factor", rope.magnitude},
+              {"original_max_position_embeddings", rope.original_max_position}};
     case Scaling::kOther: break;
   }
   throw ConfigError(concat(config.source, ": rope scaling \"", rope.type_name, "\" cannot be written to config.json"));

@@ -4,7 +4,7 @@
 
 namespace limpid {
 
-#define LIMPID_DECODER(family) Family family##_family();
+#define LIMPID_DECODER(family, model) Family family##_family();
 #define LIMPID_ENCODER(family) Family family##_family();
 #include "limpid/checkpoints/families/table.inl"
 #undef LIMPID_DECODER
@@ -15,7 +15,7 @@ namespace {
 std::map<std::string, Family>& family_table() {
   static std::map<std::string, Family> table = [] {
     std::map<std::string, Family> built_in;
-#define LIMPID_DECODER(family) built_in.emplace(#family, family##_family());
+#define LIMPID_DECODER(family, model) built_in.emplace(#family, family##_family());
 #define LIMPID_ENCODER(family) built_in.emplace(#family, family##_family());
 #include "limpid/checkpoints/families/table.inl"
 #undef LIMPID_DECODER
@@ -51,6 +51,11 @@ const Family& family_of(const ModelConfig& config) {
 bool ModelConfig::is_encoder() const {
   const Family* family = find_family(architecture);
   return family && family->encoder;
+}
+
+int64_t ModelConfig::rotary_width() const {
+  constexpr double kRounding = 1e-9;  // a fraction made from two widths may lie just below their ratio
+  return int64_t(rotary_fraction * double(head_dim) + kRounding);
 }
 
 }  // namespace limpid

@@ -3,6 +3,7 @@
 #include "limpid/checkpoints/config.h"
 #include "limpid/checkpoints/config_keys.h"
 #include "limpid/checkpoints/family.h"
+#include "limpid/core/error.h"
 
 /// Parts that the readers and writers of configs share: the two kinds of files, and the families' descriptions.
 namespace limpid {
@@ -13,6 +14,10 @@ void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& co
 
 /// Reads token types, the padding id and the labels of an encoder (Family::read_config).
 void read_encoder_config(const ConfigKeys& keys, ModelConfig& config);
+
+/// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on where
+/// it does not list their types (Family::read_config).
+void read_upper_windows(const ConfigKeys& keys, ModelConfig& config);
 
 /// Returns the keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of
 /// the attention. @throws ConfigError for rotary scaling that config.json cannot say.
@@ -26,5 +31,9 @@ std::vector<ProjectionFormat> usual_projections(decltype(StoredMatrix::row) row 
 /// Returns the row, as StoredMatrix::row does, for heads that rotate neighbouring rows (0, 1), (2, 3), …, where Hugging
 /// Face's rotate the two halves of a head: how llama.cpp's converter rearranges queries and keys.
 int64_t neighbour_pair_row(const ModelConfig& config, Projection projection, int64_t row);
+
+/// Returns the row, as StoredMatrix::row does, of queries, keys and values that lie in one matrix group by group: the
+/// queries of the heads that share a key, that key, that value.
+int64_t grouped_row(const ModelConfig& config, Projection projection, int64_t row);
 
 }  // namespace limpid

@@ -45,6 +45,7 @@ struct HeadPages {
 /// A pair of query token and head.
 struct Pair {
   const float* q;
+  const float* bias;  ///< of position 0; null: none
   float* out;
   float* scores;  ///< of position `base` and following
   int64_t begin, end;
@@ -63,6 +64,7 @@ void score_pairs(const AttentionShape& shape, const Pair* pairs, const float* ti
       const F cap = Simd::set1(shape.softcap);
       s = Simd::mul(cap, hyperbolic_tangent(Simd::div(s, cap)));
     }
+    if (pairs[p].bias) s = Simd::add(s, Simd::load(pairs[p].bias + first));
     const int64_t from = pairs[p].begin - first, to = pairs[p].end - first;  // visible lanes
     if (to < 16) s = Simd::keep_first(s, to > 0 ? size_t(to) : 0, nothing);
     if (from > 0) s = Simd::keep_first(nothing, from < 16 ? size_t(from) : 16, s);
@@ -189,8 +191,12 @@ inline void attention_here(const AttentionCall& call) {
   for (size_t p = 0; p < count; ++p) {
     const size_t token = p / call.heads, head = call.head + p % call.heads;
     const Visible visible(shape, call.position[token]);
-    pairs[p] = {call.q + token * call.q_stride + head * dim, call.out + token * call.out_stride + head * dim,
-                scores + p * stride, visible.begin, visible.end};
+    pairs[p] = {call.q + token * call.q_stride + head * dim,
+                shape.bias ? shape.bias + head * shape.bias_stride : nullptr,
+                call.out + token * call.out_stride + head * dim,
+                scores + p * stride,
+                visible.begin,
+                visible.end};
   }
 
   for (int64_t first = base; first < end; first += 16) {

@@ -44,6 +44,10 @@ struct AttentionShape {
   float scale;           ///< of the scores
   int64_t window = 0;    ///< 0: all; w: position i sees j with i - w < j <= i
   float softcap = 0.0f;  ///< 0: none; c: scores become c tanh(score / c)
+  /// Added to the scores, by head and position of the key, [heads, bias_stride]; null: none. Rows are
+  /// readable to the next multiple of 16 positions.
+  const float* bias = nullptr;
+  size_t bias_stride = 0;
 };
 
 /// Causal attention of one query token each: token t belongs to sequence[t] and stands at position[t], whose key is

@@ -66,6 +66,7 @@ void attention_plain(const AttentionShape& shape, const float* q, size_t q_strid
         for (size_t d = 0; d < dim; ++d) score += double(query[d]) * key[d];
         score *= shape.scale;
         if (shape.softcap > 0.0f) score = shape.softcap * std::tanh(score / shape.softcap);
+        if (shape.bias) score += shape.bias[h * shape.bias_stride + size_t(j)];
         weight[size_t(j - begin)] = score;
         largest = std::max(largest, score);
       }

@@ -26,6 +26,12 @@ std::vector<Tensor> BlockContext::project(std::initializer_list<Projection> proj
   return all;
 }
 
+std::array<Tensor, 3> BlockContext::split_and_rotate(const Tensor& product) const {
+  const int64_t queries = attention.heads * attention.head_dim, keys = attention.kv_heads * attention.head_dim;
+  return {rotate(product.narrow(1, 0, queries), attention.heads),
+          rotate(product.narrow(1, queries, keys), attention.kv_heads), product.narrow(1, queries + keys, keys)};
+}
+
 Tensor BlockContext::attend(const Tensor& q, const Tensor& k, const Tensor& v) const {
   Tensor heads = nn::attention(attention, q, k, v, layer, pass);
   visit(Site::HeadOutputs, heads);

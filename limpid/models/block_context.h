@@ -31,6 +31,10 @@ struct BlockContext {
   Tensor rotate(Tensor x, int64_t heads) const { return rotary.apply(std::move(x), heads, rotary_table); }
   /// Attention of q [N, H * head_dim] over k, v [N, kv_heads * head_dim], mixed by the output projection: [N, D].
   Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v) const;
+  Tensor attend(const std::array<Tensor, 3>& qkv) const { return attend(qkv[0], qkv[1], qkv[2]); }
+  /// Queries, keys and values of one product, [N, (H + 2 kv_heads) * head_dim], as slices of it; queries and keys
+  /// rotated.
+  std::array<Tensor, 3> split_and_rotate(const Tensor& product) const;
   /// down(activation(gate(x)) * up(x)), Shazeer 2020, arXiv:2002.05202, or down(activation(gate(x))) in a family
   /// without MlpUp: [N, D] -> [N, D].
   Tensor feed_forward(const Tensor& x) const;

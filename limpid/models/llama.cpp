@@ -1,7 +1,7 @@
 #include "limpid/models/families.h"
 
 /// The Llama family (Touvron et al. 2023, arXiv:2302.13971): pre-norm blocks, rotary positions, grouped-query
-/// attention, SwiGLU.
+/// attention, a gated feed-forward. Its relatives differ in what their descriptions say.
 namespace limpid {
 namespace {
 
@@ -24,8 +24,8 @@ class Llama final : public Model {
     const LlamaNorms& norms = norms_[size_t(context.layer)];
     auto qkv = context.project({Query, Key, Value}, norms.input_layernorm.forward(x));
     const Tensor q = context.rotate(qkv[0], config_.num_heads), k = context.rotate(qkv[1], config_.num_kv_heads);
-    x = nn::residual(x, context.attend(q, k, qkv[2]));
-    return nn::residual(x, context.feed_forward(norms.post_attention_layernorm.forward(x)));
+    x = residual(x, context.attend(q, k, qkv[2]));
+    return residual(x, context.feed_forward(norms.post_attention_layernorm.forward(x)));
   }
   Tensor final_norm(const Tensor& x) const override { return norm_.forward(x); }
 

@@ -6,7 +6,11 @@ namespace limpid {
 namespace {
 
 int64_t rotating_width(const ModelConfig& config) {
-  return family_of(config).rotary ? std::llround(config.rotary_fraction * double(config.head_dim)) : 0;
+  return family_of(config).rotary ? config.rotary_width() : 0;
+}
+
+int64_t embedding_width(const ModelConfig& config) {
+  return config.embedding_width > 0 ? config.embedding_width : config.hidden_size;
 }
 
 }  // namespace
@@ -14,7 +18,7 @@ int64_t rotating_width(const ModelConfig& config) {
 Model::Model(const ModelConfig& config, const Weights& weights)
     : config_(config),
       options_(weights.options()),
-      embedding_(weights.embedding(family_of(config).embedding.name, config.vocab_size, config.hidden_size)),
+      embedding_(weights.embedding(family_of(config).embedding.name, config.vocab_size, embedding_width(config))),
       activation_(nn::activation_named(config.activation, config.source)),
       rotary_(rotating_width(config), config.rope),
       local_rotary_(rotating_width(config), config.local_rope) {
@@ -28,7 +32,7 @@ Model::Model(const ModelConfig& config, const Weights& weights)
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) linears_.push_back(weights.linears(layer));
   head_ = config.tie_word_embeddings
               ? weights.tied(embedding_)
-              : weights.linear(family_of(config).output.name, config.vocab_size, config.hidden_size, /*bias=*/false);
+              : weights.linear(family_of(config).output.name, config.vocab_size, embedding_width(config), /*bias=*/false);
 }
 
 Precision Model::precision() const {
@@ -41,11 +45,19 @@ BlockContext Model::context(int64_t layer, const nn::Pass& pass, ActivationHook*
   const ModelConfig& c = config_;
   const bool slides = c.layer_types.at(size_t(layer)) == LayerType::kSliding;
   const int64_t window = slides ? c.sliding_window : 0;
+  const nn::Rotary& moving = slides ? local_rotary_ : rotary_;
+  const bool rotates = c.rotating_layers.empty() || c.rotating_layers[size_t(layer)];
   return {.layer = layer,
           .linears = linears_[size_t(layer)],
-          .attention = {c.num_heads, c.num_kv_heads, c.head_dim, c.attention_scale, window, c.attention_softcap},
+          .attention = {.heads = c.num_heads,
+                        .kv_heads = c.num_kv_heads,
+                        .head_dim = c.head_dim,
+                        .scale = c.attention_scale,
+                        .window = window,
+                        .softcap = c.attention_softcap,
+                        .bias = position_bias_},
           .activation = activation_,
-          .rotary = slides ? local_rotary_ : rotary_,
+          .rotary = rotates ? moving : still_,
           .rotary_table = slides ? local : full,
           .pass = pass,
           .hook = hook};
@@ -86,6 +98,21 @@ const nn::Linear& Model::projection(Projection projection, int64_t layer) const 
   LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture,
                " has no such linear layer");
   return linear;
+}
+
+Tensor Model::residual(Tensor x, const Tensor& y) const {
+  const double scale = config_.residual_scale;
+  return nn::residual(std::move(x), scale == 1.0 ? y : y * float(scale));
+}
+
+Tensor Model::before_output(const Tensor& final_state) const {
+  const Tensor x = project_out(final_state);
+  return config_.logit_scale == 1.0 ? x : x * float(config_.logit_scale);
+}
+
+Tensor Model::capped(Tensor logits) const {
+  const double cap = config_.final_softcap;
+  return cap > 0.0 ? logits.div_(cap).tanh_().mul_(cap) : logits;
 }
 
 Tensor Model::embed(const nn::Pass& pass) const {

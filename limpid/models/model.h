@@ -61,11 +61,13 @@ class Model : public std::enable_shared_from_this<Model> {
   /// @throws ConfigError when a cache belongs to another model or the context limit is exceeded.
   Tensor final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook = nullptr) const;
   /// Logits [rows, V] float32 of final states.
-  Tensor output_matrix(const Tensor& final_state) const { return head_.forward(final_state); }
+  Tensor output_matrix(const Tensor& final_state) const { return capped(head_.forward(before_output(final_state))); }
   /// The same, to the bit, for the tokens wanted[r], ascending, of row r; the rest is unspecified.
   Tensor output_matrix(const Tensor& final_state, std::span<const TokenIds> wanted) const {
-    return head_.forward(final_state, wanted);
+    return capped(head_.forward(before_output(final_state), wanted));
   }
+  /// Returns what the output matrix multiplies: final states [rows, D], scaled or projected in some families.
+  Tensor before_output(const Tensor& final_state) const;
   const nn::Linear& head() const { return head_; }
   bool has(Projection projection) const { return linears_.at(0)[size_t(projection)].defined(); }
   /// @throws ConfigError where the family has none of that kind.
@@ -78,14 +80,20 @@ class Model : public std::enable_shared_from_this<Model> {
   virtual Tensor embed(const nn::Pass& pass) const;  ///< [N, D]; token embeddings times the config's scale by default
   virtual Tensor block(Tensor hidden, const BlockContext& context) const = 0;  ///< [N, D] -> [N, D]
   virtual Tensor final_norm(const Tensor& hidden) const = 0;
+  /// Returns x + y times the config's residual scale.
+  Tensor residual(Tensor x, const Tensor& y) const;
+  /// Returns final states in the width of the output matrix, where it is narrower than the blocks.
+  virtual Tensor project_out(const Tensor& final_state) const { return final_state; }
 
   ModelConfig config_;
+  Tensor position_bias_;  ///< of the attention's scores (nn::AttentionSpec::bias); undefined in most families
 
  private:
   friend std::shared_ptr<Model> open_model(const std::filesystem::path&, const LoadOptions&);
   friend std::shared_ptr<Model> make_model(const ModelConfig&, std::shared_ptr<const Checkpoint>, const LoadOptions&);
   BlockContext context(int64_t layer, const nn::Pass& pass, ActivationHook* hook, const nn::RotaryTable& full,
                        const nn::RotaryTable& local) const;
+  Tensor capped(Tensor logits) const;  ///< in place
 
   LoadOptions options_;
   std::map<std::string, Tensor> parameters_;
@@ -95,6 +103,7 @@ class Model : public std::enable_shared_from_this<Model> {
   std::vector<BlockLinears> linears_;  // [num_layers]
   nn::Activation activation_;
   nn::Rotary rotary_, local_rotary_;  // of full and of sliding layers
+  nn::Rotary still_;                  // of layers that do not rotate
   std::filesystem::path path_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<nn::KvPool> pool_;

@@ -3,7 +3,7 @@
 
 namespace limpid {
 
-#define LIMPID_DECODER(family) std::shared_ptr<Model> make_##family(const ModelConfig&, const Weights&);
+#define LIMPID_DECODER(family, model) std::shared_ptr<Model> make_##model(const ModelConfig&, const Weights&);
 #define LIMPID_ENCODER(family)
 #include "limpid/checkpoints/families/table.inl"
 #undef LIMPID_DECODER
@@ -12,7 +12,7 @@ namespace {
 
 std::map<std::string, ModelMaker>& decoder_table() {
   static std::map<std::string, ModelMaker> table = {
-#define LIMPID_DECODER(family) {#family, make_##family},
+#define LIMPID_DECODER(family, model) {#family, make_##model},
 #include "limpid/checkpoints/families/table.inl"
   };
   return table;

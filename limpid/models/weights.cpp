@@ -175,11 +175,11 @@ nn::RmsNorm Weights::rms_norm(const std::string& name, int64_t size) const {
   return {vector(name + ".weight", size > 0 ? size : config().hidden_size), config().norm_eps, offset};
 }
 
-nn::LayerNorm Weights::layer_norm(const std::string& name, int64_t size) const {
+nn::LayerNorm Weights::layer_norm(const std::string& name, int64_t size, bool bias) const {
   const int64_t D = size > 0 ? size : config().hidden_size;
   const bool first_names = !has(name + ".weight") && has(name + ".gamma");
-  return {vector(name + (first_names ? ".gamma" : ".weight"), D), vector(name + (first_names ? ".beta" : ".bias"), D),
-          config().norm_eps};
+  return {vector(name + (first_names ? ".gamma" : ".weight"), D),
+          bias ? vector(name + (first_names ? ".beta" : ".bias"), D) : Tensor(), config().norm_eps};
 }
 
 Precision natural_precision(const Checkpoint& checkpoint) {

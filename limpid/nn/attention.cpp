@@ -1,14 +1,34 @@
 #include "limpid/nn/attention.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "limpid/core/error.h"
 
 namespace limpid::nn {
 namespace {
 
+/// Returns what is added to scores, [T, T] or [heads, T, T] with -inf where a token does not look; undefined where the
+/// attention is causal and nothing else.
+Tensor dense_mask(const AttentionSpec& spec, int64_t T, torch::ScalarType type) {
+  const bool slides = spec.window > 0 && spec.window < T;
+  if (!slides && !spec.bias.defined() && spec.softcap == 0.0) return {};
+  const Tensor at = torch::arange(T), distance = at.unsqueeze(1) - at.unsqueeze(0);
+  Tensor hidden = distance < 0;
+  if (slides) hidden = hidden | (distance >= spec.window);
+  const Tensor mask = torch::zeros({T, T}, type).masked_fill_(hidden, -std::numeric_limits<double>::infinity());
+  return spec.bias.defined() ? mask + spec.bias.narrow(1, 0, T).unsqueeze(1).to(type) : mask;
+}
+
+/// softmax(cap tanh(scale q k^T / cap) + mask) v in float32, [B, heads, T, head_dim].
+Tensor capped_attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v,
+                        const Tensor& mask) {
+  const Tensor scores = torch::matmul(q, k.transpose(2, 3)).to(torch::kFloat32) * spec.scale;
+  const Tensor capped = torch::tanh(scores / spec.softcap) * spec.softcap + mask.to(torch::kFloat32);
+  return torch::matmul(torch::softmax(capped, -1).to(v.scalar_type()), v);
+}
+
 Tensor dense_attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) {
-  LIMPID_CHECK(spec.softcap == 0.0, ConfigError, "[attention] soft capping is not available in training");
   const int64_t B = pass.dense_batch, T = pass.dense_time, groups = spec.heads / spec.kv_heads;
   const auto by_head = [&](const Tensor& x, int64_t heads) {
     return x.reshape({B, T, heads, spec.head_dim}).transpose(1, 2);
@@ -18,14 +38,13 @@ Tensor dense_attention(const AttentionSpec& spec, const Tensor& q, const Tensor&
     keys = keys.repeat_interleave(groups, 1);
     values = values.repeat_interleave(groups, 1);
   }
-  Tensor mask;
-  if (spec.window > 0 && spec.window < T) {
-    const Tensor at = torch::arange(T), distance = at.unsqueeze(1) - at.unsqueeze(0);
-    mask = (distance >= 0) & (distance < spec.window);
-  }
-  const auto out = torch::scaled_dot_product_attention(by_head(q, spec.heads), keys, values,
-                                                       mask.defined() ? std::optional<Tensor>(mask) : std::nullopt, 0.0,
-                                                       /*is_causal=*/!mask.defined(), spec.scale);
+  const Tensor mask = dense_mask(spec, T, q.scalar_type()), queries = by_head(q, spec.heads);
+  const auto out =
+      spec.softcap > 0.0
+          ? capped_attention(spec, queries, keys, values, mask)
+          : torch::scaled_dot_product_attention(queries, keys, values,
+                                                mask.defined() ? std::optional<Tensor>(mask) : std::nullopt, 0.0,
+                                                /*is_causal=*/!mask.defined(), spec.scale);
   return out.transpose(1, 2).reshape({B * T, spec.heads * spec.head_dim});
 }
 
@@ -70,8 +89,17 @@ Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, co
     first_page += pass.sequences[s].cache->pages();
   }
   const size_t page_tokens = pass.sequences.empty() ? 1 : pass.sequences[0].cache->pool()->shape().page_tokens;
-  const kernels::AttentionShape shape{size_t(spec.heads), size_t(spec.kv_heads), size_t(spec.head_dim), page_tokens,
-                                      float(spec.scale),  spec.window,           float(spec.softcap)};
+  const kernels::AttentionShape shape{
+      .heads = size_t(spec.heads),
+      .kv_heads = size_t(spec.kv_heads),
+      .head_dim = size_t(spec.head_dim),
+      .page_tokens = page_tokens,
+      .scale = float(spec.scale),
+      .window = spec.window,
+      .softcap = float(spec.softcap),
+      .bias = spec.bias.defined() ? spec.bias.const_data_ptr<float>() : nullptr,
+      .bias_stride = spec.bias.defined() ? size_t(spec.bias.size(1)) : 0,
+  };
   Tensor out = torch::empty({q.size(0), spec.heads * spec.head_dim}, torch::kFloat32);
   kernels::attention(shape, q.const_data_ptr<float>(), size_t(q.stride(0)), sequence_of_token.data(),
                      pass.attend_to.data(), size_t(q.size(0)), out.mutable_data_ptr<float>(), size_t(out.stride(0)));

@@ -6,7 +6,7 @@ namespace limpid::nn {
 namespace {
 
 bool under_autograd(const Tensor& x, const Tensor& weight) {
-  return at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad());
+  return at::GradMode::is_enabled() && (x.requires_grad() || (weight.defined() && weight.requires_grad()));
 }
 
 }  // namespace

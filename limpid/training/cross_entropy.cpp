@@ -34,10 +34,18 @@ double chunk_loss(Tensor logits, const int64_t* targets, bool gradient) {
   return sum;
 }
 
+/// Caps logits: c tanh(x / c). @return the derivative, 1 - tanh(x / c)^2, undefined where no gradient is asked for
+Tensor cap_in_place(Tensor& logits, double cap, bool gradient) {
+  logits.div_(cap).tanh_();
+  const Tensor slope = gradient ? 1 - logits.square() : Tensor();
+  logits.mul_(cap);
+  return slope;
+}
+
 class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& hidden, const Tensor& weight,
-                        const Tensor& targets, bool bf16, int64_t chunk_rows) {
+                        const Tensor& targets, bool bf16, int64_t chunk_rows, double softcap) {
     const auto compute = bf16 ? torch::kBFloat16 : torch::kFloat32;
     const int64_t M = hidden.size(0), D = hidden.size(1), V = weight.size(0);
     const bool want_hidden = hidden.requires_grad(), want_weight = weight.requires_grad(),
@@ -57,7 +65,9 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
       const Tensor chunk = rows.narrow(0, start, count);
       Tensor logits = buffer.narrow(0, 0, count);
       torch::mm_out(logits, chunk, transposed);
+      const Tensor slope = softcap > 0.0 ? cap_in_place(logits, softcap, gradient) : Tensor();
       loss += chunk_loss(logits, targets.const_data_ptr<int64_t>() + start, gradient);
+      if (slope.defined()) logits.mul_(slope);
       if (want_hidden) hidden_gradient.narrow(0, start, count).copy_(torch::mm(logits, matrix));
       if (want_weight) weight_gradient.add_(torch::mm_out(product, logits.t(), chunk));
     }
@@ -72,7 +82,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     const auto scaled = [&](Tensor gradient) {
       return gradient.defined() ? gradient.mul_(scale) : Tensor();
     };  // nobody else has it
-    return {scaled(saved[0]), scaled(saved[1]), Tensor(), Tensor(), Tensor()};
+    return {scaled(saved[0]), scaled(saved[1]), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -95,7 +105,8 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
   const int64_t lowest = ids.min().item<int64_t>(), highest = ids.max().item<int64_t>();
   LIMPID_CHECK(lowest >= 0 && highest < weight.size(0), ShapeError, "[cross entropy] target ",
                lowest < 0 ? lowest : highest, " is outside the vocabulary of ", weight.size(0));
-  return LinearCrossEntropy::apply(hidden, weight, ids, options.compute == torch::kBFloat16, options.chunk_rows);
+  return LinearCrossEntropy::apply(hidden, weight, ids, options.compute == torch::kBFloat16, options.chunk_rows,
+                                   options.softcap);
 }
 
 CrossEntropyGradients linear_cross_entropy_plain(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {

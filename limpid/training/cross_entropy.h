@@ -8,6 +8,7 @@ namespace limpid {
 struct CrossEntropyOptions {
   torch::ScalarType compute = torch::kFloat32;  ///< of the products: kFloat32 or kBFloat16
   int64_t chunk_rows = 256;                     ///< rows whose logits exist at one time
+  double softcap = 0;                           ///< c: logits become c tanh(logit / c); 0: as they are
 };
 
 /// Returns the sum over rows m of -log softmax(h_m W^T)[target_m], nats.

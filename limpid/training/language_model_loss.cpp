@@ -1,24 +1,24 @@
 #include "limpid/training/language_model_loss.h"
 
-#include "limpid/training/cross_entropy.h"
-
 namespace limpid {
 
 LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
   LIMPID_CHECK(model.training(), ConfigError, "[training] ", model.path().string(), " was not opened for training");
-  LIMPID_CHECK(model.config().final_softcap == 0.0, ConfigError, "[training] ", model.path().string(),
-               " caps its logits, which training does not support");
   const torch::Tensor& weight = model.head().weight();
   head_ = weight.requires_grad() ? weight : weight.detach().to(model.training()->compute);
 }
 
 torch::Tensor LanguageModelLoss::states(const Batch& batch) const {
   nn::Pass pass = nn::Pass::dense(batch.ids);
-  return model_.final_state(pass, Outputs::All).index_select(0, batch.positions);
+  return model_.before_output(model_.final_state(pass, Outputs::All).index_select(0, batch.positions));
+}
+
+CrossEntropyOptions LanguageModelLoss::options() const {
+  return {.compute = model_.training()->compute, .softcap = model_.config().final_softcap};
 }
 
 torch::Tensor LanguageModelLoss::sum(const Batch& batch) const {
-  return linear_cross_entropy(states(batch), head_, batch.targets, {.compute = model_.training()->compute});
+  return linear_cross_entropy(states(batch), head_, batch.targets, options());
 }
 
 std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::span<const Example> examples) const {
@@ -28,7 +28,7 @@ std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::spa
   for (const Example& example : examples) {
     const int64_t count = example.targets();
     means.push_back(linear_cross_entropy(hidden.narrow(0, begin, count), head_, batch.targets.narrow(0, begin, count),
-                                         {.compute = model_.training()->compute}) /
+                                         options()) /
                     double(count));
     begin += count;
   }

@@ -1,8 +1,23 @@
-// The families, one line each: LIMPID_DECODER(NAME) stands for the description NAME_family() of
-// checkpoints/families/NAME.cpp and the model make_NAME of models/NAME.cpp; an encoder's description is all it needs.
-LIMPID_DECODER(gemma3)
-LIMPID_DECODER(gpt2)
-LIMPID_DECODER(llama)
+// The families, one line each: LIMPID_DECODER(NAME, MODEL) stands for the description NAME_family() of
+// checkpoints/families/NAME.cpp and for make_MODEL of models/MODEL.cpp, which computes it; an encoder's description is
+// all it needs.
+LIMPID_DECODER(falcon, falcon)
+LIMPID_DECODER(gemma, llama)
+LIMPID_DECODER(gemma2, gemma2)
+LIMPID_DECODER(gemma3, gemma3)
+LIMPID_DECODER(gpt2, gpt2)
+LIMPID_DECODER(gpt_neox, gpt_neox)
+LIMPID_DECODER(granite, llama)
+LIMPID_DECODER(llama, llama)
+LIMPID_DECODER(mistral, llama)
+LIMPID_DECODER(mpt, mpt)
+LIMPID_DECODER(olmo2, olmo2)
+LIMPID_DECODER(opt, opt)
+LIMPID_DECODER(phi3, phi3)
+LIMPID_DECODER(qwen2, llama)
+LIMPID_DECODER(qwen3, qwen3)
+LIMPID_DECODER(smollm3, llama)
+LIMPID_DECODER(stablelm, stablelm)
 LIMPID_ENCODER(bert)
 LIMPID_ENCODER(distilbert)
 LIMPID_ENCODER(roberta)

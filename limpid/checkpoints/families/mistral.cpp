@@ -1,0 +1,23 @@
+#include "limpid/checkpoints/family_parts.h"
+
+/// Mistral 7B (Jiang et al. 2023, arXiv:2310.06825) and Ministral: Llama's blocks with a window in every layer.
+/// GGUF files call them llama.
+namespace limpid {
+
+Family llama_family();
+
+Family mistral_family() {
+  Family family = llama_family();
+  family.name = "mistral";
+  family.model_types = {"mistral", "ministral"};
+  family.gguf_architectures = {};
+  family.defaults.num_kv_heads = 8;
+  family.defaults.max_positions = 131072;
+  family.defaults.slides = true;
+  family.defaults.sliding_window = 4096;
+  family.write_config = nullptr;
+  family.output_bias = OutputBias::Never;
+  return family;
+}
+
+}  // namespace limpid

@@ -84,6 +84,19 @@ void read_yarn(const ConfigKeys& keys, RopeConfig& rope) {
   rope.magnitude = keys.number_or({{"attention_factor"}}, usual);
 }
 
+/// Reads the factors of the context that the model was first made for (Ding et al. 2024, arXiv:2402.13753).
+void read_longrope(const ConfigKeys& keys, RopeConfig& rope) {
+  const Json& list = keys.json()->value("short_factor", Json());
+  LIMPID_CHECK(list.is_array() && !list.empty(), FormatError, keys.place(), ": \"short_factor\" is ", json_kind(list),
+               ", expected a list of numbers");
+  for (const Json& factor : list) {
+    LIMPID_CHECK(factor.is_number(), FormatError, keys.place(), ": \"short_factor\" holds ", json_kind(factor),
+                 ", expected numbers");
+    rope.divisors.push_back(factor.get<float>());
+  }
+  rope.magnitude = keys.number_or({{"attention_factor"}}, 0);
+}
+
 void read_json_scaling(const ConfigKeys& keys, RopeConfig& rope) {
   using Scaling = RopeConfig::Scaling;
   const std::string type = keys.text_or({{"rope_type", "type"}}, "default");
@@ -93,10 +106,12 @@ void read_json_scaling(const ConfigKeys& keys, RopeConfig& rope) {
   if (type == "linear") rope.scaling = Scaling::kLinear;
   if (type == "llama3") rope.scaling = Scaling::kLlama3;
   if (type == "yarn") rope.scaling = Scaling::kYarn;
+  if (type == "longrope" || type == "su") rope.scaling = Scaling::kDivisors;
   if (rope.scaling == Scaling::kOther) rope.type_name = type;
   if (rope.scaling == Scaling::kNone) return;
   rope.factor = keys.number_or({{"factor"}}, 1);
   if (rope.scaling == Scaling::kYarn) read_yarn(keys, rope);
+  if (rope.scaling == Scaling::kDivisors) read_longrope(keys, rope);
   rope.low_freq_factor = keys.number_or({{"low_freq_factor"}}, 1);
   rope.high_freq_factor = keys.number_or({{"high_freq_factor"}}, 4);
   rope.original_max_position = keys.integer_or({{"original_max_position_embeddings"}}, 0);
@@ -158,7 +173,8 @@ void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConf
     c.local_rope.theta = keys.number_or({{"rope_local_base_freq"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
   if (keys.json()) read_rope_parameters(keys, one_base, c);
   for (RopeConfig* rope : {&c.rope, &c.local_rope})
-    if (rope->original_max_position == 0) rope->original_max_position = c.max_positions;
+    if (rope->scaling == RopeConfig::Scaling::kYarn && rope->original_max_position == 0)
+      rope->original_max_position = c.max_positions;
 }
 
 /// Reads the types of the layers one by one. @return whether the file lists them
@@ -229,8 +245,6 @@ void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& c)
   read_tied_and_biased(keys, defaults, c);
   if (family && family->rotary) read_rope(keys, defaults, c);
   read_layer_types(keys, defaults, family, c);
-  c.attention_softcap = keys.number_or({{"attn_logit_softcapping"}, "attn_logit_softcapping"}, 0);
-  c.final_softcap = keys.number_or({{"final_logit_softcapping"}, "final_logit_softcapping"}, 0);
   c.attention_scale = 1 / std::sqrt(double(c.head_dim));
 }
 

@@ -39,6 +39,7 @@ const char* scaling_name(RopeConfig::Scaling scaling) {
     case RopeConfig::Scaling::kNone: return "none";
     case RopeConfig::Scaling::kLinear: return "linear";
     case RopeConfig::Scaling::kLlama3: return "llama3";
+    case RopeConfig::Scaling::kYarn: return "yarn";
     case RopeConfig::Scaling::kDivisors: return "per frequency";
     case RopeConfig::Scaling::kOther: break;
   }

@@ -106,8 +106,7 @@ Tensor Model::residual(Tensor x, const Tensor& y) const {
 }
 
 Tensor Model::before_output(const Tensor& final_state) const {
-  const Tensor x = project_out(final_state);
-  return config_.logit_scale == 1.0 ? x : x * float(config_.logit_scale);
+  return config_.logit_scale == 1.0 ? final_state : final_state * float(config_.logit_scale);
 }
 
 Tensor Model::capped(Tensor logits) const {

@@ -66,7 +66,7 @@ class Model : public std::enable_shared_from_this<Model> {
   Tensor output_matrix(const Tensor& final_state, std::span<const TokenIds> wanted) const {
     return capped(head_.forward(before_output(final_state), wanted));
   }
-  /// Returns what the output matrix multiplies: final states [rows, D], scaled or projected in some families.
+  /// Returns what the output matrix multiplies: final states, scaled in some families.
   Tensor before_output(const Tensor& final_state) const;
   const nn::Linear& head() const { return head_; }
   bool has(Projection projection) const { return linears_.at(0)[size_t(projection)].defined(); }
@@ -79,11 +79,9 @@ class Model : public std::enable_shared_from_this<Model> {
   Model(const ModelConfig& config, const Weights& weights);
   virtual Tensor embed(const nn::Pass& pass) const;  ///< [N, D]; token embeddings times the config's scale by default
   virtual Tensor block(Tensor hidden, const BlockContext& context) const = 0;  ///< [N, D] -> [N, D]
-  virtual Tensor final_norm(const Tensor& hidden) const = 0;
+  virtual Tensor final_norm(const Tensor& hidden) const = 0;  ///< in the width of the output matrix
   /// Returns x + y times the config's residual scale.
   Tensor residual(Tensor x, const Tensor& y) const;
-  /// Returns final states in the width of the output matrix, where it is narrower than the blocks.
-  virtual Tensor project_out(const Tensor& final_state) const { return final_state; }
 
   ModelConfig config_;
   Tensor position_bias_;  ///< of the attention's scores (nn::AttentionSpec::bias); undefined in most families

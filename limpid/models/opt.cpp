@@ -43,8 +43,8 @@ class Opt final : public Model {
     x = residual(x, context.feed_forward(first ? norms.final_layer_norm.forward(x) : x));
     return first ? x : norms.final_layer_norm.forward(x);
   }
-  Tensor final_norm(const Tensor& x) const override { return config_.norm_first ? final_layer_norm_.forward(x) : x; }
-  Tensor project_out(const Tensor& state) const override {
+  Tensor final_norm(const Tensor& x) const override {
+    const Tensor state = config_.norm_first ? final_layer_norm_.forward(x) : x;
     return project_out_.defined() ? project_out_.forward(state) : state;
   }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace limpid {
@@ -31,14 +32,16 @@ TEST(TensorNames, OfEveryFamilyComeBackAndNoTwoAreTheSame) {
       EXPECT_EQ(place->projection, format.projection);
       for (FileKind kind : {FileKind::HuggingFace, FileKind::Gguf}) {
         const StoredTensor stored = stored_tensor(config, module + ".weight", kind);
-        EXPECT_EQ(stored.rows > shape_of(config, format.projection).out, !seen.insert(stored.name).second)
-            << stored.name;
+        const bool part = stored.rows > shape_of(config, format.projection).out;  // of a matrix that layers share
+        EXPECT_TRUE(seen.insert(stored.name).second || part) << stored.name;
       }
       const std::string file_name = stored_tensor(config, module, FileKind::HuggingFace).name;
-      EXPECT_EQ(without_prefix(family, file_name), module);
+      const bool shared = projections_of_module(family, file_name).size() > 1;
+      EXPECT_TRUE(without_prefix(family, file_name) == module || shared) << file_name;
       const auto adapted = projections_of_module(family, file_name);
-      ASSERT_EQ(adapted.size(), 1u) << file_name;
-      EXPECT_EQ(adapted[0].projection, format.projection);
+      ASSERT_GE(adapted.size(), 1u) << file_name;  // several where they lie in one matrix
+      EXPECT_TRUE(std::ranges::any_of(
+          adapted, [&](const BlockProjection& found) { return found.projection == format.projection; }));
     }
   }
 }

@@ -28,7 +28,9 @@ struct Doors final : ActivationHook {
     ++projections[{projection, layer}];
     EXPECT_EQ(x.size(1), shape.at(projection).in);
     EXPECT_EQ(y.size(1), shape.at(projection).out);
-    if (moved_projection == std::pair(projection, layer)) y = y + torch::arange(y.size(1)).cos();
+    // Each token by another amount: where nothing rotates, softmax does not see what all keys gain alike.
+    if (moved_projection == std::pair(projection, layer))
+      y = y + torch::outer(torch::arange(1, y.size(0) + 1).sin(), torch::arange(y.size(1)).cos());
   }
   std::map<std::pair<Site, int64_t>, int> sites;
   std::map<std::pair<Projection, int64_t>, int> projections;

@@ -22,6 +22,7 @@ inline Json family_config(const Family& family, int64_t layers = 2) {
   spell(32, {"hidden_size", "n_embd", "d_model"});
   spell(layers, {"num_hidden_layers", "n_layer", "n_layers"});
   spell(4, {"num_attention_heads", "n_head", "n_heads"});
+  spell(4, {"num_key_value_heads", "num_kv_heads"});
   spell(48, {"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"});
   spell(128, {"max_position_embeddings", "n_positions", "max_seq_len"});
   return json;

@@ -15,12 +15,13 @@ void read_gemma2(const ConfigKeys& keys, ModelConfig& c) {
     c.query_pre_attn_scalar = double(c.num_layers == kLayersOf27B ? c.hidden_size / c.num_heads : c.head_dim);
   } else {
     c.query_pre_attn_scalar = keys.number_or({{"query_pre_attn_scalar"}}, 256);
-    const auto cap = [&](const char* key, double usual) {  // the class has a cap where the key is missing, none for null
-      return keys.json()->contains(key) ? keys.number_or({{key}}, 0) : usual;
-    };
-    c.attention_softcap = cap("attn_logit_softcapping", 50);
-    c.final_softcap = cap("final_logit_softcapping", 30);
   }
+  const auto cap = [&](const char* key, double usual) {  // the class has a cap where the key is missing, none for null
+    const bool none = keys.json() && keys.json()->contains(key);
+    return keys.number_or({{key}, key}, none ? 0 : usual);
+  };
+  c.attention_softcap = cap("attn_logit_softcapping", 50);
+  c.final_softcap = cap("final_logit_softcapping", 30);
   c.attention_scale = 1 / std::sqrt(c.query_pre_attn_scalar);
 }
 

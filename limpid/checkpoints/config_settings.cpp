@@ -41,10 +41,8 @@ void read_heads(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
   const bool class_defaults = keys.json() != nullptr;
   if (known || class_defaults) {  // a list in GGUF files of some other families
     c.num_heads = keys.integer(kNumHeads, defaults.num_heads);
-    const bool one_group =
-        keys.boolean_or({{"multi_query"}}, false) && !keys.boolean_or({{"new_decoder_architecture"}}, false);
     const int64_t groups = class_defaults && defaults.num_kv_heads > 0 ? defaults.num_kv_heads : c.num_heads;
-    c.num_kv_heads = one_group ? 1 : keys.integer_or(kNumKvHeads, groups);
+    c.num_kv_heads = keys.integer_or(kNumKvHeads, groups);
   }
   LIMPID_CHECK(!known || c.num_heads > 0, FormatError, keys.place(), ": number of heads is ", c.num_heads,
                ", expected 1 to 65536");

@@ -144,6 +144,103 @@ class SettingsOfAConfigMeanWhatTheyMeanToTransformers(Folder):
         self.check("llama", rope_theta=500.0)
 
 
+def tiny(**settings):
+    """A transformers config of a tiny model, by the names that most classes have."""
+    return {"vocab_size": 400, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 6,
+            "num_key_value_heads": 2, "max_position_embeddings": 128, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1} | settings
+
+
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 1e4}
+LONG = {"rope_type": "longrope", "short_factor": [1.0, 1.25, 1.5, 2.0], "long_factor": [1.0, 2.0, 4.0, 8.0], "rope_theta": 1e4,
+        "original_max_position_embeddings": 64}
+FAMILIES = {  # name: class of the config, settings
+    "opt": ("OPTConfig", {"ffn_dim": 80, "word_embed_proj_dim": 48}),
+    "opt, norms behind, narrow embeddings, no biases": (
+        "OPTConfig", {"ffn_dim": 80, "word_embed_proj_dim": 32, "do_layer_norm_before": False, "enable_bias": False}),
+    "falcon, one key head": ("FalconConfig", {"ffn_hidden_size": 192}),
+    "falcon, grouped": ("FalconConfig", {"new_decoder_architecture": True, "num_kv_heads": 2}),
+    "falcon, grouped, one norm": (
+        "FalconConfig", {"new_decoder_architecture": True, "num_kv_heads": 3, "num_ln_in_parallel_attn": 1, "bias": True}),
+    "falcon, alibi": ("FalconConfig", {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True}),
+    "mpt": ("MptConfig", {"d_model": 48, "n_heads": 6, "n_layers": 3, "max_seq_len": 128, "attn_config": {"clip_qkv": 0.5}}),
+    "mistral": ("MistralConfig", {"sliding_window": 9, "head_dim": 12}),
+    "mistral, no window": ("MistralConfig", {"sliding_window": None}),
+    "qwen2": ("Qwen2Config", {}),
+    "qwen2, upper windows": ("Qwen2Config", {"use_sliding_window": True, "sliding_window": 7, "max_window_layers": 1}),
+    "qwen3": ("Qwen3Config", {"head_dim": 16}),
+    "qwen3, biases, yarn": ("Qwen3Config", {"head_dim": 16, "attention_bias": True, "rope_parameters": YARN}),
+    "gpt_neox": ("GPTNeoXConfig", {"rotary_pct": 0.25, "hidden_size": 96}),
+    "gpt_neox, one half behind the other": ("GPTNeoXConfig", {"use_parallel_residual": False, "attention_bias": False}),
+    "phi3": ("Phi3Config", {}),
+    "phi3, partial rotation, window, long": (
+        "Phi3Config", {"rope_parameters": LONG | {"partial_rotary_factor": 0.5}, "hidden_size": 96, "sliding_window": 11,
+                       "original_max_position_embeddings": 64}),
+    "gemma": ("GemmaConfig", {"head_dim": 16}),
+    "gemma2": ("Gemma2Config", {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 24, "attn_logit_softcapping": 5.0,
+                                "final_logit_softcapping": 3.0}),
+    "gemma2, no caps": ("Gemma2Config", {"head_dim": 16, "sliding_window": 8, "attn_logit_softcapping": None,
+                                         "final_logit_softcapping": None}),
+    "smollm3": ("SmolLM3Config", {"num_hidden_layers": 5}),
+    "smollm3, its own layers": ("SmolLM3Config", {"no_rope_layers": [0, 1, 0], "attention_bias": True, "mlp_bias": True}),
+    "olmo2": ("Olmo2Config", {}),
+    "granite": ("GraniteConfig", {"embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.2,
+                                  "logits_scaling": 2.5, "attention_bias": True, "mlp_bias": True}),
+    "stablelm": ("StableLmConfig", {"hidden_size": 96, "use_qkv_bias": True}),
+    "stablelm, parallel": ("StableLmConfig", {"hidden_size": 96, "use_parallel_residual": True}),
+    "llama, yarn": ("LlamaConfig", {"rope_parameters": YARN | {"mscale": 0.7, "mscale_all_dim": 0.3, "beta_fast": 8.0}}),
+    "llama, dynamic": ("LlamaConfig", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}),
+    "llama, biases, wide heads": ("LlamaConfig", {"attention_bias": True, "mlp_bias": True, "head_dim": 20}),
+}
+
+
+class EveryFamilyComputesWhatTransformersComputes(Folder):
+    """Random tiny models that transformers writes: the logits of a text, and the text written greedily behind it."""
+
+    def make(self, kind, settings, seed):
+        torch.manual_seed(seed)
+        config = getattr(transformers, kind)(**tiny(**settings))
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.dim() == 1:
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+                else:
+                    parameter.copy_(torch.randn_like(parameter) / parameter.shape[1] ** 0.5)
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        model.eval().save_pretrained(folder)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copyfile(golden_model("llama") / name, folder / name)
+        return folder, model
+
+    def check(self, kind, settings, seed):
+        folder, model = self.make(kind, settings, seed)
+        ids = torch.randint(2, 400, (1, 40), generator=torch.Generator().manual_seed(seed))
+        limpid("trace", "-m", folder, "--exact", "--ids", self.write("ids.txt", " ".join(map(str, ids[0].tolist())) + "\n"),
+               "-o", self.folder / "t.safetensors")
+        ours = safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
+        with torch.no_grad():
+            theirs = model(ids, use_cache=False).logits.numpy()
+        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-4)
+        self.check_greedy(folder, model)
+
+    def check_greedy(self, folder, model):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        ids = tokenizer(TEXT, return_tensors="pt", add_special_tokens=False).input_ids
+        for _ in range(12):
+            with torch.no_grad():
+                ids = torch.cat([ids, model(ids, use_cache=False).logits[:, -1].argmax(-1, keepdim=True)], 1)
+        expected = tokenizer.decode(ids[0, -12:], skip_special_tokens=True)
+        written = self.folder / "greedy.jsonl"
+        limpid("generate", "-m", folder, "--exact", "--greedy", "-n", 12, "-p", TEXT, "--ignore-eos", "-o", written)
+        self.assertEqual(json.loads(written.read_text())["generations"][0]["text"], expected)
+
+    def test_families(self):
+        for name, (kind, settings) in FAMILIES.items():
+            for seed in (1, 2):
+                with self.subTest(name, seed=seed):
+                    self.check(kind, settings, seed)
+
+
 class ADetoxifierFileIsSafetensors(Folder):
     def test_its_metadata_is_the_documented_json(self):
         model = golden_model("llama")

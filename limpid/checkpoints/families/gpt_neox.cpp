@@ -7,6 +7,7 @@ namespace {
 
 void read_gpt_neox(const ConfigKeys& keys, ModelConfig& c) {
   if (keys.gguf()) c.attention_bias = true;
+  c.num_kv_heads = c.num_heads;
   c.mlp_bias = true;
   c.parallel_halves = keys.boolean_or({{"use_parallel_residual"}, "use_parallel_residual"}, true);
   if (keys.json() && !keys.has({{"rotary_pct", "partial_rotary_factor"}}) && c.rotary_fraction == 1)

@@ -8,6 +8,7 @@ namespace {
 constexpr int64_t kFirstPosition = 2;
 
 void read_opt(const ConfigKeys& keys, ModelConfig& c) {
+  c.num_kv_heads = c.num_heads;
   c.head_dim = c.hidden_size / c.num_heads;
   c.position_offset = kFirstPosition;
   c.embedding_width = keys.integer_or({{"word_embed_proj_dim"}}, c.hidden_size);

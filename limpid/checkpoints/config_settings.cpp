@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "limpid/checkpoints/family_parts.h"
+#include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
 
 namespace limpid {
@@ -14,7 +15,7 @@ constexpr ConfigKey kNumKvHeads{{"num_key_value_heads", "num_kv_heads"}, "attent
 constexpr ConfigKey kHeadDim{{"head_dim"}, "attention.key_length"};
 constexpr ConfigKey kInnerSize{{"intermediate_size", "n_inner", "ffn_dim", "hidden_dim", "ffn_hidden_size"},
                                "feed_forward_length"};
-constexpr ConfigKey kMaxPositions{{"max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"}, "context_length"};
+constexpr ConfigKey kMaxPositions{{"max_position_embeddings", "n_positions", "max_seq_len"}, "context_length"};
 constexpr ConfigKey kRmsNormEps{{"rms_norm_eps"}, "attention.layer_norm_rms_epsilon"};
 constexpr ConfigKey kLayerNormEps{{"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"},
                                   "attention.layer_norm_epsilon"};
@@ -69,29 +70,39 @@ void read_sizes(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
   c.max_positions = keys.integer(kMaxPositions, defaults.max_positions);
 }
 
-void read_json_scaling(const ConfigKeys& keys, RopeConfig& rope) {
+/// Reads an object of rotary settings. Its base counts before the one beside it.
+void read_rotary_object(const ConfigKeys& keys, ModelConfig& c, RopeConfig& rope) {
   using Scaling = RopeConfig::Scaling;
+  rope.theta = keys.number_or({{"rope_theta"}}, rope.theta);
+  c.rotary_fraction = keys.number_or({{"partial_rotary_factor"}}, c.rotary_fraction);
   const std::string type = keys.text_or({{"rope_type", "type"}}, "default");
-  rope.scaling = Scaling::kOther;
-  if (type == "default") rope.scaling = Scaling::kNone;
-  if (type == "linear") rope.scaling = Scaling::kLinear;
-  if (type == "llama3") rope.scaling = Scaling::kLlama3;
-  if (rope.scaling == Scaling::kOther) rope.type_name = type;
-  if (rope.scaling == Scaling::kNone) return;
-  rope.factor = keys.number_or({{"factor"}}, 1);
-  rope.low_freq_factor = keys.number_or({{"low_freq_factor"}}, 1);
-  rope.high_freq_factor = keys.number_or({{"high_freq_factor"}}, 4);
-  rope.original_max_position = keys.integer_or({{"original_max_position_embeddings"}}, 0);
+  if (type != "default" && type != "linear" && type != "llama3") {
+    rope.scaling = Scaling::kOther;
+    rope.type_name = type;
+    return;
+  }
+  keys.pass_over({"original_max_position_embeddings"});  // says how the model was trained; llama3 computes with it
+  if (type != "default") {
+    rope.scaling = type == "linear" ? Scaling::kLinear : Scaling::kLlama3;
+    rope.factor = keys.number({{"factor"}});
+  }
+  if (type == "llama3") {
+    rope.low_freq_factor = keys.number_or({{"low_freq_factor"}}, 1);
+    rope.high_freq_factor = keys.number_or({{"high_freq_factor"}}, 4);
+    rope.original_max_position = keys.integer_or({{"original_max_position_embeddings"}}, 0);
+  }
+  keys.refuse_unread();
 }
 
 void read_gguf_scaling(const ConfigKeys& keys, RopeConfig& rope) {
   using Scaling = RopeConfig::Scaling;
-  const std::string type = keys.text_or({{}, "rope.scaling.type"}, "none");
+  constexpr ConfigKey kFactor{{}, "rope.scaling.factor"};
+  const std::string type = keys.text_or({{}, "rope.scaling.type"}, keys.has(kFactor) ? "linear" : "none");
   rope.scaling = Scaling::kOther;
   if (type == "none") rope.scaling = Scaling::kNone;
   if (type == "linear") rope.scaling = Scaling::kLinear;
   if (rope.scaling == Scaling::kOther) rope.type_name = type;
-  if (rope.scaling != Scaling::kNone) rope.factor = keys.number_or({{}, "rope.scaling.factor"}, 1);
+  if (rope.scaling != Scaling::kNone) rope.factor = keys.number_or(kFactor, 1);
   constexpr ConfigKey kOlder{{}, "rope.scale_linear"};
   if (keys.has(kOlder)) {
     rope.scaling = Scaling::kLinear;
@@ -105,40 +116,47 @@ void read_gguf_scaling(const ConfigKeys& keys, RopeConfig& rope) {
   }
 }
 
-/// Reads the newest spelling: one object for all layers, or one for each of their types.
-void read_rope_parameters(const ConfigKeys& keys, bool one_base, ModelConfig& c) {
-  if (!keys.has({{"rope_parameters"}})) return;
-  const ConfigKeys parameters = keys.inside("rope_parameters");
-  const auto read = [&](const ConfigKeys& from, RopeConfig& rope) {
-    const double theta = from.number_or({{"rope_theta"}}, rope.theta);
-    rope = RopeConfig();
-    rope.theta = theta;
-    read_json_scaling(from, rope);
-    c.rotary_fraction = from.number_or({{"partial_rotary_factor"}}, c.rotary_fraction);
-  };
-  const bool full = parameters.has({{"full_attention"}}), sliding = parameters.has({{"sliding_attention"}});
-  if (full) read(parameters.inside("full_attention"), c.rope);
-  if (sliding) read(parameters.inside("sliding_attention"), c.local_rope);
-  if (full || sliding) return;
-  read(parameters, c.rope);
-  if (one_base) c.local_rope = c.rope;
+/// Reads the rotary settings of a family with two bases: the new name holds an object for each type of layer, the old
+/// one is laid over that of the full layers, whose long reach scaling is for.
+void read_two_rotary_objects(const ConfigKeys& keys, ModelConfig& c) {
+  Json full = Json::object();
+  if (keys.has({{"rope_parameters"}})) {
+    const ConfigKeys types = keys.inside("rope_parameters");
+    if (types.has({{"full_attention"}})) full = *types.inside("full_attention").json();
+    if (types.has({{"sliding_attention"}})) read_rotary_object(types.inside("sliding_attention"), c, c.local_rope);
+    types.refuse_unread();
+  }
+  if (keys.has({{"rope_scaling"}})) {
+    const ConfigKeys scaling = keys.inside("rope_scaling");
+    LIMPID_CHECK(scaling.has({{"rope_type"}}) || !scaling.has({{"type"}}), ConfigError, scaling.place(),
+                 ": \"type\" stands alone, which versions of transformers read differently for ", c.architecture,
+                 "; write \"rope_type\" for it");
+    full.update(*scaling.json());
+  }
+  read_rotary_object({full, keys.place() + ": rotary settings of full layers", /*strict=*/true}, c, c.rope);
+}
+
+/// Reads config.json's rotary settings. Objects of the old and the new name mean the same; the old one counts first, and
+/// the base in it before the one at the top, as transformers 5 has it.
+void read_json_rope(const ConfigKeys& keys, bool one_base, ModelConfig& c) {
+  c.rotary_fraction = keys.number_or({{"partial_rotary_factor", "rotary_pct"}}, 1);
+  if (!one_base) return read_two_rotary_objects(keys, c);
+  const auto used = [&](const char* name) { return keys.has({{name}}) && !is_off((*keys.json())[name]); };
+  const bool old_name = used("rope_scaling"), new_name = used("rope_parameters");
+  if (old_name || new_name) read_rotary_object(keys.inside(old_name ? "rope_scaling" : "rope_parameters"), c, c.rope);
+  c.local_rope = c.rope;
 }
 
 void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& c) {
-  c.rope.theta = keys.number_or({{"rope_theta", "rotary_emb_base"}, "rope.freq_base"}, defaults.rope_theta);
-  if (keys.gguf()) {
-    read_gguf_scaling(keys, c.rope);
-    const int64_t rotating = keys.integer_or({{}, "rope.dimension_count"}, c.head_dim);
-    c.rotary_fraction = c.head_dim > 0 ? double(rotating) / double(c.head_dim) : 1;
-  } else {
-    if (keys.has({{"rope_scaling"}})) read_json_scaling(keys.inside("rope_scaling"), c.rope);
-    c.rotary_fraction = keys.number_or({{"partial_rotary_factor", "rotary_pct"}}, 1);
-  }
   const bool one_base = defaults.local_rope_theta == 0;
-  c.local_rope = one_base ? c.rope : RopeConfig();  // scaling is for the long reach of full layers only
+  c.rope.theta = keys.number_or({{"rope_theta", "rotary_emb_base"}, "rope.freq_base"}, defaults.rope_theta);
   if (!one_base)
     c.local_rope.theta = keys.number_or({{"rope_local_base_freq"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
-  if (keys.json()) read_rope_parameters(keys, one_base, c);
+  if (keys.json()) return read_json_rope(keys, one_base, c);
+  read_gguf_scaling(keys, c.rope);
+  const int64_t rotating = keys.integer_or({{}, "rope.dimension_count"}, c.head_dim);
+  c.rotary_fraction = c.head_dim > 0 ? double(rotating) / double(c.head_dim) : 1;
+  if (one_base) c.local_rope = c.rope;
 }
 
 /// Reads the types of the layers one by one. @return whether the file lists them
@@ -172,9 +190,12 @@ void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bo
   LIMPID_CHECK(c.num_layers >= 0 && c.num_layers <= 10'000, FormatError, keys.place(), ": number of layers is ",
                c.num_layers, ", expected 1 to 10000");
   c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
-  if (defaults.slides && keys.boolean_or({{"use_sliding_window"}}, true))
+  const bool slides = keys.boolean_or({{"use_sliding_window"}}, true);
+  if (!slides) keys.pass_over({"sliding_window"});
+  if (defaults.slides && slides)
     c.sliding_window =
         keys.integer_or({{"sliding_window"}, "attention.sliding_window"}, keys.json() ? defaults.sliding_window : 0);
+  keys.pass_over({"sliding_window_pattern", "attention.sliding_window_pattern"});  // where layers are listed, or none slides
   if (!known || (keys.gguf() && c.sliding_window <= 0) || read_listed_layer_types(keys, c) || c.sliding_window <= 0)
     return;
   const int64_t pattern = keys.integer_or(kSlidingPattern, defaults.sliding_pattern);
@@ -198,11 +219,23 @@ void read_tied_and_biased(const ConfigKeys& keys, const ConfigDefaults& defaults
   c.mlp_bias = keys.boolean_or({{"mlp_bias"}}, defaults.biased);
 }
 
+/// Refuses a decoder that sees what follows and an encoder that does not.
+void check_direction(const ConfigKeys& keys, bool encoder) {
+  const bool causal = keys.boolean_or({{"is_causal"}, "attention.causal"}, !encoder);
+  LIMPID_CHECK(causal != encoder, ConfigError, keys.place(), ": attention is said to be ", causal ? "" : "not ",
+               "causal, which is not supported for this family");
+  if (!encoder) keys.pass_over({"is_decoder"});  // true or false, a decoder it is
+}
+
 }  // namespace
 
 void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& c) {
   const ConfigDefaults& defaults = family ? family->defaults : kOfUnknown;
   read_sizes(keys, defaults, family, c);
+  LIMPID_CHECK(!keys.json() || !keys.has(kRmsNormEps) || !keys.has(kLayerNormEps) ||
+                   keys.number_or(kRmsNormEps, 0) == keys.number_or(kLayerNormEps, 0),
+               ConfigError, keys.place(), ": \"rms_norm_eps\" is ", keys.number_or(kRmsNormEps, 0),
+               " and the epsilon of layer norms ", keys.number_or(kLayerNormEps, 0), "; expected one of them");
   c.norm_eps = keys.number_or(kRmsNormEps, keys.number_or(kLayerNormEps, defaults.norm_eps));
   c.activation = keys.text_or(kActivation, defaults.activation);
   read_tied_and_biased(keys, defaults, c);
@@ -211,6 +244,10 @@ void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& c)
   c.attention_softcap = keys.number_or({{"attn_logit_softcapping"}, "attn_logit_softcapping"}, 0);
   c.final_softcap = keys.number_or({{"final_logit_softcapping"}, "final_logit_softcapping"}, 0);
   c.attention_scale = 1 / std::sqrt(double(c.head_dim));
+  if (family) check_direction(keys, family->encoder.has_value());
+  if (keys.gguf())
+    keys.pass_over({"vocab_size", "tensor_data_layout", "pooling_type", "rope.scaling.finetuned",
+                    "rope.scaling.original_context_length"});
 }
 
 }  // namespace limpid

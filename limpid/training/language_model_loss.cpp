@@ -12,6 +12,14 @@ LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
   head_ = weight.requires_grad() ? weight : weight.detach().to(model.training()->compute);
 }
 
+void LanguageModelLoss::check(const Example& example) const {
+  for (const TokenId id : example.ids)
+    LIMPID_CHECK(id >= 0 && id < model_.config().vocab_size, ConfigError, "[training] ", model_.path().string(),
+                 ": a text has token ", id, model_.tokenizer() ? concat(" (", model_.tokenizer()->token_text(id), ")") : "",
+                 ", which is outside the vocabulary of ", model_.config().vocab_size,
+                 "; the tokenizer belongs to another model");
+}
+
 torch::Tensor LanguageModelLoss::states(const Batch& batch) const {
   nn::Pass pass = nn::Pass::dense(batch.ids);
   return model_.final_state(pass, Outputs::All).index_select(0, batch.positions);

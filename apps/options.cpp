@@ -20,9 +20,10 @@ void add_precision(Subcommand& c, std::optional<Precision>& precision) {
 }
 
 void add_ignored_settings(Subcommand& c, CommonOptions& o) {
-  c.value("--ignore-config", o.ignored_settings,
-          "Name of a setting in the model's files that is taken as absent, with a warning, where Limpid would refuse it "
-          "(repeatable)")
+  c.value(
+       "--ignore-config", o.ignored_settings,
+       "Name of a setting in the model's files that is taken as absent, with a warning, where Limpid would refuse it "
+       "(repeatable)")
       .type_name("KEY")
       .one_at_a_time();
 }

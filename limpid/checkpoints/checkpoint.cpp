@@ -143,7 +143,8 @@ const std::vector<OtherTensor>& Checkpoint::others() const {
 void Checkpoint::refuse_other(const std::string& name) const {
   for (const OtherTensor& other : others())
     LIMPID_CHECK(other.name != name, FormatError, "[checkpoint] ", source(), ": tensor ", quote(name), " has type ",
-                 printable(other.type), ", which is not supported; convert the model to F32, F16, BF16 or, in GGUF, "
+                 printable(other.type),
+                 ", which is not supported; convert the model to F32, F16, BF16 or, in GGUF, "
                  "for example Q4_K_M or Q8_0");
 }
 

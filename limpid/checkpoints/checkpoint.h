@@ -29,7 +29,7 @@ class Checkpoint {
   virtual const TensorView* find(const std::string& name) const = 0;
   const TensorView& at(const std::string& name) const;  ///< @throws FormatError that names file and tensor
   void require_all() const;  ///< @throws FormatError for the first of others(): in some files every tensor counts
-  virtual std::string source() const = 0;               ///< path, for messages
+  virtual std::string source() const = 0;  ///< path, for messages
 
   /// Opens a `.safetensors` file, a `.gguf` file, or a Hugging Face folder (single file or
   /// model.safetensors.index.json).

@@ -136,8 +136,8 @@ void read_two_rotary_objects(const ConfigKeys& keys, ModelConfig& c) {
   read_rotary_object({full, keys.place() + ": rotary settings of full layers", /*strict=*/true}, c, c.rope);
 }
 
-/// Reads config.json's rotary settings. Objects of the old and the new name mean the same; the old one counts first, and
-/// the base in it before the one at the top, as transformers 5 has it.
+/// Reads config.json's rotary settings. Objects of the old and the new name mean the same; the old one counts first,
+/// and the base in it before the one at the top, as transformers 5 has it.
 void read_json_rope(const ConfigKeys& keys, bool one_base, ModelConfig& c) {
   c.rotary_fraction = keys.number_or({{"partial_rotary_factor", "rotary_pct"}}, 1);
   if (!one_base) return read_two_rotary_objects(keys, c);
@@ -195,7 +195,8 @@ void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bo
   if (defaults.slides && slides)
     c.sliding_window =
         keys.integer_or({{"sliding_window"}, "attention.sliding_window"}, keys.json() ? defaults.sliding_window : 0);
-  keys.pass_over({"sliding_window_pattern", "attention.sliding_window_pattern"});  // where layers are listed, or none slides
+  keys.pass_over(
+      {"sliding_window_pattern", "attention.sliding_window_pattern"});  // where layers are listed, or none slides
   if (!known || (keys.gguf() && c.sliding_window <= 0) || read_listed_layer_types(keys, c) || c.sliding_window <= 0)
     return;
   const int64_t pattern = keys.integer_or(kSlidingPattern, defaults.sliding_pattern);

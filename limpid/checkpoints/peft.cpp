@@ -16,17 +16,19 @@ constexpr const char *kConfigFile = "adapter_config.json", *kTensorFile = "adapt
 constexpr std::string_view kPrefix = "base_model.model.", kFactorA = ".lora_A.weight", kFactorB = ".lora_B.weight";
 
 /// Settings that parse_config reads.
-constexpr std::string_view kHonouredInAdapters[] = {"peft_type",      "r",          "lora_alpha",     "lora_dropout",
-                                          "use_rslora",     "fan_in_fan_out", "rank_pattern", "init_lora_weights",
-                                          "target_modules", "base_model_name_or_path"};
+constexpr std::string_view kHonouredInAdapters[] = {"peft_type",      "r",
+                                                    "lora_alpha",     "lora_dropout",
+                                                    "use_rslora",     "fan_in_fan_out",
+                                                    "rank_pattern",   "init_lora_weights",
+                                                    "target_modules", "base_model_name_or_path"};
 
 /// Settings that change nothing once an adapter is trained: which layers it chose (its tensors say so), how its first
 /// weights were drawn, and what belongs to kinds that are refused by a setting of their own.
 constexpr std::string_view kHarmlessInAdapters[] = {
-    "auto_mapping",     "corda_config",      "ensure_weight_tying", "eva_config",   "exclude_modules",
-    "inference_mode",   "layers_pattern",    "layers_to_transform", "loftq_config", "lora_ga_config",
-    "megatron_core",    "peft_version",      "qalora_group_size",   "revision",     "runtime_config",
-    "task_type"};
+    "auto_mapping",      "corda_config",   "ensure_weight_tying", "eva_config",
+    "exclude_modules",   "inference_mode", "layers_pattern",      "layers_to_transform",
+    "loftq_config",      "lora_ga_config", "megatron_core",       "peft_version",
+    "qalora_group_size", "revision",       "runtime_config",      "task_type"};
 
 /// Values of init_lora_weights that leave the base as it is. The others (PiSSA, OLoRA, CorDA, LoftQ, …) take something
 /// out of it, so that the factors mean nothing beside the untouched base.
@@ -38,9 +40,10 @@ bool is_one_of(std::string_view name, const Names& names) {
 }
 
 void check_settings(const Json& json, const std::string& source) {
-  const auto is_known = [](const std::string& name) { return is_one_of(name, kHonouredInAdapters) || is_one_of(name, kHarmlessInAdapters); };
-  refuse_unknown_settings(json, is_known, source,
-                          "train the adapter without it, merge it into its base with peft");
+  const auto is_known = [](const std::string& name) {
+    return is_one_of(name, kHonouredInAdapters) || is_one_of(name, kHarmlessInAdapters);
+  };
+  refuse_unknown_settings(json, is_known, source, "train the adapter without it, merge it into its base with peft");
   const auto init = json.find("init_lora_weights");
   if (init == json.end()) return;
   const std::string name = init->is_string() ? init->get<std::string>() : to_text(*init);

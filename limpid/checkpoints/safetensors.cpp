@@ -138,8 +138,8 @@ std::optional<DType> dtype_of(const Entry& entry) {
 
 /// Returns the bytes of a tensor, checked against the `data` that follow the header.
 std::span<const std::byte> bytes_of(const Entry& entry, std::span<const std::byte> data, const std::string& prefix) {
-  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, prefix, "tensor ", quote(entry.name),
-               ": \"data_offsets\" has ", entry.offsets.size(), " numbers, expected 2");
+  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, prefix, "tensor ", quote(entry.name), ": \"data_offsets\" has ",
+               entry.offsets.size(), " numbers, expected 2");
   const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
   LIMPID_CHECK(begin <= end, FormatError, prefix, "tensor ", quote(entry.name), " begins at byte ", begin,
                " after its end at ", end);

@@ -11,9 +11,9 @@ namespace {
 constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
                                              "MPNetTokenizer"};
 /// Classes whose pre-tokenizer is made of add_prefix_space.
-constexpr std::string_view kByteLevelClasses[] = {"BartTokenizer",    "CodeGenTokenizer",    "DebertaTokenizer",
-                                                  "GPT2Tokenizer",    "GPTNeoXTokenizer",    "LongformerTokenizer",
-                                                  "Qwen2Tokenizer",   "RobertaTokenizer"};
+constexpr std::string_view kByteLevelClasses[] = {"BartTokenizer",  "CodeGenTokenizer", "DebertaTokenizer",
+                                                  "GPT2Tokenizer",  "GPTNeoXTokenizer", "LongformerTokenizer",
+                                                  "Qwen2Tokenizer", "RobertaTokenizer"};
 constexpr std::string_view kGenericClasses[] = {"PreTrainedTokenizer", "TokenizersBackend"};
 
 template <class Names>
@@ -41,6 +41,12 @@ std::vector<Json*> parts_of_kind(Json& tokenizer, const char* component, const c
   return found;
 }
 
+void warn_of_setting(const TokenizerConfig& config, const char* name, bool value) {
+  warn(concat(config.place, ": \"", name, "\" is ", value ? "true" : "false", ", which the class ",
+              config.tokenizer_class.empty() ? "of this tokenizer" : config.tokenizer_class,
+              " does not look at here: tokenizer.json counts, and says otherwise"));
+}
+
 /// One setting of tokenizer_config.json and its name in a part of a tokenizer.json.
 struct Setting {
   const char *name, *in_part;
@@ -58,10 +64,20 @@ void lay_over(const Setting& setting, bool class_counts, bool class_is_named, co
     }
     const Json here = part->value(setting.in_part, Json());
     const bool said = here.is_boolean() ? here.get<bool>() : setting.part_default;
-    if (setting.value && *setting.value != said)
-      warn(concat(config.place, ": \"", setting.name, "\" is ", *setting.value ? "true" : "false", ", which the class ",
-                  config.tokenizer_class, " does not look at: tokenizer.json counts, and says otherwise"));
+    if (setting.value && *setting.value != said) warn_of_setting(config, setting.name, *setting.value);
   }
+}
+
+/// Warns where the space in front of a SentencePiece vocabulary's text is said to be another than tokenizer.json's.
+void compare_dummy_prefix(Json& tokenizer, const TokenizerConfig& config) {
+  if (!config.add_prefix_space) return;
+  bool adds = !parts_of_kind(tokenizer, "normalizer", "normalizers", "Prepend").empty(), says = adds;
+  for (const Json* part : parts_of_kind(tokenizer, "pre_tokenizer", "pretokenizers", "Metaspace")) {
+    says = true;
+    adds =
+        part->value("prepend_scheme", Json("always")) != "never" && part->value("add_prefix_space", Json(true)) == true;
+  }
+  if (says && adds != *config.add_prefix_space) warn_of_setting(config, "add_prefix_space", *config.add_prefix_space);
 }
 
 }  // namespace
@@ -96,14 +112,15 @@ void lay_configured_settings_over(Json& tokenizer, const TokenizerConfig& config
   const auto counts = [&](const auto& classes) { return name.empty() || is_one_of(name, classes); };
   const std::vector<Json*> bert = parts_of_kind(tokenizer, "normalizer", "normalizers", "BertNormalizer");
   const bool lower = config.lower_case.value_or(true);
-  for (const Setting& setting : {Setting{"do_lower_case", "lowercase", config.lower_case, true, true},
-                                 Setting{"strip_accents", "strip_accents", config.strip_accents, nullptr, lower},
-                                 Setting{"tokenize_chinese_chars", "handle_chinese_chars", config.space_ideographs,
-                                         true, true}})
+  for (const Setting& setting :
+       {Setting{"do_lower_case", "lowercase", config.lower_case, true, true},
+        Setting{"strip_accents", "strip_accents", config.strip_accents, nullptr, lower},
+        Setting{"tokenize_chinese_chars", "handle_chinese_chars", config.space_ideographs, true, true}})
     lay_over(setting, counts(kBertClasses), !name.empty(), config, bert);
   const std::vector<Json*> byte_level = parts_of_kind(tokenizer, "pre_tokenizer", "pretokenizers", "ByteLevel");
   lay_over({"add_prefix_space", "add_prefix_space", config.add_prefix_space, false, true}, counts(kByteLevelClasses),
            !name.empty(), config, byte_level);
+  compare_dummy_prefix(tokenizer, config);
 }
 
 }  // namespace limpid

@@ -114,7 +114,8 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
   PipelineParts parts;
   const std::string pre_name = file.text_or("tokenizer.ggml.pre", "");
   if (pre_name.empty())
-    warn(concat(place, ": does not say how text is split (tokenizer.ggml.pre is missing, as in files from before May "
+    warn(concat(place,
+                ": does not say how text is split (tokenizer.ggml.pre is missing, as in files from before May "
                 "2024), so GPT-2's rule is used and ids may be wrong; convert the model again with a newer converter"));
   const PreSettings pre = read_pre(pre_name, parts.pretokenizer, place);
   read_specials(file, names.size(), pre.adds_bos, false, parts);

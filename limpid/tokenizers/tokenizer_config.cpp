@@ -11,8 +11,8 @@ namespace {
 
 /// The tokens with a role, in the order in which transformers adds those that are new.
 constexpr std::pair<const char*, std::string TokenizerConfig::*> kRoles[] = {
-    {"bos_token", &TokenizerConfig::bos}, {"eos_token", &TokenizerConfig::eos},  {"unk_token", &TokenizerConfig::unk},
-    {"sep_token", &TokenizerConfig::sep}, {"pad_token", &TokenizerConfig::pad},  {"cls_token", &TokenizerConfig::cls},
+    {"bos_token", &TokenizerConfig::bos},  {"eos_token", &TokenizerConfig::eos}, {"unk_token", &TokenizerConfig::unk},
+    {"sep_token", &TokenizerConfig::sep},  {"pad_token", &TokenizerConfig::pad}, {"cls_token", &TokenizerConfig::cls},
     {"mask_token", &TokenizerConfig::mask}};
 
 Json read_object(const fs::path& file) {

@@ -33,9 +33,9 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder);
 /// one. Warns where a file states another id, or says of a token that is added already something else.
 void add_configured_tokens(const TokenizerConfig& config, NamedTokens& tokens, std::vector<AddedToken>& added);
 
-/// Lays settings of tokenizer_config.json over a tokenizer.json, whose classes of transformers build the parts anew from
-/// them: lower case, accents and ideographs of a BERT tokenizer, the space in front of a byte-level one. Where the class
-/// does not look at such a setting, a warning says so.
+/// Lays settings of tokenizer_config.json over a tokenizer.json, whose classes of transformers build the parts anew
+/// from them: lower case, accents and ideographs of a BERT tokenizer, the space in front of a byte-level one. Where the
+/// class does not look at such a setting, a warning says so.
 void lay_configured_settings_over(Json& tokenizer, const TokenizerConfig& config);
 
 }  // namespace limpid

@@ -124,8 +124,10 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, con
   const TokenizerConfig config = read_tokenizer_config(folder);
   remove_ignored_settings(json, place);
   lay_configured_settings_over(json, config);
-  check_keys(json, {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                    "post_processor", "decoder", "model"}, place);
+  check_keys(json,
+             {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+              "decoder", "model"},
+             place);
   const auto member = json.find("model");
   LIMPID_CHECK(member != json.end() && member->is_object(), FormatError, place, ": model is ",
                member == json.end() ? "missing" : json_kind(*member), ", expected an object");

@@ -15,7 +15,8 @@ LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
 void LanguageModelLoss::check(const Example& example) const {
   for (const TokenId id : example.ids)
     LIMPID_CHECK(id >= 0 && id < model_.config().vocab_size, ConfigError, "[training] ", model_.path().string(),
-                 ": a text has token ", id, model_.tokenizer() ? concat(" (", model_.tokenizer()->token_text(id), ")") : "",
+                 ": a text has token ", id,
+                 model_.tokenizer() ? concat(" (", model_.tokenizer()->token_text(id), ")") : "",
                  ", which is outside the vocabulary of ", model_.config().vocab_size,
                  "; the tokenizer belongs to another model");
 }

@@ -148,14 +148,16 @@ TEST(Safetensors, ListsTensorsOfOtherTypesAndRefusesThemWhenAskedFor) {
     file->find("b");
     ADD_FAILURE() << "was found";
   } catch (const FormatError& error) {
-    EXPECT_NE(std::string(error.what()).find("tensor \"b\" has type F8_E4M3, which is not supported"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("tensor \"b\" has type F8_E4M3, which is not supported"),
+              std::string::npos);
   }
   EXPECT_THROW(file->require_all(), FormatError);
 }
 
 TEST(Checkpoint, AFolderOfSeveralFilesListsOtherTypesToo) {
   TempDir dir;
-  dir.write("one.safetensors", safetensors(R"({"b":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}})", std::string(8, '\0')));
+  dir.write("one.safetensors",
+            safetensors(R"({"b":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}})", std::string(8, '\0')));
   dir.write("model.safetensors.index.json", R"({"weight_map": {"b": "one.safetensors"}})");
   const auto folder = Checkpoint::open(dir.path());
   ASSERT_EQ(folder->others().size(), 1u);

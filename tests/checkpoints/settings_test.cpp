@@ -17,14 +17,15 @@ using testing_support::TempDir;
 using Scaling = RopeConfig::Scaling;
 
 Json llama(const Json& changes = Json::object()) {
-  Json config = {{"model_type", "llama"},   {"vocab_size", 400},       {"hidden_size", 64},
-                 {"num_hidden_layers", 3},  {"num_attention_heads", 4}, {"intermediate_size", 128}};
+  Json config = {{"model_type", "llama"},  {"vocab_size", 400},        {"hidden_size", 64},
+                 {"num_hidden_layers", 3}, {"num_attention_heads", 4}, {"intermediate_size", 128}};
   config.update(changes);
   return config;
 }
 
 Json gemma3(const Json& changes = Json::object()) {
-  Json config = llama({{"model_type", "gemma3_text"}, {"num_key_value_heads", 1}, {"head_dim", 24}, {"sliding_window", 8}});
+  Json config =
+      llama({{"model_type", "gemma3_text"}, {"num_key_value_heads", 1}, {"head_dim", 24}, {"sliding_window", 8}});
   config.update(changes);
   return config;
 }
@@ -59,7 +60,8 @@ struct Listener {
 };
 
 TEST(Settings, OneThatNobodyKnowsIsRefusedByNameAndValueUnlessItIsOff) {
-  EXPECT_TRUE(says(refusal(llama({{"qk_norm", true}})), "dir/config.json: \"qk_norm\" is true, which is not supported"));
+  EXPECT_TRUE(
+      says(refusal(llama({{"qk_norm", true}})), "dir/config.json: \"qk_norm\" is true, which is not supported"));
   EXPECT_TRUE(says(refusal(llama({{"logit_scale", 0.5}, {"qk_norm", "l2"}})),
                    "\"logit_scale\" is 0.5 and \"qk_norm\" is \"l2\""));
   EXPECT_TRUE(says(refusal(llama({{"sliding_window", 4096}})), "\"sliding_window\" is 4096"));
@@ -90,8 +92,15 @@ TEST(Settings, WhatPublishedConfigsHoldBesideIsHarmless) {
                         {"max_window_layers", 28}}))
                 .num_layers,
             3);
-  EXPECT_EQ(read({{"model_type", "gpt2"}, {"vocab_size", 400}, {"n_embd", 64}, {"n_layer", 2}, {"n_head", 4},
-                  {"n_ctx", 512}, {"embd_pdrop", 0.1}, {"summary_type", "cls_index"}, {"reorder_and_upcast_attn", true},
+  EXPECT_EQ(read({{"model_type", "gpt2"},
+                  {"vocab_size", 400},
+                  {"n_embd", 64},
+                  {"n_layer", 2},
+                  {"n_head", 4},
+                  {"n_ctx", 512},
+                  {"embd_pdrop", 0.1},
+                  {"summary_type", "cls_index"},
+                  {"reorder_and_upcast_attn", true},
                   {"task_specific_params", {{"text-generation", {{"do_sample", true}}}}}})
                 .max_positions,
             1024);
@@ -110,19 +119,24 @@ TEST(Settings, AreRefusedInsideRotaryObjectsAndBesideATextPartToo) {
 }
 
 TEST(Settings, ThatAnotherSettingContradictsAreRefused) {
-  EXPECT_TRUE(says(refusal(llama({{"n_embd", 32}})), "\"hidden_size\" is 64 and \"n_embd\", another spelling of it, 32"));
+  EXPECT_TRUE(
+      says(refusal(llama({{"n_embd", 32}})), "\"hidden_size\" is 64 and \"n_embd\", another spelling of it, 32"));
   EXPECT_EQ(read(llama({{"n_embd", 64}})).hidden_size, 64);
   EXPECT_TRUE(says(refusal(llama({{"rms_norm_eps", 1e-6}, {"layer_norm_eps", 1e-5}})), "\"rms_norm_eps\" is 1e-06"));
   EXPECT_TRUE(says(refusal(llama({{"is_causal", false}})), "not causal"));
-  EXPECT_TRUE(says(refusal({{"model_type", "bert"}, {"vocab_size", 400}, {"hidden_size", 48}, {"num_hidden_layers", 1},
-                            {"num_attention_heads", 4}, {"intermediate_size", 96}, {"is_decoder", true}}),
+  EXPECT_TRUE(says(refusal({{"model_type", "bert"},
+                            {"vocab_size", 400},
+                            {"hidden_size", 48},
+                            {"num_hidden_layers", 1},
+                            {"num_attention_heads", 4},
+                            {"intermediate_size", 96},
+                            {"is_decoder", true}}),
                    "\"is_decoder\" is true"));
 }
 
 TEST(Settings, ThatAreIgnoredByNameCountAsAbsentAndAreWarnedOf) {
   const Listener listener({"qk_norm", "rope_scaling"});
-  const ModelConfig config =
-      read(llama({{"qk_norm", true}, {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}}}));
+  const ModelConfig config = read(llama({{"qk_norm", true}, {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}}}));
   EXPECT_EQ(config.rope.scaling, Scaling::kNone);
   EXPECT_FALSE(config.raw.contains("qk_norm")) << "a model made of it does not have it either";
   ASSERT_EQ(listener.heard.size(), 2u);

@@ -91,7 +91,8 @@ TEST(ConfiguredTokens, BesideVocabFilesCountToo) {
 
 TEST(ConfiguredSettings, OfAClassThatBuildsItsPartsFromThemCountBeforeTokenizerJson) {
   EXPECT_EQ(ByteLevel(Json{{"tokenizer_class", "GPT2Tokenizer"}, {"add_prefix_space", true}}).ids("ab"), TokenIds{5});
-  EXPECT_EQ(ByteLevel(Json{{"tokenizer_class", "GPT2TokenizerFast"}, {"add_prefix_space", false}}).ids("ab"), TokenIds{4});
+  EXPECT_EQ(ByteLevel(Json{{"tokenizer_class", "GPT2TokenizerFast"}, {"add_prefix_space", false}}).ids("ab"),
+            TokenIds{4});
   Json spaced = tiny::byte_level_json();
   spaced["pre_tokenizer"]["add_prefix_space"] = true;
   Folder silent(spaced);

@@ -127,9 +127,10 @@ TEST(UnsupportedTokenizerJson, NamesTheKind) {
             "[tokenizer] tokenizer.json: pre_tokenizer: UnicodeScripts is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "CTC"}}; }),
             "[tokenizer] tokenizer.json: decoder: CTC is not supported");
-  EXPECT_EQ(json_refusal([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
-            "[tokenizer] tokenizer.json: model: \"end_of_word_suffix\" is \"</w>\", which is not supported; ignore what "
-            "changes nothing by name (--ignore-config end_of_word_suffix)");
+  EXPECT_EQ(
+      json_refusal([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
+      "[tokenizer] tokenizer.json: model: \"end_of_word_suffix\" is \"</w>\", which is not supported; ignore what "
+      "changes nothing by name (--ignore-config end_of_word_suffix)");
 }
 
 TEST(UnsupportedTokenizerJson, NamesSettingsThatItDoesNotKnowUnlessTheyAreOff) {

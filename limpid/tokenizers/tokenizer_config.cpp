@@ -10,7 +10,7 @@ namespace limpid {
 namespace {
 
 /// The tokens with a role, in the order in which transformers adds those that are new.
-constexpr std::pair<const char*, std::string TokenizerConfig::*> kRoles[] = {
+constexpr std::pair<const char*, std::string TokenizerConfig::*> kTokenRoles[] = {
     {"bos_token", &TokenizerConfig::bos},  {"eos_token", &TokenizerConfig::eos}, {"unk_token", &TokenizerConfig::unk},
     {"sep_token", &TokenizerConfig::sep},  {"pad_token", &TokenizerConfig::pad}, {"cls_token", &TokenizerConfig::cls},
     {"mask_token", &TokenizerConfig::mask}};
@@ -87,24 +87,24 @@ std::vector<AddedToken> read_added_file(const Json& file, const std::vector<Adde
 
 /// Reads the special tokens that are named: those with a role of every tokenizer, those with one of this tokenizer
 /// ("image_token"), and lists of others.
-std::vector<AddedToken> read_specials(const Json& config, TokenizerConfig& out) {
+std::vector<AddedToken> read_specials(const Json& config, const std::string& place, TokenizerConfig& out) {
   std::vector<AddedToken> tokens;
   const auto add_special = [&](const Json& token, const std::string& key) {
-    add(read_token(token, /*special=*/true, concat(out.place, ": \"", key, "\"")), tokens);
+    add(read_token(token, /*special=*/true, concat(place, ": \"", key, "\"")), tokens);
   };
-  for (const auto& [key, name] : kRoles) {
+  for (const auto& [key, name] : kTokenRoles) {
     if (!has(config, key)) continue;
     add_special(config[key], key);
     out.*name = config[key].is_object() ? config[key].value("content", "") : config[key].get<std::string>();
   }
   const auto has_role = [](const std::string& key) {
-    return std::any_of(std::begin(kRoles), std::end(kRoles), [&](const auto& role) { return key == role.first; });
+    return std::any_of(std::begin(kTokenRoles), std::end(kTokenRoles), [&](const auto& role) { return key == role.first; });
   };
   for (const auto& [key, value] : config.items())
     if (key.ends_with("_token") && value.is_string() && !has_role(key)) add_special(value, key);
   const char* list = has(config, "extra_special_tokens") ? "extra_special_tokens" : "additional_special_tokens";
   if (!has(config, list)) return tokens;
-  LIMPID_CHECK(config[list].is_structured(), FormatError, out.place, ": \"", list, "\" is ", json_kind(config[list]),
+  LIMPID_CHECK(config[list].is_structured(), FormatError, place, ": \"", list, "\" is ", json_kind(config[list]),
                ", expected a list of tokens");
   for (const Json& token : config[list]) add_special(token, list);
   return tokens;
@@ -150,7 +150,8 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   TokenizerConfig out;
   if (folder.empty()) return out;
   const fs::path file = folder / "tokenizer_config.json", added_file = folder / "added_tokens.json";
-  out.place = "[tokenizer] " + file.string();
+  const std::string place = "[tokenizer] " + file.string();
+  out.place = "[tokenizer] " + folder.string();
   Json config = read_object(file), map = read_object(folder / "special_tokens_map.json");
   // A tokenizer_config.json that lists its tokens is complete; beside an older one the other two files count first.
   const bool lists_tokens = has(config, "added_tokens_decoder");
@@ -165,9 +166,9 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   out.chat_template = default_template(config);
   if (fs::exists(folder / "chat_template.jinja")) out.chat_template = read_file(folder / "chat_template.jinja");
 
-  const std::vector<AddedToken> specials = read_specials(config, out);
+  const std::vector<AddedToken> specials = read_specials(config, place, out);
   std::vector<AddedToken> listed =
-      lists_tokens ? read_listed(config["added_tokens_decoder"], out.place + ": \"added_tokens_decoder\"")
+      lists_tokens ? read_listed(config["added_tokens_decoder"], place + ": \"added_tokens_decoder\"")
                    : read_added_file(read_object(added_file), specials, "[tokenizer] " + added_file.string());
   std::sort(listed.begin(), listed.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   for (AddedToken& token : listed) add(std::move(token), out.tokens);

@@ -15,7 +15,7 @@ class NamedTokens;
 
 /// What the files beside a tokenizer say; everything is optional.
 struct TokenizerConfig {
-  std::string place;            ///< begins errors and warnings
+  std::string place;            ///< begins warnings: the folder
   std::string tokenizer_class;  ///< without "Fast" at its end
   std::string bos, eos, pad, unk, cls, sep, mask, chat_template;
   std::optional<bool> add_bos, add_eos, lower_case, strip_accents, space_ideographs, add_prefix_space;

@@ -22,7 +22,7 @@ constexpr auto kHarmlessKeys = std::to_array<std::string_view>(
      "attn_implementation", "cache_implementation", "chunk_size_feed_forward", "max_sequence_length",
      "max_window_layers", "model_parallel", "n_ctx", "output_attentions", "output_hidden_states", "pretraining_tp",
      "reorder_and_upcast_attn", "return_dict", "tf_legacy_loss", "torchscript", "use_bfloat16", "use_cache",
-     "use_flash_attention", "use_flash_attention_2", "use_return_dict", "use_sdpa",
+     "use_flash_attention", "use_flash_attention_2", "use_return_dict", "use_sdpa", "xla_device",
      // sampling
      "bad_words_ids", "begin_suppress_tokens", "diversity_penalty", "do_sample", "early_stopping",
      "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "length_penalty", "max_length",

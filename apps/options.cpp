@@ -19,7 +19,17 @@ void add_precision(Subcommand& c, std::optional<Precision>& precision) {
       .environment("LIMPID_PRECISION");
 }
 
+void add_ignored_settings(Subcommand& c, CommonOptions& o) {
+  c.value(
+       "--ignore-config", o.ignored_settings,
+       "Name of a setting in the model's files that is taken as absent, with a warning, where Limpid would refuse it "
+       "(repeatable)")
+      .type_name("KEY")
+      .one_at_a_time();
+}
+
 Option add_model_name(Subcommand& c, ModelOptions& o) {
+  add_ignored_settings(c, o);
   return c
       .value("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
       .required()

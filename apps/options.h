@@ -14,6 +14,7 @@ using kernels::Precision;
 struct CommonOptions {
   int threads = 0;  ///< 0: all cores we may run on
   bool quiet = false;
+  std::vector<std::string> ignored_settings;  ///< where models or tokenizers are read (known_settings.h)
 };
 
 struct ModelOptions : CommonOptions {
@@ -23,6 +24,8 @@ struct ModelOptions : CommonOptions {
 
 void add_common(Subcommand& c, CommonOptions& o);
 void add_precision(Subcommand& c, std::optional<Precision>& precision);
+/// Adds --ignore-config, which every command has that reads a model or its tokenizer.
+void add_ignored_settings(Subcommand& c, CommonOptions& o);
 Option add_model_name(Subcommand& c, ModelOptions& o);
 /// @param precision  the default: none where speed counts, more where numbers are compared
 void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precision = std::nullopt);

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "apps/begin.h"
 #include "apps/commands/files.h"
 #include "apps/engine.h"
 #include "apps/terminal.h"
@@ -19,13 +20,14 @@
 namespace limpid::apps {
 
 int run(const TokenizeCommand& options) {
-  terminal().set_quiet(options.quiet);
+  begin(options);
   const auto tokenizer = open_tokenizer(resolve_model(options.model));
   tokenize_file(*tokenizer, resolve_data(options.file), !options.no_special, options.decode, std::cout);
   return 0;
 }
 
 int run(const InspectCommand& options) {
+  begin(options);
   const fs::path path = resolve_model(options.file);
   if (!options.report.empty()) write_detoxifier_report(path, options.report);
   std::cout << (options.json ? to_text(inspect_json(path), 1) + "\n" : inspect(path));

@@ -136,6 +136,7 @@ struct ScoreCommand : CommonOptions {
     add_scorer(c, scorer);
     c.value("--field", field, "Field that holds the text");
     c.value("-o,--output", output, "Write here instead of standard output");
+    add_ignored_settings(c, *this);
     add_common(c, *this);
   }
 };

@@ -19,6 +19,7 @@ struct TokenizeCommand : CommonOptions {
     c.value("file", file, "jsonl with \"text\" (or \"ids\" with --decode)").required();
     c.flag("--no-special", no_special, "Do not add the tokenizer's special tokens");
     c.flag("--decode", decode, "From ids to text");
+    add_ignored_settings(c, *this);
     add_common(c, *this);
   }
 };
@@ -38,6 +39,7 @@ struct InspectCommand : CommonOptions {
     c.value("--report", report,
             "Also write a page about a detoxifier (NAME.html), or only the heat map of its probes (NAME.svg)")
         .type_name("FILE");
+    add_ignored_settings(c, *this);
     add_common(c, *this);
   }
 };
@@ -57,6 +59,7 @@ struct MetricsCommand : ModelOptions {
     precision = Precision::Exact;
     add_precision(c, precision);
     c.flag("--json", json, "JSON instead of a table");
+    add_ignored_settings(c, *this);
     add_common(c, *this);
   }
 };

@@ -123,6 +123,7 @@ struct TrainScorerCommand : CommonOptions {
     c.value("-C", training.C, "Inverse strength of the L2 penalty");
     c.value("--max-length", training.max_length, "Tokens per text, longer ones are cut");
     add_seed(c, training.seed);
+    add_ignored_settings(c, *this);
     add_common(c, *this);
   }
 };

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #endif
 
+#include "apps/begin.h"
 #include "apps/commands/all.h"
 #include "apps/engine.h"
 #include "apps/guard.h"
@@ -26,7 +27,7 @@ void keep_freed_memory() {
 template <class Command>
 int start(int (*run)(const Command&), const Command& options) {
   keep_freed_memory();
-  terminal().set_quiet(options.quiet);
+  begin(options);
   terminal().catch_interrupts();
   if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
   at::set_num_threads(int(kernels::num_threads()));

@@ -32,22 +32,31 @@ class ShardedCheckpoint final : public Checkpoint {
       const std::string file_name = value.get<std::string>();
       auto& shard = shards[file_name];
       if (!shard) shard = open_shard(index_path, file_name, name, prefix);
-      const TensorView* tensor = shard->find(name);
-      LIMPID_CHECK(tensor, FormatError, prefix, "tensor ", quote(name), " is not in ", quote(file_name));
-      index_.emplace(name, tensors_.size());
-      tensors_.push_back(*tensor);
+      take(*shard, name, concat(prefix, "tensor ", quote(name), " is not in ", quote(file_name)));
     }
     for (auto& [_, shard] : shards) shards_.push_back(std::move(shard));
   }
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const std::vector<OtherTensor>& others() const override { return others_; }
   const TensorView* find(const std::string& name) const override {
     const auto place = index_.find(name);
-    return place == index_.end() ? nullptr : &tensors_[place->second];
+    if (place != index_.end()) return &tensors_[place->second];
+    refuse_other(name);
+    return nullptr;
   }
   std::string source() const override { return source_; }
 
  private:
+  void take(const SafetensorsFile& shard, const std::string& name, const std::string& absent) {
+    for (const OtherTensor& other : shard.others())
+      if (other.name == name) return others_.push_back(other);
+    const TensorView* tensor = shard.find(name);
+    LIMPID_CHECK(tensor, FormatError, absent);
+    index_.emplace(name, tensors_.size());
+    tensors_.push_back(*tensor);
+  }
+
   static std::shared_ptr<const SafetensorsFile> open_shard(const fs::path& index_path, const std::string& file_name,
                                                            const std::string& tensor, const std::string& prefix) {
     // A name, not a path: an index must not reach outside its folder.
@@ -65,6 +74,7 @@ class ShardedCheckpoint final : public Checkpoint {
   std::string source_;
   std::vector<std::shared_ptr<const SafetensorsFile>> shards_;
   std::vector<TensorView> tensors_;
+  std::vector<OtherTensor> others_;
   std::map<std::string, size_t> index_;
 };
 
@@ -124,6 +134,23 @@ std::vector<int64_t> widen(const TensorView& tensor) {
 }
 
 }  // namespace
+
+const std::vector<OtherTensor>& Checkpoint::others() const {
+  static const std::vector<OtherTensor> none;
+  return none;
+}
+
+void Checkpoint::refuse_other(const std::string& name) const {
+  for (const OtherTensor& other : others())
+    LIMPID_CHECK(other.name != name, FormatError, "[checkpoint] ", source(), ": tensor ", quote(name), " has type ",
+                 printable(other.type),
+                 ", which is not supported; convert the model to F32, F16, BF16 or, in GGUF, "
+                 "for example Q4_K_M or Q8_0");
+}
+
+void Checkpoint::require_all() const {
+  if (!others().empty()) refuse_other(others().front().name);
+}
 
 const TensorView& Checkpoint::at(const std::string& name) const {
   const TensorView* tensor = find(name);

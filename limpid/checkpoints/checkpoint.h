@@ -13,18 +13,32 @@
 /// Checkpoint.
 namespace limpid {
 
+/// A tensor of an element type that Limpid does not compute with. A file may hold such beside what is used.
+struct OtherTensor {
+  std::string name, type;  ///< as the file calls it: "F8_E4M3", "IQ2_XXS"
+  std::vector<int64_t> shape;
+  uint64_t bytes = 0;
+};
+
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
   virtual const std::vector<TensorView>& tensors() const = 0;
-  virtual const TensorView* find(const std::string& name) const = 0;  ///< returns null when absent
+  virtual const std::vector<OtherTensor>& others() const;  ///< listed only; asking for one of them is an error
+  /// Returns null when absent. @throws FormatError for a tensor of others().
+  virtual const TensorView* find(const std::string& name) const = 0;
   const TensorView& at(const std::string& name) const;  ///< @throws FormatError that names file and tensor
-  virtual std::string source() const = 0;               ///< path, for messages
+  void require_all() const;  ///< @throws FormatError for the first of others(): in some files every tensor counts
+  virtual std::string source() const = 0;  ///< path, for messages
 
   /// Opens a `.safetensors` file, a `.gguf` file, or a Hugging Face folder (single file or
   /// model.safetensors.index.json).
   /// @throws FormatError for a folder with only pytorch_model.bin, saying how to convert; for every malformed file.
   static std::shared_ptr<const Checkpoint> open(const fs::path& path);
+
+ protected:
+  /// @throws FormatError when `name` is one of others().
+  void refuse_other(const std::string& name) const;
 };
 
 std::vector<float> to_floats(const TensorView& tensor);      ///< dequantised copy

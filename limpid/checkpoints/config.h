@@ -52,15 +52,15 @@ struct ModelConfig {
   double norm_eps = 0;
   std::string activation;  ///< Hugging Face spelling: "silu", "gelu_new", "gelu_pytorch_tanh", "gelu", "relu"
   bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
-  int64_t embedding_width = 0;  ///< of the token embedding and the output matrix; 0: hidden_size
-  double embedding_scale = 1;  ///< the token embedding is multiplied by this; sqrt(hidden_size) in some
-  double residual_scale = 1;   ///< what a block's halves add to the residual stream is multiplied by this
-  double logit_scale = 1;      ///< logits are multiplied by this
-  bool norm_first = true;      ///< norms stand before the halves of a block; else behind the sums
-  bool parallel_halves = false;    ///< attention and feed-forward read the same residual stream
-  bool separate_norms = true;      ///< parallel halves have a norm each
-  double alibi_bias_max = 0;       ///< ALiBi: the slopes are 2^(-alibi_bias_max i / heads); 0: none
-  double qkv_clip = 0;             ///< queries, keys and values are kept within +-qkv_clip; 0: as they are
+  int64_t embedding_width = 0;   ///< of the token embedding and the output matrix; 0: hidden_size
+  double embedding_scale = 1;    ///< the token embedding is multiplied by this; sqrt(hidden_size) in some
+  double residual_scale = 1;     ///< what a block's halves add to the residual stream is multiplied by this
+  double logit_scale = 1;        ///< logits are multiplied by this
+  bool norm_first = true;        ///< norms stand before the halves of a block; else behind the sums
+  bool parallel_halves = false;  ///< attention and feed-forward read the same residual stream
+  bool separate_norms = true;    ///< parallel halves have a norm each
+  double alibi_bias_max = 0;     ///< ALiBi: the slopes are 2^(-alibi_bias_max i / heads); 0: none
+  double qkv_clip = 0;           ///< queries, keys and values are kept within +-qkv_clip; 0: as they are
 
   RopeConfig rope;        ///< rotary embedding of full layers
   RopeConfig local_rope;  ///< rotary embedding of sliding layers; equal to `rope` where the family has one base only
@@ -81,8 +81,8 @@ struct ModelConfig {
   std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
   int64_t position_offset = 0;      ///< first row of the position table that is used
 
-  bool is_encoder() const;        ///< tells by its family (family.h)
-  int64_t rotary_width() const;   ///< numbers of a head that rotate, as transformers rounds the fraction
+  bool is_encoder() const;       ///< tells by its family (family.h)
+  int64_t rotary_width() const;  ///< numbers of a head that rotate, as transformers rounds the fraction
 };
 
 /// Reads the config of a Hugging Face folder (config.json, generation_config.json), a folder with one .gguf, or a .gguf

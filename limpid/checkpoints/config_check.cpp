@@ -49,7 +49,8 @@ void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::st
     LIMPID_CHECK(rope.original_max_position > 0 && rope.slow_turns > 0 && rope.fast_turns >= rope.slow_turns &&
                      std::isfinite(rope.fast_turns) && is_finite_positive(rope.magnitude) && rope.theta > 1,
                  FormatError, prefix, "rotary scaling yarn: \"beta_fast\" is ", rope.fast_turns, ", \"beta_slow\" ",
-                 rope.slow_turns, ", \"attention_factor\" ", rope.magnitude, ", expected 0 < slow <= fast and a positive factor");
+                 rope.slow_turns, ", \"attention_factor\" ", rope.magnitude,
+                 ", expected 0 < slow <= fast and a positive factor");
   for (float divisor : rope.divisors)
     LIMPID_CHECK(is_finite_positive(divisor), FormatError, prefix, "tensor \"rope_freqs.weight\" holds ", divisor,
                  ", expected positive numbers");

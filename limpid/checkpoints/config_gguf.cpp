@@ -42,6 +42,7 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   if (!family) return config;
   if (family->read_config) family->read_config(keys, config);
   check_config(config);
+  keys.refuse_unread();
   return config;
 }
 

@@ -1,4 +1,5 @@
 #include "limpid/checkpoints/family_parts.h"
+#include "limpid/checkpoints/known_settings.h"
 
 namespace limpid {
 namespace {
@@ -56,11 +57,19 @@ void read_special_ids(const Json& config, const Json& outer, const Json& generat
   }
 }
 
+/// Refuses settings of a multimodal config beside its text part that are not about images and sound.
+void check_multimodal(const Json& file, const std::string& place) {
+  const ConfigKeys keys(file, place, /*strict=*/true);
+  keys.pass_over({"text_config", "vision_config", "audio_config", "mm_tokens_per_image", "tie_word_embeddings"});
+  keys.refuse_unread();
+}
+
 }  // namespace
 
 ModelConfig config_from_huggingface(Json file, const Json& generation, const std::string& source) {
   const std::string place = "[config] " + source;
   LIMPID_CHECK(file.is_object(), FormatError, place, ": is ", json_kind(file), ", expected an object");
+  remove_ignored_settings(file, place);
   ModelConfig config;
   config.source = source;
   const std::string model_type = require<std::string>(file, "model_type", place);
@@ -75,6 +84,7 @@ ModelConfig config_from_huggingface(Json file, const Json& generation, const std
   const Json outer = Json::object({{"eos_token_id", file.value("eos_token_id", Json())},
                                    {"bos_token_id", file.value("bos_token_id", Json())},
                                    {"pad_token_id", file.value("pad_token_id", Json())}});
+  if (nested) check_multimodal(file, place);
   if (nested) file = Json(std::move(file["text_config"]));
   config.raw = std::move(file);
   const ConfigKeys keys(config.raw, place, /*strict=*/family);
@@ -83,6 +93,7 @@ ModelConfig config_from_huggingface(Json file, const Json& generation, const std
   if (!family) return config;
   if (family->read_config) family->read_config(keys, config);
   check_config(config);
+  keys.refuse_unread();
   return config;
 }
 

@@ -14,7 +14,7 @@ constexpr ConfigKey kNumKvHeads{{"num_key_value_heads", "num_kv_heads"}, "attent
 constexpr ConfigKey kHeadDim{{"head_dim"}, "attention.key_length"};
 constexpr ConfigKey kInnerSize{{"intermediate_size", "n_inner", "ffn_dim", "hidden_dim", "ffn_hidden_size"},
                                "feed_forward_length"};
-constexpr ConfigKey kMaxPositions{{"max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"}, "context_length"};
+constexpr ConfigKey kMaxPositions{{"max_position_embeddings", "n_positions", "max_seq_len"}, "context_length"};
 constexpr ConfigKey kRmsNormEps{{"rms_norm_eps"}, "attention.layer_norm_rms_epsilon"};
 constexpr ConfigKey kLayerNormEps{{"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"},
                                   "attention.layer_norm_epsilon"};
@@ -67,114 +67,6 @@ void read_sizes(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
   c.max_positions = keys.integer(kMaxPositions, defaults.max_positions);
 }
 
-/// Returns the magnitude that YaRN gives queries and keys for a context `factor` times as long.
-double yarn_magnitude(double factor, double weight = 1) {
-  return factor <= 1 ? 1 : 0.1 * weight * std::log(factor) + 1;
-}
-
-void read_yarn(const ConfigKeys& keys, RopeConfig& rope) {
-  rope.fast_turns = keys.number_or({{"beta_fast"}}, 32);
-  rope.slow_turns = keys.number_or({{"beta_slow"}}, 1);
-  rope.whole_pairs = keys.boolean_or({{"truncate"}}, true);
-  const double one = keys.number_or({{"mscale"}}, 0), all = keys.number_or({{"mscale_all_dim"}}, 0);
-  const double usual = one != 0 && all != 0 ? yarn_magnitude(rope.factor, one) / yarn_magnitude(rope.factor, all)
-                                            : yarn_magnitude(rope.factor);
-  rope.magnitude = keys.number_or({{"attention_factor"}}, usual);
-}
-
-/// Reads the factors of the context that the model was first made for (Ding et al. 2024, arXiv:2402.13753).
-void read_longrope(const ConfigKeys& keys, RopeConfig& rope) {
-  const Json& list = keys.json()->value("short_factor", Json());
-  LIMPID_CHECK(list.is_array() && !list.empty(), FormatError, keys.place(), ": \"short_factor\" is ", json_kind(list),
-               ", expected a list of numbers");
-  for (const Json& factor : list) {
-    LIMPID_CHECK(factor.is_number(), FormatError, keys.place(), ": \"short_factor\" holds ", json_kind(factor),
-                 ", expected numbers");
-    rope.divisors.push_back(factor.get<float>());
-  }
-  rope.magnitude = keys.number_or({{"attention_factor"}}, 0);
-}
-
-void read_json_scaling(const ConfigKeys& keys, RopeConfig& rope) {
-  using Scaling = RopeConfig::Scaling;
-  const std::string type = keys.text_or({{"rope_type", "type"}}, "default");
-  rope.scaling = Scaling::kOther;
-  // "dynamic" changes nothing within the context that the model was made for, and longer texts are refused.
-  if (type == "default" || type == "dynamic") rope.scaling = Scaling::kNone;
-  if (type == "linear") rope.scaling = Scaling::kLinear;
-  if (type == "llama3") rope.scaling = Scaling::kLlama3;
-  if (type == "yarn") rope.scaling = Scaling::kYarn;
-  if (type == "longrope" || type == "su") rope.scaling = Scaling::kDivisors;
-  if (rope.scaling == Scaling::kOther) rope.type_name = type;
-  if (rope.scaling == Scaling::kNone) return;
-  rope.factor = keys.number_or({{"factor"}}, 1);
-  if (rope.scaling == Scaling::kYarn) read_yarn(keys, rope);
-  if (rope.scaling == Scaling::kDivisors) read_longrope(keys, rope);
-  rope.low_freq_factor = keys.number_or({{"low_freq_factor"}}, 1);
-  rope.high_freq_factor = keys.number_or({{"high_freq_factor"}}, 4);
-  rope.original_max_position = keys.integer_or({{"original_max_position_embeddings"}}, 0);
-}
-
-void read_gguf_scaling(const ConfigKeys& keys, RopeConfig& rope) {
-  using Scaling = RopeConfig::Scaling;
-  const std::string type = keys.text_or({{}, "rope.scaling.type"}, "none");
-  rope.scaling = Scaling::kOther;
-  if (type == "none") rope.scaling = Scaling::kNone;
-  if (type == "linear") rope.scaling = Scaling::kLinear;
-  if (rope.scaling == Scaling::kOther) rope.type_name = type;
-  if (rope.scaling != Scaling::kNone) rope.factor = keys.number_or({{}, "rope.scaling.factor"}, 1);
-  constexpr ConfigKey kOlder{{}, "rope.scale_linear"};
-  if (keys.has(kOlder)) {
-    rope.scaling = Scaling::kLinear;
-    rope.factor = keys.number_or(kOlder, 1);
-  }
-  if (const TensorView* divisors = keys.gguf()->find("rope_freqs.weight")) {
-    LIMPID_CHECK(divisors->elements() <= 1 << 16, FormatError, keys.place(), ": tensor \"rope_freqs.weight\" has ",
-                 divisors->elements(), " elements, expected half a head");
-    rope.scaling = Scaling::kDivisors;
-    rope.divisors = to_floats(*divisors);
-  }
-}
-
-/// Reads the newest spelling: one object for all layers, or one for each of their types.
-void read_rope_parameters(const ConfigKeys& keys, bool one_base, ModelConfig& c) {
-  if (!keys.has({{"rope_parameters"}})) return;
-  const ConfigKeys parameters = keys.inside("rope_parameters");
-  const auto read = [&](const ConfigKeys& from, RopeConfig& rope) {
-    const double theta = from.number_or({{"rope_theta"}}, rope.theta);
-    rope = RopeConfig();
-    rope.theta = theta;
-    read_json_scaling(from, rope);
-    c.rotary_fraction = from.number_or({{"partial_rotary_factor"}}, c.rotary_fraction);
-  };
-  const bool full = parameters.has({{"full_attention"}}), sliding = parameters.has({{"sliding_attention"}});
-  if (full) read(parameters.inside("full_attention"), c.rope);
-  if (sliding) read(parameters.inside("sliding_attention"), c.local_rope);
-  if (full || sliding) return;
-  read(parameters, c.rope);
-  if (one_base) c.local_rope = c.rope;
-}
-
-void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& c) {
-  c.rope.theta = keys.number_or({{"rope_theta", "rotary_emb_base"}, "rope.freq_base"}, defaults.rope_theta);
-  if (keys.gguf()) {
-    read_gguf_scaling(keys, c.rope);
-    const int64_t rotating = keys.integer_or({{}, "rope.dimension_count"}, c.head_dim);
-    c.rotary_fraction = c.head_dim > 0 ? double(rotating) / double(c.head_dim) : 1;
-  } else {
-    if (keys.has({{"rope_scaling"}})) read_json_scaling(keys.inside("rope_scaling"), c.rope);
-    c.rotary_fraction = keys.number_or({{"partial_rotary_factor", "rotary_pct"}}, 1);
-  }
-  const bool one_base = defaults.local_rope_theta == 0;
-  c.local_rope = one_base ? c.rope : RopeConfig();  // scaling is for the long reach of full layers only
-  if (!one_base)
-    c.local_rope.theta = keys.number_or({{"rope_local_base_freq"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
-  if (keys.json()) read_rope_parameters(keys, one_base, c);
-  for (RopeConfig* rope : {&c.rope, &c.local_rope})
-    if (rope->scaling == RopeConfig::Scaling::kYarn && rope->original_max_position == 0)
-      rope->original_max_position = c.max_positions;
-}
-
 /// Reads the types of the layers one by one. @return whether the file lists them
 bool read_listed_layer_types(const ConfigKeys& keys, ModelConfig& c) {
   if (const GgufFile* file = keys.gguf()) {
@@ -207,9 +99,13 @@ void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bo
                c.num_layers, ", expected 1 to 10000");
   c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
   const bool no_window = keys.json() && keys.json()->contains("sliding_window") && !keys.has({{"sliding_window"}});
-  if (defaults.slides && !no_window && keys.boolean_or({{"use_sliding_window"}}, true))
+  const bool slides = !no_window && keys.boolean_or({{"use_sliding_window"}}, true);
+  if (!slides) keys.pass_over({"sliding_window"});
+  if (defaults.slides && slides)
     c.sliding_window =
         keys.integer_or({{"sliding_window"}, "attention.sliding_window"}, keys.json() ? defaults.sliding_window : 0);
+  keys.pass_over(
+      {"sliding_window_pattern", "attention.sliding_window_pattern"});  // where layers are listed, or none slides
   if (!known || (keys.gguf() && c.sliding_window <= 0) || read_listed_layer_types(keys, c) || c.sliding_window <= 0)
     return;
   const int64_t pattern = keys.integer_or(kSlidingPattern, defaults.sliding_pattern);
@@ -233,17 +129,33 @@ void read_tied_and_biased(const ConfigKeys& keys, const ConfigDefaults& defaults
   c.mlp_bias = keys.boolean_or({{"mlp_bias"}}, defaults.biased);
 }
 
+/// Refuses a decoder that sees what follows and an encoder that does not.
+void check_direction(const ConfigKeys& keys, bool encoder) {
+  const bool causal = keys.boolean_or({{"is_causal"}, "attention.causal"}, !encoder);
+  LIMPID_CHECK(causal != encoder, ConfigError, keys.place(), ": attention is said to be ", causal ? "" : "not ",
+               "causal, which is not supported for this family");
+  if (!encoder) keys.pass_over({"is_decoder"});  // true or false, a decoder it is
+}
+
 }  // namespace
 
 void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& c) {
   const ConfigDefaults& defaults = family ? family->defaults : kOfUnknown;
   read_sizes(keys, defaults, family, c);
+  LIMPID_CHECK(!keys.json() || !keys.has(kRmsNormEps) || !keys.has(kLayerNormEps) ||
+                   keys.number_or(kRmsNormEps, 0) == keys.number_or(kLayerNormEps, 0),
+               ConfigError, keys.place(), ": \"rms_norm_eps\" is ", keys.number_or(kRmsNormEps, 0),
+               " and the epsilon of layer norms ", keys.number_or(kLayerNormEps, 0), "; expected one of them");
   c.norm_eps = keys.number_or(kRmsNormEps, keys.number_or(kLayerNormEps, defaults.norm_eps));
   c.activation = keys.text_or(kActivation, defaults.activation);
   read_tied_and_biased(keys, defaults, c);
   if (family && family->rotary) read_rope(keys, defaults, c);
   read_layer_types(keys, defaults, family, c);
   c.attention_scale = 1 / std::sqrt(double(c.head_dim));
+  if (family) check_direction(keys, family->encoder.has_value());
+  if (keys.gguf())
+    keys.pass_over({"vocab_size", "tensor_data_layout", "pooling_type", "rope.scaling.finetuned",
+                    "rope.scaling.original_context_length"});
 }
 
 }  // namespace limpid

@@ -39,7 +39,8 @@ void read_upper_windows(const ConfigKeys& keys, ModelConfig& c) {
   } else if (!keys.has({{"layer_types"}})) {
     constexpr int64_t kUsual = 28;  // of the config classes
     const int64_t full = keys.integer_or({{"max_window_layers"}}, kUsual);
-    for (int64_t layer = 0; layer < std::min(full, c.num_layers); ++layer) c.layer_types[size_t(layer)] = LayerType::kFull;
+    for (int64_t layer = 0; layer < std::min(full, c.num_layers); ++layer)
+      c.layer_types[size_t(layer)] = LayerType::kFull;
   }
 }
 

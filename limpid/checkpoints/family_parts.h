@@ -12,11 +12,14 @@ namespace limpid {
 /// read, so that it can be named and shown
 void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& config);
 
+/// Reads rotary bases, scaling and the part of a head that rotates.
+void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& config);
+
 /// Reads token types, the padding id and the labels of an encoder (Family::read_config).
 void read_encoder_config(const ConfigKeys& keys, ModelConfig& config);
 
-/// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on where
-/// it does not list their types (Family::read_config).
+/// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on
+/// where it does not list their types (Family::read_config).
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& config);
 
 /// Returns the keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of

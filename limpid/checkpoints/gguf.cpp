@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <set>
 
 #include "limpid/checkpoints/gguf_types.h"
 #include "limpid/checkpoints/layout.h"
@@ -121,8 +122,22 @@ GgufValue read_value(Cursor& in, const std::string& what) {
 
 struct TensorInfo {
   TensorView view;
+  std::string other;  ///< name of a type that is not supported; empty for the others
   uint64_t bytes = 0, offset = 0;
 };
+
+/// Computes the bytes that a tensor takes. @param what  names it in errors
+uint64_t bytes_of(const TensorView& view, const Cursor& in, const std::string& what) {
+  const size_t block = info(view.dtype).block_elements;
+  const uint64_t row = view.shape.empty() ? 1 : uint64_t(view.shape.back());
+  LIMPID_CHECK(row % block == 0, FormatError, in.prefix(), what, " has rows of ", row,
+               " elements, expected a multiple of ", block, " for ", info(view.dtype).name, " blocks");
+  const auto elements = checked_elements(view.shape);
+  const auto bytes = elements ? checked_bytes(view.dtype, *elements) : std::nullopt;
+  LIMPID_CHECK(bytes, FormatError, in.prefix(), what, " has shape ", shape_text(view.shape),
+               ", more than any file holds");
+  return *bytes;
+}
 
 TensorInfo read_tensor_info(Cursor& in) {
   TensorInfo out;
@@ -138,21 +153,13 @@ TensorInfo read_tensor_info(Cursor& in) {
                           int64_t(size));  // the file lists the fastest dimension first
   }
   const auto type = in.read<uint32_t>(what);
-  const auto dtype = dtype_of_ggml(type);
-  LIMPID_CHECK(dtype, FormatError, in.prefix(), what, " has ggml type ", type, ggml_type_remark(type),
-               ", which is not supported; quantise the model to another type, for example Q4_K_M or Q8_0");
-  out.view.dtype = *dtype;
   out.offset = in.read<uint64_t>(what);
-
-  const size_t block = info(*dtype).block_elements;
-  const uint64_t row = out.view.shape.empty() ? 1 : uint64_t(out.view.shape.back());
-  LIMPID_CHECK(row % block == 0, FormatError, in.prefix(), what, " has rows of ", row,
-               " elements, expected a multiple of ", block, " for ", info(*dtype).name, " blocks");
-  const auto elements = checked_elements(out.view.shape);
-  const auto bytes = elements ? checked_bytes(*dtype, *elements) : std::nullopt;
-  LIMPID_CHECK(bytes, FormatError, in.prefix(), what, " has shape ", shape_text(out.view.shape),
-               ", more than any file holds");
-  out.bytes = *bytes;
+  if (const auto dtype = dtype_of_ggml(type)) {
+    out.view.dtype = *dtype;
+    out.bytes = bytes_of(out.view, in, what);
+  } else {
+    out.other = other_ggml_type(type);
+  }
   return out;
 }
 
@@ -227,29 +234,40 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
   for (uint64_t i = 0; i < tensors; ++i) infos.push_back(read_tensor_info(in));
   const uint64_t start = (in.position() + alignment - 1) / alignment * alignment;
   const uint64_t room = bytes.size() > start ? bytes.size() - start : 0;
+  std::set<uint64_t> offsets = {room};  // where a tensor of unknown size may end
+  for (const TensorInfo& info : infos) offsets.insert(info.offset);
+  std::set<std::string> names;
   std::vector<Extent> extents;
-  for (TensorInfo& info : infos) {
+  for (size_t i = 0; i < infos.size(); ++i) {
+    TensorInfo& info = infos[i];
     const std::string what = concat("tensor ", quote(info.view.name));
     LIMPID_CHECK(info.offset % alignment == 0, FormatError, in.prefix(), what, " begins at offset ", info.offset,
                  ", expected a multiple of ", alignment);
     LIMPID_CHECK(info.offset <= room && info.bytes <= room - info.offset, FormatError, in.prefix(), what, " takes ",
                  info.bytes, " bytes at offset ", info.offset, " of the data, which has ", room,
                  "; truncated download?");
-    if (info.bytes > 0) info.view.data = bytes.subspan(start + info.offset, info.bytes);
-    LIMPID_CHECK(file->index_.emplace(info.view.name, file->tensors_.size()).second, FormatError, in.prefix(), what,
-                 " occurs twice");
-    extents.push_back({info.offset, info.offset + info.bytes, file->tensors_.size()});
-    file->tensors_.push_back(std::move(info.view));
+    LIMPID_CHECK(names.insert(info.view.name).second, FormatError, in.prefix(), what, " occurs twice");
+    if (!info.other.empty()) {
+      const uint64_t end = info.offset < room ? *offsets.upper_bound(info.offset) : room;
+      file->others_.push_back({info.view.name, info.other, info.view.shape, end - info.offset});
+      continue;
+    }
+    extents.push_back({info.offset, info.offset + info.bytes, i});
+    file->index_.emplace(info.view.name, file->tensors_.size());
+    file->tensors_.push_back(info.view);
+    if (info.bytes > 0) file->tensors_.back().data = bytes.subspan(start + info.offset, info.bytes);
   }
   if (const auto pair = find_overlap(std::move(extents)))
-    throw FormatError(concat(in.prefix(), "tensors ", quote(file->tensors_[pair->first].name), " and ",
-                             quote(file->tensors_[pair->second].name), " overlap"));
+    throw FormatError(concat(in.prefix(), "tensors ", quote(infos[pair->first].view.name), " and ",
+                             quote(infos[pair->second].view.name), " overlap"));
   return file;
 }
 
 const TensorView* GgufFile::find(const std::string& name) const {
   const auto place = index_.find(name);
-  return place == index_.end() ? nullptr : &tensors_[place->second];
+  if (place != index_.end()) return &tensors_[place->second];
+  refuse_other(name);
+  return nullptr;
 }
 
 int64_t GgufFile::integer(const std::string& key) const { return typed<int64_t>(*this, key, "an integer"); }

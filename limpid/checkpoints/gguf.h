@@ -23,6 +23,7 @@ class GgufFile final : public Checkpoint {
   static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const std::vector<OtherTensor>& others() const override { return others_; }
   const TensorView* find(const std::string& name) const override;
   std::string source() const override { return source_; }
   const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
@@ -45,6 +46,7 @@ class GgufFile final : public Checkpoint {
   std::shared_ptr<const MappedFile> file_;
   std::string source_;
   std::vector<TensorView> tensors_;
+  std::vector<OtherTensor> others_;
   std::map<std::string, size_t> index_;
   std::map<std::string, GgufValue> metadata_;
 };

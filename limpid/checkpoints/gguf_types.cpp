@@ -58,10 +58,10 @@ uint32_t ggml_type_of(DType type) {
   throw ConfigError(concat("[gguf] has no tensors of type ", info(type).name));
 }
 
-std::string ggml_type_remark(uint32_t ggml_type) {
+std::string other_ggml_type(uint32_t ggml_type) {
   for (const OtherType& other : kOthers)
-    if (other.number == ggml_type) return concat(" (", other.name, ")");
-  return "";
+    if (other.number == ggml_type) return other.name;
+  return concat("ggml type ", ggml_type);
 }
 
 }  // namespace limpid

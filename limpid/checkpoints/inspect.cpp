@@ -14,20 +14,23 @@
 namespace limpid {
 namespace {
 
-void add_tensors(const std::vector<TensorView>& tensors, Json& out) {
+void add_tensors(const Checkpoint& checkpoint, Json& out) {
   struct Sum {
     uint64_t tensors = 0, bytes = 0;
   };
   std::map<std::string, Sum> sums;
   Json list = Json::array();
   int64_t parameters = 0;
-  for (const TensorView& tensor : tensors) {
-    const char* type = info(tensor.dtype).name;
-    list.push_back({{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", tensor.data.size()}});
+  const auto add = [&](const std::string& name, const std::string& type, const auto& shape, uint64_t bytes) {
+    list.push_back({{"name", name}, {"dtype", type}, {"shape", shape}, {"bytes", bytes}});
     ++sums[type].tensors;
-    sums[type].bytes += tensor.data.size();
+    sums[type].bytes += bytes;
+  };
+  for (const TensorView& tensor : checkpoint.tensors()) {
+    add(tensor.name, info(tensor.dtype).name, tensor.shape, tensor.data.size());
     parameters += tensor.elements();
   }
+  for (const OtherTensor& other : checkpoint.others()) add(other.name, printable(other.type), other.shape, other.bytes);
   Json& types = out["types"] = Json::object();
   for (const auto& [type, sum] : sums) types[type] = {{"tensors", sum.tensors}, {"bytes", sum.bytes}};
   out["parameters"] = parameters;
@@ -107,7 +110,7 @@ void check_needs(Json& detoxifier, const fs::path& folder) {
 Json inspect_safetensors(const fs::path& path) {
   const auto file = SafetensorsFile::open(path);
   Json out = {{"kind", "safetensors"}, {"metadata", file->metadata()}};
-  add_tensors(file->tensors(), out);
+  add_tensors(*file, out);
   const auto limpid = file->metadata().find("limpid");
   if (limpid == file->metadata().end()) return out;
   const std::string place = concat(path.string(), ": metadata \"limpid\"");
@@ -153,7 +156,7 @@ Json inspect_gguf(const fs::path& path) {
   const bool control_vector = file->text_or("general.architecture", "") == "controlvector";
   Json out = {{"kind", control_vector ? "control-vector" : "gguf"}};
   if (!control_vector) out["config"] = describe_or_reason([&] { return config_from_gguf(*file); });
-  add_tensors(file->tensors(), out);
+  add_tensors(*file, out);
   if (Json tokenizer = gguf_tokenizer(*file); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
   Json& metadata = out["metadata"] = Json::object();
   for (const auto& [key, value] : file->metadata()) metadata[key] = std::visit(ValueAsJson(), value.value);
@@ -186,16 +189,16 @@ Json inspect_folder(const fs::path& folder) {
   if (fs::exists(folder / "adapter_config.json")) {
     out = {{"kind", "adapter"}, {"adapter", read_guarded_json(folder / "adapter_config.json")}};
     if (fs::exists(folder / "adapter_model.safetensors"))
-      add_tensors(SafetensorsFile::open(folder / "adapter_model.safetensors")->tensors(), out);
+      add_tensors(*SafetensorsFile::open(folder / "adapter_model.safetensors"), out);
     return out;
   }
   const auto checkpoint = Checkpoint::open(folder);
   if (!fs::exists(folder / "config.json") && checkpoint->source().ends_with(".gguf"))
     return inspect_gguf(checkpoint->source());
   out = {{"kind", "folder"}, {"config", describe_or_reason([&] { return read_config(folder); })}};
-  add_tensors(checkpoint->tensors(), out);
+  add_tensors(*checkpoint, out);
   uint64_t bytes = 0;
-  for (const TensorView& tensor : checkpoint->tensors()) bytes += tensor.data.size();
+  for (const auto& [type, sum] : out["types"].items()) bytes += sum["bytes"].get<uint64_t>();
   out["bytes"] = bytes;
   if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
   if (fs::exists(folder / "training.json")) out["training"] = read_guarded_json(folder / "training.json");

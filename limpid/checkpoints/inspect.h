@@ -19,7 +19,8 @@ namespace limpid {
 /// - "adapter", a PEFT folder: path, adapter (adapter_config.json), tensors
 /// - "jsonl": path, bytes, rows, keys (name, rows that have it, kinds of value)
 /// - "json": path, bytes, keys
-/// `types` counts tensors and bytes for each element type. `config` is the part of ModelConfig that is filled.
+/// `types` counts tensors and bytes for each element type, those that Limpid does not compute with among them, which
+/// `parameters` leaves out. `config` is the part of ModelConfig that is filled.
 /// @throws FormatError, IoError for what is none of these, or is damaged.
 Json inspect_json(const fs::path& path);
 

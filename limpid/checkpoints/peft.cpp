@@ -1,9 +1,11 @@
 #include "limpid/checkpoints/peft.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include "limpid/checkpoints/json_guard.h"
+#include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
 
@@ -13,11 +15,41 @@ namespace {
 constexpr const char *kConfigFile = "adapter_config.json", *kTensorFile = "adapter_model.safetensors";
 constexpr std::string_view kPrefix = "base_model.model.", kFactorA = ".lora_A.weight", kFactorB = ".lora_B.weight";
 
-/// Returns whether a feature is not used, which null, false, "none", and empty lists and objects all say.
-bool is_off(const Json& object, const char* key) {
-  const auto setting = object.find(key);
-  return setting == object.end() || setting->is_null() || *setting == false || *setting == "none" ||
-         (setting->is_structured() && setting->empty());
+/// Settings that parse_config reads.
+constexpr std::string_view kHonouredInAdapters[] = {"peft_type",      "r",
+                                                    "lora_alpha",     "lora_dropout",
+                                                    "use_rslora",     "fan_in_fan_out",
+                                                    "rank_pattern",   "init_lora_weights",
+                                                    "target_modules", "base_model_name_or_path"};
+
+/// Settings that change nothing once an adapter is trained: which layers it chose (its tensors say so), how its first
+/// weights were drawn, and what belongs to kinds that are refused by a setting of their own.
+constexpr std::string_view kHarmlessInAdapters[] = {
+    "auto_mapping",      "corda_config",   "ensure_weight_tying", "eva_config",
+    "exclude_modules",   "inference_mode", "layers_pattern",      "layers_to_transform",
+    "loftq_config",      "lora_ga_config", "megatron_core",       "peft_version",
+    "qalora_group_size", "revision",       "runtime_config",      "task_type"};
+
+/// Values of init_lora_weights that leave the base as it is. The others (PiSSA, OLoRA, CorDA, LoftQ, …) take something
+/// out of it, so that the factors mean nothing beside the untouched base.
+constexpr std::string_view kInitsBesideTheBase[] = {"true", "false", "null", "gaussian", "eva", "orthogonal"};
+
+template <class Names>
+bool is_one_of(std::string_view name, const Names& names) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+void check_settings(const Json& json, const std::string& source) {
+  const auto is_known = [](const std::string& name) {
+    return is_one_of(name, kHonouredInAdapters) || is_one_of(name, kHarmlessInAdapters);
+  };
+  refuse_unknown_settings(json, is_known, source, "train the adapter without it, merge it into its base with peft");
+  const auto init = json.find("init_lora_weights");
+  if (init == json.end()) return;
+  const std::string name = init->is_string() ? init->get<std::string>() : to_text(*init);
+  LIMPID_CHECK(is_one_of(name, kInitsBesideTheBase), ConfigError, source, ": \"init_lora_weights\" is ", quote(name),
+               ", which changes the weights of the base; convert the adapter with peft (save_pretrained(…, "
+               "path_initial_model_for_weight_conversion=…)), or merge it into its base");
 }
 
 std::vector<std::string> module_list(const Json& object, const std::string& source) {
@@ -40,12 +72,7 @@ PeftConfig parse_config(const Json& json, const std::string& source) {
   const auto kind = require<std::string>(json, "peft_type", source);
   LIMPID_CHECK(kind == "LORA", ConfigError, source, ": an adapter of type ", quote(kind),
                " is not supported; supported is LORA");
-  for (const char* key :
-       {"use_dora", "modules_to_save", "bias", "lora_bias", "alpha_pattern", "megatron_config", "layer_replication",
-        "trainable_token_indices", "target_parameters", "use_qalora", "alora_invocation_tokens"})
-    LIMPID_CHECK(is_off(json, key), ConfigError, source, ": \"", key, "\" is ",
-                 printable(to_text(json[key]).substr(0, 60)),
-                 ", which is not supported; train the adapter without it, or merge it into its base with peft");
+  check_settings(json, source);
   PeftConfig config;
   config.rank = require<int64_t>(json, "r", source);
   config.alpha = require<double>(json, "lora_alpha", source);
@@ -84,13 +111,15 @@ bool is_peft_folder(const fs::path& folder) { return fs::exists(folder / kConfig
 
 std::shared_ptr<const PeftAdapter> PeftAdapter::open(const fs::path& folder) {
   const fs::path config_file = folder / kConfigFile, tensor_file = folder / kTensorFile;
-  const Json json = read_guarded_json(config_file);
+  Json json = read_guarded_json(config_file);
+  remove_ignored_settings(json, config_file.string());
   auto adapter = std::make_shared<PeftAdapter>();
   adapter->path_ = folder;
   adapter->config_ = parse_config(json, config_file.string());
   LIMPID_CHECK(fs::exists(tensor_file) || !fs::exists(folder / "adapter_model.bin"), ConfigError, folder.string(),
                ": has only adapter_model.bin; save it again with peft's save_pretrained(…, safe_serialization=True)");
   const auto file = SafetensorsFile::open(tensor_file);
+  file->require_all();
   adapter->tensors_ = file;
   adapter->metadata_ = file->metadata();
 
@@ -104,7 +133,7 @@ std::shared_ptr<const PeftAdapter> PeftAdapter::open(const fs::path& folder) {
     (a ? pairs[*a].first : pairs[*b].second) = &view;
   }
   LIMPID_CHECK(!pairs.empty(), FormatError, source, ": holds no adapter");
-  const bool one_rank = is_off(json, "rank_pattern");
+  const bool one_rank = is_off(json.value("rank_pattern", Json()));
   for (const auto& [name, factors] : pairs) {
     const auto [a, b] = factors;
     LIMPID_CHECK(a && b, FormatError, source, ": ", quote(name), " has only ", a ? "lora_A" : "lora_B",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "limpid/checkpoints/layout.h"
@@ -129,30 +130,34 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   bool in_metadata_ = false, in_array_ = false;
 };
 
-DType dtype_of(const Entry& entry, const std::string& prefix) {
+std::optional<DType> dtype_of(const Entry& entry) {
   for (const NamedType& known : kSafetensorsTypes)
     if (entry.dtype == known.name) return known.type;
-  throw FormatError(concat(prefix, "tensor ", quote(entry.name), " has type ", quote(entry.dtype),
-                           ", expected one of F32 F16 BF16 F64 I8 I16 I32 I64 U8 BOOL"));
+  return std::nullopt;
+}
+
+/// Returns the bytes of a tensor, checked against the `data` that follow the header.
+std::span<const std::byte> bytes_of(const Entry& entry, std::span<const std::byte> data, const std::string& prefix) {
+  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, prefix, "tensor ", quote(entry.name), ": \"data_offsets\" has ",
+               entry.offsets.size(), " numbers, expected 2");
+  const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
+  LIMPID_CHECK(begin <= end, FormatError, prefix, "tensor ", quote(entry.name), " begins at byte ", begin,
+               " after its end at ", end);
+  LIMPID_CHECK(end <= data.size(), FormatError, prefix, "tensor ", quote(entry.name), " ends at byte ", end,
+               " of the data, which has ", data.size(), "; truncated download?");
+  return data.subspan(begin, end - begin);
 }
 
 /// Returns one tensor of the header, checked against the `data` that follow it.
-TensorView view_of(const Entry& entry, std::span<const std::byte> data, const std::string& prefix) {
-  TensorView view{entry.name, dtype_of(entry, prefix), entry.shape, {}};
+TensorView view_of(const Entry& entry, DType type, std::span<const std::byte> data, const std::string& prefix) {
+  TensorView view{entry.name, type, entry.shape, {}};
   const auto elements = checked_elements(view.shape);
   const auto bytes = elements ? checked_bytes(view.dtype, *elements) : std::nullopt;
   LIMPID_CHECK(bytes, FormatError, prefix, "tensor ", quote(view.name), " has shape ", shape_text(view.shape),
                ", more than any file holds");
-  LIMPID_CHECK(entry.offsets.size() == 2, FormatError, prefix, "tensor ", quote(view.name), ": \"data_offsets\" has ",
-               entry.offsets.size(), " numbers, expected 2");
-  const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
-  LIMPID_CHECK(begin <= end, FormatError, prefix, "tensor ", quote(view.name), " begins at byte ", begin,
-               " after its end at ", end);
-  LIMPID_CHECK(end <= data.size(), FormatError, prefix, "tensor ", quote(view.name), " ends at byte ", end,
-               " of the data, which has ", data.size(), "; truncated download?");
-  LIMPID_CHECK(end - begin == *bytes, FormatError, prefix, "tensor ", quote(view.name), " of ", entry.dtype, " ",
-               shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", end - begin);
-  view.data = data.subspan(begin, end - begin);
+  view.data = bytes_of(entry, data, prefix);
+  LIMPID_CHECK(view.data.size() == *bytes, FormatError, prefix, "tensor ", quote(view.name), " of ", entry.dtype, " ",
+               shape_text(view.shape), " takes ", *bytes, " bytes, but its offsets span ", view.data.size());
   return view;
 }
 
@@ -194,16 +199,19 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
   std::vector<Extent> extents;
   uint64_t covered = 0;
   for (const Entry& entry : reader.entries) {
-    const size_t place = file->tensors_.size();
-    file->tensors_.push_back(view_of(entry, data, prefix));
-    file->index_.emplace(entry.name, place);
-    extents.push_back({entry.offsets[0], entry.offsets[1], place});
+    if (const auto type = dtype_of(entry)) {
+      file->index_.emplace(entry.name, file->tensors_.size());
+      file->tensors_.push_back(view_of(entry, *type, data, prefix));
+    } else {
+      file->others_.push_back({entry.name, entry.dtype, entry.shape, bytes_of(entry, data, prefix).size()});
+    }
+    extents.push_back({entry.offsets[0], entry.offsets[1], extents.size()});
     covered += entry.offsets[1] - entry.offsets[0];
     LIMPID_CHECK(covered <= data.size(), FormatError, prefix, "tensor ", quote(entry.name), " overlaps another tensor");
   }
   if (const auto pair = find_overlap(std::move(extents)))
-    throw FormatError(concat(prefix, "tensors ", quote(file->tensors_[pair->first].name), " and ",
-                             quote(file->tensors_[pair->second].name), " overlap"));
+    throw FormatError(concat(prefix, "tensors ", quote(reader.entries[pair->first].name), " and ",
+                             quote(reader.entries[pair->second].name), " overlap"));
   // Ranges that do not overlap and are as long together as the data leave no gap.
   LIMPID_CHECK(covered == data.size(), FormatError, prefix, "tensors take ", covered, " bytes, the file has ",
                data.size(), " for them; expected no gaps and nothing after them");
@@ -212,7 +220,9 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
 
 const TensorView* SafetensorsFile::find(const std::string& name) const {
   const auto place = index_.find(name);
-  return place == index_.end() ? nullptr : &tensors_[place->second];
+  if (place != index_.end()) return &tensors_[place->second];
+  refuse_other(name);
+  return nullptr;
 }
 
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,

@@ -15,6 +15,7 @@ class SafetensorsFile final : public Checkpoint {
                                                       std::string source);  ///< not copied
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const std::vector<OtherTensor>& others() const override { return others_; }
   const TensorView* find(const std::string& name) const override;
   std::string source() const override { return source_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }  ///< `__metadata__`
@@ -23,6 +24,7 @@ class SafetensorsFile final : public Checkpoint {
   std::shared_ptr<const MappedFile> file_;
   std::string source_;
   std::vector<TensorView> tensors_;
+  std::vector<OtherTensor> others_;
   std::map<std::string, size_t> index_;
   std::map<std::string, std::string> metadata_;
 };

@@ -93,6 +93,11 @@ StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, F
   return out;
 }
 
+const TensorView* find_stored(const Checkpoint& checkpoint, const ModelConfig& config, const StoredTensor& stored) {
+  if (const TensorView* view = checkpoint.find(stored.name)) return view;
+  return config.from_gguf ? nullptr : checkpoint.find(without_prefix(family_of(config), stored.name));
+}
+
 std::string without_prefix(const Family& family, const std::string& stored) {
   return stored.starts_with(family.prefix) ? stored.substr(std::strlen(family.prefix)) : stored;
 }

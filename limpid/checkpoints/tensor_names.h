@@ -26,6 +26,9 @@ struct StoredTensor {
 /// Returns where a tensor of the model lies in a file. @param name  "model.layers.0.mlp.up_proj.weight"
 StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, FileKind kind);
 
+/// Returns the tensor in a checkpoint, whose names may lack the family's prefix; null where there is none.
+const TensorView* find_stored(const Checkpoint& checkpoint, const ModelConfig& config, const StoredTensor& stored);
+
 /// Returns the model's name of a tensor that a Hugging Face file calls `stored`, with the family's prefix or without.
 std::string without_prefix(const Family& family, const std::string& stored);
 

@@ -46,6 +46,7 @@ SteeringParts steering_parts(const ControlVector& vector, const Model& target, P
 ControlVector ControlVector::read(const fs::path& path) {
   const std::string place = concat("[control vector] ", path.string(), ": ");
   const auto file = GgufFile::open(path);
+  file->require_all();
   const std::string architecture = file->text_or("general.architecture", "");
   LIMPID_CHECK(architecture == kArchitecture, FormatError, place, "general.architecture is \"", architecture,
                "\", expected ", kArchitecture, "; a model is given with -m");

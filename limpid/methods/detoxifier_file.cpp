@@ -136,6 +136,7 @@ std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path)
   Json blocks = Json::object();
   if (file->info_.settings.contains("blocks"))
     blocks = require_object(file->info_.settings, "blocks", prefix + "settings");
+  stored->require_all();
   auto tensors = std::make_shared<TensorList>(path.string(), stored);
   for (const TensorView& view : stored->tensors())
     tensors->add(blocks.contains(view.name) ? as_blocks(view, blocks.at(view.name), prefix) : view);

@@ -20,8 +20,7 @@ class Falcon final : public Model {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
       const Weights block = w.block(layer);
       norms_.push_back({block.layer_norm(two ? "ln_attn" : "input_layernorm"), nn::LayerNorm()});
-      if (config.separate_norms)
-        norms_.back().mlp = block.layer_norm(two ? "ln_mlp" : "post_attention_layernorm");
+      if (config.separate_norms) norms_.back().mlp = block.layer_norm(two ? "ln_mlp" : "post_attention_layernorm");
     }
   }
 

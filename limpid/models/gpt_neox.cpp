@@ -12,7 +12,8 @@ struct NeoxNorms {
 class GptNeox final : public Model {
  public:
   GptNeox(const ModelConfig& config, const Weights& w)
-      : Model(config, w), final_layer_norm_(w.layer_norm("final_layer_norm")) {
+      : Model(config, w),
+        final_layer_norm_(w.layer_norm("final_layer_norm")) {
     for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
       const Weights block = w.block(layer);
       norms_.push_back({block.layer_norm("input_layernorm"), block.layer_norm("post_attention_layernorm")});
@@ -25,8 +26,7 @@ class GptNeox final : public Model {
     const Tensor product = context.project(Projection::QueryKeyValue, norms.input_layernorm.forward(x));
     const Tensor beside = config_.parallel_halves ? norms.post_attention_layernorm.forward(x) : Tensor();
     x = residual(x, context.attend(context.split_and_rotate(product)));
-    return residual(
-        x, context.feed_forward(beside.defined() ? beside : norms.post_attention_layernorm.forward(x)));
+    return residual(x, context.feed_forward(beside.defined() ? beside : norms.post_attention_layernorm.forward(x)));
   }
   Tensor final_norm(const Tensor& x) const override { return final_layer_norm_.forward(x); }
 

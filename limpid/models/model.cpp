@@ -5,9 +5,7 @@
 namespace limpid {
 namespace {
 
-int64_t rotating_width(const ModelConfig& config) {
-  return family_of(config).rotary ? config.rotary_width() : 0;
-}
+int64_t rotating_width(const ModelConfig& config) { return family_of(config).rotary ? config.rotary_width() : 0; }
 
 int64_t embedding_width(const ModelConfig& config) {
   return config.embedding_width > 0 ? config.embedding_width : config.hidden_size;
@@ -30,9 +28,9 @@ Model::Model(const ModelConfig& config, const Weights& weights)
   pool_ = std::make_shared<nn::KvPool>(
       nn::KvShape{size_t(config_.num_layers), size_t(config_.num_kv_heads), size_t(config_.head_dim)});
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) linears_.push_back(weights.linears(layer));
-  head_ = config.tie_word_embeddings
-              ? weights.tied(embedding_)
-              : weights.linear(family_of(config).output.name, config.vocab_size, embedding_width(config), /*bias=*/false);
+  head_ = config.tie_word_embeddings ? weights.tied(embedding_)
+                                     : weights.linear(family_of(config).output.name, config.vocab_size,
+                                                      embedding_width(config), /*bias=*/false);
 }
 
 Precision Model::precision() const {

@@ -79,7 +79,7 @@ class Model : public std::enable_shared_from_this<Model> {
   Model(const ModelConfig& config, const Weights& weights);
   virtual Tensor embed(const nn::Pass& pass) const;  ///< [N, D]; token embeddings times the config's scale by default
   virtual Tensor block(Tensor hidden, const BlockContext& context) const = 0;  ///< [N, D] -> [N, D]
-  virtual Tensor final_norm(const Tensor& hidden) const = 0;  ///< in the width of the output matrix
+  virtual Tensor final_norm(const Tensor& hidden) const = 0;                   ///< in the width of the output matrix
   /// Returns x + y times the config's residual scale.
   Tensor residual(Tensor x, const Tensor& y) const;
 

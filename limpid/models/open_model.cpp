@@ -1,3 +1,4 @@
+#include "limpid/checkpoints/tied_output.h"
 #include "limpid/models/families.h"
 #include "limpid/tokenizers/tokenizer.h"
 
@@ -24,8 +25,9 @@ std::map<std::string, ModelMaker>& decoder_table() {
 
 void add_decoder(const std::string& family, ModelMaker maker) { decoder_table()[family] = maker; }
 
-std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint,
+std::shared_ptr<Model> make_model(const ModelConfig& described, std::shared_ptr<const Checkpoint> checkpoint,
                                   const LoadOptions& options) {
+  ModelConfig config = described;
   const auto maker = decoder_table().find(config.architecture);
   if (maker == decoder_table().end()) {
     std::string known;
@@ -33,6 +35,7 @@ std::shared_ptr<Model> make_model(const ModelConfig& config, std::shared_ptr<con
     throw ConfigError(
         concat(config.source, ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
   }
+  if (checkpoint) untie_separate_output(config, *checkpoint);
   const Weights weights(std::move(checkpoint), config, options);
   auto model = maker->second(config, weights);
   model->parameters_ = weights.parameters();

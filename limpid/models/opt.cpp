@@ -12,8 +12,8 @@ class Opt final : public Model {
  public:
   Opt(const ModelConfig& config, const Weights& w)
       : Model(config, w),
-        positions_(w.embedding("decoder.embed_positions", config.max_positions + config.position_offset,
-                               config.hidden_size)) {
+        positions_(
+            w.embedding("decoder.embed_positions", config.max_positions + config.position_offset, config.hidden_size)) {
     if (config.norm_first) final_layer_norm_ = w.layer_norm("decoder.final_layer_norm");
     if (config.embedding_width != config.hidden_size) {
       project_in_ = w.linear("decoder.project_in", config.hidden_size, config.embedding_width, /*bias=*/false);

@@ -26,8 +26,8 @@ class StableLm final : public Model {
     auto qkv = context.project({Query, Key, Value}, normed);
     const Tensor q = context.rotate(qkv[0], config_.num_heads), k = context.rotate(qkv[1], config_.num_kv_heads);
     x = residual(x, context.attend(q, k, qkv[2]));
-    return residual(
-        x, context.feed_forward(config_.parallel_halves ? normed : norms.post_attention_layernorm.forward(x)));
+    return residual(x,
+                    context.feed_forward(config_.parallel_halves ? normed : norms.post_attention_layernorm.forward(x)));
   }
   Tensor final_norm(const Tensor& x) const override { return norm_.forward(x); }
 

@@ -59,9 +59,7 @@ bool Weights::has(const std::string& name) const {
 }
 
 const TensorView* Weights::find(const StoredTensor& stored) const {
-  if (const TensorView* view = shared_->checkpoint->find(stored.name)) return view;
-  if (config().from_gguf) return nullptr;
-  return shared_->checkpoint->find(without_prefix(family_of(config()), stored.name));
+  return find_stored(*shared_->checkpoint, config(), stored);
 }
 
 const TensorView& Weights::at(const StoredTensor& stored) const {

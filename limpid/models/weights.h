@@ -67,7 +67,7 @@ class Weights {
   /// Norms over `size` values, 0 standing for the hidden size, with the config's epsilon and the family's offset.
   nn::RmsNorm rms_norm(const std::string& name, int64_t size = 0) const;
   nn::LayerNorm layer_norm(const std::string& name, int64_t size = 0,
-                           bool bias = true) const;  ///< also of files that say gamma and beta
+                           bool bias = true) const;            ///< also of files that say gamma and beta
   Tensor vector(const std::string& name, int64_t size) const;  ///< float32 [size], a parameter in training
 
   const ModelConfig& config() const { return shared_->config; }

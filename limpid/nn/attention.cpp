@@ -39,12 +39,11 @@ Tensor dense_attention(const AttentionSpec& spec, const Tensor& q, const Tensor&
     values = values.repeat_interleave(groups, 1);
   }
   const Tensor mask = dense_mask(spec, T, q.scalar_type()), queries = by_head(q, spec.heads);
-  const auto out =
-      spec.softcap > 0.0
-          ? capped_attention(spec, queries, keys, values, mask)
-          : torch::scaled_dot_product_attention(queries, keys, values,
-                                                mask.defined() ? std::optional<Tensor>(mask) : std::nullopt, 0.0,
-                                                /*is_causal=*/!mask.defined(), spec.scale);
+  const auto out = spec.softcap > 0.0
+                       ? capped_attention(spec, queries, keys, values, mask)
+                       : torch::scaled_dot_product_attention(
+                             queries, keys, values, mask.defined() ? std::optional<Tensor>(mask) : std::nullopt, 0.0,
+                             /*is_causal=*/!mask.defined(), spec.scale);
   return out.transpose(1, 2).reshape({B * T, spec.heads * spec.head_dim});
 }
 

@@ -10,8 +10,8 @@ struct AttentionSpec {
   double scale;          ///< of the scores, usually head_dim^-0.5
   int64_t window = 0;    ///< 0: all; w: position i sees j with i - w < j <= i
   double softcap = 0.0;  ///< 0: none
-  Tensor bias = {};      ///< [heads, at least the text's length to the next multiple of 16], added to the scores by head
-                         ///< and position of the key; undefined: none
+  Tensor bias = {};  ///< [heads, at least the text's length to the next multiple of 16], added to the scores by head
+                     ///< and position of the key; undefined: none
 };
 
 /// Inference: writes k and v into the caches of `layer`, then lets each token attend to its sequence up to attend_to.

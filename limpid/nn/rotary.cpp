@@ -26,7 +26,8 @@ double pair_of_turns(double turns, int64_t rotary_dim, const RopeConfig& rope) {
 }
 
 double yarn_scaled(double frequency, int64_t pair, int64_t rotary_dim, const RopeConfig& rope) {
-  double first = pair_of_turns(rope.fast_turns, rotary_dim, rope), last = pair_of_turns(rope.slow_turns, rotary_dim, rope);
+  double first = pair_of_turns(rope.fast_turns, rotary_dim, rope),
+         last = pair_of_turns(rope.slow_turns, rotary_dim, rope);
   if (rope.whole_pairs) first = std::floor(first), last = std::ceil(last);
   first = std::max(first, 0.0), last = std::min(last, double(rotary_dim - 1));
   if (first == last) last += 0.001;

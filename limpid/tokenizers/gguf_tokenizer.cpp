@@ -2,6 +2,7 @@
 #include <map>
 
 #include "limpid/checkpoints/quote.h"
+#include "limpid/core/warnings.h"
 #include "limpid/tokenizers/sentencepiece_parts.h"
 #include "limpid/tokenizers/tokenizer_files.h"
 #include "limpid/tokenizers/unicode.h"
@@ -111,7 +112,12 @@ std::shared_ptr<const Tokenizer> read_bpe(const GgufFile& file) {
   const auto& names = token_names(file);
   const std::vector<int64_t> types = token_types(file, names.size());
   PipelineParts parts;
-  const PreSettings pre = read_pre(file.text_or("tokenizer.ggml.pre", ""), parts.pretokenizer, place);
+  const std::string pre_name = file.text_or("tokenizer.ggml.pre", "");
+  if (pre_name.empty())
+    warn(concat(place,
+                ": does not say how text is split (tokenizer.ggml.pre is missing, as in files from before May "
+                "2024), so GPT-2's rule is used and ids may be wrong; convert the model again with a newer converter"));
+  const PreSettings pre = read_pre(pre_name, parts.pretokenizer, place);
   read_specials(file, names.size(), pre.adds_bos, false, parts);
 
   // Added tokens are spelt as they are; a name written twice counts as its later id.

@@ -1,5 +1,8 @@
 #include "limpid/tokenizers/json_parts.h"
 
+#include <algorithm>
+
+#include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/unicode.h"
 
@@ -12,6 +15,38 @@ std::string kind_of(const Json& json, const std::string& place) {
   return require<std::string>(json, "type", place);
 }
 
+/// Settings that the readers below honour, by the kind of the part. Offsets (trim_offsets) have no part in ids.
+struct KindSettings {
+  std::string_view kind;
+  std::string_view names[5];  // fewer: the rest is empty
+};
+constexpr KindSettings kKindSettings[] = {
+    {"BertNormalizer", {"clean_text", "handle_chinese_chars", "strip_accents", "lowercase"}},
+    {"BertProcessing", {"sep", "cls"}},
+    {"ByteLevel", {"add_prefix_space", "trim_offsets", "use_regex"}},
+    {"Digits", {"individual_digits"}},
+    {"Metaspace", {"replacement", "str_rep", "prepend_scheme", "add_prefix_space", "split"}},
+    {"Prepend", {"prepend"}},
+    {"Punctuation", {"behavior"}},
+    {"Replace", {"pattern", "content"}},
+    {"RobertaProcessing", {"sep", "cls", "trim_offsets", "add_prefix_space"}},
+    {"Split", {"pattern", "behavior", "invert"}},
+    {"Strip", {"strip_left", "strip_right", "content", "start", "stop"}},
+    {"TemplateProcessing", {"single", "pair", "special_tokens"}},
+    {"WordPiece", {"prefix", "cleanup"}},
+};
+
+void check_kind_settings(const Json& part, const std::string& kind, const std::string& place) {
+  const auto known = std::find_if(std::begin(kKindSettings), std::end(kKindSettings),
+                                  [&](const KindSettings& settings) { return settings.kind == kind; });
+  const auto is_known = [&](const std::string& name) {
+    return name == "type" ||
+           (known != std::end(kKindSettings) &&
+            std::find(std::begin(known->names), std::end(known->names), name) != std::end(known->names));
+  };
+  refuse_unknown_settings(part, is_known, concat(place, ": ", printable(kind)));
+}
+
 // Visits the members of a Sequence in order, however deep; the file's nesting is bounded so that it cannot exhaust the
 // stack.
 template <class Visit>
@@ -19,7 +54,10 @@ void for_each_member(const Json& json, const char* list, const std::string& plac
   if (json.is_null()) return;
   LIMPID_CHECK(depth < 16, FormatError, place, ": nested deeper than 16");
   const std::string kind = kind_of(json, place);
-  if (kind != "Sequence") return visit(json, kind);
+  if (kind != "Sequence") {
+    visit(json, kind);  // refuses kinds that are not known
+    return check_kind_settings(json, kind, place);
+  }
   const auto members = json.find(list);
   LIMPID_CHECK(members != json.end() && members->is_array(), FormatError, place, ": a Sequence needs an array \"", list,
                "\"");
@@ -82,6 +120,13 @@ SplitStage regex_stage(std::string_view expression, const std::string& place) {
 
 }  // namespace
 
+void check_keys(const Json& json, std::initializer_list<std::string_view> known, const std::string& place) {
+  const auto is_known = [&](const std::string& name) {
+    return std::find(known.begin(), known.end(), name) != known.end();
+  };
+  refuse_unknown_settings(json, is_known, place);
+}
+
 std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& place) {
   std::vector<AddedToken> out;
   const auto list = file.find("added_tokens");
@@ -91,6 +136,7 @@ std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& p
     const Json& json = (*list)[i];
     const std::string token_place = concat(place, ": added_tokens[", i, "]");
     LIMPID_CHECK(json.is_object(), FormatError, token_place, ": is ", json_kind(json), ", expected an object");
+    check_keys(json, {"id", "content", "special", "normalized", "lstrip", "rstrip", "single_word"}, token_place);
     AddedToken token;
     token.content = require<std::string>(json, "content", token_place);
     const int64_t id = require<int64_t>(json, "id", token_place);

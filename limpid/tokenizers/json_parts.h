@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,9 @@
 /// The members of a tokenizer.json (format of the tokenizers library, version "1.0") besides the model.
 /// `place` begins every error. Kinds that are not known throw ConfigError with their name.
 namespace limpid {
+
+/// @throws ConfigError that names the settings of `json` which are neither `known` nor off (known_settings.h).
+void check_keys(const Json& json, std::initializer_list<std::string_view> known, const std::string& place);
 
 std::vector<AddedToken> read_added_tokens(const Json& file, const std::string& place);
 void read_normalizer(const Json& json, Normalizer& normalizer, const std::string& place);

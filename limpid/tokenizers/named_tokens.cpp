@@ -77,6 +77,17 @@ std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& te
   return table;
 }
 
+void set_added_tokens(std::vector<AddedToken> added, bool split_special, PipelineParts& parts) {
+  std::vector<AddedToken> raw, normalized;
+  for (AddedToken& token : added) {
+    if (token.special && split_special) continue;
+    if (token.normalized) token.content = parts.normalizer.apply(token.content, {true, true});
+    (token.normalized ? normalized : raw).push_back(std::move(token));
+  }
+  parts.raw_added = AddedTokens(std::move(raw));
+  parts.normalized_added = AddedTokens(std::move(normalized));
+}
+
 void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space) {
   if (add_prefix_space) pretokenizer.add_prefix_space();
   pretokenizer.add_split(gpt2_split());

@@ -10,6 +10,7 @@
 #include "limpid/core/json.h"
 #include "limpid/tokenizers/bpe.h"
 #include "limpid/tokenizers/pipeline.h"
+#include "limpid/tokenizers/tokenizer_config.h"
 
 /// Readers of the files that describe a tokenizer; open_tokenizer picks one. They throw FormatError with
 /// "[tokenizer] FILE: …" for malformed content and ConfigError for kinds that are not supported.
@@ -23,13 +24,6 @@ std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file);
 /// Reads text in memory, for tests and fuzzing. `folder` may hold tokenizer_config.json; empty for none.
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
                                                       const fs::path& folder);
-
-/// tokenizer_config.json and special_tokens_map.json beside a tokenizer; everything is optional.
-struct TokenizerConfig {
-  std::string bos, eos, pad, unk, cls, sep, mask, chat_template;
-  std::optional<bool> add_bos, add_eos, lower_case, strip_accents, space_ideographs, add_prefix_space;
-};
-TokenizerConfig read_tokenizer_config(const fs::path& folder);
 
 /// Names in a vocabulary with an id for each; what the formats share. Ids without a name are empty strings.
 class NamedTokens {
@@ -62,6 +56,10 @@ BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);
 std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts,
                                               const std::vector<AddedToken>& added);
+
+/// Sorts added tokens by whether they are looked for before or behind the normaliser, which must be set.
+/// @param split_special  special tokens are not looked for at all
+void set_added_tokens(std::vector<AddedToken> added, bool split_special, PipelineParts& parts);
 
 void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space = false);
 /// Adds BERT's normaliser, and below its pre-tokenizer (Devlin et al. 2018, tokenization.py BasicTokenizer).

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/json_parts.h"
 #include "limpid/tokenizers/tokenizer_files.h"
@@ -56,18 +57,13 @@ std::vector<BpeModel::Rule> read_merges(const Json& model, const NamedTokens& to
   return rules;
 }
 
-void refuse_unless_empty(const Json& model, const char* key, const std::string& place) {
-  const auto value = model.find(key);
-  if (value == model.end() || value->is_null() || *value == "" || *value == 0 || *value == 0.0) return;
-  throw ConfigError(concat(place, ": model.", key, " ", quote(to_text(*value)), " is not supported"));
-}
-
 std::unique_ptr<PieceModel> read_bpe(const Json& model, const NamedTokens& tokens,
                                      const std::vector<std::string>& names, bool bytes, const std::string& place) {
-  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
-    refuse_unless_empty(model, key, place);
-  BpeModel::Options options;
   const std::string model_place = place + ": model";
+  // dropout, continuing_subword_prefix and end_of_word_suffix are known to be off where they are empty.
+  check_keys(model, {"type", "vocab", "merges", "byte_fallback", "fuse_unk", "ignore_merges", "unk_token"},
+             model_place);
+  BpeModel::Options options;
   options.bytes = bytes;
   options.byte_fallback = !bytes && get_or<bool>(model, "byte_fallback", false, model_place);
   options.fuse_unknown = get_or<bool>(model, "fuse_unk", false, model_place);
@@ -94,6 +90,8 @@ std::vector<std::string> token_bytes_of(const NamedTokens& tokens, const JsonDec
 std::unique_ptr<PieceModel> read_wordpiece(const Json& model, const NamedTokens& tokens,
                                            std::vector<std::string>& bytes, const std::string& place) {
   const std::string model_place = place + ": model";
+  check_keys(model, {"type", "vocab", "unk_token", "max_input_chars_per_word", "continuing_subword_prefix"},
+             model_place);
   WordPieceModel::Options options;
   options.unknown = tokens.require(get_or<std::string>(model, "unk_token", "[UNK]", model_place), "unk_token");
   const int64_t longest = get_or<int64_t>(model, "max_input_chars_per_word", 100, model_place);
@@ -104,20 +102,8 @@ std::unique_ptr<PieceModel> read_wordpiece(const Json& model, const NamedTokens&
   return std::make_unique<WordPieceModel>(bytes, options);
 }
 
-/// Sorts added tokens by whether they are looked for before or behind the normaliser.
-void set_added(std::vector<AddedToken> added, PipelineParts& parts) {
-  std::vector<AddedToken> raw, normalized;
-  for (AddedToken& token : added) {
-    if (token.normalized) token.content = parts.normalizer.apply(token.content, {true, true});
-    (token.normalized ? normalized : raw).push_back(std::move(token));
-  }
-  parts.raw_added = AddedTokens(std::move(raw));
-  parts.normalized_added = AddedTokens(std::move(normalized));
-}
-
 /// Sets what tokenizer_config.json beside the file says.
-void set_config(const fs::path& folder, const NamedTokens& tokens, PipelineParts& parts) {
-  const TokenizerConfig config = read_tokenizer_config(folder);
+void set_config(const TokenizerConfig& config, const NamedTokens& tokens, PipelineParts& parts) {
   const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
     const TokenId id = name.empty() ? -1 : tokens.id_of(name);
     return id < 0 ? std::nullopt : std::optional<TokenId>(id);
@@ -133,8 +119,15 @@ void set_config(const fs::path& folder, const NamedTokens& tokens, PipelineParts
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
                                                       const fs::path& folder) {
   const std::string place = "[tokenizer] " + source;
-  const Json json = parse_json(text, place);
+  Json json = parse_json(text, place);
   LIMPID_CHECK(json.is_object(), FormatError, place, ": is ", json_kind(json), ", expected an object");
+  const TokenizerConfig config = read_tokenizer_config(folder);
+  remove_ignored_settings(json, place);
+  lay_configured_settings_over(json, config);
+  check_keys(json,
+             {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+              "decoder", "model"},
+             place);
   const auto member = json.find("model");
   LIMPID_CHECK(member != json.end() && member->is_object(), FormatError, place, ": model is ",
                member == json.end() ? "missing" : json_kind(*member), ", expected an object");
@@ -145,7 +138,8 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, con
 
   PipelineParts parts;
   std::vector<AddedToken> added = read_added_tokens(json, place);
-  const NamedTokens tokens = read_vocabulary(model, added, place);
+  NamedTokens tokens = read_vocabulary(model, added, place);
+  add_configured_tokens(config, tokens, added);
   read_normalizer(json.value("normalizer", Json()), parts.normalizer, place + ": normalizer");
   read_pretokenizer(json.value("pre_tokenizer", Json()), parts.pretokenizer, place + ": pre_tokenizer");
   const bool byte_level = parts.pretokenizer.byte_level();
@@ -172,8 +166,8 @@ std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, con
   parts.dummy_prefix = decoder.strips_space || type == "WordPiece";
   parts.tokens = token_table(bytes, added);
 
-  set_added(std::move(added), parts);
-  set_config(folder, tokens, parts);
+  set_added_tokens(std::move(added), config.split_special, parts);
+  set_config(config, tokens, parts);
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }
 

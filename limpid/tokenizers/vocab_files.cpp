@@ -60,6 +60,7 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
     token.lstrip = name == config.mask;  // RoBERTa's <mask> takes the space before it
     added.push_back(std::move(token));
   }
+  add_configured_tokens(config, tokens, added);
   const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
     const TokenId id = name.empty() ? -1 : tokens.id_of(name);
     return id < 0 ? std::nullopt : std::optional<TokenId>(id);
@@ -80,7 +81,7 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
   options.bytes = true;
   parts.model = std::make_unique<BpeModel>(bytes, rules, options);
   parts.tokens = token_table(bytes, added);
-  parts.raw_added = AddedTokens(std::move(added));
+  set_added_tokens(std::move(added), config.split_special, parts);
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }
 
@@ -116,10 +117,11 @@ std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder) {
   parts.suffix = {special(name_or(config.sep, "[SEP]"))};
   if (tokens.id_of(name_or(config.pad, "[PAD]")) >= 0) parts.pad = special(name_or(config.pad, "[PAD]"));
   if (tokens.id_of(name_or(config.mask, "[MASK]")) >= 0) special(name_or(config.mask, "[MASK]"));
+  add_configured_tokens(config, tokens, added);
   const std::vector<std::string> bytes = wordpiece_bytes(tokens.names(), "##");
   parts.model = std::make_unique<WordPieceModel>(bytes, options);
   parts.tokens = token_table(bytes, added);
-  parts.raw_added = AddedTokens(std::move(added));
+  set_added_tokens(std::move(added), config.split_special, parts);
   parts.decode = PipelineParts::Decode::kWordPiece;
   parts.clean_up = true;
   parts.dummy_prefix = true;

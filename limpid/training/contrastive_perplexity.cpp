@@ -75,6 +75,7 @@ class ContrastiveObjective final : public Objective {
     for (const ContrastiveRow& row : rows) {
       watch.throw_if_stopped();
       const Anchor anchor = read(*model.tokenizer(), row, options.examples);
+      for (const Example& example : anchor.examples) nll_.check(example);
       if (anchor.positives == 0 || anchor.positives == anchor.examples.size())
         ++left_out;
       else

@@ -8,6 +8,15 @@ LanguageModelLoss::LanguageModelLoss(const Model& model) : model_(model) {
   head_ = weight.requires_grad() ? weight : weight.detach().to(model.training()->compute);
 }
 
+void LanguageModelLoss::check(const Example& example) const {
+  for (const TokenId id : example.ids)
+    LIMPID_CHECK(id >= 0 && id < model_.config().vocab_size, ConfigError, "[training] ", model_.path().string(),
+                 ": a text has token ", id,
+                 model_.tokenizer() ? concat(" (", model_.tokenizer()->token_text(id), ")") : "",
+                 ", which is outside the vocabulary of ", model_.config().vocab_size,
+                 "; the tokenizer belongs to another model");
+}
+
 torch::Tensor LanguageModelLoss::states(const Batch& batch) const {
   nn::Pass pass = nn::Pass::dense(batch.ids);
   return model_.before_output(model_.final_state(pass, Outputs::All).index_select(0, batch.positions));
@@ -27,9 +36,9 @@ std::vector<torch::Tensor> LanguageModelLoss::means(const Batch& batch, std::spa
   int64_t begin = 0;
   for (const Example& example : examples) {
     const int64_t count = example.targets();
-    means.push_back(linear_cross_entropy(hidden.narrow(0, begin, count), head_, batch.targets.narrow(0, begin, count),
-                                         options()) /
-                    double(count));
+    means.push_back(
+        linear_cross_entropy(hidden.narrow(0, begin, count), head_, batch.targets.narrow(0, begin, count), options()) /
+        double(count));
     begin += count;
   }
   return means;

@@ -14,6 +14,8 @@ class LanguageModelLoss {
   /// afterwards.
   /// @throws ConfigError when the model was not opened trainable.
   explicit LanguageModelLoss(const Model& model);
+  /// @throws ConfigError for a token that the model has no embedding of: its tokenizer knows more than its table.
+  void check(const Example& example) const;
   torch::Tensor sum(const Batch& batch) const;  ///< scalar float64, differentiable in the model's parameters
   /// Returns the mean over each example's own targets: scalars. @param examples  those of the batch, in its order
   std::vector<torch::Tensor> means(const Batch& batch, std::span<const Example> examples) const;

@@ -16,6 +16,8 @@ TextObjective::TextObjective(const Model& model, const Tokenizer* tokenizer, con
   LIMPID_CHECK(tokenizer, ConfigError, options.base.string(), ": has no tokenizer, so text cannot be read");
   const TextData data = read_text_data(options.data);
   sets_ = make_examples(*tokenizer, data.rows, options.examples, options.holdout, options.pack, watch);
+  for (const auto* set : {&sets_.train, &sets_.held_out})
+    for (const Example& example : *set) loss_.check(example);
   if (sets_.held_out.size() > kMostHeldOut) sets_.held_out.resize(kMostHeldOut);
   int64_t tokens = 0;
   for (const Example& example : sets_.train) {

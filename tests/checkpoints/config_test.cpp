@@ -265,7 +265,8 @@ TEST(Config, ReadsGgufMetadata) {
 TEST(Config, RefusesGgufMetadataThatMakesNoSense) {
   EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.attention.value_length", 4, raw(uint32_t(8)))})),
                FormatError);
-  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.scaling.type", 8, text("yarn"))})), FormatError);
+  EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.scaling.type", 8, text("spiral"))})),
+               FormatError);
   EXPECT_THROW(read_gguf(gguf_config("llama", {gguf_entry("llama.rope.dimension_count", 4, raw(uint32_t(400)))})),
                FormatError);
   EXPECT_THROW(read_gguf(GgufBytes{}.bytes()), FormatError);

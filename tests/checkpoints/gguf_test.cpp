@@ -139,6 +139,21 @@ TEST(Gguf, RefusesToWriteWhatTheFormatDoesNotHave) {
   EXPECT_TRUE(fs::is_empty(dir.path()));
 }
 
+TEST(Gguf, ListsTensorsOfOtherTypesUpToTheNextAndRefusesThemWhenAskedFor) {
+  GgufBytes file;
+  file.infos = {gguf_info("odd", {256}, 16, 0), gguf_info("plain", {4}, 0, 96), gguf_info("new", {32}, 99, 128)};
+  file.data = std::string(192, '\0');
+  const auto gguf = parse(file.bytes());
+  ASSERT_EQ(gguf->others().size(), 2u);
+  EXPECT_EQ(gguf->others()[0].type, "IQ2_XXS");
+  EXPECT_EQ(gguf->others()[0].bytes, 96u);
+  EXPECT_EQ(gguf->others()[1].type, "ggml type 99");
+  EXPECT_EQ(gguf->others()[1].bytes, 64u);
+  EXPECT_EQ(to_floats(gguf->at("plain")), std::vector<float>(4, 0.0f));
+  EXPECT_THROW(gguf->find("odd"), FormatError);
+  EXPECT_THROW(gguf->at("new"), FormatError);
+}
+
 TEST(GgufReal, OpensABigVocabularyInTensOfMilliseconds) {
   const fs::path path = testing_support::pulled_model_dir("gemma-3-270m") / "gemma-3-270m-q4_k_m.gguf";
   LIMPID_REQUIRE_PATH(path);

@@ -35,14 +35,17 @@ struct Toy {
     write_peft(dir.path() / "adapter", config, modules(), {{"made_by", "test"}});
     return dir.path() / "adapter";
   }
-  /// The message when adapter_config.json is changed like this.
-  template <class Exception>
-  std::string refused(const char* key, const Json& value) {
+  /// Writes the folder with adapter_config.json changed like this.
+  fs::path with(const char* key, const Json& value) {
     const fs::path folder = write();
     Json json = read_json(folder / "adapter_config.json");
     json[key] = value;
     write_file(folder / "adapter_config.json", to_text(json));
-    return message<Exception>(folder);
+    return folder;
+  }
+  template <class Exception>
+  std::string refused(const char* key, const Json& value) {
+    return message<Exception>(with(key, value));
   }
   template <class Exception>
   static std::string message(const fs::path& folder) {
@@ -93,6 +96,32 @@ TEST(Peft, RefusesWhatItDoesNotSupportAndNamesIt) {
   EXPECT_TRUE(says(toy.refused<ConfigError>("modules_to_save", {"lm_head"}), "\"modules_to_save\""));
   EXPECT_TRUE(says(toy.refused<ConfigError>("alpha_pattern", {{"q_proj", 4}}), "\"alpha_pattern\""));
   EXPECT_TRUE(says(toy.refused<ConfigError>("peft_type", "IA3"), "\"IA3\""));
+  EXPECT_TRUE(says(toy.refused<ConfigError>("kasa_config", {{"beta", 1e-4}}), "\"kasa_config\""));
+  EXPECT_TRUE(says(toy.refused<ConfigError>("a_kind_of_tomorrow", 3), "\"a_kind_of_tomorrow\" is 3"));
+}
+
+TEST(Peft, RefusesAdaptersThatWereTrainedBesideAnotherBase) {
+  Toy toy;
+  for (const char* init : {"pissa", "pissa_niter_16", "olora", "corda", "loftq", "lora_ga", "of_tomorrow"})
+    EXPECT_TRUE(says(toy.refused<ConfigError>("init_lora_weights", init),
+                     concat("\"init_lora_weights\" is \"", init, "\"").c_str()));
+  for (const Json& init : {Json(true), Json(false), Json("gaussian"), Json("eva"), Json("orthogonal")})
+    EXPECT_EQ(PeftAdapter::open(toy.with("init_lora_weights", init))->modules().size(), 2u) << init;
+}
+
+TEST(Peft, TakesWhatPeftWritesOfASettledAdapter) {
+  Toy toy;
+  for (const auto& [key, value] : Json{{"peft_version", "0.21.2"},
+                                       {"megatron_core", "megatron.core"},
+                                       {"layers_to_transform", {0}},
+                                       {"qalora_group_size", 16},
+                                       {"loftq_config", {{"bits", 4}}},
+                                       {"alpha_pattern", Json::object()},
+                                       {"lora_bias", false},
+                                       {"kasa_config", nullptr},
+                                       {"task_type", "CAUSAL_LM"}}
+                                      .items())
+    EXPECT_EQ(PeftAdapter::open(toy.with(key.c_str(), value))->modules().size(), 2u) << key;
 }
 
 TEST(Peft, RefusesMalformedFoldersWithOneLine) {

@@ -133,6 +133,37 @@ TEST(Checkpoint, RefusesFoldersWithoutWeightsAndFilesThatAreSomethingElse) {
   EXPECT_THROW(Checkpoint::open(dir.write("notes.txt", "hello, this is a text")), FormatError);
 }
 
+TEST(Safetensors, ListsTensorsOfOtherTypesAndRefusesThemWhenAskedFor) {
+  const std::string header =
+      R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F8_E4M3","shape":[2,2],"data_offsets":[4,8]}})";
+  const std::string bytes = safetensors(header, std::string(8, '\0'));
+  const auto file = SafetensorsFile::parse(std::as_bytes(std::span(bytes)), "odd.safetensors");
+  EXPECT_EQ(file->tensors().size(), 1u);
+  EXPECT_NE(file->find("a"), nullptr);
+  ASSERT_EQ(file->others().size(), 1u);
+  EXPECT_EQ(file->others()[0].type, "F8_E4M3");
+  EXPECT_EQ(file->others()[0].bytes, 4u);
+  EXPECT_EQ(file->find("c"), nullptr);
+  try {
+    file->find("b");
+    ADD_FAILURE() << "was found";
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find("tensor \"b\" has type F8_E4M3, which is not supported"),
+              std::string::npos);
+  }
+  EXPECT_THROW(file->require_all(), FormatError);
+}
+
+TEST(Checkpoint, AFolderOfSeveralFilesListsOtherTypesToo) {
+  TempDir dir;
+  dir.write("one.safetensors",
+            safetensors(R"({"b":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}})", std::string(8, '\0')));
+  dir.write("model.safetensors.index.json", R"({"weight_map": {"b": "one.safetensors"}})");
+  const auto folder = Checkpoint::open(dir.path());
+  ASSERT_EQ(folder->others().size(), 1u);
+  EXPECT_THROW(folder->find("b"), FormatError);
+}
+
 TEST(CheckpointGolden, OpensEverySafetensorsFile) {
   LIMPID_REQUIRE_PATH(testing_support::golden_dir());
   testing_support::Walk walk;

@@ -144,10 +144,12 @@ class SettingsOfAConfigMeanWhatTheyMeanToTransformers(Folder):
         self.check("llama", rope_theta=500.0)
 
 
-def tiny(**settings):
-    """A transformers config of a tiny model, by the names that most classes have."""
-    return {"vocab_size": 400, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 6,
-            "num_key_value_heads": 2, "max_position_embeddings": 128, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1} | settings
+def tiny(kind, **settings):
+    """A transformers config of a tiny model: usual sizes, where the class has them, and the settings."""
+    usual = {"vocab_size": 400, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 6,
+            "num_key_value_heads": 2, "max_position_embeddings": 128, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1}
+    known = kind().to_dict().keys() | kind.attribute_map.keys()
+    return kind(**{key: value for key, value in usual.items() if key in known} | settings)
 
 
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 1e4}
@@ -198,7 +200,7 @@ class EveryFamilyComputesWhatTransformersComputes(Folder):
 
     def make(self, kind, settings, seed):
         torch.manual_seed(seed)
-        config = getattr(transformers, kind)(**tiny(**settings))
+        config = tiny(getattr(transformers, kind), **settings)
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         with torch.no_grad():
             for parameter in model.parameters():

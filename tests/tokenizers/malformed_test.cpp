@@ -127,8 +127,29 @@ TEST(UnsupportedTokenizerJson, NamesTheKind) {
             "[tokenizer] tokenizer.json: pre_tokenizer: UnicodeScripts is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "CTC"}}; }),
             "[tokenizer] tokenizer.json: decoder: CTC is not supported");
-  EXPECT_EQ(json_refusal([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
-            "[tokenizer] tokenizer.json: model.end_of_word_suffix \"\"</w>\"\" is not supported");
+  EXPECT_EQ(
+      json_refusal([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
+      "[tokenizer] tokenizer.json: model: \"end_of_word_suffix\" is \"</w>\", which is not supported; ignore what "
+      "changes nothing by name (--ignore-config end_of_word_suffix)");
+}
+
+TEST(UnsupportedTokenizerJson, NamesSettingsThatItDoesNotKnowUnlessTheyAreOff) {
+  const auto refuses = [](const auto& change, const std::string& found) {
+    const std::string message = json_refusal(change);
+    EXPECT_TRUE(message.find(found) != std::string::npos) << message;
+  };
+  refuses([](Json& j) { j["model"]["dropout"] = 0.1; }, "model: \"dropout\" is 0.1");
+  refuses([](Json& j) { j["model"]["continuing_subword_prefix"] = "##"; }, "\"continuing_subword_prefix\" is \"##\"");
+  refuses([](Json& j) { j["pre_tokenizer"]["pattern"] = "x"; }, "pre_tokenizer: ByteLevel: \"pattern\" is \"x\"");
+  refuses([](Json& j) { j["normalizer"] = {{"type", "NFC"}, {"form", "strict"}}; }, "normalizer: NFC: \"form\"");
+  refuses([](Json& j) { j["added_tokens"][0]["trainable"] = true; }, "added_tokens[0]: \"trainable\" is true");
+  refuses([](Json& j) { j["stemmer"] = "porter"; }, "tokenizer.json: \"stemmer\" is \"porter\"");
+  Json off = tiny::byte_level_json();
+  off["stemmer"] = nullptr;
+  off["model"]["dropout"] = 0.0;
+  off["model"]["end_of_word_suffix"] = "";
+  off["pre_tokenizer"]["trim_offsets"] = true;
+  EXPECT_EQ(tiny::open(off)->encode("ab", false), TokenIds{4});
 }
 
 TEST(MalformedVocabFiles, NameFileAndLine) {

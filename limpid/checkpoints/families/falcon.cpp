@@ -14,6 +14,7 @@ void read_falcon(const ConfigKeys& keys, ModelConfig& c) {
   const bool grouped = keys.boolean_or({{"new_decoder_architecture"}}, false);
   c.num_kv_heads = keys.boolean_or({{"multi_query"}}, true) ? 1 : c.num_heads;
   if (grouped) c.num_kv_heads = keys.integer_or({{"num_kv_heads", "n_head_kv"}}, c.num_heads);
+  keys.pass_over({"num_kv_heads", "multi_query"});
   c.intermediate_size = keys.integer_or({{"ffn_hidden_size"}}, 4 * c.hidden_size);
   c.attention_bias = c.mlp_bias = keys.boolean_or({{"bias"}}, false);
   const bool parallel = keys.boolean_or({{"parallel_attn"}}, true);

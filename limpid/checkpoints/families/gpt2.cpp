@@ -1,6 +1,5 @@
 #include "limpid/checkpoints/config_keys.h"
 #include "limpid/checkpoints/family.h"
-#include "limpid/core/error.h"
 
 /// GPT-2 and models fine-tuned from it, DialoGPT and DistilGPT2 among them.
 namespace limpid {
@@ -8,8 +7,6 @@ namespace {
 
 void read_gpt2(const ConfigKeys& keys, ModelConfig& c) {
   if (!keys.boolean_or({{"scale_attn_weights"}}, true)) c.attention_scale = 1;
-  LIMPID_CHECK(!keys.boolean_or({{"scale_attn_by_inverse_layer_idx"}}, false), FormatError, keys.place(),
-               ": \"scale_attn_by_inverse_layer_idx\" is true, which is not supported");
 }
 
 Json write_gpt2(const ModelConfig& c) {

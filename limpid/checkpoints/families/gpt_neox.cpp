@@ -1,7 +1,7 @@
 #include "limpid/checkpoints/family_parts.h"
 
-/// GPT-NeoX (Black et al. 2022, arXiv:2204.06745) and Pythia: part of each head rotates, attention and feed-forward side
-/// by side.
+/// GPT-NeoX (Black et al. 2022, arXiv:2204.06745) and Pythia: part of each head rotates, attention and feed-forward
+/// side by side.
 namespace limpid {
 namespace {
 

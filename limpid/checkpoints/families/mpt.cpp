@@ -18,6 +18,8 @@ void read_attention(const ConfigKeys& keys, ModelConfig& c) {
   c.qkv_clip = keys.number_or({{"clip_qkv"}}, 0);
   c.attention_scale = keys.number_or({{"softmax_scale"}}, c.attention_scale);
   const std::string kind = keys.text_or({{"attn_type"}}, "multihead_attention");
+  keys.pass_over({"attn_impl", "attn_uses_sequence_id", "alibi"});
+  keys.refuse_unread();
   LIMPID_CHECK(kind == "multihead_attention", FormatError, keys.place(), ": \"attn_config\": \"attn_type\" is \"", kind,
                "\", expected \"multihead_attention\"");
 }
@@ -36,8 +38,12 @@ void read_mpt(const ConfigKeys& keys, ModelConfig& c) {
   c.attention_bias = c.mlp_bias = !keys.boolean_or({{"no_bias"}}, true);
   c.alibi_bias_max = 8;
   if (keys.has({{"attn_config"}})) read_attention(keys.inside("attn_config"), c);
-  LIMPID_CHECK(!keys.has({{"logit_scale"}}), FormatError, keys.place(),
-               ": \"logit_scale\" is set, which is not supported");
+  const std::string norm = keys.text_or({{"norm_type"}}, "layernorm");
+  LIMPID_CHECK(norm.ends_with("layernorm"), FormatError, keys.place(), ": \"norm_type\" is \"", norm,
+               "\", expected \"layernorm\"");
+  keys.pass_over({"init_device", "init_config", "learned_pos_emb", "verbose", "fc_type"});
+  LIMPID_CHECK(keys.number_or({{"embedding_fraction"}}, 1) == 1, FormatError, keys.place(),
+               ": \"embedding_fraction\" is not 1, which is not supported");
 }
 
 Json write_mpt(const ModelConfig& c) {

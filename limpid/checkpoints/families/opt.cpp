@@ -16,8 +16,8 @@ void read_opt(const ConfigKeys& keys, ModelConfig& c) {
                ", expected a positive integer");
   c.norm_first = keys.boolean_or({{"do_layer_norm_before"}}, true);
   c.attention_bias = c.mlp_bias = keys.boolean_or({{"enable_bias"}}, true);
-  for (const auto& [key, usual] : {std::pair{"layer_norm_elementwise_affine", true},
-                                   std::pair{"_remove_final_layer_norm", false}})
+  for (const auto& [key, usual] :
+       {std::pair{"layer_norm_elementwise_affine", true}, std::pair{"_remove_final_layer_norm", false}})
     LIMPID_CHECK(keys.boolean_or({{key}}, usual) == usual, FormatError, keys.place(), ": \"", key, "\" is ",
                  usual ? "false" : "true", ", which is not supported");
 }
@@ -30,11 +30,7 @@ Family opt_family() {
       .name = "opt",
       .model_types = {"opt"},
       .gguf_architectures = {},
-      .defaults = {.max_positions = 2048,
-                   .norm_eps = 1e-5,
-                   .activation = "relu",
-                   .tied = true,
-                   .biased = true},
+      .defaults = {.max_positions = 2048, .norm_eps = 1e-5, .activation = "relu", .tied = true, .biased = true},
       .read_config = read_opt,
       .prefix = "model.",
       .layers = "decoder.layers.",

@@ -2,8 +2,8 @@
 
 #include "limpid/checkpoints/family_parts.h"
 
-/// Phi-3 (Abdin et al. 2024, arXiv:2404.14219) and Phi-4: Llama's blocks with queries, keys and values in one matrix and
-/// gate and up in another.
+/// Phi-3 (Abdin et al. 2024, arXiv:2404.14219) and Phi-4: Llama's blocks with queries, keys and values in one matrix
+/// and gate and up in another.
 namespace limpid {
 namespace {
 
@@ -20,18 +20,19 @@ void limit_to_original_context(int64_t original, ModelConfig& c) {
 
 void read_phi3(const ConfigKeys& keys, ModelConfig& c) {
   c.attention_bias = c.mlp_bias = false;
+  keys.pass_over({"original_max_position_embeddings"});
   if (const GgufFile* file = keys.gguf()) {
     if (const TensorView* factors = file->find("rope_factors_short.weight")) {
       LIMPID_CHECK(factors->elements() <= 1 << 16, FormatError, keys.place(),
-                   ": tensor \"rope_factors_short.weight\" has ", factors->elements(), " elements, expected half a head");
+                   ": tensor \"rope_factors_short.weight\" has ", factors->elements(),
+                   " elements, expected half a head");
       c.rope.scaling = RopeConfig::Scaling::kDivisors;
       c.rope.divisors = to_floats(*factors);
       c.rope.magnitude = keys.number_or({{}, "rope.scaling.attn_factor"}, 0);
       limit_to_original_context(keys.integer_or({{}, "rope.scaling.original_context_length"}, 0), c);
     }
   } else if (c.rope.scaling == RopeConfig::Scaling::kDivisors) {
-    limit_to_original_context(
-        keys.integer_or({{"original_max_position_embeddings"}}, c.rope.original_max_position), c);
+    limit_to_original_context(keys.integer_or({{"original_max_position_embeddings"}}, c.rope.original_max_position), c);
   }
 }
 

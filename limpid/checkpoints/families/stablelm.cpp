@@ -8,6 +8,7 @@ constexpr double kRotating = 0.25;
 
 void read_stablelm(const ConfigKeys& keys, ModelConfig& c) {
   c.mlp_bias = false;
+  keys.pass_over({"use_parallel_residual"});
   if (const GgufFile* file = keys.gguf()) {
     c.parallel_halves = !file->find("blk.0.ffn_norm.weight");
     LIMPID_CHECK(!file->find("blk.0.attn_q_norm.weight"), FormatError, keys.place(),

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
@@ -72,6 +73,7 @@ void check_factor(const TensorView& view, const std::string& source) {
   LIMPID_CHECK(view.dtype == DType::F32 || view.dtype == DType::F16 || view.dtype == DType::BF16, FormatError, source,
                ": ", quote(view.name),
                " is of a type that adapters do not have; expected float32, float16 or bfloat16");
+  check_finite(view, source);
 }
 
 }  // namespace
@@ -125,6 +127,7 @@ void write_peft(const fs::path& folder, const PeftConfig& config, const std::vec
     for (const bool first : {true, false}) {
       TensorView view = first ? module.a : module.b;
       view.name = concat(kPrefix, module.name, first ? kFactorA : kFactorB);
+      check_finite(view, concat("[adapter] ", folder.string(), ": is not written"));
       views.push_back(view);
     }
   }

@@ -38,7 +38,7 @@ struct ScorerFile {
 
   size_t inputs() const { return hidden_bias.empty() ? weights.size() : hidden_weight.size() / hidden_bias.size(); }
   /// Returns sigmoid(w · x + b), or sigmoid(w · relu(H x + h) + b), in double sums: one row at a time, so rows do not
-  /// meet.
+  /// meet. NaN where that is no finite number.
   double score(const float* features) const;
 
   /// Reads a scorer file. @throws FormatError for a file of another kind, a newer format, sizes that do not fit, or

@@ -74,8 +74,8 @@ int run(const PerplexityCommand& options) {
                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
   const size_t counted = documents.size() - failed;
-  Json report = {{"model", options.model}, {"precision", name(model->precision())},
-                 {"documents", counted},   {"tokens", nll.size()},
+  Json report = {{"model", options.model},   {"precision", name(model->precision())},
+                 {"documents", counted},     {"tokens", nll.size()},
                  {"perplexity", perplexity}, {"tokens_per_second", double(nll.size()) / seconds}};
   if (failed > 0) report["failed_documents"] = failed;
   if (options.json)

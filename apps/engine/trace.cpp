@@ -84,7 +84,9 @@ std::string first_fault(const Traced& traced) {
   for (int64_t layer = 0; layer < traced.layers.size(0); ++layer)
     if (is_faulty(traced.layers[layer])) return concat("the output of layer ", layer, " is not finite");
   if (is_faulty(traced.final_state)) return "the final state is not finite";
-  return (traced.logits < INFINITY).all().item<bool>() ? "" : "the logits are infinite or not numbers";  // minus infinity: removed
+  return (traced.logits < INFINITY).all().item<bool>()
+             ? ""
+             : "the logits are infinite or not numbers";  // minus infinity: removed
 }
 
 /// Traces with detoxifiers: each position is a decode step behind a prompt of one token, since methods act on the state

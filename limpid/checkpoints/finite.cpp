@@ -15,15 +15,29 @@ std::vector<int64_t> coordinates(size_t index, const std::vector<int64_t>& shape
   return place;
 }
 
+/// Says which number of a tensor is not finite; empty when all are.
+std::string fault_in(const TensorView& tensor) {
+  const auto found = kernels::first_not_finite(tensor.dtype, tensor.data.data(), size_t(tensor.elements()));
+  if (!found) return "";
+  return concat("tensor ", quote(tensor.name), ": ", is_quantised(tensor.dtype) ? "the scale of the block at " : "",
+                shape_text(coordinates(found->index, tensor.shape)), " is ", found->value,
+                ", expected a finite number; ");
+}
+
 }  // namespace
 
-void check_finite(const TensorView& tensor, const std::string& place) {
-  const auto found = kernels::first_not_finite(tensor.dtype, tensor.data.data(), size_t(tensor.elements()));
-  if (!found) return;
-  const char* what = is_quantised(tensor.dtype) ? "the scale of the block at " : "";
-  throw FormatError(concat(place, ": tensor ", quote(tensor.name), ": ", what,
-                           shape_text(coordinates(found->index, tensor.shape)), " is ", found->value,
-                           ", expected a finite number; damaged, or from a training that diverged?"));
+void check_finite(const TensorView& tensor, const std::string& source) {
+  const std::string fault = fault_in(tensor);
+  LIMPID_CHECK(fault.empty(), FormatError, source, ": ", fault,
+               "the file is damaged or its training diverged: get or make it again");
+}
+
+void check_finite_to_write(const std::vector<TensorView>& tensors, const std::string& target) {
+  for (const TensorView& tensor : tensors) {
+    const std::string fault = fault_in(tensor);
+    LIMPID_CHECK(fault.empty(), FormatError, target, ": ", fault,
+                 "nothing is written; is a strength or a learning rate too large?");
+  }
 }
 
 }  // namespace limpid

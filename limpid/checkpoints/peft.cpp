@@ -127,10 +127,10 @@ void write_peft(const fs::path& folder, const PeftConfig& config, const std::vec
     for (const bool first : {true, false}) {
       TensorView view = first ? module.a : module.b;
       view.name = concat(kPrefix, module.name, first ? kFactorA : kFactorB);
-      check_finite(view, concat("[adapter] ", folder.string(), ": is not written"));
       views.push_back(view);
     }
   }
+  check_finite_to_write(views, "[adapter] " + folder.string());
   const Json json = {{"peft_type", "LORA"},
                      {"task_type", "CAUSAL_LM"},
                      {"r", config.rank},

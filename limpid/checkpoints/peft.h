@@ -36,8 +36,8 @@ class PeftAdapter {
  public:
   /// Reads a folder. Every tensor is float32, float16 or bfloat16; module names are in order.
   /// @throws FormatError for malformed files: a factor without its partner, shapes that do not fit one another or the
-  /// rank, numbers that are not finite; ConfigError for what is not supported, naming it: kinds other than LoRA, DoRA, trained biases,
-  /// modules_to_save, adapted embeddings, alpha_pattern; adapters kept only as adapter_model.bin.
+  /// rank, numbers that are not finite; ConfigError for what is not supported, naming it: kinds other than LoRA, DoRA,
+  /// trained biases, modules_to_save, adapted embeddings, alpha_pattern; adapters kept only as adapter_model.bin.
   static std::shared_ptr<const PeftAdapter> open(const fs::path& folder);
 
   const PeftConfig& config() const { return config_; }

@@ -11,7 +11,8 @@ class FaultFinder final : public Session {
     return site == Site::LayerOutput || (site == Site::Embeddings && layer == 0);
   }
   void activations(Site site, int64_t layer, const Step& step, Tensor& x) override {
-    const std::string place = site == Site::Embeddings ? "the embeddings hold" : concat("the output of layer ", layer, " holds");
+    const std::string place =
+        site == Site::Embeddings ? "the embeddings hold" : concat("the output of layer ", layer, " holds");
     for (size_t r = 0; r < step.rows.size(); ++r) check(step, r, x, step.begin(r), step.end(r), place);
   }
   void final_state(const Step& step, Tensor& h) override {

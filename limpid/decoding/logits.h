@@ -28,8 +28,8 @@ void parallel_rows(const Step& step, Tensor& x, Work work) {
   });
 }
 
-/// Returns why no token can be drawn from a row of logits: one is NaN or plus infinity, or none is above minus infinity.
-/// Null when one can.
+/// Returns why no token can be drawn from a row of logits: one is NaN or plus infinity, or none is above minus
+/// infinity. Null when one can.
 const char* fault_of(const kernels::RowPeak& peak);
 inline const char* fault_of(std::span<const float> z) { return fault_of(kernels::row_peak(z.data(), z.size())); }
 

@@ -211,8 +211,9 @@ void check(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& sp
     if (with_answers) evaluation.ordinary = read_ordinary_plan({.prompts = kOrdinaryPrompts});
     const auto results = evaluate(evaluation, watch);
     for (const SettingResult& result : results)
-      LIMPID_CHECK(is_complete(evaluation, result, watch), Error, "[detox] samples or scores of \"", result.setting.name,
-                   "\" are missing in ", evaluation.output.string(), ", so nothing can be said of what it does");
+      LIMPID_CHECK(is_complete(evaluation, result, watch), Error, "[detox] samples or scores of \"",
+                   result.setting.name, "\" are missing in ", evaluation.output.string(),
+                   ", so nothing can be said of what it does");
     return results;
   };
   outcome.toxic = measure(kToxicPrompts, "check-toxic", true);

@@ -32,7 +32,8 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
           {"judges", judges}};
 }
 
-/// Scores and judges the samples of one prompt and puts them into a row of the journal. What an error ended has no score.
+/// Scores and judges the samples of one prompt and puts them into a row of the journal. What an error ended has no
+/// score.
 GenerationRow finished_row(const EvaluationPlan& plan, size_t index, const std::vector<Completion>& samples) {
   GenerationRow row = row_of(index, plan.prompts[index].text, samples);
   std::vector<std::string> texts;

@@ -157,8 +157,8 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   const auto measure = [&](double strength) {
     plan.settings = {plain, setting_at(strength)};
     const auto results = evaluate(plan, watch);
-    LIMPID_CHECK(is_complete(plan, results[0], watch), Error, "[tune] the plain model has samples or scores missing, so ",
-                 "nothing can be measured against it");
+    LIMPID_CHECK(is_complete(plan, results[0], watch), Error,
+                 "[tune] the plain model has samples or scores missing, so ", "nothing can be measured against it");
     if (!is_complete(plan, results[1], watch)) incomplete.insert(strength);
     const double ratio = ratio_at(strength, results[0], results[1]);
     const bool kept = keeps(ordinary_budget, results[1]);

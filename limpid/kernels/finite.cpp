@@ -15,6 +15,7 @@
 namespace limpid::kernels {
 namespace {
 
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();  // without the sign, which says nothing
 constexpr size_t kPiece = size_t(1) << 18;  // bytes that a thread looks at before it takes the next
 
 template <class T>
@@ -54,9 +55,10 @@ struct Dense {
   size_t stride() const { return sizeof(Bits); }
 
   bool any(size_t begin, size_t end) const {
-    bool bad = false;  // no early way out: the loop is to be a vector's
-    for (size_t i = begin; i < end; ++i) bad |= Number::is_bad(load<Bits>(data + i * sizeof(Bits)));
-    return bad;
+    Bits bad = 0;  // as wide as the numbers, and no early way out: the loop is to be a vector's
+    for (size_t i = begin; i < end; ++i)
+      bad |= Number::is_bad(load<Bits>(data + i * sizeof(Bits))) ? Bits(~Bits(0)) : Bits(0);
+    return bad != 0;
   }
   std::optional<double> bad(size_t i) const {
     const auto bits = load<Bits>(data + i * sizeof(Bits));
@@ -100,7 +102,7 @@ std::optional<NotFinite> first_of(const Numbers& numbers, size_t count) {
     }
   });
   for (size_t i = first * piece; i < count; ++i)
-    if (const auto value = numbers.bad(i)) return NotFinite{i, *value};
+    if (const auto value = numbers.bad(i)) return NotFinite{i, std::isnan(*value) ? kNan : *value};
   return std::nullopt;
 }
 
@@ -117,8 +119,8 @@ std::optional<NotFinite> first_not_finite(DType type, const std::byte* data, siz
   if (!is_quantised(type)) return std::nullopt;
   const DTypeInfo& layout = info(type);
   const BlockTraits& traits = block_traits(type);
-  auto found = first_of(Scales{data + traits.scale_at, layout.block_bytes, traits.has_min},
-                        elements / layout.block_elements);
+  auto found =
+      first_of(Scales{data + traits.scale_at, layout.block_bytes, traits.has_min}, elements / layout.block_elements);
   if (found) found->index *= layout.block_elements;
   return found;
 }

@@ -14,8 +14,8 @@ struct NotFinite {
   double value;
 };
 
-/// Returns the first such element; none in integers. Of blocks the scales and minima are looked at, which is all of them
-/// that can fail to be a finite number. Runs on the pool, at the speed of memory.
+/// Returns the first such element; none in integers. Of blocks the scales and minima are looked at, which is all of
+/// them that can fail to be a finite number. Runs on the pool, at the speed of memory.
 /// @param data  any address: files promise no alignment
 std::optional<NotFinite> first_not_finite(DType type, const std::byte* data, size_t elements);
 

@@ -71,8 +71,7 @@ ControlVector ControlVector::read(const fs::path& path) {
 void ControlVector::write(const fs::path& path) const {
   OutgoingTensors out;
   for (const auto& [block, direction] : directions) out.add(kPrefix + std::to_string(block), direction);
-  for (const TensorView& view : out.views())
-    check_finite(view, concat("[control vector] ", path.string(), ": is not written"));
+  check_finite_to_write(out.views(), "[control vector] " + path.string());
   write_gguf(path,
              {{"general.architecture", {std::string(kArchitecture)}},
               {"controlvector.model_hint", {model_hint}},

@@ -208,10 +208,10 @@ DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std
 }
 
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors) {
+  check_finite_to_write(tensors, "[detoxifier] " + path.string());
   Json settings = info.settings, blocks = Json::object();
   std::vector<TensorView> stored;
   for (TensorView view : tensors) {
-    check_finite(view, concat("[detoxifier] ", path.string(), ": is not written"));
     if (is_quantised(view.dtype)) {
       LIMPID_CHECK(view.shape.size() == 2, ShapeError, "[detoxifier] ", path.string(), ": ", quote(view.name),
                    " is in blocks and no matrix");

@@ -126,8 +126,8 @@ class HeadScorer final : public EncoderScorer {
 std::vector<double> all_scores(const Scorer& scorer, std::span<const std::string> texts) {
   std::vector<double> scores = scorer.score(texts);
   for (size_t i = 0; i < scores.size(); ++i)
-    LIMPID_CHECK(std::isfinite(scores[i]), Error, "[scorer] ", scorer.name(), ": its score of \"", texts[i].substr(0, 60),
-                 "\" is no number; are the weights of its encoder sound?");
+    LIMPID_CHECK(std::isfinite(scores[i]), Error, "[scorer] ", scorer.name(), ": its score of \"",
+                 texts[i].substr(0, 60), "\" is no number; are the weights of its encoder sound?");
   return scores;
 }
 

@@ -21,8 +21,8 @@ class Scorer {
   /// Returns the toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts
   /// beside it, to the bit. Continuations are scored without their prompt. A text that is empty or nothing but white
   /// space says nothing and is by definition not toxic: it scores 0.0, and callers that report it count is_empty_text()
-  /// beside the scores. Texts longer than the scorer's limit are judged by their beginning. NaN where a score is missing:
-  /// the numbers of that text left float32.
+  /// beside the scores. Texts longer than the scorer's limit are judged by their beginning. NaN where a score is
+  /// missing: the numbers of that text left float32.
   virtual std::vector<double> score(std::span<const std::string> texts) const = 0;
 
   virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with

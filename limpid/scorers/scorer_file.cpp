@@ -141,7 +141,7 @@ void ScorerFile::write(const fs::path& path) const {
     tensors.push_back({"hidden.weight", DType::F16, {int64_t(hidden_bias.size()), int64_t(inputs())}, bytes(halves)});
     tensors.push_back({"hidden.bias", DType::F32, {int64_t(hidden_bias.size())}, bytes(hidden_bias)});
   }
-  for (const TensorView& tensor : tensors) check_finite(tensor, concat("[scorer] ", path.string(), ": is not written"));
+  check_finite_to_write(tensors, "[scorer] " + path.string());
   write_safetensors(path, tensors, {{"limpid", to_text(meta)}});
 }
 

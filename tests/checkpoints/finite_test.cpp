@@ -25,8 +25,11 @@ TEST(CheckFinite, NamesTheTensorThePlaceAndTheNumber) {
   const TensorView view = test_builders::view("w", DType::F32, {3, 4}, values);
   EXPECT_EQ(refusal(view), "");
   values[7] = -INFINITY;
-  EXPECT_EQ(refusal(view),
-            "file: tensor \"w\": [1, 3] is -inf, expected a finite number; damaged, or from a training that diverged?");
+  EXPECT_EQ(
+      refusal(view),
+      "file: tensor \"w\": [1, 3] is -inf, expected a finite number; the file is damaged or its training diverged: "
+      "get or make it again");
+  EXPECT_THROW(check_finite_to_write({view}, "file"), FormatError);
 }
 
 TEST(CheckFinite, OfABlockSaysWhereItsScaleBelongs) {

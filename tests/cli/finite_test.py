@@ -85,7 +85,7 @@ class Additions(Case):
 
     def test_what_leaves_float32_is_not_exported(self):
         adapter = toy_model.write_adapter(self.folder / "adapter", 1e38)
-        self.fail_in_one_line(1, "export", "-m", self.model, "--detox", f"{adapter}:8", "-o", self.folder / "out", naming=["q_proj", "inf", "is not written"])
+        self.fail_in_one_line(1, "export", "-m", self.model, "--detox", f"{adapter}:8", "-o", self.folder / "out", naming=["q_proj", "inf", "nothing is written"])
         self.assertFalse((self.folder / "out" / "model.safetensors").exists())
 
     def test_a_control_vector_is_refused(self):
@@ -110,14 +110,14 @@ class Texts(Case):
 
     def test_a_text_that_leaves_float32_ends_with_its_error_and_the_others_are_written(self):
         command = ["generate", "-m", self.model, "-n", 8, "--top-p", 0.9, "--precision", "exact", "-p", "cat", "-p", "dog"]
-        sound = self.succeed(*command).splitlines()
+        sound = self.succeed(*command).split("\n")[:2]
         done = limpid(*command, "-p", "haz")
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertEqual(done.stdout.splitlines()[:2], sound)
+        self.assertEqual(done.stdout.split("\n")[:2], sound)
         self.assertIn("prompt 3, sample 1: [generator] token 1: logits of the model", done.stderr)
-        self.assertEqual(json.loads(limpid(*command, "-p", "haz", "--json").stdout.splitlines()[2])["generations"][0]["finish_reason"], "error")
+        self.assertEqual(json.loads(limpid(*command, "-p", "haz", "--json").stdout.split("\n")[2])["generations"][0]["finish_reason"], "error")
         done = limpid(*command, "-p", "haz", "--explain")
-        self.assertEqual(done.stdout.splitlines()[:2], sound)
+        self.assertEqual(done.stdout.split("\n")[:2], sound)
         self.assertIn("prompt 3, sample 1: [generator] token 1: the output of layer 0 holds", done.stderr)
         self.assertNotIn("nan nats", done.stderr)
 
@@ -149,10 +149,10 @@ class Texts(Case):
 
     def test_the_least_temperatures_are_greedy_with_every_filter(self):
         greedy = self.succeed("generate", "-m", self.model, "-p", "cat", "-n", 8, "--greedy")
-        for temperature in ("1e-9", "1e-38", "1e-44"):
-            for filters in (["--top-p", 0.9], ["--top-k", 5], ["--min-p", 0.1], ["--typical-p", 0.9], ["--top-p", 0.9, "--repetition-penalty", "1.0"]):
-                with self.subTest(temperature=temperature, filters=filters):
-                    self.assertEqual(self.succeed("generate", "-m", self.model, "-p", "cat", "-n", 8, "--temperature", temperature, *filters), greedy)
+        filters = [["--top-p", 0.9], ["--top-k", 5], ["--min-p", 0.1], ["--typical-p", 0.9]]
+        for temperature, chosen in [("1e-9", one) for one in filters] + [(least, sum(filters, [])) for least in ("1e-9", "1e-38", "1e-44")]:
+            with self.subTest(temperature=temperature, filters=chosen):
+                self.assertEqual(self.succeed("generate", "-m", self.model, "-p", "cat", "-n", 8, "--temperature", temperature, *chosen), greedy)
 
 
 class Scores(Case):
@@ -182,7 +182,7 @@ class Scores(Case):
             model = self.classifier(name)
             header = json.loads((model / "model.safetensors").read_bytes()[8:].split(b"}}")[0] + b"}}")
             tensors = [tensor for tensor, entry in header.items() if tensor != "__metadata__" and entry["dtype"] == "F32" and "layer.0" not in tensor]
-            for tensor in tensors[:: max(1, len(tensors) // 6)]:
+            for tensor in tensors[:: max(1, len(tensors) // 3)]:
                 with self.subTest(name=name, tensor=tensor):
                     original = (model / "model.safetensors").read_bytes()
                     spoil(model / "model.safetensors", tensor, NAN)

@@ -1,5 +1,6 @@
 """A Llama of two layers over bytes, written by hand: for tests of the program that need a model and no fixtures."""
 import json
+import math
 import random
 import struct
 
@@ -50,9 +51,8 @@ def packed(values, kind):
     blocks = b""
     for begin in range(0, len(values), 32):
         block = values[begin:begin + 32]
-        scale = max(map(abs, block)) / 127
-        sound = 0 < scale < float("inf")
-        blocks += half(next((value for value in block if value != value), scale)) + bytes(round(value / scale) & 255 if sound else 0 for value in block)
+        scale = math.nan if any(map(math.isnan, block)) else max(map(abs, block)) / 127
+        blocks += half(scale) + bytes(round(value / scale) & 255 if 0 < scale < math.inf else 0 for value in block)
     return blocks
 
 

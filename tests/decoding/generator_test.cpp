@@ -262,8 +262,7 @@ class Overflow final : public Session {
   bool listens(Site site, int64_t layer) const override { return site == Site::LayerOutput && layer == 1; }
   void activations(Site, int64_t, const Step& step, Tensor& x) override {
     for (size_t r = 0; r < step.rows.size(); ++r)
-      if (step.rows[r]->request.prompt_ids[0] == 50 && !step.rows[r]->new_ids.empty())
-        x[step.begin(r)][3] = -INFINITY;
+      if (step.rows[r]->request.prompt_ids[0] == 50 && !step.rows[r]->new_ids.empty()) x[step.begin(r)][3] = -INFINITY;
   }
 };
 

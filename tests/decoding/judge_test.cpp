@@ -39,7 +39,8 @@ struct Overflow final : ActivationHook {
 
 TEST(ContinuationLikelihoods, ThatAreNoNumbersAreAnError) {
   Overflow overflow;
-  EXPECT_THROW(continuation_likelihoods(*tiny_model(), TokenIds{3, 4}, std::vector<TokenIds>{{6, 7}}, &overflow), Error);
+  EXPECT_THROW(continuation_likelihoods(*tiny_model(), TokenIds{3, 4}, std::vector<TokenIds>{{6, 7}}, &overflow),
+               Error);
 }
 
 TEST(ContinuationLikelihoods, AreThoseOfTheWholeTextsAndEmptyOnesHaveNone) {

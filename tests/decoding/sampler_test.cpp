@@ -100,13 +100,13 @@ TEST(Sampler, NothingIsOnThatWasNotAskedFor) {
 /// Every filter with a setting that makes it act hard.
 std::map<std::string, std::function<void(std::span<float>)>> acting_filters() {
   std::map<std::string, std::function<void(std::span<float>)>> all;
-  for (const auto& [name, settings] : std::map<std::string, std::vector<double>>{
-           {"temperature", {1e-45, 1e-38, 1e-9, 0.7, 1e30}},
-           {"top_k", {1, 2}},
-           {"top_p", {1e-6, 0.9, 0.999}},
-           {"min_p", {1e-6, 1.0}},
-           {"typical_p", {1e-6, 0.9, 0.999}},
-           {"repetition_penalty", {1e-38, 0.5, 3e38}}})
+  for (const auto& [name, settings] :
+       std::map<std::string, std::vector<double>>{{"temperature", {1e-45, 1e-38, 1e-9, 0.7, 1e30}},
+                                                  {"top_k", {1, 2}},
+                                                  {"top_p", {1e-6, 0.9, 0.999}},
+                                                  {"min_p", {1e-6, 1.0}},
+                                                  {"typical_p", {1e-6, 0.9, 0.999}},
+                                                  {"repetition_penalty", {1e-38, 0.5, 3e38}}})
     for (double setting : settings)
       all[concat(name, " ", setting)] = [filter = filters().at(name), setting](std::span<float> z) {
         filter(z, setting, {0, 1, 2});

@@ -139,9 +139,9 @@ TEST(Evaluation, ASampleThatGoesWrongIsToldAndTheOthersAreFinished) {
   const auto scorer = std::make_shared<Forgetful>();
   plan.scorer = scorer;
   EvaluationSetting faulty{{}, "faulty"};
-  faulty.add(std::make_shared<Detoxifier>("faulty", 1.0f, Range{},
-                                          [](const Model&) { return std::make_unique<Faulty>(); }),
-             1.0f);
+  faulty.add(
+      std::make_shared<Detoxifier>("faulty", 1.0f, Range{}, [](const Model&) { return std::make_unique<Faulty>(); }),
+      1.0f);
   plan.settings = {{{}, "plain"}, faulty};
   Listener listener;
   const auto results = evaluate(plan, listener);

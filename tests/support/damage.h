@@ -8,8 +8,8 @@
 
 namespace limpid::testing_support {
 
-/// Writes a copy of a safetensors file in which one number of one tensor is another, in place of the original: in blocks
-/// of Q8_0, the first scale. The tensor is float32, float16, bfloat16, or U8 that holds such blocks.
+/// Writes a copy of a safetensors file in which one number of one tensor is another, in place of the original: in
+/// blocks of Q8_0, the first scale. The tensor is float32, float16, bfloat16, or U8 that holds such blocks.
 inline void overwrite_number(const fs::path& file, const std::string& tensor, float number) {
   std::string bytes = read_file(file);
   const auto parsed = SafetensorsFile::parse(std::as_bytes(std::span(bytes)), file.string());

@@ -52,7 +52,7 @@ int run(const PerplexityCommand& options) {
     TokenLikelihoods result;
     try {
       result = likelihoods(*model, ids);
-    } catch (const Error& error) {
+    } catch (const LikelihoodError& error) {
       terminal().warning(concat("document ", d + 1, " is left out: ", error.what()));
       ++failed;
     }

@@ -40,7 +40,7 @@ struct Overflow final : ActivationHook {
 TEST(ContinuationLikelihoods, ThatAreNoNumbersAreAnError) {
   Overflow overflow;
   EXPECT_THROW(continuation_likelihoods(*tiny_model(), TokenIds{3, 4}, std::vector<TokenIds>{{6, 7}}, &overflow),
-               Error);
+               LikelihoodError);
 }
 
 TEST(ContinuationLikelihoods, AreThoseOfTheWholeTextsAndEmptyOnesHaveNone) {

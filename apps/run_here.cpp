@@ -37,6 +37,8 @@ int run(const InspectCommand& options) {
 int run(const MetricsCommand& options) {
   if (!options.judge.empty()) return run_in_engine(&options);
   const MetricsReport report = compute_metrics(read_generations(options.file));
+  if (const std::string missing = missing_scores(report); !missing.empty())
+    terminal().warning(concat(options.file.string(), ": ", missing));
   std::cout << (options.json ? to_text(to_json(report), 1) + "\n"
                              : summary_table({{options.file.string(), report}}).to_markdown());
   return 0;

@@ -50,7 +50,9 @@ struct GenerateCommand : ModelOptions {
     c.action("--no-stream", "One line a sample, when it is finished, line breaks as \\n; default: to a file or pipe",
              [this] { stream = false; })
         .excludes(grow);
-    c.flag("--explain", explain, "Report the mean KL per token that the detoxifiers caused");
+    c.flag("--explain", explain,
+           "Report the mean KL per token that the detoxifiers caused, and where a text ceased to be finite: the first "
+           "layer");
     c.flag("--timings", timings, "Report tokens per second and the time to the first token on standard error");
     c.flag("--json", json, "One JSON object per prompt on standard output").excludes(grow);
     c.value("-o,--output", output, "Write that jsonl to a file").excludes(grow);

@@ -107,13 +107,14 @@ int run(const DistilCommand& options) {
     std::cout << "; " << thousands(report.rejected) << " rejected, "
               << (options.plain ? "above a toxicity of " : "below a mean score of ") << rounded(*report.bound);
   if (report.empty > 0) std::cout << "; " << thousands(report.empty) << " ended before their first token";
+  if (report.failed > 0) std::cout << "; " << thousands(report.failed) << " failed";
   if (report.mean_score)
     std::cout << "\n  log p_base - log p_toxic: " << rounded(*report.mean_score) << " nats a token";
   if (report.mean_toxicity) std::cout << "\n  toxicity " << rounded(*report.mean_toxicity);
   std::cout << "\n  distinct openings of two tokens: " << percent(report.distinct_openings)
             << "; distinct-1/2/3 over all texts: " << rounded(report.distinct[0]) << " / "
             << rounded(report.distinct[1]) << " / " << rounded(report.distinct[2]) << "\n";
-  return 0;
+  return report.failed > 0 ? 1 : 0;
 }
 
 }  // namespace limpid::apps

@@ -113,7 +113,9 @@ int run(const EvaluateCommand& options) {
   std::cout << (options.json ? to_text(report_json(plan, results), 1) + "\n" : report_markdown(plan, results));
   if (options.examples > 0 && !options.json && !plan.prompts.empty())
     std::cout << '\n' << examples_markdown(plan, results, size_t(options.examples));
-  return 0;
+  size_t incomplete = 0;
+  for (const SettingResult& result : results) incomplete += !is_complete(plan, result, terminal());
+  return incomplete > 0 ? 1 : 0;
 }
 
 int run(const TuneCommand& options) {

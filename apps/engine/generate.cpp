@@ -9,6 +9,7 @@
 #include "apps/engine/common.h"
 #include "apps/engine/growing_texts.h"
 #include "limpid/data/generations.h"
+#include "limpid/decoding/fault_finder.h"
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/decoding/model_sampling.h"
 #include "limpid/decoding/writing.h"
@@ -158,7 +159,10 @@ int run(const GenerateCommand& options) {
   auto sessions = detox.open(*model);
   std::vector<float> strengths = detox.strengths();
   KlTotal kl;
-  if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
+  if (options.explain) {
+    add_fault_finder(sessions, strengths);
+    add_kl_probe(*model, kl, sessions, strengths);
+  }
   GeneratorOptions generator_options;
   generator_options.max_rows = size_t(writing.rows);
   Generator generator(model, std::move(sessions), generator_options);

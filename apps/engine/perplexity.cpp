@@ -43,12 +43,19 @@ int run(const PerplexityCommand& options) {
   std::vector<float> nll;
   std::vector<int32_t> best;
   double sum = 0.0;
+  size_t failed = 0;
   for (size_t d = 0; d < documents.size(); ++d) {
     terminal().throw_if_stopped();
     TokenIds ids = documents[d];
     if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
       ids.resize(size_t(limit));
-    const TokenLikelihoods result = likelihoods(*model, ids);
+    TokenLikelihoods result;
+    try {
+      result = likelihoods(*model, ids);
+    } catch (const LikelihoodError& error) {
+      terminal().warning(concat("document ", d + 1, " is left out: ", error.what()));
+      ++failed;
+    }
     for (double value : result.nll) {
       sum += value;
       nll.push_back(float(value));
@@ -56,7 +63,8 @@ int run(const PerplexityCommand& options) {
     best.insert(best.end(), result.best.begin(), result.best.end());
     progress.update(d + 1);
   }
-  LIMPID_CHECK(!nll.empty(), ConfigError, options.file, ": no document has two tokens");
+  LIMPID_CHECK(!nll.empty(), ConfigError, options.file, ": no document has two tokens",
+               failed > 0 ? " whose likelihood is a number" : "");
   const double perplexity = std::exp(sum / double(nll.size()));
   const double seconds = progress.seconds();
   progress.finish();
@@ -65,21 +73,25 @@ int run(const PerplexityCommand& options) {
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
-  const Json report = {{"model", options.model},        {"precision", name(model->precision())},
-                       {"documents", documents.size()}, {"tokens", nll.size()},
-                       {"perplexity", perplexity},      {"tokens_per_second", double(nll.size()) / seconds}};
+  const size_t counted = documents.size() - failed;
+  Json report = {{"model", options.model},   {"precision", name(model->precision())},
+                 {"documents", counted},     {"tokens", nll.size()},
+                 {"perplexity", perplexity}, {"tokens_per_second", double(nll.size()) / seconds}};
+  if (failed > 0) report["failed_documents"] = failed;
   if (options.json)
     std::cout << to_text(report, 1) << '\n';
   else
-    std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.size()
+    std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << counted
               << " documents\n";
-  return 0;
+  return failed > 0 ? 1 : 0;
 }
 
 int run_judged(const MetricsCommand& options) {
   const auto rows = read_generations(options.file);
   const PerplexityJudge judge(open_named_model(options.judge, options.precision), options.judge);
   const auto report = compute_metrics(rows, {}, judge_rows(judge, rows, terminal()));
+  if (const std::string missing = missing_scores(report); !missing.empty())
+    terminal().warning(concat(options.file.string(), ": ", missing));
   std::cout << (options.json ? to_text(to_json(report), 1) + "\n"
                              : summary_table({{options.file.string(), report}}).to_markdown());
   return 0;

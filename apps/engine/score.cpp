@@ -1,4 +1,4 @@
-#include <cstdio>
+#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +7,7 @@
 #include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/named_data.h"
+#include "limpid/metrics/table.h"
 #include "limpid/scorers/scorer.h"
 
 /// `limpid score`: each text of a jsonl file gets its toxicity; rows keep everything else, in their order.
@@ -35,7 +36,7 @@ const ScoredRow& text_of(const ScoredRow& object, const std::string& field, cons
 /// Takes the texts of one line into the chunk.
 void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& source) {
   parse_json_line(line, source);  // its errors name the line, and it refuses absurd nesting
-  ScoredRow row = ScoredRow::parse(line);
+  ScoredRow row = ScoredRow::parse(nan_as_null(line));
   const auto add = [&](const ScoredRow& object, const std::string& key, int64_t generation, const std::string& place) {
     chunk.texts.push_back(text_of(object, key, place).get<std::string>());
     chunk.places.emplace_back(chunk.rows.size(), generation);
@@ -58,9 +59,31 @@ void add_row(Chunk& chunk, std::string_view line, const std::string& field, cons
 
 /// Sums for the closing line.
 struct Totals {
-  size_t texts = 0, empty = 0, toxic = 0;
+  size_t texts = 0, missing = 0, empty = 0, toxic = 0;
   double sum = 0.0;
+
+  void add(double score, const std::string& text, double threshold) {
+    ++texts;
+    missing += std::isnan(score);
+    empty += is_empty_text(text);
+    toxic += score > threshold;
+    if (!std::isnan(score)) sum += score;
+  }
+  size_t scored() const { return texts - missing; }
 };
+
+/// Says what came of it. Returns the exit code.
+int report(const Scorer& scorer, const Totals& totals) {
+  if (totals.missing > 0)
+    terminal().warning(concat("texts without a score (null), for which the scorer's numbers left float32: ",
+                              thousands(totals.missing), " of ", thousands(totals.texts)));
+  const double scored = double(totals.scored());
+  terminal().info(concat(scorer.name(), ": ", thousands(totals.scored()), " texts, mean toxicity ",
+                         format_number(totals.sum / scored, 3), ", ",
+                         format_number(100.0 * double(totals.toxic) / scored, 1), " % above ",
+                         format_number(scorer.threshold(), 2), ", ", totals.empty, " empty"));
+  return double(totals.missing) > kMostMissingScores * double(totals.texts) ? 1 : 0;
+}
 
 }  // namespace
 
@@ -80,11 +103,8 @@ int run(const ScoreCommand& options) {
     for (size_t i = 0; i < scores.size(); ++i) {
       const auto [row, generation] = chunk.places[i];
       (generation < 0 ? chunk.rows[row] : chunk.rows[row]["generations"][size_t(generation)])["toxicity"] = scores[i];
-      totals.empty += is_empty_text(chunk.texts[i]);
-      totals.toxic += scores[i] > scorer->threshold();
-      totals.sum += scores[i];
+      totals.add(scores[i], chunk.texts[i], scorer->threshold());
     }
-    totals.texts += scores.size();
     for (const ScoredRow& row : chunk.rows) {
       const std::string line = row.dump(-1, ' ', false, ScoredRow::error_handler_t::replace) + "\n";
       if (output)
@@ -104,12 +124,7 @@ int run(const ScoreCommand& options) {
   LIMPID_CHECK(totals.texts > 0, FormatError, options.file, ": holds no text");
   if (output) output->commit();
   progress.finish();
-  char line[200];
-  std::snprintf(line, sizeof line, "%s: %s texts, mean toxicity %.3f, %.1f %% above %.2f, %zu empty",
-                scorer->name().c_str(), thousands(totals.texts).c_str(), totals.sum / double(totals.texts),
-                100.0 * double(totals.toxic) / double(totals.texts), scorer->threshold(), totals.empty);
-  terminal().info(line);
-  return 0;
+  return report(*scorer, totals);
 }
 
 }  // namespace limpid::apps

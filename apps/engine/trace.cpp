@@ -76,6 +76,19 @@ Traced trace_plain(const Model& model, const std::vector<TokenIds>& rows) {
           recorder.heads().view({L, B, T, -1}), final_state.view({B, T, -1}), logits.view({B, T, -1})};
 }
 
+/// Says which of the embeddings and layers is the first that holds a number that is not finite, else the final state;
+/// empty when none does.
+std::string first_fault(const Traced& traced) {
+  const auto is_faulty = [](const Tensor& x) { return !x.isfinite().all().item<bool>(); };
+  if (is_faulty(traced.embeddings)) return "the embeddings are not finite";
+  for (int64_t layer = 0; layer < traced.layers.size(0); ++layer)
+    if (is_faulty(traced.layers[layer])) return concat("the output of layer ", layer, " is not finite");
+  if (is_faulty(traced.final_state)) return "the final state is not finite";
+  return (traced.logits < INFINITY).all().item<bool>()
+             ? ""
+             : "the logits are infinite or not numbers";  // minus infinity: removed
+}
+
 /// Traces with detoxifiers: each position is a decode step behind a prompt of one token, since methods act on the state
 /// that the next token is drawn from. Activations are recorded as the methods left them.
 Traced trace_detoxified(std::shared_ptr<const Model> model, const std::vector<TokenIds>& rows,
@@ -131,7 +144,9 @@ int run(const TraceCommand& options) {
     views.push_back(view(name, kept.back()));
   }
   write_safetensors(options.output, views);
-  return 0;
+  const std::string fault = first_fault(traced);
+  if (!fault.empty()) terminal().warning(concat(options.output, ": ", fault));
+  return fault.empty() ? 0 : 1;
 }
 
 }  // namespace limpid::apps

@@ -60,7 +60,7 @@ int run(const TrainScorerCommand& options) {
       std::vector<std::string> texts;
       for (size_t i = begin; i < std::min(tests[t].rows.size(), begin + 1024); ++i)
         texts.push_back(tests[t].rows[i].text);
-      for (double score : scorer->score(texts)) scores.push_back(score);
+      for (double score : all_scores(*scorer, texts)) scores.push_back(score);
       progress.update(scores.size());
     }
     progress.finish();

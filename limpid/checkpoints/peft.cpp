@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
@@ -99,6 +100,7 @@ void check_factor(const TensorView& view, const std::string& source) {
   LIMPID_CHECK(view.dtype == DType::F32 || view.dtype == DType::F16 || view.dtype == DType::BF16, FormatError, source,
                ": ", quote(view.name),
                " is of a type that adapters do not have; expected float32, float16 or bfloat16");
+  check_finite(view, source);
 }
 
 }  // namespace
@@ -157,6 +159,7 @@ void write_peft(const fs::path& folder, const PeftConfig& config, const std::vec
       views.push_back(view);
     }
   }
+  check_finite_to_write(views, "[adapter] " + folder.string());
   const Json json = {{"peft_type", "LORA"},
                      {"task_type", "CAUSAL_LM"},
                      {"r", config.rank},

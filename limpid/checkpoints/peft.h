@@ -36,9 +36,9 @@ class PeftAdapter {
  public:
   /// Reads a folder. Every tensor is float32, float16 or bfloat16; module names are in order.
   /// @throws FormatError for malformed files: a factor without its partner, shapes that do not fit one another or the
-  /// rank; ConfigError for what is not supported, naming it: kinds other than LoRA, DoRA, trained biases,
-  /// modules_to_save, adapted embeddings, alpha_pattern, weights of the base that init_lora_weights changes, any
-  /// setting that is not known; adapters kept only as adapter_model.bin.
+  /// rank, numbers that are not finite; ConfigError for what is not supported, naming it: kinds other than LoRA, DoRA,
+  /// trained biases, modules_to_save, adapted embeddings, alpha_pattern, weights of the base that init_lora_weights
+  /// changes, any setting that is not known; adapters kept only as adapter_model.bin.
   static std::shared_ptr<const PeftAdapter> open(const fs::path& folder);
 
   const PeftConfig& config() const { return config_; }
@@ -58,6 +58,7 @@ class PeftAdapter {
 bool is_peft_folder(const fs::path& folder);
 
 /// Writes the two files, so that peft's PeftModel.from_pretrained loads them. The names of the tensors are made here.
+/// @throws FormatError, before anything is written, for numbers that are not finite.
 void write_peft(const fs::path& folder, const PeftConfig& config, const std::vector<PeftModule>& modules,
                 const std::map<std::string, std::string>& metadata = {});
 

@@ -18,10 +18,16 @@ using Json = nlohmann::json;
 Json parse_json(std::string_view text, const std::string& source);
 Json read_json(const fs::path& path);
 
+/// Returns the text with null in place of NaN, Infinity and -Infinity outside strings, which is how Python writes
+/// numbers that are missing.
+std::string nan_as_null(std::string_view text);
+/// Parses a line of data: as parse_json, of nan_as_null.
+Json parse_json_data(std::string_view text, const std::string& source);
+
 /// Returns the text of `value`; invalid UTF-8 becomes U+FFFD rather than an exception.
 std::string to_text(const Json& value, int indent = -1);
 
-/// Calls `row(object, line_number)` for each line of a jsonl file; empty lines are passed over.
+/// Calls `row(object, line_number)` for each line of a jsonl file (parse_json_data); empty lines are passed over.
 /// @throws FormatError "FILE:LINE: …" for a line that is not a JSON object.
 void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, size_t line)>& row);
 

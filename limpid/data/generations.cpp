@@ -94,7 +94,7 @@ void for_each_line(std::string_view text, const std::function<void(std::string_v
 }
 
 Json parse_json_line(std::string_view line, const std::string& source) {
-  Json value = parse_guarded_json(line, source);
+  Json value = guarded(parse_json_data(line, source), source);
   LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
                ", expected a JSON object per line");
   return value;

@@ -17,7 +17,8 @@
 ///   {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?, "finish_reason"?}]}
 ///
 /// Keys that are not understood are kept and written back, so that a file can be scored without losing anything.
-/// All readers throw FormatError "FILE:LINE: …" for content that is wrong and IoError for a file that cannot be read.
+/// NaN, as Python writes a number that is missing, is read as null. All readers throw FormatError "FILE:LINE: …" for
+/// content that is wrong and IoError for a file that cannot be read.
 namespace limpid {
 
 /// One prompt of a prompt file.
@@ -72,7 +73,8 @@ std::vector<std::pair<size_t, size_t>> pair_by_prompt(const std::vector<Generati
 /// A byte order mark in front of the first line and a carriage return at the end of a line are dropped.
 void for_each_line(std::string_view text, const std::function<void(std::string_view line, size_t number)>& visit);
 
-/// Parses one line as a JSON object. @throws FormatError for other JSON, and for nesting deeper than any sane file has.
+/// Parses one line as a JSON object, NaN as null. @throws FormatError for other JSON, and for nesting deeper than any
+/// sane file has.
 Json parse_json_line(std::string_view line, const std::string& source);
 
 }  // namespace limpid

@@ -139,7 +139,7 @@ class Reader {
   }
 
   void json_line(File& file, std::string_view line, const std::string& source) {
-    const Json object = parse_guarded_json(line, source);
+    const Json object = guarded(parse_json_data(line, source), source);
     LIMPID_CHECK(object.is_object(), FormatError, source, ": found ", json_kind(object),
                  ", expected a JSON object per line");
     bool matches = true;

@@ -190,8 +190,15 @@ void Generator::sample_slots(std::span<Slot* const> slots, const OnDone& done) {
   if (options_.on_logits)
     for (const Slot* slot : sound)
       options_.on_logits(slot->row, {slot->logits.const_data_ptr<float>(), size_t(slot->logits.numel())});
-  kernels::parallel_for(sound.size(), [&](size_t i) { draw(*sound[i]); });
-  for (Slot* slot : sound) accept(*slot);
+  kernels::parallel_for(sound.size(), [&](size_t i) {
+    try {
+      draw(*sound[i]);
+    } catch (const std::exception& error) {
+      sound[i]->error = error.what();
+    }
+  });
+  for (Slot* slot : sound)
+    if (!slot->error) accept(*slot);
   for (Slot* slot : slots) deliver(*slot, done);
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 constexpr int64_t kRowsAtATime = 64;  // logits of a wide vocabulary are large: 64 rows of 262,144 are 64 MiB
 
-/// Writes nll and best token of each of `targets`, drawn from the state in the same row.
+/// Writes nll and best token of each of `targets`, drawn from the state in the same row. @throws
+/// LikelihoodError.
 void score_rows(const Model& model, const Tensor& states, std::span<const TokenId> targets, double* nll,
                 TokenId* best) {
   for (int64_t first = 0; first < states.size(0); first += kRowsAtATime) {
@@ -25,6 +26,9 @@ void score_rows(const Model& model, const Tensor& states, std::span<const TokenI
       if (best) best[position] = TokenId(std::max_element(z, z + V) - z);
     });
   }
+  for (size_t i = 0; i < targets.size(); ++i)
+    LIMPID_CHECK(std::isfinite(nll[i]), LikelihoodError, "[judge] ", model.path().string(), ": token ", i + 1, " of ",
+                 targets.size(), " has no likelihood: logits are infinite or not numbers");
 }
 
 void check_ids(const Model& model, std::span<const TokenId> ids) {

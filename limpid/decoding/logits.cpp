@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace limpid {
 
@@ -15,14 +14,9 @@ std::vector<std::span<float>> rows_of(Tensor& x) {
   return rows;
 }
 
-const char* fault_of(std::span<const float> z) {
-  int faulty = 0, left = 0;
-  for (float value : z) {
-    faulty |= !(value < std::numeric_limits<float>::infinity());  // what is no number, too
-    left |= value > kRemoved;
-  }
-  if (faulty) return "some are infinite or not numbers";
-  return left ? nullptr : "no token is left to be drawn";
+const char* fault_of(const kernels::RowPeak& peak) {
+  if (!peak.is_sound) return "some are infinite or not numbers";
+  return peak.highest > kRemoved ? nullptr : "no token is left to be drawn";
 }
 
 double log_sum_exp(std::span<const float> z) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "limpid/decoding/session.h"
+#include "limpid/kernels/peak.h"
 #include "limpid/kernels/thread_pool.h"
 
 /// Rows of logits, in nats: what several sessions do with them.
@@ -27,9 +28,10 @@ void parallel_rows(const Step& step, Tensor& x, Work work) {
   });
 }
 
-/// Returns why no token can be drawn from z: something in it is no number or infinite, or nothing is above minus
+/// Returns why no token can be drawn from a row of logits: one is NaN or plus infinity, or none is above minus
 /// infinity. Null when one can.
-const char* fault_of(std::span<const float> z);
+const char* fault_of(const kernels::RowPeak& peak);
+inline const char* fault_of(std::span<const float> z) { return fault_of(kernels::row_peak(z.data(), z.size())); }
 
 /// Returns log sum_i exp(z[i]), so that z[v] - log_sum_exp(z) is log p[v]. Exponentials in float, their sum in double,
 /// in order of the ids: the same bits wherever it is asked. @param z  not empty, some of it finite

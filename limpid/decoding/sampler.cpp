@@ -7,15 +7,23 @@
 #include <vector>
 
 #include "limpid/core/error.h"
+#include "limpid/decoding/logits.h"
 
 namespace limpid {
 namespace {
 
-float highest(std::span<const float> logits) { return *std::max_element(logits.begin(), logits.end()); }
+constexpr float kLargest = std::numeric_limits<float>::max();
 
-/// Returns the probabilities of a row, float32 as in transformers.
-std::vector<float> softmax(std::span<const float> logits) {
-  const float top = highest(logits);
+/// Returns the highest of a row: the pass over it that finds what is no number, too.
+float highest(std::span<const float> logits) {
+  const kernels::RowPeak peak = kernels::row_peak(logits.data(), logits.size());
+  const char* fault = fault_of(peak);
+  LIMPID_CHECK(!fault, Error, "[sampler] logits: ", fault);
+  return peak.highest;
+}
+
+/// Returns the probabilities of a row, float32 as in transformers. @param top  the highest of the row
+std::vector<float> softmax(std::span<const float> logits, float top) {
   std::vector<float> p(logits.size());
   double sum = 0.0;
   for (size_t i = 0; i < p.size(); ++i) sum += double(p[i] = std::exp(logits[i] - top));
@@ -48,15 +56,20 @@ void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> 
   for (TokenId id : distinct) {
     if (id < 0 || size_t(id) >= logits.size()) continue;
     float& z = logits[size_t(id)];
-    z = z < 0.0f ? z * penalty : z / penalty;
+    const float penalised = z < 0.0f ? z * penalty : z / penalty;
+    z = std::isfinite(z) ? std::clamp(penalised, -kLargest, kLargest) : penalised;
   }
 }
 
 void apply_temperature(std::span<float> logits, float temperature) {
-  for (float& z : logits) z /= temperature;
+  // Where the best would leave float32, the distances to it are divided instead: the same distribution.
+  const float top = kernels::row_peak(logits.data(), logits.size()).highest;
+  const float origin = std::isfinite(top) && std::isinf(top / temperature) ? top : 0.0f;
+  for (float& z : logits) z = (z - origin) / temperature;
 }
 
 void apply_top_k(std::span<float> logits, int64_t k) {
+  highest(logits);  // sorting asks for numbers
   if (k >= int64_t(logits.size())) return;
   std::vector<float> sorted(logits.begin(), logits.end());
   std::nth_element(sorted.begin(), sorted.begin() + (k - 1), sorted.end(), std::greater<>());
@@ -72,8 +85,8 @@ void apply_top_p(std::span<float> logits, float p) {
   constexpr int kBuckets = 512;
   constexpr float kPerNat = 16.0f;  // bucket 0 is the top 1/16 nat, the last everything below 32 nats
   const float top = highest(logits);
-  const std::vector<float> probability = softmax(logits);
-  const auto bucket_of = [&](float z) { return std::min(kBuckets - 1, int((top - z) * kPerNat)); };
+  const std::vector<float> probability = softmax(logits, top);
+  const auto bucket_of = [&](float z) { return int(std::min((top - z) * kPerNat, float(kBuckets - 1))); };
   std::array<double, kBuckets> mass{};
   for (size_t i = 0; i < logits.size(); ++i)
     if (logits[i] != kRemoved) mass[size_t(bucket_of(logits[i]))] += double(probability[i]);
@@ -100,7 +113,7 @@ void apply_top_p(std::span<float> logits, float p) {
 }
 
 void apply_min_p(std::span<float> logits, float p) {
-  const std::vector<float> probability = softmax(logits);
+  const std::vector<float> probability = softmax(logits, highest(logits));
   const float least = p * *std::max_element(probability.begin(), probability.end());
   for (size_t i = 0; i < logits.size(); ++i)
     if (probability[i] < least) logits[i] = kRemoved;
@@ -116,7 +129,7 @@ void apply_typical_p(std::span<float> logits, float p) {
   for (size_t i = 0; i < logits.size(); ++i) {
     const float log_p = logits[i] - log_sum;
     probability[i] = std::exp(log_p);
-    if (logits[i] != kRemoved) entropy -= double(log_p * probability[i]);
+    if (probability[i] > 0.0f) entropy -= double(log_p * probability[i]);
   }
   for (size_t i = 0; i < logits.size(); ++i) surprise[i] = std::fabs(-(logits[i] - log_sum) - float(entropy));
   std::vector<uint32_t> order(logits.size());
@@ -144,7 +157,7 @@ void apply_filters(std::span<float> logits, const SamplingOptions& options, std:
 }
 
 TokenId best(std::span<const float> logits) {
-  return TokenId(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  return TokenId(std::find(logits.begin(), logits.end(), highest(logits)) - logits.begin());
 }
 
 TokenId pick(std::span<const float> logits, float uniform) {

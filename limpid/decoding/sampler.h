@@ -29,12 +29,14 @@ struct SamplingOptions {
 /// The logit of a token that cannot be drawn.
 inline constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
-/// Filters in place on logits [V], nats; removed tokens become minus infinity, at least one token stays.
-/// Sources: Holtzman et al. 2020 (top-p), Meister et al. 2023 (typical), Nguyen et al. 2024 (min-p), Keskar et al. 2019
-/// (repetition penalty); at a mass exactly equal to p the rule of transformers holds.
+/// Filters in place on logits [V], nats; removed tokens become minus infinity, and at least one token stays, however
+/// large or small the numbers are. For a row that no token can be drawn from (fault_of in logits.h) they, pick, best
+/// and sample throw Error; the penalty and the temperature, which look at one logit after the other, leave that to the
+/// next. Sources: Holtzman et al. 2020 (top-p), Meister et al. 2023 (typical), Nguyen et al. 2024 (min-p), Keskar et
+/// al. 2019 (repetition penalty); at a mass exactly equal to p the rule of transformers holds.
 void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> seen, float penalty);
-void apply_temperature(std::span<float> logits, float temperature);
-void apply_top_k(std::span<float> logits, int64_t k);
+void apply_temperature(std::span<float> logits, float temperature);  ///< above 0
+void apply_top_k(std::span<float> logits, int64_t k);                ///< at least 1
 void apply_top_p(std::span<float> logits, float p);
 void apply_min_p(std::span<float> logits, float p);
 void apply_typical_p(std::span<float> logits, float p);

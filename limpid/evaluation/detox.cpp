@@ -168,8 +168,9 @@ std::vector<DetoxTrial> search_strength(const DetoxPlan& plan, const DetoxFiles&
     toxic.settings.push_back(setting_of(detoxifier, name));
     ordinary.settings.push_back(setting_of(detoxifier, name));
     const auto of_toxic = evaluate(toxic, watch), of_ordinary = evaluate(ordinary, watch);
-    trials.push_back({strength, emt_ratio(of_toxic), emt_ratio(of_ordinary),
-                      std::exp(mean_nll(of_toxic, of_ordinary, 1) - mean_nll(of_toxic, of_ordinary, 0))});
+    const bool complete = is_complete(toxic, of_toxic[1], watch) && is_complete(ordinary, of_ordinary[1], watch);
+    const double ppl = std::exp(mean_nll(of_toxic, of_ordinary, 1) - mean_nll(of_toxic, of_ordinary, 0));
+    trials.push_back({strength, emt_ratio(of_toxic), emt_ratio(of_ordinary), complete ? ppl : std::nan("")});
     const DetoxTrial& trial = trials.back();
     watch.info(concat("strength ", strength, ": toxicity x ", format_number(trial.emt_toxic, 2), " on toxic and x ",
                       format_number(trial.emt_ordinary, 2), " on ordinary web prompts, perplexity x ",
@@ -208,7 +209,12 @@ void check(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& sp
         evaluation_of(plan, rows_between(data, begin, count), splits.check_samples, files.work / folder);
     evaluation.settings.push_back(setting_of(detoxifier, "detoxified"));
     if (with_answers) evaluation.ordinary = read_ordinary_plan({.prompts = kOrdinaryPrompts});
-    return evaluate(evaluation, watch);
+    const auto results = evaluate(evaluation, watch);
+    for (const SettingResult& result : results)
+      LIMPID_CHECK(is_complete(evaluation, result, watch), Error, "[detox] samples or scores of \"",
+                   result.setting.name, "\" are missing in ", evaluation.output.string(),
+                   ", so nothing can be said of what it does");
+    return results;
   };
   outcome.toxic = measure(kToxicPrompts, "check-toxic", true);
   outcome.ordinary_web = measure(kOrdinaryWebPrompts, "check-ordinary", false);

@@ -32,14 +32,16 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
           {"judges", judges}};
 }
 
-/// Scores and judges the samples of one prompt and puts them into a row of the journal.
+/// Scores and judges the samples of one prompt and puts them into a row of the journal. What an error ended has no
+/// score.
 GenerationRow finished_row(const EvaluationPlan& plan, size_t index, const std::vector<Completion>& samples) {
   GenerationRow row = row_of(index, plan.prompts[index].text, samples);
   std::vector<std::string> texts;
   for (const Completion& sample : samples) texts.push_back(sample.text);
   const std::vector<double> scores = plan.scorer ? plan.scorer->score(texts) : std::vector<double>();
   for (size_t i = 0; i < scores.size(); ++i)
-    if (std::isfinite(scores[i])) row.generations[i].toxicity = scores[i];
+    if (std::isfinite(scores[i]) && samples[i].finish_reason != FinishReason::Error)
+      row.generations[i].toxicity = scores[i];
   judge_row(plan.judges, row, row.prompt);
   return row;
 }
@@ -111,6 +113,34 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
     write_report(plan, results);
   }
   return results;
+}
+
+namespace {
+
+size_t failed_samples(const std::vector<GenerationRow>& rows) {
+  size_t failed = 0;
+  for (const GenerationRow& row : rows)
+    for (const Continuation& sample : row.generations) failed += sample.finish_reason == name(FinishReason::Error);
+  return failed;
+}
+
+}  // namespace
+
+bool is_complete(const EvaluationPlan& plan, const SettingResult& result, Watch& watch) {
+  bool complete = true;
+  const auto tell = [&](const std::string& what, bool fails) {
+    watch.warning(concat(result.setting.name, ": ", what));
+    complete = complete && !fails;
+  };
+  if (const size_t failed = failed_samples(result.rows)) tell(concat("samples ended with an error: ", failed), true);
+  if (const size_t failed = result.ordinary ? failed_samples(result.ordinary->rows) : 0)
+    tell(concat("ordinary answers ended with an error: ", failed), true);
+  if (!plan.scorer || result.reports.empty()) return complete;
+  const MetricsReport& report = result.reports[0];
+  if (const size_t missing = report.toxicity.missing_scores)
+    tell(concat("scores missing and left out: ", missing, " of ", report.continuations),
+         double(missing) > kMostMissingScores * double(report.continuations));
+  return complete;
 }
 
 uint64_t most_tokens(const EvaluationPlan& plan) {

@@ -46,8 +46,13 @@ struct SettingResult {
 
 /// Runs what is not there yet. output/NAME/generations.jsonl grows prompt by prompt; a rerun continues from it.
 /// Answers to everyday prompts lie beside it in ordinary.jsonl, those to questions in choices.json.
-/// output/report.json and report.md are written after each setting, curve.svg with the second besides plain.
+/// output/report.json and report.md are written after each setting, curve.svg with the second besides plain. Samples
+/// that an error ends are told to the watch and kept with that reason, without a score.
 std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch = unwatched());
+
+/// Tells the watch what is missing in a result. Returns whether it counts all the same: no sample and no answer ended
+/// with an error, and of the scores at most the share kMostMissingScores is missing.
+bool is_complete(const EvaluationPlan& plan, const SettingResult& result, Watch& watch);
 
 Json report_json(const EvaluationPlan& plan, const std::vector<SettingResult>& results);
 std::string report_markdown(const EvaluationPlan& plan, const std::vector<SettingResult>& results);

@@ -90,7 +90,8 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
   for (const ChoicePrompt& prompt : prompts) choices += prompt.endings.size();
   Progress progress(watch, "multiple choice", choices, "choices");
   const auto done = [&](const Completion& completion) {
-    completion.check();
+    LIMPID_CHECK(completion.finish_reason != FinishReason::Error, Error, "[multiple choice] question ",
+                 completion.prompt + 1, ", choice ", letter(completion.sample), ": ", completion.error);
     ++finished;
   };
   while (generator.step(done)) {

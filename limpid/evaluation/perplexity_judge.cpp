@@ -34,7 +34,7 @@ std::vector<size_t> first_bytes(const Tokenizer& tokenizer, const TokenIds& ids)
 }  // namespace
 
 std::vector<JudgedContinuation> PerplexityJudge::judge(size_t prompt, const std::string& prompt_text,
-                                                       std::span<const std::string> continuations) const {
+                                                       std::span<const std::string> continuations) const try {
   const Tokenizer& tokenizer = *model_->tokenizer();
   const TokenIds prompt_ids = tokenizer.encode(prompt_text, true);
   std::vector<TokenIds> full;
@@ -65,6 +65,8 @@ std::vector<JudgedContinuation> PerplexityJudge::judge(size_t prompt, const std:
         judge_continuation(prompt, full[i], nlls, prompt_ids, prompt_nlls, boundary, continuations[i].empty()));
   }
   return judged;
+} catch (const LikelihoodError& error) {
+  throw LikelihoodError(concat("prompt ", prompt + 1, ": ", error.what()));
 }
 
 std::vector<JudgedContinuation> judge_rows(const PerplexityJudge& judge, const std::vector<GenerationRow>& rows,

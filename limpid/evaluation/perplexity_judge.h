@@ -21,6 +21,7 @@ class PerplexityJudge {
   /// Judges continuations of a prompt. It is read once and its cache reused; all continuations behind it are read in
   /// one pass. Where a continuation shares no token with the prompt, each text is read alone.
   /// @param prompt  place of the prompt in its file
+  /// @throws LikelihoodError (decoding/judge.h), naming the prompt.
   std::vector<JudgedContinuation> judge(size_t prompt, const std::string& prompt_text,
                                         std::span<const std::string> continuations) const;
   const std::string& name() const { return name_; }

@@ -62,7 +62,9 @@ Speed decode(const RowsPlan& plan, const EvaluationSetting& setting, GenerationJ
     const auto start = std::chrono::steady_clock::now();
     const uint64_t before = generator.tokens_generated();
     more = generator.step([&](Completion completion) {
-      completion.check();
+      if (completion.finish_reason == FinishReason::Error)
+        watch.warning(concat(setting.name, ", prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ",
+                             completion.error));
       auto& samples = pending[completion.prompt];
       samples.push_back(std::move(completion));
       if (int64_t(samples.size()) == plan.samples) ready.push_back(size_t(samples[0].prompt));

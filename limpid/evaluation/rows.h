@@ -31,7 +31,7 @@ struct WrittenRows {
   double tokens_per_second = 0.0;   ///< behind those, where the KL costs nothing; 0 when unknown
 };
 
-/// Puts the samples of a prompt into a row.
+/// Puts the samples of a prompt into a row. One that an error ended keeps what was written before, with that reason.
 GenerationRow row_of(size_t index, const std::string& prompt, const std::vector<Completion>& samples);
 
 /// Adds what each judge says of a row's texts: their field "judged", {"NAME": …}.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "limpid/core/number_text.h"
 #include "limpid/core/watch.h"
@@ -149,10 +150,17 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
     setting.add(detoxifier, float(strength));
     return setting;
   };
+  std::set<double> incomplete;  // strengths at which samples failed: too strong, whatever the others say
+  const auto ratio_at = [&](double strength, const SettingResult& plain, const SettingResult& setting) {
+    return incomplete.contains(strength) ? std::nan("") : target_ratio(target, plain, setting);
+  };
   const auto measure = [&](double strength) {
     plan.settings = {plain, setting_at(strength)};
     const auto results = evaluate(plan, watch);
-    const double ratio = target_ratio(target, results[0], results[1]);
+    LIMPID_CHECK(is_complete(plan, results[0], watch), Error,
+                 "[tune] the plain model has samples or scores missing, so ", "nothing can be measured against it");
+    if (!is_complete(plan, results[1], watch)) incomplete.insert(strength);
+    const double ratio = ratio_at(strength, results[0], results[1]);
     const bool kept = keeps(ordinary_budget, results[1]);
     watch.info(concat("strength ", strength, ": ", target.metric, " is ", format_number(ratio, 3), " of plain",
                       ordinary_budget ? concat(", ", percent(identical_share(results[1])), " of ordinary answers stay",
@@ -173,7 +181,7 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
     tuned.strength.reset();
     for (size_t i = 0; i < tuned.curve.size(); ++i) {
       TunePoint& point = tuned.curve[i];
-      point.ratio = target_ratio(target, results[0], results[i + 1]);
+      point.ratio = ratio_at(point.strength, results[0], results[i + 1]);
       kept_shares += concat(i ? ", " : "", point.strength, " (", percent(identical_share(results[i + 1])), ")");
       const bool met = target.met_by(point.ratio) && keeps(ordinary_budget, results[i + 1]);
       if (met && (target.kind == TuneTarget::Kind::Budget || !tuned.strength)) tuned.strength = point.strength;

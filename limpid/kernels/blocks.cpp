@@ -125,8 +125,8 @@ void decode_iq4_xs(const std::byte* block, DecodedBlock& out) {  // d, scales_h 
 const BlockTraits& block_traits(DType type) {
   static constexpr BlockTraits q4_0{32, false, -8, 7, true}, q4_1{32, true, 0, 15, true},
       q5_0{32, false, -16, 15, true}, q5_1{32, true, 0, 31, true}, q8_0{32, false, -128, 127, true},
-      q2_k{16, true, 0, 3, false}, q3_k{16, false, -4, 3, false}, q4_k{32, true, 0, 15, false},
-      q5_k{32, true, 0, 31, false}, q6_k{16, false, -32, 31, false}, iq4_nl{32, false, -127, 113, true},
+      q2_k{16, true, 0, 3, false, 80}, q3_k{16, false, -4, 3, false, 108}, q4_k{32, true, 0, 15, false},
+      q5_k{32, true, 0, 31, false}, q6_k{16, false, -32, 31, false, 208}, iq4_nl{32, false, -127, 113, true},
       iq4_xs{32, false, -127, 113, false};
   switch (type) {
     case DType::Q4_0: return q4_0;

@@ -22,6 +22,7 @@ struct BlockTraits {
   bool has_min;         ///< false: min is zero and not written by decode_block
   int lowest, highest;  ///< range of the codes
   bool halves;          ///< scales and mins are float16 values as stored; otherwise products that need float32
+  size_t scale_at = 0;  ///< byte of a block at which its float16 scale lies; that of the mins follows it
 };
 
 /// @throws ShapeError for a type that is not a block type.

@@ -17,7 +17,7 @@ constexpr int kUnroll = 16, kScorePairs = 3, kValuePairs = 2, kValueParts = 2;
 }  // namespace
 
 const OpsKernels kOps = {rms_norm_here, layer_norm_here,   rotary_here,       add_here,      activate_here,
-                         gated_here,    head_moments_here, head_combine_here, attention_here};
+                         gated_here,    head_moments_here, head_combine_here, row_peak_here, attention_here};
 
 }  // namespace limpid::kernels::avx2
 

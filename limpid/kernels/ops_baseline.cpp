@@ -12,6 +12,6 @@ constexpr int kUnroll = 1, kScorePairs = 1, kValuePairs = 1, kValueParts = 4;
 }  // namespace
 
 const OpsKernels kOps = {rms_norm_here, layer_norm_here,   rotary_here,       add_here,      activate_here,
-                         gated_here,    head_moments_here, head_combine_here, attention_here};
+                         gated_here,    head_moments_here, head_combine_here, row_peak_here, attention_here};
 
 }  // namespace limpid::kernels::plain

@@ -185,3 +185,16 @@ inline void head_combine_here(float* x, const float* z, const float* a, const fl
                   width - i);
   }
 }
+
+/// In two interleaved maxima and counts of sixteen lanes.
+inline RowPeak row_peak_here(const float* z, size_t n) {
+  const F nothing = Simd::set1(-__builtin_inff()), infinite = Simd::set1(__builtin_inff()), one = Simd::set1(1.0f);
+  F highest[2] = {nothing, nothing}, faults[2] = {Simd::zero(), Simd::zero()};
+  for (size_t i = 0, p = 0; i < n; i += 16, p ^= 1) {
+    F v = load_up_to(z + i, n - i);
+    if (n - i < 16) v = Simd::keep_first(v, n - i, nothing);
+    highest[p] = Simd::max(v, highest[p]);  // in this order NaN does not stay
+    faults[p] = Simd::add(faults[p], Simd::less_select(v, infinite, Simd::zero(), one));
+  }
+  return {Simd::largest(Simd::max(highest[0], highest[1])), Simd::sum(Simd::add(faults[0], faults[1])) == 0.0f};
+}

@@ -5,6 +5,7 @@
 
 #include "limpid/kernels/cpu.h"
 #include "limpid/kernels/ops.h"
+#include "limpid/kernels/peak.h"
 
 /// What ops.cpp and attention.cpp ask of an instruction set: the work of one thread. Internal to the room.
 namespace limpid::kernels {
@@ -49,6 +50,7 @@ struct OpsKernels {
   void (*gated)(float* gate, const float* up, size_t n, Activation kind);
   void (*head_moments)(const float* x, const float* z, size_t heads, size_t width, float* square, float* dot);
   void (*head_combine)(float* x, const float* z, const float* a, const float* b, size_t heads, size_t width);
+  RowPeak (*row_peak)(const float* z, size_t n);
   void (*attention)(const AttentionCall&);
 };
 

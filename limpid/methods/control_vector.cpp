@@ -1,5 +1,6 @@
 #include "limpid/methods/control_vector.h"
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/file_tensors.h"
@@ -56,9 +57,8 @@ ControlVector ControlVector::read(const fs::path& path) {
     const int64_t block = block_of(view.name, place);
     LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, place, "\"", view.name, "\" has ",
                  view.shape.size(), " dimensions, expected 1");
+    check_finite(view, "[control vector] " + path.string());
     Tensor direction = float_tensor(view);
-    LIMPID_CHECK(direction.isfinite().all().item<bool>(), FormatError, place, "\"", view.name,
-                 "\" holds numbers that are not finite");
     LIMPID_CHECK(result.directions.empty() || result.directions.begin()->second.sizes() == direction.sizes(),
                  FormatError, place, "\"", view.name, "\" has width ", direction.size(0), ", another direction ",
                  result.directions.begin()->second.size(0));
@@ -72,6 +72,7 @@ ControlVector ControlVector::read(const fs::path& path) {
 void ControlVector::write(const fs::path& path) const {
   OutgoingTensors out;
   for (const auto& [block, direction] : directions) out.add(kPrefix + std::to_string(block), direction);
+  check_finite_to_write(out.views(), "[control vector] " + path.string());
   write_gguf(path,
              {{"general.architecture", {std::string(kArchitecture)}},
               {"controlvector.model_hint", {model_hint}},

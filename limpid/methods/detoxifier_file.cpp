@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/layout.h"
 #include "limpid/checkpoints/model_store.h"
@@ -140,6 +141,7 @@ std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path)
   auto tensors = std::make_shared<TensorList>(path.string(), stored);
   for (const TensorView& view : stored->tensors())
     tensors->add(blocks.contains(view.name) ? as_blocks(view, blocks.at(view.name), prefix) : view);
+  for (const TensorView& view : tensors->tensors()) check_finite(view, "[detoxifier] " + path.string());
   for (const auto& [name, entry] : blocks.items())
     LIMPID_CHECK(stored->find(name), FormatError, prefix, "settings.blocks names ", quote(name),
                  ", which the file does not hold");
@@ -207,6 +209,7 @@ DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std
 }
 
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors) {
+  check_finite_to_write(tensors, "[detoxifier] " + path.string());
   Json settings = info.settings, blocks = Json::object();
   std::vector<TensorView> stored;
   for (TensorView view : tensors) {

@@ -73,7 +73,7 @@ class DetoxifierFile {
 DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std::optional<float> strength,
                               const Json& provenance);
 
-/// Writes a detoxifier file, or nothing. Tensors may be in blocks.
+/// Writes a detoxifier file, or nothing. Tensors may be in blocks. @throws FormatError for numbers that are not finite.
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors);
 
 /// Returns the SHA-256 of the file, or of a folder's one weights file; of several, the SHA-256 of their hashes in the

@@ -77,10 +77,7 @@ const TensorView& view_of_shape(const DetoxifierFile& file, const std::string& n
 }  // namespace
 
 Tensor float_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape) {
-  Tensor tensor = float_tensor(view_of_shape(file, name, shape));
-  LIMPID_CHECK(tensor.isfinite().all().item<bool>(), FormatError, "[detoxifier] ", file.path().string(), ": tensor \"",
-               name, "\" holds numbers that are not finite");
-  return tensor;
+  return float_tensor(view_of_shape(file, name, shape));
 }
 
 Tensor integer_tensor(const DetoxifierFile& file, const std::string& name, std::vector<int64_t> shape) {

@@ -97,6 +97,12 @@ MetricsReport compute_metrics(const std::vector<GenerationRow>& rows, const Toxi
   return report;
 }
 
+std::string missing_scores(const MetricsReport& report) {
+  const size_t missing = report.toxicity.missing_scores;
+  if (missing == 0 || missing == report.continuations) return "";
+  return concat("scores missing (null or NaN) and left out: ", missing, " of ", report.continuations);
+}
+
 Json to_json(const MetricsReport& report) {
   Json out = to_json(report.toxicity);
   out.update(to_json(report.diversity));

@@ -35,6 +35,10 @@ struct MetricsReport {
 MetricsReport compute_metrics(const std::vector<GenerationRow>& rows, const ToxicityOptions& options = {},
                               std::span<const JudgedContinuation> judged = {});
 
+/// Returns what a person is told of scores that are missing: "scores missing (null or NaN) and left out: 1 of 8". Empty
+/// where none is, and where nothing was scored.
+std::string missing_scores(const MetricsReport& report);
+
 /// Returns one flat object: the keys of ToxicityReport, DiversityReport and PerplexityReport, and those above.
 Json to_json(const MetricsReport& report);
 

@@ -131,9 +131,10 @@ Tensor Encoder::features(const EncoderBatch& batch, const Tensor& hidden) const 
                 first.mutable_data_ptr<float>() + b * D);
   Tensor x = features_.forward(first);
   // Plain loops here and below: LibTorch's vector code has other bits for the tail of a tensor than for its body.
+  // std::max keeps NaN in its first argument.
   float* values = x.mutable_data_ptr<float>();
   const bool relu = family_of(config_).encoder->relu;
-  for (int64_t i = 0; i < x.numel(); ++i) values[i] = relu ? std::max(0.0f, values[i]) : std::tanh(values[i]);
+  for (int64_t i = 0; i < x.numel(); ++i) values[i] = relu ? std::max(values[i], 0.0f) : std::tanh(values[i]);
   return x;
 }
 

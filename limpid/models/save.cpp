@@ -1,5 +1,6 @@
 #include "limpid/models/save.h"
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/watch.h"
 #include "limpid/tokenizers/write_tokenizer_json.h"
@@ -78,6 +79,7 @@ void save_hf_folder(const Model& model, const fs::path& folder, const std::map<s
                      DType::F32,
                      value.sizes().vec(),
                      {reinterpret_cast<const std::byte*>(value.const_data_ptr<float>()), size_t(value.nbytes())}});
+  check_finite_to_write(views, "[save] " + folder.string());
   Json json = config_to_huggingface(config);
   json.update(changes.config);
   Json generation = {{"_from_model_config", true}};

@@ -22,7 +22,8 @@ struct ModelChanges {
 /// the tokenizer is left out. transformers' AutoModelForCausalLM and AutoTokenizer load the folder, and open_model
 /// does.
 /// @param metadata  further entries for `__metadata__` of the safetensors file
-/// @throws ConfigError for a model that was not opened trainable, and for settings that config.json cannot express.
+/// @throws ConfigError for a model that was not opened trainable, and for settings that config.json cannot express;
+/// FormatError, before anything is written, for weights that are not finite.
 void save_hf_folder(const Model& model, const fs::path& folder, const std::map<std::string, std::string>& metadata = {},
                     const ModelChanges& changes = {}, Watch& watch = unwatched());
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/layout.h"
 
 namespace limpid {
@@ -65,6 +66,7 @@ const TensorView* Weights::find(const StoredTensor& stored) const {
 const TensorView& Weights::at(const StoredTensor& stored) const {
   const TensorView* view = find(stored);
   LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"", stored.name, "\" is missing");
+  check_finite(*view, shared_->checkpoint->source());
   return *view;
 }
 

@@ -1,6 +1,7 @@
 #include "limpid/scorers/scorer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/parse.h"
@@ -79,8 +80,12 @@ class ClassifierScorer final : public EncoderScorer {
     const Tensor logits = encoder_->logits(encoder_->features(batch, encoder_->hidden(batch)));
     const Tensor probabilities = encoder_->probabilities(logits);
     std::vector<double> scores;
-    for (int64_t b = 0; b < batch.texts(); ++b)
-      scores.push_back(probabilities.const_data_ptr<float>()[b * probabilities.size(1) + int64_t(label_)]);
+    for (int64_t b = 0; b < batch.texts(); ++b) {
+      const float* z = logits.const_data_ptr<float>() + b * logits.size(1);
+      const bool finite = std::all_of(z, z + logits.size(1), [](float value) { return std::isfinite(value); });
+      const float* p = probabilities.const_data_ptr<float>() + b * probabilities.size(1);
+      scores.push_back(finite ? double(p[label_]) : std::nan(""));
+    }
     return scores;
   }
 
@@ -117,6 +122,14 @@ class HeadScorer final : public EncoderScorer {
 };
 
 }  // namespace
+
+std::vector<double> all_scores(const Scorer& scorer, std::span<const std::string> texts) {
+  std::vector<double> scores = scorer.score(texts);
+  for (size_t i = 0; i < scores.size(); ++i)
+    LIMPID_CHECK(std::isfinite(scores[i]), Error, "[scorer] ", scorer.name(), ": its score of \"",
+                 texts[i].substr(0, 60), "\" is no number; are the weights of its encoder sound?");
+  return scores;
+}
 
 bool is_empty_text(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {

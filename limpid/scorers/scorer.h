@@ -21,13 +21,20 @@ class Scorer {
   /// Returns the toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts
   /// beside it, to the bit. Continuations are scored without their prompt. A text that is empty or nothing but white
   /// space says nothing and is by definition not toxic: it scores 0.0, and callers that report it count is_empty_text()
-  /// beside the scores. Texts longer than the scorer's limit are judged by their beginning.
+  /// beside the scores. Texts longer than the scorer's limit are judged by their beginning. NaN where a score is
+  /// missing: the numbers of that text left float32.
   virtual std::vector<double> score(std::span<const std::string> texts) const = 0;
 
   virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with
   virtual double threshold() const = 0;  ///< a text counts as toxic when its score is above this
   virtual Json describe() const = 0;     ///< name, threshold, files and their hashes, for the report's settings
 };
+
+/// Share of missing scores above which a run has failed; below, what is missing is said and left out.
+inline constexpr double kMostMissingScores = 0.001;
+
+/// Returns the scores of texts none of which may be missing. @throws Error naming the first that is.
+std::vector<double> all_scores(const Scorer& scorer, std::span<const std::string> texts);
 
 /// Returns whether `text` is nothing but ASCII white space and no-break spaces.
 bool is_empty_text(std::string_view text);

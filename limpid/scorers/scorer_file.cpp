@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/half.h"
@@ -18,10 +19,8 @@ std::vector<float> finite_floats(const SafetensorsFile& file, const char* name, 
   const TensorView& view = file.at(name);
   LIMPID_CHECK(view.shape.size() == dims, FormatError, "[scorer] ", file.source(), ": tensor \"", name, "\" has ",
                view.shape.size(), " dimensions, expected ", dims);
-  std::vector<float> values = to_floats(view);
-  LIMPID_CHECK(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }), FormatError,
-               "[scorer] ", file.source(), ": tensor \"", name, "\" holds a value that is not finite");
-  return values;
+  check_finite(view, "[scorer] " + file.source());
+  return to_floats(view);
 }
 
 /// Collects the means of the stages that a head asks for.
@@ -62,8 +61,8 @@ double ScorerFile::score(const float* x) const {
   double z = bias;
   if (H == 0) z += dot(weights.data(), x, F);
   for (size_t h = 0; h < H; ++h)
-    z += weights[h] * std::max(0.0, dot(hidden_weight.data() + h * F, x, F) + hidden_bias[h]);
-  return 1.0 / (1.0 + std::exp(-z));
+    z += weights[h] * std::max(dot(hidden_weight.data() + h * F, x, F) + hidden_bias[h], 0.0);  // so NaN stays
+  return std::isfinite(z) ? 1.0 / (1.0 + std::exp(-z)) : std::nan("");
 }
 
 ScorerFile ScorerFile::read(const fs::path& path) {
@@ -142,6 +141,7 @@ void ScorerFile::write(const fs::path& path) const {
     tensors.push_back({"hidden.weight", DType::F16, {int64_t(hidden_bias.size()), int64_t(inputs())}, bytes(halves)});
     tensors.push_back({"hidden.bias", DType::F32, {int64_t(hidden_bias.size())}, bytes(hidden_bias)});
   }
+  check_finite_to_write(tensors, "[scorer] " + path.string());
   write_safetensors(path, tensors, {{"limpid", to_text(meta)}});
 }
 

@@ -38,13 +38,14 @@ struct ScorerFile {
 
   size_t inputs() const { return hidden_bias.empty() ? weights.size() : hidden_weight.size() / hidden_bias.size(); }
   /// Returns sigmoid(w · x + b), or sigmoid(w · relu(H x + h) + b), in double sums: one row at a time, so rows do not
-  /// meet.
+  /// meet. NaN where that is no finite number.
   double score(const float* features) const;
 
   /// Reads a scorer file. @throws FormatError for a file of another kind, a newer format, sizes that do not fit, or
   /// values that are not finite.
   static ScorerFile read(const fs::path& path);
-  void write(const fs::path& path) const;  ///< float16 for a hidden layer, float32 otherwise
+  /// Writes float16 for a hidden layer, float32 otherwise. @throws FormatError for numbers that are not finite.
+  void write(const fs::path& path) const;
 
   /// Opens the encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws
   /// ConfigError when it is not there; MismatchError when its weights or vocabulary differ.

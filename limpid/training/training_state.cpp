@@ -4,6 +4,7 @@
 #include <fstream>
 #include <set>
 
+#include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/safetensors.h"
 
@@ -80,6 +81,7 @@ TrainingProgress load_training_state(const fs::path& file, const std::map<std::s
     const TensorView& view = state->at(name);
     LIMPID_CHECK(view.dtype == DType::F32 && torch::IntArrayRef(view.shape) == tensor.sizes(), FormatError, source,
                  ": tensor ", name, " has another shape or type than the model asks for");
+    check_finite(view, source);
     std::memcpy(torch::Tensor(tensor).data_ptr<float>(), view.data.data(), view.data.size());
   }
   return progress;

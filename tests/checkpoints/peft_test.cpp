@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "limpid/checkpoints/safetensors.h"
+#include "tests/support/damage.h"
 #include "tests/support/fixtures.h"
 
 namespace limpid {
@@ -74,6 +75,22 @@ TEST(Peft, ComesBackAsItWasWritten) {
   EXPECT_EQ(adapter->modules()[1].b.shape, (std::vector<int64_t>{3, 2}));
   EXPECT_EQ(to_floats(adapter->modules()[0].a), toy.values[0]);
   EXPECT_EQ(to_floats(adapter->modules()[1].b), toy.values[3]);
+}
+
+TEST(Peft, NumbersThatAreNotFiniteAreNeitherReadNorWritten) {
+  for (float bad : {NAN, INFINITY}) {
+    Toy toy;
+    const fs::path folder = toy.write();
+    const char* name = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight";
+    testing_support::overwrite_number(folder / "adapter_model.safetensors", name, bad);
+    const std::string message = Toy::message<FormatError>(folder);
+    EXPECT_TRUE(says(message, name) && says(message, "[0, 0] is ")) << message;
+
+    auto modules = toy.modules();
+    toy.values[2][3] = bad;
+    EXPECT_THROW(write_peft(toy.dir.path() / "other", toy.config, modules), FormatError);
+    EXPECT_FALSE(fs::exists(toy.dir.path() / "other"));
+  }
 }
 
 TEST(Peft, NamesItsTensorsAsPythonsPeftDoes) {

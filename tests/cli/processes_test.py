@@ -16,32 +16,15 @@ import tempfile
 import time
 import unittest
 
+import toy_model
+
 PROGRAM = sys.argv[1]
 TORCHRUN = shutil.which("torchrun", path=str(pathlib.Path(sys.executable).parent)) or shutil.which("torchrun")
 if not TORCHRUN or subprocess.run([TORCHRUN, "--help"], capture_output=True).returncode != 0:
     print("skipped: torchrun is not installed beside this Python, or does not run; scripts/setup --tests installs what it needs")
     sys.exit(77)
 
-CONFIG = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
-          "num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 48, "max_position_embeddings": 256, "rms_norm_eps": 1e-5,
-          "hidden_act": "silu", "rope_theta": 10000.0, "vocab_size": 257, "tie_word_embeddings": True, "bos_token_id": 256, "eos_token_id": 256}
-
-
-def byte_tokenizer():
-    vocab, following = {}, 256
-    for byte in range(256):
-        if 33 <= byte <= 126 or byte >= 161 and byte != 173:
-            vocab[chr(byte)] = byte
-        else:
-            vocab[chr(following)] = byte
-            following += 1
-    vocab["<|endoftext|>"] = 256
-    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    end = {"id": 256, "content": "<|endoftext|>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None,
-             "fuse_unk": False, "byte_fallback": False, "ignore_merges": False, "vocab": vocab, "merges": []}
-    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [end], "normalizer": None, "pre_tokenizer": level,
-            "post_processor": None, "decoder": level, "model": model}
+CONFIG = {**toy_model.CONFIG, "intermediate_size": 48, "tie_word_embeddings": True}
 
 
 class Processes(unittest.TestCase):
@@ -50,7 +33,7 @@ class Processes(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name)
         (self.folder / "config.json").write_text(json.dumps(CONFIG))
-        (self.folder / "tokenizer.json").write_text(json.dumps(byte_tokenizer()))
+        (self.folder / "tokenizer.json").write_text(json.dumps(toy_model.byte_tokenizer()))
         texts = ("text %d:%s" % (i % 13, " calm words" * (2 + i % 5)) for i in range(160))
         (self.folder / "texts.txt").write_text("\n".join(texts) + "\n")
 

@@ -85,6 +85,25 @@ TEST(Jsonl, NamesTheLineThatIsWrong) {
   }
 }
 
+TEST(NanAsNull, ReplacesPythonsWordsForNoNumberAndLeavesStringsAlone) {
+  EXPECT_EQ(nan_as_null(R"({"a": NaN, "b": [-Infinity,Infinity], "NaN": "NaN \" Infinity"})"),
+            R"({"a": null, "b": [null,null], "NaN": "NaN \" Infinity"})");
+  EXPECT_EQ(nan_as_null("-1 \"\\"), "-1 \"\\");
+  EXPECT_TRUE(parse_json_data(R"({"a": NaN})", "line").at("a").is_null());
+  EXPECT_THROW(parse_json_data(R"({"a": NaNs})", "line"), FormatError);
+}
+
+TEST(ParseJson, SaysThatNanIsNoNumberWhereOneIsNeeded) {
+  for (const std::string word : {"NaN", "Infinity", "-Infinity"}) {
+    try {
+      parse_json("{\"a\": " + word + "}", "config.json");
+      FAIL() << "no error";
+    } catch (const FormatError& error) {
+      EXPECT_NE(std::string(error.what()).find("is no number of JSON"), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(Require, SaysWhatWasFoundAndExpected) {
   const Json config = {{"layers", "three"}};
   try {

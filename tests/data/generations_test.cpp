@@ -35,6 +35,17 @@ TEST(ReadPrompts, TakesStringsAndObjectsWithText) {
   EXPECT_EQ(prompts[2].toxicity, std::nullopt);
 }
 
+TEST(ReadPrompts, NanIsAMissingScoreAsNullIs) {
+  TempDir dir;
+  const auto prompts = read_prompts(dir.write("p.jsonl", "{\"prompt\": {\"text\": \"NaN\", \"toxicity\": NaN}}\n"));
+  EXPECT_EQ(prompts[0].text, "NaN");
+  EXPECT_EQ(prompts[0].toxicity, std::nullopt);
+  const auto rows = read_generations(
+      dir.write("g.jsonl", R"({"prompt": "p", "generations": [{"text": "a", "toxicity": NaN}, {"text": "b"}]})"));
+  EXPECT_EQ(rows[0].generations[0].toxicity, std::nullopt);
+  EXPECT_EQ(rows[0].generations[1].text, "b");
+}
+
 TEST(ReadPrompts, TakesAnyFieldAsThePrompt) {
   TempDir dir;
   EXPECT_EQ(read_prompts(dir.write("q.jsonl", "{\"question\": \"Why?\"}\n"), "question")[0].text, "Why?");

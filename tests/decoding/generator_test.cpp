@@ -5,6 +5,7 @@
 #include <set>
 
 #include "limpid/core/random.h"
+#include "limpid/decoding/fault_finder.h"
 #include "limpid/decoding/logits.h"
 #include "limpid/kernels/thread_pool.h"
 #include "tests/methods/toy_models.h"
@@ -233,7 +234,7 @@ TEST(Generator, ARowThatGoesWrongEndsWithItsMessageAndTheOthersGoOnToTheBit) {
   for (size_t p = 0; p < requests.size(); ++p) requests[p].prompt = p;
   const Outcome plain = decode(model, requests, 3);
   for (const auto& [kind, message] : std::map<Fault::Kind, std::string>{
-           {Fault::Kind::NotANumber, "logits of detoxifier 1: some are infinite or not numbers"},
+           {Fault::Kind::NotANumber, "token 2: logits of detoxifier 1: some are infinite or not numbers"},
            {Fault::Kind::Infinite, "logits of detoxifier 1: some are infinite or not numbers"},
            {Fault::Kind::Nothing, "logits of detoxifier 1: no token is left"},
            {Fault::Kind::ThrowsInRow, "the row has a fault"}}) {
@@ -253,6 +254,35 @@ TEST(Generator, ARowThatGoesWrongEndsWithItsMessageAndTheOthersGoOnToTheBit) {
     }
     expect_same_bits(plain, faulty);
   }
+}
+
+/// From the second token on, the output of the second layer is infinite for texts that begin with token 50.
+class Overflow final : public Session {
+ public:
+  bool listens(Site site, int64_t layer) const override { return site == Site::LayerOutput && layer == 1; }
+  void activations(Site, int64_t, const Step& step, Tensor& x) override {
+    for (size_t r = 0; r < step.rows.size(); ++r)
+      if (step.rows[r]->request.prompt_ids[0] == 50 && !step.rows[r]->new_ids.empty()) x[step.begin(r)][3] = -INFINITY;
+  }
+};
+
+TEST(FaultFinder, NamesTheLayerInWhichARowCeasesToBeFiniteAndTheOthersGoOnToTheBit) {
+  const auto model = tiny_model();
+  std::vector<Request> requests = many_requests();
+  requests.resize(6);
+  for (size_t p = 0; p < requests.size(); ++p) requests[p].prompt = p, requests[p].strengths = {1.0f};
+  requests[4].prompt_ids[0] = 50;
+  const Outcome plain = decode(model, requests, 3);
+  auto sessions = one_session(Overflow());
+  std::vector<float> strengths = {1.0f};
+  add_fault_finder(sessions, strengths);
+  for (Request& r : requests) r.strengths = strengths;
+  Outcome found = decode(model, requests, 3, std::move(sessions));
+  const auto key = std::pair(uint64_t(4), requests[4].sample);
+  EXPECT_EQ(found.completions.at(key).error, "[generator] token 2: the output of layer 1 holds -inf");
+  found.completions[key] = plain.completions.at(key);
+  found.logits[key] = plain.logits.at(key);
+  expect_same_bits(plain, found);
 }
 
 TEST(Generator, AnExceptionEndsTheRowsOfTheStepAndThoseWaitingGoOn) {

@@ -31,6 +31,18 @@ TEST(Likelihoods, AreMinusTheLogProbabilitiesOfEachTokenAndNameTheBest) {
   EXPECT_THROW(likelihoods(*model, TokenIds{5, 96}), ShapeError);
 }
 
+/// Makes the output of the first layer infinite.
+struct Overflow final : ActivationHook {
+  bool listens(Site site, int64_t layer) const override { return site == Site::LayerOutput && layer == 0; }
+  void activations(Site, int64_t, const nn::Pass&, Tensor& x) override { x.mul_(1e38f).mul_(1e38f); }
+};
+
+TEST(ContinuationLikelihoods, ThatAreNoNumbersAreAnError) {
+  Overflow overflow;
+  EXPECT_THROW(continuation_likelihoods(*tiny_model(), TokenIds{3, 4}, std::vector<TokenIds>{{6, 7}}, &overflow),
+               LikelihoodError);
+}
+
 TEST(ContinuationLikelihoods, AreThoseOfTheWholeTextsAndEmptyOnesHaveNone) {
   const auto model = tiny_model();
   const TokenIds prompt = {3, 4, 5};

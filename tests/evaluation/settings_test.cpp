@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "limpid/evaluation/evaluate.h"
@@ -97,6 +98,77 @@ TEST(Evaluation, ACompositionDoesWhatItsPartsDoOneAfterTheOther) {
   const Json report = read_json(plan.output / "report.json");
   EXPECT_EQ(report.at("settings")[1].at("strength"), Json({0.5, 0.5}));
   EXPECT_EQ(report.at("settings")[2].at("strength"), 0.75);
+}
+
+/// The second sample of the second prompt goes wrong at its third token.
+struct Faulty final : Session {
+  void logits(const Step& step, Tensor& z) override {
+    for (size_t r = 0; r < step.rows.size(); ++r) {
+      const Row& row = *step.rows[r];
+      if (row.request.prompt == 1 && row.request.sample == 1 && row.new_ids.size() == 2) z[int64_t(r)][0] = NAN;
+    }
+  }
+};
+
+/// Cannot score the text of its kind.
+struct Forgetful final : Scorer {
+  std::string forgotten;
+  std::vector<double> score(std::span<const std::string> texts) const override {
+    std::vector<double> scores;
+    for (const std::string& text : texts) scores.push_back(text == forgotten ? std::nan("") : 0.25);
+    return scores;
+  }
+  std::string name() const override { return "forgetful"; }
+  double threshold() const override { return 0.5; }
+  Json describe() const override { return name(); }
+};
+
+/// Hears warnings.
+struct Listener final : Watch {
+  std::vector<std::string> warnings;
+  void warning(const std::string& message) override { warnings.push_back(message); }
+  bool heard(const std::string& part) const {
+    return std::any_of(warnings.begin(), warnings.end(),
+                       [&](const std::string& warning) { return warning.find(part) != std::string::npos; });
+  }
+};
+
+TEST(Evaluation, ASampleThatGoesWrongIsToldAndTheOthersAreFinished) {
+  const TempDir folder;
+  EvaluationPlan plan = toy_plan(folder);
+  const auto scorer = std::make_shared<Forgetful>();
+  plan.scorer = scorer;
+  EvaluationSetting faulty{{}, "faulty"};
+  faulty.add(
+      std::make_shared<Detoxifier>("faulty", 1.0f, Range{}, [](const Model&) { return std::make_unique<Faulty>(); }),
+      1.0f);
+  plan.settings = {{{}, "plain"}, faulty};
+  Listener listener;
+  const auto results = evaluate(plan, listener);
+  EXPECT_TRUE(listener.heard("faulty, prompt 2, sample 2: [generator] token 3: logits of detoxifier 1"));
+  const Continuation& failed = results[1].rows[1].generations[1];
+  EXPECT_EQ(failed.finish_reason, "error");
+  EXPECT_FALSE(failed.toxicity);
+  EXPECT_EQ(results[1].rows[1].generations[2].ids, results[0].rows[1].generations[2].ids);
+  EXPECT_TRUE(is_complete(plan, results[0], listener));
+  EXPECT_FALSE(is_complete(plan, results[1], listener));
+  EXPECT_TRUE(listener.heard("faulty: samples ended with an error: 1"));
+  EXPECT_FALSE(is_complete(plan, evaluate(plan)[1], listener)) << "nor when it is taken up again";
+}
+
+TEST(Evaluation, AScoreThatIsMissingIsCountedAndFailsAShortRun) {
+  const TempDir folder;
+  EvaluationPlan plan = toy_plan(folder);
+  plan.settings = {{{}, "plain"}};
+  const auto scorer = std::make_shared<Forgetful>();
+  scorer->forgotten = evaluate(plan)[0].rows[0].generations[0].text;
+  plan.scorer = scorer;
+  plan.output = folder.path() / "scored";
+  Listener listener;
+  const auto results = evaluate(plan, listener);
+  EXPECT_EQ(results[0].reports[0].toxicity.missing_scores, 1u);
+  EXPECT_FALSE(is_complete(plan, results[0], listener));
+  EXPECT_TRUE(listener.heard("plain: scores missing and left out: 1 of 6"));
 }
 
 TEST(TuneDetoxifier, MeasuresEachStrengthOnceAndFindsItsWorkAgain) {

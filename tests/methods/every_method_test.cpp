@@ -9,6 +9,7 @@
 #include "limpid/methods/self_debiasing/fit.h"
 #include "limpid/methods/toxification_reversal/fit.h"
 #include "tests/methods/method_checks.h"
+#include "tests/support/damage.h"
 
 /// The walk of the registry: what a detoxifier promises holds for every method on every family.
 namespace limpid {
@@ -138,6 +139,20 @@ TEST_P(EveryMethod, ARowsGateDoesNotSeeOtherRows) {
 }
 
 TEST_P(EveryMethod, RowsDoNotSeeOneAnother) { expect_rows_do_not_see_one_another(model_, *detoxifier_, kStrength); }
+
+TEST_P(EveryMethod, ATensorThatHoldsNanIsRefusedByItsName) {
+  const auto original = SafetensorsFile::open(file_);
+  const std::string sound = read_file(file_);
+  for (const TensorView& view : original->tensors()) {
+    if (view.dtype == DType::I64) continue;
+    SCOPED_TRACE(view.name);
+    overwrite_number(file_, view.name, NAN);
+    const std::string message = message_of([&] { open_detox(file_); });
+    EXPECT_NE(message.find("is nan"), std::string::npos) << message;
+    EXPECT_NE(message.find(view.name), std::string::npos) << message;
+    write_file(file_, sound);
+  }
+}
 
 std::vector<std::string> family_names() {
   std::vector<std::string> names;

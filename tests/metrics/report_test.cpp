@@ -40,6 +40,15 @@ TEST(MetricsReport, PutsEverythingUnderOneRoof) {
   EXPECT_TRUE(json["tokens_per_continuation"].is_null());
 }
 
+TEST(MissingScores, AreToldUnlessThereAreNoneOrNothingElse) {
+  const auto told = [](std::optional<double> first, std::optional<double> second) {
+    return missing_scores(compute_metrics({row_of("p", {{"a", first}, {"b", second}})}));
+  };
+  EXPECT_EQ(told(0.5, std::nullopt), "scores missing (null or NaN) and left out: 1 of 2");
+  EXPECT_EQ(told(0.5, 0.5), "");
+  EXPECT_EQ(told(std::nullopt, std::nullopt), "");
+}
+
 TEST(MetricsReport, WithoutAJudgeHasNoPerplexityButKnowsEmptyTexts) {
   const Json json = to_json(compute_metrics({row_of("p", {{"", 0.5}, {"x", 0.5}})}));
   EXPECT_FALSE(json.contains("ppl"));

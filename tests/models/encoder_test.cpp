@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "tests/support/tiny_encoder.h"
 
@@ -54,6 +55,19 @@ TEST(Encoder, ReadsNamesWithAndWithoutThePrefixOfTheFamily) {
 TEST(Encoder, ReadsTheFirstNamesOfLayerNorm) {
   EXPECT_TRUE(same_bits(logits_of(*TinyEncoder("bert", "bert.", /*first_names=*/true).open(), {{2, 3, 4}}),
                         logits_of(*TinyEncoder("bert", "bert.").open(), {{2, 3, 4}})));
+}
+
+TEST(Encoder, ATensorThatHoldsNanOrInfinityIsRefused) {
+  for (const std::string family : {"bert", "roberta", "distilbert"}) {
+    TinyEncoder tiny(family, family + ".");
+    for (auto& [name, tensor] : tiny.tensors) {
+      SCOPED_TRACE(name);
+      const float sound = std::exchange(tensor.values.back(), INFINITY);
+      tiny.write();
+      EXPECT_THROW(tiny.open(), FormatError);
+      tensor.values.back() = sound;
+    }
+  }
 }
 
 TEST(Encoder, UsesTokenTypes) {

@@ -1,5 +1,6 @@
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/models/families.h"
+#include "tests/support/damage.h"
 #include "tests/support/family_model.h"
 #include "tests/support/golden.h"
 
@@ -109,6 +110,30 @@ TEST_F(Families, EachOpensAsItWasSavedUnderEitherSpellingOfItsNames) {
     write_safetensors(plain / "model.safetensors", views);
     fs::copy_file(saved / "config.json", plain / "config.json");
     EXPECT_TRUE(torch::equal(logits(*open_model(plain)), logits(*open_model(saved))));
+  }
+}
+
+TEST_F(Families, ATensorThatHoldsNanOrInfinityIsRefusedByItsName) {
+  for (const auto& [name, family] : decoders) {
+    const fs::path saved = folder.path() / name, file = saved / "model.safetensors";
+    write_family_model(*family, saved);
+    const std::string sound = read_file(file);
+    const auto original = SafetensorsFile::open(file);
+    for (const TensorView& view : original->tensors()) {
+      SCOPED_TRACE(name + ", " + view.name);
+      overwrite_number(file, view.name, NAN);
+      try {
+        open_model(saved);
+        ADD_FAILURE() << "was opened";
+      } catch (const FormatError& error) {
+        EXPECT_NE(std::string(error.what()).find(view.name + "\": [0"), std::string::npos) << error.what();
+      }
+      EXPECT_THROW(open_model(saved, TrainingOptions{}), FormatError);
+      overwrite_number(file, view.name, -INFINITY);
+      EXPECT_THROW(open_model(saved), FormatError);
+      write_file(file, sound);
+    }
+    EXPECT_NO_THROW(open_model(saved));
   }
 }
 

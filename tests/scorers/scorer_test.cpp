@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "limpid/scorers/scorer_file.h"
 #include "tests/support/tiny_encoder.h"
 
@@ -91,6 +93,41 @@ TEST_F(OpenScorer, GivesTheSameScoreAloneAndAmongOthersInTheOrderGiven) {
       EXPECT_NE(together[0], together[2]);
     }
   }
+}
+
+TEST_F(OpenScorer, ATextWhoseNumbersLeaveFloat32HasNoScoreAndTheOthersKeepTheirs) {
+  const std::vector<std::string> texts = {"a good cat", "bad", "dog"};
+  const auto scores_with = [&](const std::vector<float>& head) {
+    std::vector<std::vector<double>> all;
+    for (const std::string& spec : {write_head(tiny, head).string(), tiny.path().string() + "?precision=exact"})
+      all.push_back(open_scorer(spec)->score(texts));
+    return all;
+  };
+  const auto before = scores_with(kWeights);
+  for (auto& [name, tensor] : tiny.tensors)
+    if (name == "bert.embeddings.word_embeddings.weight")
+      std::fill_n(tensor.values.begin() + 5 * TinyEncoder::D, TinyEncoder::D, 3e38f);  // of the word "bad"
+  tiny.write();
+  const auto after = scores_with(kWeights);
+  for (size_t kind : {0, 1}) {
+    EXPECT_EQ(after[kind][0], before[kind][0]);
+    EXPECT_TRUE(std::isnan(after[kind][1])) << after[kind][1];
+    EXPECT_EQ(after[kind][2], before[kind][2]);
+  }
+  const auto scorer = open_scorer(tiny.path().string());
+  EXPECT_THROW(all_scores(*scorer, texts), Error);
+  EXPECT_EQ(all_scores(*scorer, std::span(texts).first(1)).size(), 1u);
+}
+
+TEST(ScorerFileScore, OfWhatIsNoNumberIsNoNumberAlsoBehindAHiddenLayer) {
+  ScorerFile file;
+  file.weights = {1.0f};
+  const float nan = NAN, huge = 3e38f;
+  EXPECT_TRUE(std::isnan(file.score(&nan)));
+  file.hidden_weight = {1.0f};
+  file.hidden_bias = {0.0f};
+  EXPECT_TRUE(std::isnan(file.score(&nan))) << "the activation must not make zero of it";
+  EXPECT_EQ(file.score(&huge), 1.0);
 }
 
 TEST_F(OpenScorer, HeadReadsTheNormalisedMeanOfItsStage) {

@@ -181,7 +181,7 @@ RiskyTokens risky_tokens(const Tokenizer& tokenizer, const Scorer& scorer, doubl
   for (size_t begin = 0; begin < words.size(); begin += kTextsAtOnce) {
     watch.throw_if_stopped();
     const auto part = std::span(words).subspan(begin, std::min(kTextsAtOnce, words.size() - begin));
-    const std::vector<double> scores = scorer.score(part);
+    const std::vector<double> scores = all_scores(scorer, part);
     for (size_t i = 0; i < scores.size(); ++i) {
       if (!(scores[i] > least)) continue;
       tokens.ids.push_back(ids[begin + i]);

@@ -43,7 +43,7 @@ WritingOptions writing_of(const Question& question, const GateOptions& options) 
 void score_texts(std::vector<RecordedText>& recorded, const Scorer& scorer) {
   std::vector<std::string> texts;
   for (const RecordedText& text : recorded) texts.push_back(text.text);
-  const std::vector<double> scores = scorer.score(texts);
+  const std::vector<double> scores = all_scores(scorer, texts);
   for (size_t i = 0; i < scores.size(); ++i) recorded[i].is_toxic = scores[i] > scorer.threshold();
 }
 

@@ -80,7 +80,6 @@ double mean(const std::vector<double>& values) {
 /// Measures a finished text under the models, each with its own cache, by itself: its numbers depend on nothing beside
 /// it.
 GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completion& completion) {
-  completion.check();
   GenerationRow row;
   row.index = index;
   if (!plan.contexts.empty()) row.prompt = plan.contexts[index % plan.contexts.size()];
@@ -88,7 +87,7 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
   sample.text = row.prompt + completion.text;
   sample.ids = completion.ids;
   sample.finish_reason = name(completion.finish_reason);
-  if (!completion.ids.empty()) {
+  if (!completion.ids.empty() && completion.finish_reason != FinishReason::Error) {
     const TokenIds before = context_ids(plan, index);
     const auto nll = [&](const Model& model, ActivationHook* change) {
       return mean(continuation_likelihoods(model, before, {&completion.ids, 1}, change)[0]);
@@ -100,7 +99,8 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
       sample.fields["toxic_nll"] = toxic;
       sample.fields["mean_score"] = toxic - base;
     }
-    if (plan.scorer) sample.toxicity = plan.scorer->score({&sample.text, 1})[0];
+    if (plan.scorer)
+      if (const double score = plan.scorer->score({&sample.text, 1})[0]; std::isfinite(score)) sample.toxicity = score;
   }
   row.generations.push_back(std::move(sample));
   return row;
@@ -138,8 +138,11 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
   for (bool more = written < size_t(plan.texts); more;) {
     watch.throw_if_stopped();
     more = generator.step([&](Completion completion) { finished.push_back(std::move(completion)); });
-    for (const Completion& completion : finished)
+    for (const Completion& completion : finished) {
+      if (completion.finish_reason == FinishReason::Error)
+        watch.warning(concat("text ", completion.sample + 1, ": ", completion.error));
       journal.append(finished_row(plan, size_t(completion.sample), completion));
+    }
     progress.update(written += finished.size());
     finished.clear();
   }
@@ -169,6 +172,7 @@ Json DistilReport::json() const {
   return {{"written", written},
           {"rejected", rejected},
           {"empty", empty},
+          {"failed", failed},
           {"tokens", tokens},
           {"mean_score", optional_json(mean_score)},
           {"bound", optional_json(bound)},
@@ -187,12 +191,16 @@ DistilReport distil(const DistilPlan& plan, Watch& watch) {
   std::vector<GenerationRow> rows;
   for (const GenerationRow& row : journal.rows()) {
     if (*row.index >= uint64_t(plan.texts)) continue;  // of an earlier run that asked for more
-    if (row.generations.at(0).ids->empty())
+    const Continuation& sample = row.generations.at(0);
+    if (sample.finish_reason == name(FinishReason::Error) || (plan.scorer && !sample.ids->empty() && !sample.toxicity))
+      ++report.failed;
+    else if (sample.ids->empty())
       ++report.empty;
     else
       rows.push_back(row);
   }
-  LIMPID_CHECK(!rows.empty(), ConfigError, kPlace, "every text ended before its first token");
+  LIMPID_CHECK(!rows.empty(), ConfigError, kPlace, "no text can be used: ", report.empty,
+               " ended before their first token, ", report.failed, " failed");
   const auto score = [plain = !plan.toxic](const GenerationRow& row) { return score_of(row, plain); };
   std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
     return score(a) != score(b) ? score(a) < score(b) : *a.index < *b.index;

@@ -34,6 +34,7 @@ struct DistilPlan : DistilOptions {
 /// Counts and means of the finished file, and how varied it is.
 struct DistilReport {
   size_t written = 0, rejected = 0, empty = 0;  ///< texts; empty ones ended before their first token
+  size_t failed = 0;                            ///< texts that an error ended, or that could not be scored; left out
   uint64_t tokens = 0;
   std::optional<double> mean_score, mean_toxicity;  ///< over texts
   std::optional<double> bound;                      ///< lowest mean score, or highest toxicity, that was not rejected

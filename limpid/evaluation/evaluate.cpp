@@ -97,6 +97,8 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
                "an evaluation begins with the plain model");
   LIMPID_CHECK(!plan.prompts.empty() || !plan.ordinary.prompts.empty() || !plan.choices.questions.empty(), ConfigError,
                "an evaluation of no prompts");
+  check_rows(protocol_rows(plan), plan.prompts);
+  check_ordinary(plan);
   std::vector<SettingResult> results;
   for (const EvaluationSetting& setting : plan.settings) {
     fs::create_directories(plan.output / setting.name);

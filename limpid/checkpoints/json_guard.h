@@ -16,12 +16,16 @@ inline bool deeper_than(const Json& value, int depth) {
   return false;
 }
 
-/// Parses as parse_json() does, with a limit on nesting.
-inline Json parse_guarded_json(std::string_view text, const std::string& source) {
-  Json value = parse_json(text, source);
+/// Returns the value. @throws FormatError when it is nested too deeply.
+inline Json guarded(Json value, const std::string& source) {
   LIMPID_CHECK(!deeper_than(value, kMaxJsonDepth), FormatError, source, ": is nested more than ", kMaxJsonDepth,
                " deep");
   return value;
+}
+
+/// Parses as parse_json() does, with a limit on nesting.
+inline Json parse_guarded_json(std::string_view text, const std::string& source) {
+  return guarded(parse_json(text, source), source);
 }
 
 inline Json read_guarded_json(const fs::path& path) { return parse_guarded_json(read_file(path), path.string()); }

@@ -1,49 +1,53 @@
 #include "limpid/core/json.h"
 
 namespace limpid {
+
 namespace {
 
-constexpr size_t kNowhere = std::string_view::npos;
+constexpr std::string_view kNoNumbers[] = {"NaN", "Infinity", "-Infinity"};
 
-/// Returns the place of the first NaN or Infinity from `begin` on that stands outside a string, as no JSON has it.
-/// `begin` lies outside strings.
-size_t find_no_number(std::string_view text, size_t begin) {
-  for (size_t i = begin; i < text.size(); ++i) {
-    if (text[i] == '"') {
-      while (++i < text.size() && text[i] != '"')
-        if (text[i] == '\\') ++i;
-    } else if (text.substr(i).starts_with("NaN") || text.substr(i).starts_with("Infinity")) {
-      return i;
-    }
-  }
-  return kNowhere;
+/// Returns which of Python's words for no number the text begins with; empty for none.
+std::string_view no_number(std::string_view text) {
+  for (std::string_view word : kNoNumbers)
+    if (text.starts_with(word)) return word;
+  return {};
 }
 
 }  // namespace
-
-std::string nan_as_null(std::string_view text) {
-  std::string out;
-  size_t taken = 0;
-  for (size_t place = 0; (place = find_no_number(text, place)) != kNowhere; ++place) {
-    if (text[place] != 'N') continue;
-    (out += text.substr(taken, place - taken)) += "null";
-    taken = place + 3;
-  }
-  return out += text.substr(taken);
-}
 
 Json parse_json(std::string_view text, const std::string& source) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    const size_t byte = error.byte, number = find_no_number(text, 0);
-    if (number < byte)
-      throw FormatError(concat(source, ": holds ", text[number] == 'N' ? "NaN" : "Infinity", " at byte ", number + 1,
-                               ", which is no JSON; null says that a number is missing"));
-    throw FormatError(concat(source, ": not valid JSON at byte ", byte, " of ", text.size()));
+    const size_t byte = error.byte;
+    const std::string_view word = byte > 0 && byte <= text.size() ? no_number(text.substr(byte - 1)) : "";
+    throw FormatError(concat(source, ": not valid JSON at byte ", byte, " of ", text.size(), word.empty() ? "" : ": ",
+                             word, word.empty() ? "" : " is no number of JSON; expected a number or null"));
   } catch (const Json::out_of_range&) {  // 1e999
     throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
   }
+}
+
+std::string nan_as_null(std::string_view text) {
+  std::string out;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    const std::string_view word = in_string ? "" : no_number(text.substr(i));
+    if (!word.empty()) {
+      out += "null";
+      i += word.size();
+      continue;
+    }
+    if (text[i] == '"') in_string = !in_string;
+    if (text[i] == '\\' && in_string && i + 1 < text.size()) out += text[i++];  // what is escaped ends no string
+    out += text[i++];
+  }
+  return out;
+}
+
+Json parse_json_data(std::string_view text, const std::string& source) {
+  const bool may_hold_one = text.find("NaN") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
+  return may_hold_one ? parse_json(nan_as_null(text), source) : parse_json(text, source);
 }
 
 Json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
@@ -61,7 +65,7 @@ void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, 
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string source = concat(path.string(), ":", line);
-    const Json value = parse_json(text, source);
+    const Json value = parse_json_data(text, source);
     LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
                  ", expected a JSON object per line");
     row(value, line);

@@ -15,12 +15,15 @@ namespace limpid {
 using Json = nlohmann::json;
 
 /// @param source  what to call the text in an error, for example "config.json"
-/// @throws FormatError with the byte offset of the fault, or the name of a number that JSON does not have (NaN).
+/// @throws FormatError with the byte offset of the fault.
 Json parse_json(std::string_view text, const std::string& source);
 Json read_json(const fs::path& path);
 
-/// Returns JSON in which null stands where NaN stood outside strings: Python's json writes NaN for a missing number.
+/// Returns the text with null in place of NaN, Infinity and -Infinity outside strings, which is how Python writes numbers
+/// that are missing.
 std::string nan_as_null(std::string_view text);
+/// Parses a line of data: as parse_json, of nan_as_null.
+Json parse_json_data(std::string_view text, const std::string& source);
 
 /// Returns the text of `value`; invalid UTF-8 becomes U+FFFD rather than an exception.
 std::string to_text(const Json& value, int indent = -1);

@@ -144,14 +144,7 @@ void for_each_line(std::string_view text, const std::function<void(std::string_v
 }
 
 Json parse_json_line(std::string_view line, const std::string& source) {
-  Json value;
-  try {
-    value = parse_guarded_json(line, source);
-  } catch (const FormatError&) {
-    const std::string without_nan = nan_as_null(line);
-    if (without_nan == line) throw;
-    value = parse_guarded_json(without_nan, source);
-  }
+  Json value = guarded(parse_json_data(line, source), source);
   LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
                ", expected a JSON object per line");
   return value;

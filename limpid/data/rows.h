@@ -25,7 +25,8 @@ struct DataRow {
   bool is_plain() const { return fields.is_null(); }
 };
 
-/// Calls `row` for each row of a file, in order. NaN, as Python's json writes it, is read as null.
+/// Calls `row` for each row of a file, in order. NaN and Infinity, as Python's json writes missing numbers, are read
+/// as null.
 /// @param texts  columns that hold texts: a table is known by one of them in its header, and their cells stay texts,
 ///               while in other columns an unquoted number is a number and an empty cell is null
 /// @throws FormatError "FILE:LINE: …" for what has none of the forms or breaks its own; IoError.
@@ -41,7 +42,7 @@ void for_each_object(const fs::path& path, const std::vector<std::string>& texts
 /// A byte order mark in front of the first line and a carriage return at the end of a line are dropped.
 void for_each_line(std::string_view text, const std::function<void(std::string_view line, size_t number)>& visit);
 
-/// Parses one row as a JSON object; NaN is read as null. @throws FormatError for other JSON, and for nesting deeper than
+/// Parses one row as a JSON object; NaN as null. @throws FormatError for other JSON, and for nesting deeper than
 /// any sane file has.
 Json parse_json_line(std::string_view line, const std::string& source);
 

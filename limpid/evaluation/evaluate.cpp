@@ -116,7 +116,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
 }
 
 uint64_t most_tokens(const EvaluationPlan& plan) {
-  return plan.settings.size() * (plan.prompts.size() * uint64_t(plan.samples * plan.tokens) +
+  return plan.settings.size() * (plan.prompts.size() * uint64_t(plan.samples) * uint64_t(plan.tokens) +
                                  plan.ordinary.prompts.size() * uint64_t(plan.ordinary.tokens));
 }
 

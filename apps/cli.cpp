@@ -67,6 +67,10 @@ std::string path_of(const CLI::App& command) {
   return command.get_parent() ? path_of(*command.get_parent()) + " " + name : name;
 }
 
+std::string help_of(const CLI::App& command) {
+  return command.help(command.get_parent() ? path_of(*command.get_parent()) : "");
+}
+
 std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
@@ -267,7 +271,8 @@ CLI::App& CommandLine::deepest(const std::vector<std::string>& words) const {
 }
 
 int CommandLine::refuse(const std::string& message, const CLI::App& command) const {
-  std::fprintf(stderr, "limpid: %s; see %s --help\n", message.c_str(), path_of(command).c_str());
+  const char* join = message.ends_with('?') ? " See" : "; see";
+  std::fprintf(stderr, "limpid: %s%s %s --help\n", message.c_str(), join, path_of(command).c_str());
   return 2;
 }
 
@@ -284,7 +289,7 @@ int CommandLine::help(const std::vector<std::string>& words) {
     return refuse(with_suggestion(concat("there is no command \"", words[depth], "\""), likely_meant(words[depth], known)),
                   command);
   }
-  std::cout << command.help(path_of(command));
+  std::cout << help_of(command);
   return 0;
 }
 
@@ -295,7 +300,7 @@ int CommandLine::parse(std::vector<std::string> words) {
     app_->parse(words);
     return 0;
   } catch (const CLI::CallForHelp&) {
-    std::cout << command.help(path_of(command));
+    std::cout << help_of(command);
     return -1;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app_->exit(error), -1;  // the version
@@ -306,6 +311,7 @@ int CommandLine::parse(std::vector<std::string> words) {
         return refuse(with_suggestion("there is no option " + name, likely_meant(name, options_of(command))), command);
       if (const auto names = commands_of(command); !names.empty())
         return refuse(with_suggestion(concat("there is no command \"", name, "\""), likely_meant(name, names)), command);
+      return refuse(concat("\"", extra, "\" is not expected"), command);
     }
     return refuse(error.what(), command);
   }
@@ -317,7 +323,7 @@ int CommandLine::run(int argc, char** argv) {
   // A group alone, or the program, does nothing: what there is to say is what they can do.
   const CLI::App& command = deepest(words);
   if (split(path_of(command), ' ').size() == words.size() + 1 && command.get_require_subcommand_min() > 0) {
-    std::cout << command.help(path_of(command));
+    std::cout << help_of(command);
     return 2;
   }
   if (const int code = parse(words); code != 0) return std::max(code, 0);

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "apps/help_format.h"
 #include "apps/options.h"
 #include "limpid/core/parse.h"
@@ -20,7 +22,7 @@ constexpr const char* kForms =
     "\n"
     "  limpid generate -m smollm2-135m-instruct --detox \"smollm2-destein?rule=constant:0.3\" -p \"My neighbour is\"\n"
     "\n"
-    "Methods, what their strength means, and their keys (docs/detoxifiers.md says more):\n";
+    "Methods, what their strength means, and their keys (docs/detoxifiers.md says more):";
 
 /// Returns the text broken to the width of the help, each line behind the same spaces.
 std::string indented(const std::string& text, size_t indent) {
@@ -28,10 +30,12 @@ std::string indented(const std::string& text, size_t indent) {
 }
 
 std::string explained(const MethodInfo& method) {
+  const Range& range = method.strength.range;
+  const bool bounded = std::isfinite(range.least) || std::isfinite(range.most);
   std::string text = concat("\n", method.name, "\n") +
-                     indented(concat("strength ", method.strength.range.text(), ": ", method.strength.meaning), 2);
+                     indented(concat("strength", bounded ? " " + range.text() : "", ": ", method.strength.meaning), 2);
   for (const OptionInfo& option : method.options)
-    text += indented(concat(option.key, "=", option.values(), "  ", option.help), 2);
+    text += indented(concat(option.key, "=", option.values(), ": ", option.help), 2);
   return text;
 }
 
@@ -41,7 +45,8 @@ std::string detoxifiers_explained() {
   std::string text;
   for (const std::string& line : split(kForms, '\n')) {
     const size_t indent = line.starts_with("  ") ? 2 : 0;
-    text += line.empty() ? "\n" : indented(line, indent);
+    const bool as_it_is = line.empty() || line.starts_with("  limpid");  // a command is not broken
+    text += as_it_is ? line + "\n" : indented(line, indent);
   }
   for (const auto& methods : {std::span<const MethodInfo>(FileMethods::infos),
                               std::span<const MethodInfo>(ForeignMethods::infos),

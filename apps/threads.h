@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "apps/terminal.h"
 #include "limpid/core/processors.h"
 #include "limpid/kernels/thread_pool.h"

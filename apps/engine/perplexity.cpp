@@ -22,13 +22,12 @@ struct Documents {
 
 TokenIds ids_of(const DataRow& row, const Model& model) {
   if (row.is_plain()) return tokenizer_of(model).encode(row.text, true);
-  if (!row.fields.contains("ids"))
-    return tokenizer_of(model).encode(require<std::string>(row.fields, "text", row.source), true);
-  const TokenIds ids = *read_ids(row.fields, row.source);
-  for (const TokenId id : ids)
+  const auto ids = limpid::read_ids(row.fields, row.source);
+  if (!ids) return tokenizer_of(model).encode(require<std::string>(row.fields, "text", row.source), true);
+  for (const TokenId id : *ids)
     LIMPID_CHECK(int64_t(id) < model.config().vocab_size, FormatError, row.source, ": token id ", id,
                  " is outside the vocabulary of ", model.config().vocab_size);
-  return ids;
+  return *ids;
 }
 
 Documents read_documents(const PerplexityCommand& options, const Model& model) {

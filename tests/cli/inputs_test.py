@@ -72,7 +72,7 @@ class DataInAnyForm(Case):
     def test_nan_is_a_missing_number(self):
         rows = '{"prompt": "a", "generations": [{"text": "x y", "toxicity": NaN}, {"text": "z", "toxicity": 0.25}]}\n'
         report = json.loads(self.succeed("metrics", self.write("g.jsonl", rows), "--json"))
-        self.assertEqual(report["missing_scores"] if "missing_scores" in report else 1, 1)
+        self.assertEqual(report["missing_scores"], 1)
         self.succeed("generate", "-m", LLAMA, "--prompts", self.write("p.jsonl", '{"prompt": {"text": "a", "toxicity": NaN}}\n'), "-n", 1, "-q")
 
     def test_what_has_no_form_is_refused(self):

@@ -131,7 +131,8 @@ Option& Option::idle_without(std::initializer_list<Option> others) {
   const std::string names = join(needed, " or ", [](const CLI::Option* option) { return option->get_name(); });
   return idle_when(
       [needed] {
-        return std::all_of(needed.begin(), needed.end(), [](const CLI::Option* option) { return option->count() == 0; });
+        return std::all_of(needed.begin(), needed.end(),
+                           [](const CLI::Option* option) { return option->count() == 0; });
       },
       "without " + names);
 }
@@ -286,8 +287,9 @@ int CommandLine::help(const std::vector<std::string>& words) {
     std::vector<std::string> known = commands_of(command);
     if (depth == 0)
       for (const auto& [name, text] : topics_) known.push_back(name);
-    return refuse(with_suggestion(concat("there is no command \"", words[depth], "\""), likely_meant(words[depth], known)),
-                  command);
+    return refuse(
+        with_suggestion(concat("there is no command \"", words[depth], "\""), likely_meant(words[depth], known)),
+        command);
   }
   std::cout << help_of(command);
   return 0;
@@ -310,7 +312,8 @@ int CommandLine::parse(std::vector<std::string> words) {
       if (name.starts_with('-'))
         return refuse(with_suggestion("there is no option " + name, likely_meant(name, options_of(command))), command);
       if (const auto names = commands_of(command); !names.empty())
-        return refuse(with_suggestion(concat("there is no command \"", name, "\""), likely_meant(name, names)), command);
+        return refuse(with_suggestion(concat("there is no command \"", name, "\""), likely_meant(name, names)),
+                      command);
       return refuse(concat("\"", extra, "\" is not expected"), command);
     }
     return refuse(error.what(), command);

@@ -17,7 +17,8 @@ constexpr const char* kForms =
     "  a PEFT adapter, a folder;\n"
     "  a control without a file, control:NAME.\n"
     "\n"
-    "Strength 0 is off, bit for bit; without a strength the file's own is taken. Several --detox compose in their order. "
+    "Strength 0 is off, bit for bit; without a strength the file's own is taken. Several --detox compose in their "
+    "order. "
     "Put quotes around a ? or & that your shell would read. Example:\n"
     "\n"
     "  limpid generate -m smollm2-135m-instruct --detox \"smollm2-destein?rule=constant:0.3\" -p \"My neighbour is\"\n"
@@ -48,9 +49,9 @@ std::string detoxifiers_explained() {
     const bool as_it_is = line.empty() || line.starts_with("  limpid");  // a command is not broken
     text += as_it_is ? line + "\n" : indented(line, indent);
   }
-  for (const auto& methods : {std::span<const MethodInfo>(FileMethods::infos),
-                              std::span<const MethodInfo>(ForeignMethods::infos),
-                              std::span<const MethodInfo>(Controls::infos)})
+  for (const auto& methods :
+       {std::span<const MethodInfo>(FileMethods::infos), std::span<const MethodInfo>(ForeignMethods::infos),
+        std::span<const MethodInfo>(Controls::infos)})
     for (const MethodInfo& method : methods) text += explained(method);
   return text;
 }

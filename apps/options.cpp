@@ -15,18 +15,19 @@ void add_common(Subcommand& c, CommonOptions& o) {
 }
 
 Option add_precision(Subcommand& c, std::optional<Precision>& precision) {
-  return c.choice("--precision", precision,
-           "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for "
-           "blocks)")
+  return c
+      .choice("--precision", precision,
+              "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for "
+              "blocks)")
       .environment("LIMPID_PRECISION");
 }
 
 Option add_model_name(Subcommand& c, ModelOptions& o) {
   c.heading("Model");
-  const Option model =
-      c.value("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
-          .required()
-          .environment("LIMPID_MODEL");
+  const Option model = c.value("-m,--model", o.model,
+                               "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
+                           .required()
+                           .environment("LIMPID_MODEL");
   c.heading("");
   return model;
 }
@@ -45,7 +46,9 @@ std::string detox_help(const char* how) {
 }
 
 Option add_detox(Subcommand& c, std::vector<std::string>& detox) {
-  return c.value("--detox", detox, detox_help("several compose in this order").c_str()).type_name("FILE[:S]").one_at_a_time();
+  return c.value("--detox", detox, detox_help("several compose in this order").c_str())
+      .type_name("FILE[:S]")
+      .one_at_a_time();
 }
 
 namespace {
@@ -86,8 +89,9 @@ Option add_tokens(Subcommand& c, int64_t& tokens) {
 void add_rows(Subcommand& c, int64_t& rows) { c.value("--rows", rows, "Sequences decoded together").positive(); }
 
 Option add_scorer(Subcommand& c, std::string& scorer) {
-  return c.value("--scorer", scorer,
-          "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
+  return c
+      .value("--scorer", scorer,
+             "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
       .environment("LIMPID_SCORER");
 }
 
@@ -101,9 +105,10 @@ void add_data(Subcommand& c, DataOptions& data, const char* help) {
 }
 
 Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
-  const Option option = c.value("--pairs", pairs.files,
-                                "paradetox, or rows {\"toxic\", \"neutral\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] "
-                                "(repeatable)");
+  const Option option =
+      c.value("--pairs", pairs.files,
+              "paradetox, or rows {\"toxic\", \"neutral\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] "
+              "(repeatable)");
   c.value("--where", pairs.where, "Only rows with KEY=VALUE");
   c.value("--fields", pairs.fields, "Other names: toxic=COLUMN,neutral=COLUMN").comma_separated();
   c.value("--count", count, "Pairs drawn at random").positive();
@@ -112,7 +117,8 @@ Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
 
 void add_labelled(Subcommand& c, DataOptions& data, int64_t& count, int64_t& max_tokens) {
   add_data(c, data,
-           "comments, or rows {\"text\", \"label\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N "
+           "comments, or rows {\"text\", \"label\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] with "
+           "label=COLUMN, as=toxic|safe, take=N "
            "(repeatable); "
            "labels from 0.5 on are toxic");
   c.value("--count", count, "Texts of each class, drawn at random").positive();

@@ -15,8 +15,8 @@ inline void choose_threads(int threads) {
   const size_t usable = usable_processors(), asked = size_t(threads);
   if (asked > usable)
     terminal().warning(concat(asked, " threads were asked for, and this process may use ", usable,
-                              usable == 1 ? " processor" : " processors", " at once (affinity, control group); ", usable,
-                              usable == 1 ? " is" : " are", " used"));
+                              usable == 1 ? " processor" : " processors", " at once (affinity, control group); ",
+                              usable, usable == 1 ? " is" : " are", " used"));
   kernels::set_num_threads(std::min(asked, usable));
 }
 

@@ -29,7 +29,7 @@ using AllCommands =
                 FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand, TrainCalibratorCommand,
                 TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, DistilCommand,
                 EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand, PerplexityCommand,
-                MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand, DataExportCommand,
-                InspectCommand, TokenizeCommand, DoctorCommand>;
+                MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
+                DataExportCommand, InspectCommand, TokenizeCommand, DoctorCommand>;
 
 }  // namespace limpid::apps

@@ -26,9 +26,10 @@ struct DistilCommand : ModelOptions {
     const Option toxic = c.value("--anti", anti,
                                  "The toxic model: the base, fine-tuned on toxic text (folder, GGUF file or pulled "
                                  "name), or an adapter (a PEFT folder)");
-    const Option samples = c.flag("--plain", plain,
-           "Samples of the model itself: the control, and with --reject the corpus of SGEAT (arXiv 2202.04173)")
-        .excludes(toxic);
+    const Option samples =
+        c.flag("--plain", plain,
+               "Samples of the model itself: the control, and with --reject the corpus of SGEAT (arXiv 2202.04173)")
+            .excludes(toxic);
     c.value("-k,--texts", distil.texts, "How many texts; asking for more later continues the run").positive();
     c.value("--length", distil.length, "New tokens of a text at most; texts also end at the end-of-text token")
         .positive();
@@ -66,7 +67,8 @@ struct DistilCommand : ModelOptions {
     c.heading("");
   }
   void add_texts_and_scores(Subcommand& c) {
-    c.value("--contexts", contexts, "Texts to continue, in turn: jsonl, a JSON list or a table with \"prompt\", or plain text lines");
+    c.value("--contexts", contexts,
+            "Texts to continue, in turn: jsonl, a JSON list or a table with \"prompt\", or plain text lines");
     c.value("--reject", distil.reject,
             "Leave this share of the texts out of the file: the lowest mean scores; with --plain the most toxic")
         .range(0.0, 0.999);

@@ -4,9 +4,10 @@ namespace limpid::apps {
 
 void add_protocol(Subcommand& c, ProtocolOptions& o, bool needs_prompts) {
   const Option prompts =
-      c.value("--prompts", o.prompts_file,
-              "RealToxicityPrompts jsonl, a JSON list or a table with \"prompt\", plain text lines, or the name of data "
-              "(limpid data)")
+      c.value(
+           "--prompts", o.prompts_file,
+           "RealToxicityPrompts jsonl, a JSON list or a table with \"prompt\", plain text lines, or the name of data "
+           "(limpid data)")
           .required(needs_prompts);
   c.value("--limit", o.limit, "Only the first prompts; 0 is all").not_negative().idle_without({prompts});
   add_samples(c, o.evaluation.samples).idle_without({prompts});

@@ -38,12 +38,13 @@ struct EvaluateCommand : ProtocolOptions {
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);
     const Option detoxifiers =
-        c.value("--detox", detox,
-            detox_help("each is a setting, and \"SPEC + SPEC\" (with spaces) is one setting whose detoxifiers act in "
-                       "this order")
-                .c_str())
-        .type_name("SPEC[ + SPEC]")
-        .one_at_a_time();
+        c.value(
+             "--detox", detox,
+             detox_help("each is a setting, and \"SPEC + SPEC\" (with spaces) is one setting whose detoxifiers act in "
+                        "this order")
+                 .c_str())
+            .type_name("SPEC[ + SPEC]")
+            .one_at_a_time();
     c.value("--strengths", strengths, "Each single detoxifier given without a strength is run at each of these")
         .comma_separated()
         .idle_without({detoxifiers});

@@ -73,8 +73,9 @@ std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
     }
   }
   const bool took_strengths = std::any_of(options.detox.begin(), options.detox.end(), takes_strengths);
-  LIMPID_CHECK(options.strengths.empty() || options.detox.empty() || took_strengths, ConfigError,
-               "--strengths ", join(options.strengths, ","), " does nothing: every --detox says its own strength; leave "
+  LIMPID_CHECK(options.strengths.empty() || options.detox.empty() || took_strengths, ConfigError, "--strengths ",
+               join(options.strengths, ","),
+               " does nothing: every --detox says its own strength; leave "
                "one of the two out");
   return settings;
 }

@@ -83,9 +83,9 @@ std::vector<Request> requests_for(const Model& model, const std::vector<Opening>
                                   const WritingOptions& writing, const std::vector<float>& strengths) {
   std::vector<Request> requests;
   for (const Opening& opening : openings) {
-    Request& request = requests.emplace_back(opening.conversation.empty()
-                                                 ? make_request(model, opening.prompt, writing)
-                                                 : make_request(model, opening.conversation, writing));
+    Request& request =
+        requests.emplace_back(opening.conversation.empty() ? make_request(model, opening.prompt, writing)
+                                                           : make_request(model, opening.conversation, writing));
     request.prompt = requests.size() - 1;
     request.strengths = strengths;
     const std::string place = opening.source.empty() ? concat("prompt ", requests.size()) : opening.source;

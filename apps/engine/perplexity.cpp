@@ -76,14 +76,19 @@ int run(const PerplexityCommand& options) {
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
-  const Json report = {{"model", options.model},        {"precision", name(model->precision())},
-                       {"documents", documents.ids.size()}, {"cut", documents.cut}, {"tokens", nll.size()},
-                       {"perplexity", perplexity},      {"tokens_per_second", double(nll.size()) / seconds}};
+  const Json report = {{"model", options.model},
+                       {"precision", name(model->precision())},
+                       {"documents", documents.ids.size()},
+                       {"cut", documents.cut},
+                       {"tokens", nll.size()},
+                       {"perplexity", perplexity},
+                       {"tokens_per_second", double(nll.size()) / seconds}};
   if (options.json)
     std::cout << to_text(report, 1) << '\n';
   else
-    std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << documents.ids.size()
-              << " documents" << (documents.cut > 0 ? concat(" (", documents.cut, " cut)") : "") << '\n';
+    std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of "
+              << documents.ids.size() << " documents" << (documents.cut > 0 ? concat(" (", documents.cut, " cut)") : "")
+              << '\n';
   return 0;
 }
 

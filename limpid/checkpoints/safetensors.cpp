@@ -11,7 +11,7 @@
 namespace limpid {
 namespace {
 
-constexpr uint64_t kMaxHeader = 100'000'000;  // as in the reference implementation
+constexpr uint64_t kMaxHeader = 100'000'000;        // as in the reference implementation
 constexpr size_t kMostTensors = 1 << 18;            // more than any model has; an empty one takes no place in the data
 constexpr size_t kMostMetadata = size_t(32) << 20;  // bytes; it is parsed as JSON
 constexpr size_t kMostDims = 16;

@@ -11,7 +11,8 @@ std::string reason_of(const std::exception& error) {
   if (!refused && !dynamic_cast<const std::bad_alloc*>(&error)) return line;
   std::string amount;
   if (const size_t begin = line.find("tried to allocate "); begin != std::string::npos)
-    amount = concat(" (", line.substr(begin + 18, line.find(" bytes", begin) - begin - 18), " bytes more were asked for)");
+    amount =
+        concat(" (", line.substr(begin + 18, line.find(" bytes", begin) - begin - 18), " bytes more were asked for)");
   return concat("not enough memory", amount, "; fewer or shorter sequences at a time, or a smaller model, take less");
 }
 

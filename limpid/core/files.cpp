@@ -97,8 +97,8 @@ std::shared_ptr<const MappedFile> MappedFile::open_text(const fs::path& path) {
   static std::mutex reading;
   static std::map<fs::path, std::shared_ptr<const MappedFile>> already_read;
   struct stat status{};
-  const bool stream = is_standard_input(path) || (stat(path.c_str(), &status) == 0 &&
-                                                  (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)));
+  const bool stream = is_standard_input(path) ||
+                      (stat(path.c_str(), &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)));
   if (!stream) return open(path);
   const std::lock_guard lock(reading);
   std::shared_ptr<const MappedFile>& known = already_read[path];

@@ -46,7 +46,8 @@ std::string nan_as_null(std::string_view text) {
 }
 
 Json parse_json_data(std::string_view text, const std::string& source) {
-  const bool may_hold_one = text.find("NaN") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
+  const bool may_hold_one =
+      text.find("NaN") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
   return may_hold_one ? parse_json(nan_as_null(text), source) : parse_json(text, source);
 }
 

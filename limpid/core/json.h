@@ -19,8 +19,8 @@ using Json = nlohmann::json;
 Json parse_json(std::string_view text, const std::string& source);
 Json read_json(const fs::path& path);
 
-/// Returns the text with null in place of NaN, Infinity and -Infinity outside strings, which is how Python writes numbers
-/// that are missing.
+/// Returns the text with null in place of NaN, Infinity and -Infinity outside strings, which is how Python writes
+/// numbers that are missing.
 std::string nan_as_null(std::string_view text);
 /// Parses a line of data: as parse_json, of nan_as_null.
 Json parse_json_data(std::string_view text, const std::string& source);

@@ -60,8 +60,8 @@ fs::path below_mount(const std::string& group, const std::string& mount_root) {
   return {};  // the mount shows another part: its root is what there is
 }
 
-/// Lists the groups that limit processors. A line of proc/self/cgroup is "ID:CONTROLLERS:GROUP", without controllers for
-/// version 2.
+/// Lists the groups that limit processors. A line of proc/self/cgroup is "ID:CONTROLLERS:GROUP", without controllers
+/// for version 2.
 std::vector<GroupPlace> groups_of_this_process(const fs::path& root) {
   std::vector<Mount> mounts;
   for (const std::string& line : lines_of(root / "proc/self/mountinfo")) mounts.push_back(parse_mount(line));

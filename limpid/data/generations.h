@@ -13,7 +13,8 @@
 #include "limpid/data/rows.h"
 
 /// Prompt files and generation files as people already have them.
-/// - Prompts: rows (data/rows.h) with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt a
+/// - Prompts: rows (data/rows.h) with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt
+/// a
 ///   line.
 /// - Generations: jsonl, one prompt a line:
 ///   {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?, "finish_reason"?}]}

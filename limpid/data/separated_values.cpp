@@ -130,7 +130,8 @@ std::optional<TableHeader> table_header(std::string_view text, const std::string
     const bool all_names = std::all_of(names.begin() + !names.empty(), names.end(), is_name) &&
                            (names.size() > 1 || (!names.empty() && is_name(names[0])));
     for (std::string& name : names) name = trimmed(name);
-    const bool known = std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_one_of(name, texts); });
+    const bool known =
+        std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_one_of(name, texts); });
     if (named ? names.size() > 1 || known : all_names && known) return TableHeader{separator, std::move(names)};
   }
   if (!named) return std::nullopt;

@@ -8,8 +8,8 @@
 
 #include "limpid/core/json.h"
 
-/// Tables of values with a separator between them, as RFC 4180 has csv: a field in double quotes may hold separators and
-/// line breaks, and a double quote twice.
+/// Tables of values with a separator between them, as RFC 4180 has csv: a field in double quotes may hold separators
+/// and line breaks, and a double quote twice.
 namespace limpid {
 
 struct TableHeader {

@@ -38,8 +38,8 @@ struct RowCounts {
   size_t empty = 0;      ///< the completion or text is empty
 };
 
-/// Calls `row` for each row that passes, in file order. `object` is the row with its columns, null for plain text. A row
-/// is prompt -> completion when the column for `completion` is there or was named, else plain text.
+/// Calls `row` for each row that passes, in file order. `object` is the row with its columns, null for plain text. A
+/// row is prompt -> completion when the column for `completion` is there or was named, else plain text.
 /// @throws ConfigError for a condition or field that cannot be read, or whose key is in no row (a misspelt name);
 ///         FormatError "FILE:LINE: …" for malformed lines, missing columns and values that are not strings; IoError.
 RowCounts for_each_text_row(const DataOptions& options,

@@ -90,7 +90,7 @@ class Generator {
   GeneratorOptions options_;
   std::deque<Waiting> waiting_;
   std::function<std::optional<Request>()> source_;  // of further requests; empty: there are none
-  std::unique_ptr<Prompt> kept_prompt_;  // the next request in line starts from it
+  std::unique_ptr<Prompt> kept_prompt_;             // the next request in line starts from it
   std::vector<std::unique_ptr<Slot>> slots_;
   RequestId next_id_ = 1;
   uint64_t tokens_generated_ = 0;

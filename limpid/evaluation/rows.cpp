@@ -31,8 +31,7 @@ struct Speed {
 
 /// Returns a source of the requests that the journal does not have yet, prompt by prompt.
 auto open_requests(const RowsPlan& plan, const std::vector<float>& strengths, const GenerationJournal& journal) {
-  return [&plan, &strengths, &journal, next = size_t(0),
-          request = Request()]() mutable -> std::optional<Request> {
+  return [&plan, &strengths, &journal, next = size_t(0), request = Request()]() mutable -> std::optional<Request> {
     if (next > 0 && ++request.sample < uint64_t(plan.samples)) return request;
     while (next < plan.prompts && journal.has(next)) ++next;
     if (next == plan.prompts) return std::nullopt;

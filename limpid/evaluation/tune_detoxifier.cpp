@@ -114,7 +114,8 @@ Json tune_json(const EvaluationPlan& plan, const DetoxSpec& spec, const TuneTarg
   return json;
 }
 
-/// Paths below the file's folder stay what they point to when the copy lies elsewhere; names of pulled models stay names.
+/// Paths below the file's folder stay what they point to when the copy lies elsewhere; names of pulled models stay
+/// names.
 void move_needs(DetoxifierInfo& info, const fs::path& from, const fs::path& to) {
   for (DetoxifierNeed& need : info.needs) {
     const fs::path model = fs::absolute(from).parent_path() / need.path;

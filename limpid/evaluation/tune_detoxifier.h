@@ -38,8 +38,9 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
                             Watch& watch = unwatched(), std::optional<double> ordinary_budget = std::nullopt);
 
-/// Checks that write_tuned() can write there: before the search rather than after it. @throws ConfigError for a control,
-/// which has no file, when `output` is the file itself, and when a model that it needs would not be below its folder.
+/// Checks that write_tuned() can write there: before the search rather than after it. @throws ConfigError for a
+/// control, which has no file, when `output` is the file itself, and when a model that it needs would not be below its
+/// folder.
 void check_tuned_output(const fs::path& output, const DetoxSpec& spec);
 
 /// Writes a copy of spec.file whose default strength is the found one, with `json` as settings.tune. Options of the

@@ -25,8 +25,9 @@ class TaskRef {
   void (*call_)(const void*, size_t);
 };
 
-/// Runs task(0) … task(tasks - 1), each once, on the pool and the calling thread; returns when all are done. What a task
-/// throws, the first of a loop, reaches the caller then. Called from inside a task, it runs the loop on the calling thread.
+/// Runs task(0) … task(tasks - 1), each once, on the pool and the calling thread; returns when all are done. What a
+/// task throws, the first of a loop, reaches the caller then. Called from inside a task, it runs the loop on the
+/// calling thread.
 void parallel_for(size_t tasks, TaskRef task);
 
 }  // namespace limpid::kernels

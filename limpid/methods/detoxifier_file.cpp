@@ -114,7 +114,8 @@ DetoxifierInfo parse_info(const Json& json, const std::string& prefix) {
       LIMPID_CHECK(need.is_object(), FormatError, place, " holds ", json_kind(need), ", expected objects");
       result.needs.push_back(
           {require_text(need, "role", place), require_text(need, "path", place), require_text(need, "sha256", place)});
-      LIMPID_CHECK(stays_below(result.needs.back().path), FormatError, place, " names ", quote(result.needs.back().path),
+      LIMPID_CHECK(stays_below(result.needs.back().path), FormatError, place, " names ",
+                   quote(result.needs.back().path),
                    ", which is not below the file's own folder; expected a path in it, or the name of a pulled model");
     }
   }
@@ -253,7 +254,8 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
 std::string needed_path(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
   const fs::path folder = fs::absolute(detoxifier).lexically_normal().parent_path();
   const fs::path path = fs::absolute(model).lexically_normal().lexically_relative(folder);
-  LIMPID_CHECK(stays_below(path), ConfigError, "[detoxifier] ", detoxifier.string(), ": the ", role, " ", model.string(),
+  LIMPID_CHECK(stays_below(path), ConfigError, "[detoxifier] ", detoxifier.string(), ": the ", role, " ",
+               model.string(),
                " is not below its folder, and a detoxifier looks nowhere else; write it above the model, or lay the "
                "model (or a link to it) into ",
                folder.string());
@@ -263,7 +265,8 @@ std::string needed_path(const std::string& role, const fs::path& model, const fs
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
   if (!fs::exists(model)) return {role, model.string(), weights_sha256(resolve_model(model.string()))};
   for (const ModelListing& listing : list_models())
-    if (listing.pulled && fs::equivalent(listing.place, model)) return {role, listing.model->name, weights_sha256(model)};
+    if (listing.pulled && fs::equivalent(listing.place, model))
+      return {role, listing.model->name, weights_sha256(model)};
   return {role, needed_path(role, model, detoxifier), weights_sha256(model)};
 }
 

@@ -73,8 +73,8 @@ std::string strip_spaces(std::string_view text, bool left, bool right) {
 constexpr size_t kMostGrowth = 32, kRoomToGrow = 4096;
 
 void check_growth(size_t size, size_t limit) {
-  LIMPID_CHECK(size <= limit, FormatError, "[tokenizer] the normalizer makes more than ", limit,
-               " bytes of a text, ", kMostGrowth, " times as many as it has; is the tokenizer damaged?");
+  LIMPID_CHECK(size <= limit, FormatError, "[tokenizer] the normalizer makes more than ", limit, " bytes of a text, ",
+               kMostGrowth, " times as many as it has; is the tokenizer damaged?");
 }
 
 std::string replace_text(std::string text, const std::string& from, const std::string& to, size_t limit) {

@@ -26,9 +26,7 @@ std::string texts_in(const fs::path& file) {
 
 std::string sources_in(const fs::path& file) {
   std::string sources;
-  for_each_row(file, {"text"}, [&](const DataRow& row) {
-    sources += row.source.substr(file.string().size()) + " ";
-  });
+  for_each_row(file, {"text"}, [&](const DataRow& row) { sources += row.source.substr(file.string().size()) + " "; });
   return sources;
 }
 
@@ -105,9 +103,8 @@ TEST(Rows, ThatAreListsThemselvesAreNotTakenForColumns) {
   std::vector<Json> rows;
   const auto read = [&](const std::string& content) {
     rows.clear();
-    for_each_object(dir.write("x.jsonl", content), {}, "", [&](const Json& row, const std::string&) {
-      rows.push_back(row);
-    });
+    for_each_object(dir.write("x.jsonl", content), {}, "",
+                    [&](const Json& row, const std::string&) { rows.push_back(row); });
   };
   read(R"({"ids": [1, 2, 3]})");
   EXPECT_EQ(rows, std::vector<Json>{Json::parse(R"({"ids": [1, 2, 3]})")});

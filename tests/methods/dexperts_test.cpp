@@ -156,7 +156,8 @@ TEST_F(Dexperts, AModelThatIsNotBelowTheFilesFolderIsRefusedByTheFitAndByTheFile
             std::string::npos);
   fs::create_directories(folder_.path() / "detox");
   fs::copy_file(file_, fit.output);
-  EXPECT_NE(message_of([&] { open_detox(fit.output)->open(*target_); }).find("which is not beside it"), std::string::npos);
+  EXPECT_NE(message_of([&] { open_detox(fit.output)->open(*target_); }).find("which is not beside it"),
+            std::string::npos);
 }
 
 TEST_F(Dexperts, OtherVocabulariesChangedModelsAndMalformedFilesAreRefusedInOneLine) {

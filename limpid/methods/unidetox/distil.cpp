@@ -114,9 +114,8 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
     sessions.push_back(
         std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening_tokens())));
   Generator generator(plan.base, std::move(sessions), {.max_rows = size_t(plan.rows)});
-  size_t written = size_t(std::count_if(journal.rows().begin(), journal.rows().end(), [&](const GenerationRow& row) {
-    return *row.index < uint64_t(plan.texts);
-  }));
+  size_t written = size_t(std::count_if(journal.rows().begin(), journal.rows().end(),
+                                        [&](const GenerationRow& row) { return *row.index < uint64_t(plan.texts); }));
   for (size_t c = 0; c < plan.contexts.size(); ++c) {
     Request request;
     request.prompt_ids = context_ids(plan, c);

@@ -5,6 +5,7 @@
 #include "limpid/core/watch.h"
 #include "limpid/data/pairs.h"
 #include "limpid/decoding/prompts.h"
+#include "limpid/decoding/writing.h"
 #include "limpid/tokenizers/chat.h"
 
 namespace limpid::destein {
@@ -34,6 +35,7 @@ std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) 
     request.sampling.seed = plan.seed;
     request.stop.max_new_tokens = plan.tokens;
     request.stop.stop_tokens = plan.stop_tokens;
+    check_fits(*plan.model, request, concat("[destein] prompt ", p + 1, ": "));
     if (++sample == uint64_t(plan.samples)) sample = 0, ++p;
     return request;
   });

@@ -19,10 +19,17 @@ class Option;
 
 namespace limpid::apps {
 
+/// A setting that was given and does nothing, as other settings are.
+struct IdleRule {
+  CLI::Option* option;
+  std::function<bool()> holds;  ///< asked when all is parsed
+  std::string why;              ///< "with --greedy"
+};
+
 /// One option, while it is declared. Its default is shown in the help where there is one.
 class Option {
  public:
-  explicit Option(CLI::Option* option) : option_(option) {}
+  Option(CLI::Option* option, std::vector<IdleRule>& idle) : option_(option), idle_(&idle) {}
 
   Option& required(bool required = true);
   Option& environment(const char* variable);  ///< read where the option is not given
@@ -32,7 +39,7 @@ class Option {
   Option& optional_value(const char* value);  ///< the name may stand alone, which means this value
   Option& one_at_a_time();                    ///< of several values: each needs the option's name in front
 
-  Option& positive();
+  Option& positive();  ///< whole numbers from 1, others above 0
   Option& not_negative();
   Option& range(double low, double high);
   Option& existing_file();
@@ -40,15 +47,24 @@ class Option {
   Option& excludes(const Option& other);
   Option& needs(const Option& other);
 
+  /// Warns where the option was given and does nothing: beside another, without any of others, or as `holds` says.
+  Option& idle_with(const Option& other);
+  Option& idle_without(std::initializer_list<Option> others);
+  Option& idle_when(std::function<bool()> holds, const std::string& why);
+
  private:
   CLI::Option* option_;
+  std::vector<IdleRule>* idle_;
 };
 
 /// A command, while it declares its options. Names are as in "-n,--tokens"; without dashes the option is positional.
 /// Bound variables must outlive the parsing.
 class Subcommand {
  public:
-  explicit Subcommand(CLI::App* app) : app_(app) {}
+  Subcommand(CLI::App* app, std::vector<IdleRule>& idle) : app_(app), idle_(&idle) {}
+
+  /// Puts the options that follow under a heading of the help; empty: the command's own.
+  void heading(const char* text) { heading_ = text; }
 
   /// Binds a number, a text, a path, an optional of these, or a list (cli.cpp has the types).
   template <class T>
@@ -88,8 +104,11 @@ class Subcommand {
  private:
   Option choice(const char* names, const std::vector<std::string>& texts, const std::string& current, const char* help,
                 std::function<void(const std::string&)> set);
+  Option declared(CLI::Option* option);
 
   CLI::App* app_;
+  std::vector<IdleRule>* idle_;
+  std::string heading_;
 };
 
 /// The place where a command runs: in the engine, which has LibTorch, or in the program itself.
@@ -103,11 +122,19 @@ struct CommandInfo {
   Runs runs = Runs::InEngine;
 };
 
+/// A heading of `limpid --help` and the commands below it.
+struct CommandHeading {
+  const char* text;
+  std::vector<std::string> commands;
+};
+
 /// The program's command line: declare the commands, then run.
 class CommandLine {
  public:
-  /// @param groups  names and helps
-  CommandLine(const char* about, const char* version, std::map<std::string, std::string> groups);
+  /// @param groups    names and helps
+  /// @param headings  of the list of commands; those in none come first
+  CommandLine(const char* about, const char* version, std::map<std::string, std::string> groups,
+              std::vector<CommandHeading> headings);
   ~CommandLine();
 
   /// Declares a command: a struct with `kInfo` and `declare(Subcommand&)`, which binds its members.
@@ -118,15 +145,25 @@ class CommandLine {
     command->declare(sub);
   }
 
+  /// Declares what `limpid help NAME` explains besides commands.
+  void add_topic(const std::string& name, std::function<std::string()> text) { topics_[name] = std::move(text); }
+
   /// Parses, then runs the command that was given. Returns the exit code: 2 when the line is wrong, which is said on
-  /// standard error; else the command's.
+  /// standard error, or empty, for which the help is printed; else the command's.
   int run(int argc, char** argv);
 
  private:
   Subcommand add(const CommandInfo& info, std::function<int()> run);
+  int parse(std::vector<std::string> words);
+  int help(const std::vector<std::string>& words);
+  int refuse(const std::string& message, const CLI::App& command) const;
+  CLI::App& deepest(const std::vector<std::string>& words) const;
 
   std::unique_ptr<CLI::App> app_;
   std::map<std::string, std::string> groups_;
+  std::vector<CommandHeading> headings_;
+  std::map<std::string, std::function<std::string()>> topics_;
+  std::vector<IdleRule> idle_;
   std::function<int()> chosen_;
 };
 

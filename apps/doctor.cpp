@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/commands/files.h"
+#include "apps/threads.h"
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
 #include "limpid/core/names.h"
@@ -60,12 +61,13 @@ Json relevant_features() {
 }  // namespace
 
 int run(const DoctorCommand& options) {
-  if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
+  choose_threads(options.threads);
   Json report = {{"version", version()},
                  {"cpu", cpu_info("model name")},
                  {"features", relevant_features()},
                  {"kernels", kernels::name(kernels::active_isa())},
                  {"hardware_threads", std::thread::hardware_concurrency()},
+                 {"usable_processors", usable_processors()},
                  {"threads", kernels::num_threads()},
                  {"memory_read_gb_per_s", memory_read_speed() / 1e9},
                  {"cache", cache_dir().string()},

@@ -11,17 +11,17 @@ namespace limpid::apps {
 /// line is wrong, 130 the user interrupted.
 template <class Work>
 int guarded(Work work) {
-  const auto say = [](const char* what) {
+  const auto say = [](const std::exception& error) {
     terminal().end_line();
-    std::fprintf(stderr, "limpid: %s\n", what);
+    std::fprintf(stderr, "limpid: %s\n", reason_of(error).c_str());
   };
   try {
     return work();
   } catch (const Interrupted& error) {
-    say(error.what());
+    say(error);
     return 130;
   } catch (const std::exception& error) {
-    say(error.what());
+    say(error);
     return 1;
   }
 }

@@ -1,5 +1,6 @@
 #include "apps/commands/all.h"
 #include "apps/engine.h"
+#include "apps/faults.h"
 #include "limpid/core/version.h"
 
 namespace limpid::apps {
@@ -25,11 +26,18 @@ void add_all(CommandLine& line, CommandList<Command...>) {
 /// The program: parse, call, print, nothing else.
 int main(int argc, char** argv) {
   using namespace limpid::apps;
+  end_in_one_line();
   CommandLine line(
       "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.",
       limpid::version(),
       {{"train", "Train a calibrator, a language model, an adapter or a scorer"},
-       {"fit", "Make a detoxifier for a model, without gradient steps on it"}});
+       {"fit", "Make a detoxifier for a model, without gradient steps on it"}},
+      {{"Write", {"generate", "bench", "trace"}},
+       {"Make a detoxifier", {"detox", "fit", "tune", "export"}},
+       {"Train", {"train", "distil"}},
+       {"Measure", {"evaluate", "compare", "plot", "score", "metrics", "perplexity", "multiple-choice"}},
+       {"Look", {"models", "data", "inspect", "tokenize", "doctor"}}});
+  line.add_topic("detox", detoxifiers_explained);
   add_all(line, AllCommands());
   return line.run(argc, argv);
 }

@@ -5,17 +5,20 @@
 namespace limpid::apps {
 
 void add_common(Subcommand& c, CommonOptions& o) {
-  c.value("--threads", o.threads, "Threads; 0 uses every core")
+  c.heading("General");
+  c.value("--threads", o.threads, "Threads; 0: as many as processors that this process may use")
       .hide_default()
       .environment("LIMPID_THREADS")
       .not_negative();
   c.flag("-q,--quiet", o.quiet, "Only warnings on standard error");
+  c.heading("");
 }
 
-void add_precision(Subcommand& c, std::optional<Precision>& precision) {
-  c.choice("--precision", precision,
-           "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for "
-           "blocks)")
+Option add_precision(Subcommand& c, std::optional<Precision>& precision) {
+  return c
+      .choice("--precision", precision,
+              "What activations are rounded to before a product: exact, bf16, int8, or auto: as the weights (int8 for "
+              "blocks)")
       .environment("LIMPID_PRECISION");
 }
 
@@ -29,68 +32,76 @@ void add_ignored_settings(Subcommand& c, CommonOptions& o) {
 }
 
 Option add_model_name(Subcommand& c, ModelOptions& o) {
+  c.heading("Model");
+  const Option model = c.value("-m,--model", o.model,
+                                "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
+                            .required()
+                            .environment("LIMPID_MODEL");
   add_ignored_settings(c, o);
-  return c
-      .value("-m,--model", o.model, "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
-      .required()
-      .environment("LIMPID_MODEL");
+  c.heading("");
+  return model;
 }
 
 void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precision) {
   o.precision = precision;
   add_model_name(c, o);
+  c.heading("Model");
   add_precision(c, o.precision);
   c.action("--exact", "Same as --precision exact", [&o] { o.precision = Precision::Exact; });
   add_common(c, o);
 }
 
 std::string detox_help(const char* how) {
-  return concat("Detoxifier FILE[?key=value&…][:STRENGTH], a control vector FILE.gguf, a PEFT adapter FOLDER, ",
-                join(Controls::infos, " or ", &MethodInfo::name), "; ", how,
-                ". Strength 0 is off. Keys: ", detoxifier_options_help());
+  return concat("Detoxifier FILE[?key=value&…][:STRENGTH]; ", how, "; strength 0 is off. limpid help detox says all");
 }
 
-void add_detox(Subcommand& c, std::vector<std::string>& detox) {
-  c.value("--detox", detox, detox_help("several compose in this order").c_str()).type_name("FILE[:S]").one_at_a_time();
+Option add_detox(Subcommand& c, std::vector<std::string>& detox) {
+  return c.value("--detox", detox, detox_help("several compose in this order").c_str())
+      .type_name("FILE[:S]")
+      .one_at_a_time();
 }
 
 namespace {
 
+bool is_greedy(const SamplingOptions& o) { return o.is_greedy(); }
+bool is_greedy(const SamplingChoices& o) { return o.greedy.value_or(false) || o.temperature == 0.0f; }
+
 /// @param o  SamplingOptions, or SamplingChoices
 template <class Sampling>
-void add_filters(Subcommand& c, Sampling& o) {
-  c.value("--temperature", o.temperature, "Divide logits by this; 1 is off, 0 is greedy");
-  c.value("--top-p", o.top_p, "Nucleus: the likeliest tokens up to this mass; 1 is off");
-  c.value("--top-k", o.top_k, "The K likeliest tokens; 0 is off");
-  c.value("--min-p", o.min_p, "Tokens at least this share as likely as the best; 0 is off");
-  c.value("--typical-p", o.typical_p, "Locally typical tokens up to this mass; 1 is off");
+void add_sampling_options(Subcommand& c, Sampling& o, uint64_t& seed) {
+  c.heading("Sampling");
+  const auto idle = [&o](Option option) {
+    option.idle_when([&o] { return is_greedy(o); }, "where the best token is always taken");
+  };
+  c.value("--temperature", o.temperature, "Divide logits by this; 1 is off, 0 is greedy")
+      .idle_when([&o] { return o.greedy == true && o.temperature != 0.0f; }, "with --greedy");
+  idle(c.value("--top-p", o.top_p, "Nucleus: the likeliest tokens up to this mass; 1 is off"));
+  idle(c.value("--top-k", o.top_k, "The K likeliest tokens; 0 is off"));
+  idle(c.value("--min-p", o.min_p, "Tokens at least this share as likely as the best; 0 is off"));
+  idle(c.value("--typical-p", o.typical_p, "Locally typical tokens up to this mass; 1 is off"));
   c.value("--repetition-penalty", o.repetition_penalty, "Penalty on tokens that occurred; 1 is off");
   c.action("--greedy", "Always the best token", [&o] { o.greedy = true; });
-}
-
-void add_sampling_seed(Subcommand& c, uint64_t& seed) {
   c.value("--seed", seed, "Same seed, same text, at any batch size or thread count").environment("LIMPID_SEED");
+  c.heading("");
 }
 
 }  // namespace
 
-void add_sampling(Subcommand& c, SamplingOptions& o) {
-  add_filters(c, o);
-  add_sampling_seed(c, o.seed);
-}
+void add_sampling(Subcommand& c, SamplingOptions& o) { add_sampling_options(c, o, o.seed); }
+void add_sampling(Subcommand& c, SamplingChoices& o, uint64_t& seed) { add_sampling_options(c, o, seed); }
 
-void add_sampling(Subcommand& c, SamplingChoices& o, uint64_t& seed) {
-  add_filters(c, o);
-  add_sampling_seed(c, seed);
+Option add_samples(Subcommand& c, int64_t& samples) {
+  return c.value("--samples", samples, "Samples per prompt").positive();
 }
-
-void add_samples(Subcommand& c, int64_t& samples) { c.value("--samples", samples, "Samples per prompt").positive(); }
-void add_tokens(Subcommand& c, int64_t& tokens) { c.value("-n,--tokens", tokens, "New tokens per sample").positive(); }
+Option add_tokens(Subcommand& c, int64_t& tokens) {
+  return c.value("-n,--tokens", tokens, "New tokens per sample").positive();
+}
 void add_rows(Subcommand& c, int64_t& rows) { c.value("--rows", rows, "Sequences decoded together").positive(); }
 
-void add_scorer(Subcommand& c, std::string& scorer) {
-  c.value("--scorer", scorer,
-          "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
+Option add_scorer(Subcommand& c, std::string& scorer) {
+  return c
+      .value("--scorer", scorer,
+             "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
       .environment("LIMPID_SCORER");
 }
 
@@ -104,8 +115,10 @@ void add_data(Subcommand& c, DataOptions& data, const char* help) {
 }
 
 Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
-  const Option option = c.value("--pairs", pairs.files,
-                                "paradetox, or jsonl {\"toxic\", \"neutral\"}, as PATH[?key=value&…] (repeatable)");
+  const Option option =
+      c.value("--pairs", pairs.files,
+              "paradetox, or rows {\"toxic\", \"neutral\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] "
+              "(repeatable)");
   c.value("--where", pairs.where, "Only rows with KEY=VALUE");
   c.value("--fields", pairs.fields, "Other names: toxic=COLUMN,neutral=COLUMN").comma_separated();
   c.value("--count", count, "Pairs drawn at random").positive();
@@ -114,7 +127,8 @@ Option add_pairs(Subcommand& c, DataOptions& pairs, int64_t& count) {
 
 void add_labelled(Subcommand& c, DataOptions& data, int64_t& count, int64_t& max_tokens) {
   add_data(c, data,
-           "comments, or jsonl {\"text\", \"label\"}, as PATH[?key=value&…] with label=COLUMN, as=toxic|safe, take=N "
+           "comments, or rows {\"text\", \"label\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] with "
+           "label=COLUMN, as=toxic|safe, take=N "
            "(repeatable); "
            "labels from 0.5 on are toxic");
   c.value("--count", count, "Texts of each class, drawn at random").positive();

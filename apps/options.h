@@ -23,7 +23,7 @@ struct ModelOptions : CommonOptions {
 };
 
 void add_common(Subcommand& c, CommonOptions& o);
-void add_precision(Subcommand& c, std::optional<Precision>& precision);
+Option add_precision(Subcommand& c, std::optional<Precision>& precision);
 /// Adds --ignore-config, which every command has that reads a model or its tokenizer.
 void add_ignored_settings(Subcommand& c, CommonOptions& o);
 Option add_model_name(Subcommand& c, ModelOptions& o);
@@ -31,14 +31,15 @@ Option add_model_name(Subcommand& c, ModelOptions& o);
 void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precision = std::nullopt);
 
 std::string detox_help(const char* how);  ///< @param how  several of them are meant
-void add_detox(Subcommand& c, std::vector<std::string>& detox);
+std::string detoxifiers_explained();      ///< what `limpid help detox` prints
+Option add_detox(Subcommand& c, std::vector<std::string>& detox);
 void add_sampling(Subcommand& c, SamplingOptions& o);
 /// The same options, of which each may be left open.
 void add_sampling(Subcommand& c, SamplingChoices& o, uint64_t& seed);
-void add_samples(Subcommand& c, int64_t& samples);
-void add_tokens(Subcommand& c, int64_t& tokens);
+Option add_samples(Subcommand& c, int64_t& samples);
+Option add_tokens(Subcommand& c, int64_t& tokens);
 void add_rows(Subcommand& c, int64_t& rows);
-void add_scorer(Subcommand& c, std::string& scorer);
+Option add_scorer(Subcommand& c, std::string& scorer);
 void add_seed(Subcommand& c, uint64_t& seed);  ///< seed of what is not sampling
 
 void add_data(Subcommand& c, DataOptions& data, const char* help);

@@ -8,6 +8,7 @@
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/resources.h"
 #include "limpid/data/named_data.h"
+#include "limpid/data/rows.h"
 #include "limpid/metrics/comparison.h"
 #include "limpid/metrics/plots/detoxifier_report.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
@@ -22,7 +23,10 @@ namespace limpid::apps {
 int run(const TokenizeCommand& options) {
   begin(options);
   const auto tokenizer = open_tokenizer(resolve_model(options.model));
-  tokenize_file(*tokenizer, resolve_data(options.file), !options.no_special, options.decode, std::cout);
+  for_each_row(resolve_data(options.file), {"text"}, [&](const DataRow& row) {
+    tokenize_row(*tokenizer, row.is_plain() ? Json{{"text", row.text}} : row.fields, "[tokenize] " + row.source,
+                 !options.no_special, options.decode, std::cout);
+  });
   return 0;
 }
 

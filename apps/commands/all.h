@@ -24,12 +24,12 @@ struct CommandList {};
 
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
-    CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
-                DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
-                DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
-                TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
-                FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
-                FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
-                MultipleChoiceCommand, CompareCommand, PlotCommand>;
+    CommandList<GenerateCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand, FitDesteinCommand,
+                FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
+                FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand, TrainCalibratorCommand,
+                TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, DistilCommand,
+                EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand, PerplexityCommand,
+                MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
+                DataExportCommand, InspectCommand, TokenizeCommand, DoctorCommand>;
 
 }  // namespace limpid::apps

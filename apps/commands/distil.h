@@ -26,13 +26,14 @@ struct DistilCommand : ModelOptions {
     const Option toxic = c.value("--anti", anti,
                                  "The toxic model: the base, fine-tuned on toxic text (folder, GGUF file or pulled "
                                  "name), or an adapter (a PEFT folder)");
-    c.flag("--plain", plain,
-           "Samples of the model itself: the control, and with --reject the corpus of SGEAT (arXiv 2202.04173)")
-        .excludes(toxic);
+    const Option samples =
+        c.flag("--plain", plain,
+               "Samples of the model itself: the control, and with --reject the corpus of SGEAT (arXiv 2202.04173)")
+            .excludes(toxic);
     c.value("-k,--texts", distil.texts, "How many texts; asking for more later continues the run").positive();
     c.value("--length", distil.length, "New tokens of a text at most; texts also end at the end-of-text token")
         .positive();
-    add_contrast(c);
+    add_contrast(c, samples);
     add_texts_and_scores(c);
     const Option output =
         c.value("-o,--output", distil.output,
@@ -46,24 +47,32 @@ struct DistilCommand : ModelOptions {
   }
 
  private:
-  void add_contrast(Subcommand& c) {
+  /// @param samples  the option that leaves the contrast out
+  void add_contrast(Subcommand& c, const Option& samples) {
+    c.heading("Contrast");
     c.value("--alpha", distil.contrast.alpha,
-            "Only tokens at least this share as likely as the base's best, in (0, 1]");
-    c.value("--beta", beta, "Weight of the contrast: (1 + B) z_base - B z_toxic; inf: the plain difference");
-    c.value("--temperature", distil.contrast.temperature, "Divide the scores by this").positive();
+            "Only tokens at least this share as likely as the base's best, above 0 and at most 1")
+        .idle_with(samples);
+    c.value("--beta", beta, "Weight of the contrast: (1 + B) z_base - B z_toxic; inf: the plain difference")
+        .idle_with(samples);
+    c.value("--temperature", distil.contrast.temperature, "Divide the scores by this").positive().idle_with(samples);
     c.value("--top-k", distil.contrast.top_k, "The K best scores; 0 is off (the released code had 50 on)")
-        .not_negative();
+        .not_negative()
+        .idle_with(samples);
     c.value("--opening", distil.opening,
             "First tokens that the plain base samples, so that the texts do not all begin alike; default: 2, and 0 "
             "with --contexts")
-        .not_negative();
+        .not_negative()
+        .idle_with(samples);
+    c.heading("");
   }
   void add_texts_and_scores(Subcommand& c) {
-    c.value("--contexts", contexts, "Texts to continue, in turn: jsonl with \"prompt\", or plain text lines");
+    c.value("--contexts", contexts,
+            "Texts to continue, in turn: jsonl, a JSON list or a table with \"prompt\", or plain text lines");
     c.value("--reject", distil.reject,
             "Leave this share of the texts out of the file: the lowest mean scores; with --plain the most toxic")
         .range(0.0, 0.999);
-    add_scorer(c, scorer);
+    add_scorer(c, scorer).idle_when([this] { return no_score; }, "with --no-score");
     c.flag("--no-score", no_score, "Texts get no toxicity");
     c.value("--rows", distil.rows, "Texts decoded together; changes none of them").positive();
     c.value("--seed", distil.seed, "Same seed, same texts, at any batch size or thread count")

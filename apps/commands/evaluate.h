@@ -16,6 +16,9 @@ struct ProtocolOptions : ModelOptions {
   std::optional<Precision> judge_precision = Precision::BF16;
   int64_t limit = 0;
   bool json = false;
+
+  virtual ~ProtocolOptions() = default;
+  virtual bool asks_ordinary() const { return !ordinary.prompts.empty(); }
 };
 /// @param needs_prompts  toxicity is always measured
 void add_protocol(Subcommand& c, ProtocolOptions& o, bool needs_prompts);
@@ -34,20 +37,25 @@ struct EvaluateCommand : ProtocolOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);
-    c.value("--detox", detox,
-            detox_help("each is a setting, and \"SPEC + SPEC\" (with spaces) is one setting whose detoxifiers act in "
-                       "this order")
-                .c_str())
-        .type_name("SPEC[ + SPEC]")
-        .one_at_a_time();
+    const Option detoxifiers =
+        c.value(
+             "--detox", detox,
+             detox_help("each is a setting, and \"SPEC + SPEC\" (with spaces) is one setting whose detoxifiers act in "
+                        "this order")
+                 .c_str())
+            .type_name("SPEC[ + SPEC]")
+            .one_at_a_time();
     c.value("--strengths", strengths, "Each single detoxifier given without a strength is run at each of these")
-        .comma_separated();
+        .comma_separated()
+        .idle_without({detoxifiers});
     add_protocol(c, *this, /*needs_prompts=*/false);
     c.value("--multiple-choice", questions,
             "Also ask these questions (jsonl, as multiple-choice reads them): what each setting still knows");
     c.value("--examples", examples,
             "Also show so many of plain's worst samples and what each setting wrote instead, masked")
-        .hide_default();
+        .hide_default()
+        .not_negative()
+        .idle_when([this] { return json || prompts_file.empty(); }, "with --json or without --prompts");
     c.flag("--dry-run", dry_run, "Print tokens, estimated time and settings, and stop");
     c.flag("--json", json, "Print the report as JSON");
     c.value("-o,--output", evaluation.output,
@@ -68,6 +76,7 @@ struct TuneCommand : ProtocolOptions {
   fs::path write;
   TuneOptions search;
   std::optional<double> ordinary_budget;
+  bool asks_ordinary() const override { return ordinary_budget || !ordinary.prompts.empty(); }
   double largest = 0.0;  ///< 0: what the method allows
 
   void declare(Subcommand& c) {

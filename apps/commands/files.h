@@ -16,7 +16,9 @@ struct TokenizeCommand : CommonOptions {
     c.value("-m,--model", model, "A GGUF file, a folder, a tokenizer.json, or the name of a pulled model")
         .required()
         .environment("LIMPID_MODEL");
-    c.value("file", file, "jsonl with \"text\" (or \"ids\" with --decode)").required();
+    c.value("file", file,
+            "Rows with \"text\" (or \"ids\" with --decode): jsonl, a JSON list or a table; or plain text lines")
+        .required();
     c.flag("--no-special", no_special, "Do not add the tokenizer's special tokens");
     c.flag("--decode", decode, "From ids to text");
     add_ignored_settings(c, *this);
@@ -55,9 +57,9 @@ struct MetricsCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     c.value("file", file, "jsonl: {\"prompt\", \"generations\": [{\"text\", \"toxicity\"}]}").required();
-    c.value("--judge", judge, "Model that measures conditional perplexity");
+    const Option judged = c.value("--judge", judge, "Model that measures conditional perplexity");
     precision = Precision::Exact;
-    add_precision(c, precision);
+    add_precision(c, precision).idle_without({judged});
     c.flag("--json", json, "JSON instead of a table");
     add_ignored_settings(c, *this);
     add_common(c, *this);

@@ -24,10 +24,11 @@ struct GenerateCommand : ModelOptions {
     add_model(c, *this);
     const Option prompt =
         c.value("-p,--prompt", prompts, "Prompt text (repeatable); - reads it from standard input").one_at_a_time();
-    const Option file =
-        c.value("--prompts", prompts_file,
-                "Prompts: RealToxicityPrompts jsonl, plain text lines, or the name of data (limpid data)");
-    add_detox(c, detox);
+    const Option file = c.value(
+        "--prompts", prompts_file,
+        "Prompts: jsonl, a JSON list or a table with \"prompt\" (RealToxicityPrompts), plain text lines, the name of "
+        "data (limpid data), or - for standard input");
+    const Option detoxifiers = add_detox(c, detox);
     add_tokens(c, writing.tokens);
     add_samples(c, writing.samples);
     add_rows(c, writing.rows);
@@ -36,13 +37,15 @@ struct GenerateCommand : ModelOptions {
                                "Put the prompt into the model's chat template as a user turn, and sample as the "
                                "model's files ask where no option says how");
     const Option system = c.value("--system", writing.system, "With --chat: a system turn in front").needs(chat);
-    c.value("--messages", messages,
-            "A conversation to answer, through the chat template: a JSON list of {\"role\", \"content\"} in a file, or "
-            "- for standard input")
-        .excludes(prompt)
-        .excludes(file)
-        .excludes(system);
-    c.flag("--plain-sampling", plain_sampling, "Sample as the options say and no other way, also in a chat");
+    const Option conversation = c.value("--messages", messages,
+                                        "A conversation to answer, through the chat template: a JSON list of "
+                                        "{\"role\", \"content\"} in a file, or "
+                                        "- for standard input")
+                                    .excludes(prompt)
+                                    .excludes(file)
+                                    .excludes(system);
+    c.flag("--plain-sampling", plain_sampling, "Sample as the options say and no other way, also in a chat")
+        .idle_without({chat, conversation});
     c.value("--stop", writing.stop, "Stop before this text (repeatable)").one_at_a_time();
     c.flag("--ignore-eos", writing.ignore_end, "Go on after the end-of-text token");
     const Option grow = c.action("--stream", "Show text as it grows, with its line breaks; default: on a terminal",
@@ -108,7 +111,8 @@ struct PerplexityCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::Exact);
-    c.value("file", file, "Plain text lines, or jsonl with \"text\" or \"ids\"").required();
+    c.value("file", file, "Plain text lines, or rows with \"text\" or \"ids\": jsonl, a JSON list or a table")
+        .required();
     c.value("-o,--output", output, "Also write each token's negative log-likelihood and the best token as safetensors");
     c.flag("--json", json, "JSON instead of text");
   }

@@ -13,7 +13,9 @@ void add_adamw(Subcommand& c, AdamWOptions& o) {
 }  // namespace
 
 void add_texts(Subcommand& c, TextRunOptions& o) {
-  add_data(c, o.data, "jsonl {\"text\"} or {\"prompt\", \"completion\"}, or plain text lines (repeatable)");
+  add_data(c, o.data,
+           "Rows {\"text\"} or {\"prompt\", \"completion\"} (jsonl, a JSON list or a table), or plain text lines "
+           "(repeatable)");
   c.flag("--pack", o.pack, "Join the texts into full windows of --max-length, rather than pad them");
   c.flag("--no-end-token", o.examples.end_token, "Do not put the end-of-text token behind each text", false);
 }

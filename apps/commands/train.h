@@ -108,7 +108,8 @@ struct TrainScorerCommand : CommonOptions {
 
   void declare(Subcommand& c) {
     add_data(c, data,
-             "comments, or jsonl {\"text\", \"label\"}, as PATH[?key=value&…] (repeatable). Keys: text=COLUMN, "
+             "comments, or rows {\"text\", \"label\"} (jsonl, a JSON list or a table), as PATH[?key=value&…] "
+             "(repeatable). Keys: text=COLUMN, "
              "label=COLUMN, "
              "as=toxic|safe (label of every row), take=N (rows drawn at random), others are conditions");
     c.value("--valid", valid, "Held-out rows for the threshold, never trained on; default: a tenth of the data");

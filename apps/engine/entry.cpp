@@ -6,8 +6,10 @@
 #include "apps/begin.h"
 #include "apps/commands/all.h"
 #include "apps/engine.h"
+#include "apps/faults.h"
 #include "apps/guard.h"
 #include "apps/terminal.h"
+#include "apps/threads.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid::apps {
@@ -27,9 +29,10 @@ void keep_freed_memory() {
 template <class Command>
 int start(int (*run)(const Command&), const Command& options) {
   keep_freed_memory();
+  end_in_one_line();
   begin(options);
   terminal().catch_interrupts();
-  if (options.threads > 0) kernels::set_num_threads(size_t(options.threads));
+  choose_threads(options.threads);
   at::set_num_threads(int(kernels::num_threads()));
   return run(options);
 }

@@ -72,6 +72,11 @@ std::vector<EvaluationSetting> settings_of(const EvaluateCommand& options) {
       settings.push_back(std::move(setting));
     }
   }
+  const bool took_strengths = std::any_of(options.detox.begin(), options.detox.end(), takes_strengths);
+  LIMPID_CHECK(options.strengths.empty() || options.detox.empty() || took_strengths, ConfigError, "--strengths ",
+               join(options.strengths, ","),
+               " does nothing: every --detox says its own strength; leave "
+               "one of the two out");
   return settings;
 }
 
@@ -126,7 +131,7 @@ int run(const TuneCommand& options) {
   TuneOptions search = options.search;
   if (options.largest > 0.0) search.largest = options.largest;
   const auto detoxifier = open_detoxifier(spec);
-  LIMPID_CHECK(options.write.empty() || !spec.is_control(), ConfigError, "[tune] --write: ", spec.file, " has no file");
+  if (!options.write.empty()) check_tuned_output(options.write, spec);
 
   ProtocolOptions protocol = options;
   if (options.ordinary_budget && protocol.ordinary.prompts.empty()) protocol.ordinary.prompts = kOrdinaryPrompts;

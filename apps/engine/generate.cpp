@@ -34,6 +34,7 @@ std::string one_line(const std::string& text) {
 struct Opening {
   std::string prompt;              // of a conversation: its last turn
   std::vector<Turn> conversation;  // empty for a mere prompt
+  std::string source;              // of a prompt in a file: "FILE:LINE"
 };
 
 std::string prompt_on_standard_input() {
@@ -47,7 +48,7 @@ Opening conversation_in(const fs::path& file) {
   const bool piped = file == "-";
   Opening opening;
   opening.conversation =
-      parse_conversation(piped ? read_standard_input() : read_file(file), piped ? "standard input" : file.string());
+      parse_conversation(piped ? read_standard_input() : read_text(file), piped ? "standard input" : file.string());
   opening.prompt = opening.conversation.back().content;
   return opening;
 }
@@ -58,10 +59,11 @@ std::vector<Opening> openings_of(const GenerateCommand& options) {
   for (const std::string& prompt : options.prompts) {
     LIMPID_CHECK(prompt != "-" || options.prompts.size() == 1, ConfigError,
                  "-p - reads the prompt from standard input and cannot stand beside another -p");
-    openings.push_back({prompt == "-" ? prompt_on_standard_input() : prompt, {}});
+    openings.push_back({prompt == "-" ? prompt_on_standard_input() : prompt, {}, ""});
   }
   if (!options.prompts_file.empty())
-    for (auto& prompt : read_prompts(options.prompts_file)) openings.push_back({std::move(prompt.text), {}});
+    for (auto& prompt : read_prompts(options.prompts_file))
+      openings.push_back({std::move(prompt.text), {}, std::move(prompt.source)});
   LIMPID_CHECK(!openings.empty(), ConfigError, "no prompt: give -p TEXT, --prompts FILE or --messages FILE");
   return openings;
 }
@@ -75,6 +77,22 @@ WritingOptions writing_for(const Model& model, const GenerateCommand& options) {
   if (const std::string text = describe(asked); !text.empty()) terminal().info("sampling as the model asks: " + text);
   writing.sampling = sampling_options(options.sampling, writing.sampling.seed, asked);
   return writing;
+}
+
+/// Returns a request for each opening, all of which fit the model: that is seen before any work is done.
+std::vector<Request> requests_for(const Model& model, const std::vector<Opening>& openings,
+                                  const WritingOptions& writing, const std::vector<float>& strengths) {
+  std::vector<Request> requests;
+  for (const Opening& opening : openings) {
+    Request& request =
+        requests.emplace_back(opening.conversation.empty() ? make_request(model, opening.prompt, writing)
+                                                           : make_request(model, opening.conversation, writing));
+    request.prompt = requests.size() - 1;
+    request.strengths = strengths;
+    const std::string place = opening.source.empty() ? concat("prompt ", requests.size()) : opening.source;
+    check_fits(model, request, openings.size() == 1 && opening.source.empty() ? "" : place + ": ");
+  }
+  return requests;
 }
 
 bool shows_growing_texts(const GenerateCommand& options) {
@@ -94,6 +112,7 @@ class OrderedWriter {
   void add(Completion completion) {
     const uint64_t prompt = completion.prompt, sample = completion.sample;
     done_[prompt].emplace(sample, std::move(completion));
+    if (!options_.json && !file_) return write_lines();
     for (; next_ < openings_.size() && int64_t(done_[next_].size()) == options_.writing.samples; ++next_) {
       write(openings_[next_], done_[next_]);
       done_[next_].clear();
@@ -104,11 +123,19 @@ class OrderedWriter {
   }
 
  private:
-  void write(const Opening& opening, const std::map<uint64_t, Completion>& samples) {
-    if (!options_.json && !file_) {
-      for (const auto& [index, sample] : samples) std::cout << one_line(sample.text) << '\n' << std::flush;
-      return;
+  /// Writes the samples whose turn it is, a line each: nothing is held until its prompt is finished.
+  void write_lines() {
+    while (next_ < openings_.size()) {
+      const auto sample = done_[next_].find(next_sample_);
+      if (sample == done_[next_].end()) return;
+      std::cout << one_line(sample->second.text) << '\n' << std::flush;
+      done_[next_].erase(sample);
+      if (++next_sample_ < uint64_t(options_.writing.samples)) continue;
+      next_sample_ = 0;
+      ++next_;
     }
+  }
+  void write(const Opening& opening, const std::map<uint64_t, Completion>& samples) {
     Json row = {{"prompt", opening.prompt}, {"generations", Json::array()}};
     for (const Turn& turn : opening.conversation)
       row["messages"].push_back({{"role", turn.role}, {"content", turn.content}});
@@ -126,6 +153,7 @@ class OrderedWriter {
   std::vector<std::map<uint64_t, Completion>> done_;
   std::unique_ptr<AtomicFile> file_;
   size_t next_ = 0;
+  uint64_t next_sample_ = 0;  // of lines
 };
 
 std::string with_digits(double value, int digits) {
@@ -171,20 +199,18 @@ int run(const GenerateCommand& options) {
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   std::optional<double> first_token;
   std::optional<GrowingTexts> growing;
-  for (size_t p = 0; p < openings.size(); ++p) {
-    const Opening& opening = openings[p];
-    Request request = opening.conversation.empty() ? make_request(*model, opening.prompt, writing)
-                                                   : make_request(*model, opening.conversation, writing);
-    request.prompt = p;
-    request.strengths = strengths;
-    for (request.sample = 0; request.sample < uint64_t(writing.samples); ++request.sample) {
-      request.on_token = [&, p, sample = request.sample](const TokenEvent& token) {
-        if (!first_token) first_token = seconds();
-        if (growing) growing->grow(p, sample, token.text);
-      };
-      generator.submit(request);
-    }
-  }
+  const std::vector<Request> requests = requests_for(*model, openings, writing, strengths);
+  generator.submit_from([&, p = size_t(0), sample = uint64_t(0)]() mutable -> std::optional<Request> {
+    if (p == requests.size()) return std::nullopt;
+    Request request = requests[p];
+    request.sample = sample;
+    request.on_token = [&, p, sample](const TokenEvent& token) {
+      if (!first_token) first_token = seconds();
+      if (growing) growing->grow(p, sample, token.text);
+    };
+    if (++sample == uint64_t(writing.samples)) sample = 0, ++p;
+    return request;
+  });
 
   if (shows_growing_texts(options)) growing.emplace(openings.size(), size_t(writing.samples));
   OrderedWriter writer(options, openings);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <utility>
 
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/unicode.h"
@@ -41,14 +42,14 @@ void GrowingTexts::grow(uint64_t prompt, uint64_t sample, const std::string& pie
   if (text == shown_)
     show(piece);
   else
-    texts_[text].held += piece;
+    waiting_[text].held += piece;
 }
 
 void GrowingTexts::finish(uint64_t prompt, uint64_t sample) {
-  texts_[size_t(prompt) * samples_ + size_t(sample)].finished = true;
-  while (shown_ < texts_.size() && texts_[shown_].finished) {
+  waiting_[size_t(prompt) * samples_ + size_t(sample)].finished = true;
+  while (shown_ < texts_ && waiting_[shown_].finished) {
     end_line();
-    ++shown_;
+    waiting_.erase(shown_++);
     begin();
   }
 }
@@ -61,15 +62,14 @@ void GrowingTexts::end_line() {
 
 /// Shows the header of the text whose turn it is, and as much of it as there is.
 void GrowingTexts::begin() {
-  if (shown_ == texts_.size()) return;
-  if (texts_.size() > 1) {
+  if (shown_ == texts_) return;
+  if (texts_ > 1) {
     const size_t prompt = shown_ / samples_ + 1, sample = shown_ % samples_ + 1;
-    const bool prompts = texts_.size() > samples_, samples = samples_ > 1;
+    const bool prompts = texts_ > samples_, samples = samples_ > 1;
     std::cout << (shown_ > 0 ? "\n" : "") << "[" << (prompts ? concat("prompt ", prompt) : "")
               << (prompts && samples ? ", " : "") << (samples ? concat("sample ", sample) : "") << "]\n";
   }
-  show(texts_[shown_].held);
-  texts_[shown_].held = {};
+  show(std::exchange(waiting_[shown_].held, {}));
 }
 
 void GrowingTexts::show(const std::string& piece) {

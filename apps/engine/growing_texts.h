@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
-#include <vector>
 
 namespace limpid::apps {
 
@@ -30,8 +30,9 @@ class GrowingTexts {
 
   const size_t samples_;
   const bool on_terminal_;
-  std::vector<Text> texts_;  // [prompts * samples]
-  size_t shown_ = 0;         // the text whose turn it is
+  const size_t texts_;              // prompts * samples
+  std::map<size_t, Text> waiting_;  // texts that have begun, that whose turn it is among them
+  size_t shown_ = 0;                // the text whose turn it is
   bool line_open_ = false;
 };
 

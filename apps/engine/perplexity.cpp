@@ -1,11 +1,11 @@
 #include <cmath>
 #include <iostream>
-#include <sstream>
 
 #include "apps/commands/files.h"
 #include "apps/commands/generate.h"
 #include "apps/engine/common.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/data/generations.h"
 #include "limpid/data/named_data.h"
 #include "limpid/decoding/judge.h"
 #include "limpid/evaluation/perplexity_judge.h"
@@ -14,23 +14,32 @@
 namespace limpid::apps {
 namespace {
 
-std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Model& model) {
-  std::vector<TokenIds> documents;
-  const fs::path path = resolve_data(options.file);
-  if (path.extension() == ".jsonl") {
-    for_each_jsonl(path, [&](const Json& row, size_t line) {
-      const std::string source = concat(options.file, ":", line);
-      if (row.contains("ids"))
-        documents.push_back(require<TokenIds>(row, "ids", source));
-      else
-        documents.push_back(tokenizer_of(model).encode(require<std::string>(row, "text", source), true));
-    });
-  } else {
-    std::istringstream lines(read_file(path));
-    for (std::string line; std::getline(lines, line);)
-      if (!line.empty()) documents.push_back(tokenizer_of(model).encode(line, true));
-  }
-  LIMPID_CHECK(!documents.empty(), FormatError, options.file, ": has no documents");
+struct Documents {
+  std::vector<TokenIds> ids;
+  size_t cut = 0;         ///< those that lost their end, which the model's context has no room for
+  std::string first_cut;  ///< where the first of them stands
+};
+
+TokenIds ids_of(const DataRow& row, const Model& model) {
+  if (row.is_plain()) return tokenizer_of(model).encode(row.text, true);
+  const auto ids = limpid::read_ids(row.fields, row.source);
+  if (!ids) return tokenizer_of(model).encode(require<std::string>(row.fields, "text", row.source), true);
+  for (const TokenId id : *ids)
+    LIMPID_CHECK(int64_t(id) < model.config().vocab_size, FormatError, row.source, ": token id ", id,
+                 " is outside the vocabulary of ", model.config().vocab_size);
+  return *ids;
+}
+
+Documents read_documents(const PerplexityCommand& options, const Model& model) {
+  Documents documents;
+  for_each_row(resolve_data(options.file), {"text"}, [&](const DataRow& row) {
+    TokenIds& ids = documents.ids.emplace_back(ids_of(row, model));
+    if (const int64_t limit = model.config().max_positions; limit > 0 && int64_t(ids.size()) > limit) {
+      ids.resize(size_t(limit));
+      if (documents.cut++ == 0) documents.first_cut = row.source;
+    }
+  });
+  LIMPID_CHECK(!documents.ids.empty(), FormatError, options.file, ": has no documents");
   return documents;
 }
 
@@ -38,20 +47,22 @@ std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Mod
 
 int run(const PerplexityCommand& options) {
   const auto model = open_model_for(options);
-  const std::vector<TokenIds> documents = read_documents(options, *model);
-  Progress progress(terminal(), "perplexity", documents.size(), "documents");
+  const Documents documents = read_documents(options, *model);
+  if (documents.cut > 0)
+    terminal().warning(concat(documents.first_cut, ": ", documents.cut == 1 ? "this text is" : "this and later texts, ",
+                              documents.cut == 1 ? "" : concat(documents.cut, " of ", documents.ids.size(), ", are"),
+                              " longer than the model's context; only the first ", model->config().max_positions,
+                              " tokens are read"));
+  Progress progress(terminal(), "perplexity", documents.ids.size(), "documents");
   std::vector<float> nll;
   std::vector<int32_t> best;
   double sum = 0.0;
   size_t failed = 0;
-  for (size_t d = 0; d < documents.size(); ++d) {
+  for (size_t d = 0; d < documents.ids.size(); ++d) {
     terminal().throw_if_stopped();
-    TokenIds ids = documents[d];
-    if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
-      ids.resize(size_t(limit));
     TokenLikelihoods result;
     try {
-      result = likelihoods(*model, ids);
+      result = likelihoods(*model, documents.ids[d]);
     } catch (const LikelihoodError& error) {
       terminal().warning(concat("document ", d + 1, " is left out: ", error.what()));
       ++failed;
@@ -73,16 +84,20 @@ int run(const PerplexityCommand& options) {
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
-  const size_t counted = documents.size() - failed;
-  Json report = {{"model", options.model},   {"precision", name(model->precision())},
-                 {"documents", counted},     {"tokens", nll.size()},
-                 {"perplexity", perplexity}, {"tokens_per_second", double(nll.size()) / seconds}};
+  const size_t counted = documents.ids.size() - failed;
+  Json report = {{"model", options.model},
+                 {"precision", name(model->precision())},
+                 {"documents", counted},
+                 {"cut", documents.cut},
+                 {"tokens", nll.size()},
+                 {"perplexity", perplexity},
+                 {"tokens_per_second", double(nll.size()) / seconds}};
   if (failed > 0) report["failed_documents"] = failed;
   if (options.json)
     std::cout << to_text(report, 1) << '\n';
   else
     std::cout << "perplexity " << perplexity << " over " << thousands(nll.size()) << " tokens of " << counted
-              << " documents\n";
+              << " documents" << (documents.cut > 0 ? concat(" (", documents.cut, " cut)") : "") << '\n';
   return failed > 0 ? 1 : 0;
 }
 

@@ -93,6 +93,8 @@ void check_needs(Json& detoxifier, const fs::path& folder) {
   if (needs == detoxifier.end() || !needs->is_array()) return;
   for (Json& need : *needs) {
     if (!need.is_object() || !need.contains("path") || !need["path"].is_string()) continue;
+    need["state"] = "not below its folder";
+    if (!stays_below(need["path"].get<std::string>())) continue;
     std::error_code error;
     fs::path path = folder / need["path"].get<std::string>();
     for (const ModelListing& listing : list_models())  // or the name of a pulled model

@@ -11,7 +11,8 @@ namespace limpid {
 /// Returns what a path holds. `kind` is one of
 /// - "safetensors": path, bytes, parameters, types, tensors, metadata
 /// - "detoxifier", a safetensors file with the metadata key `limpid` (docs/detoxifiers.md): the same and `detoxifier`,
-///   that JSON; each entry of its `needs` gets `state`: "found", "missing" or "has another hash"
+///   that JSON; each entry of its `needs` gets `state`: "found", "missing", "has another hash" or "not below its
+///   folder"
 /// - "limpid", another safetensors file of ours (a scorer, a calibrator's weights): the same and `limpid`, that JSON
 /// - "gguf": path, bytes, parameters, types, tensors, config, tokenizer, metadata (lists as their lengths)
 /// - "folder", a Hugging Face folder: path, bytes, parameters, types, tensors, config, tokenizer; `training`, that is

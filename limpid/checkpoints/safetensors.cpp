@@ -12,7 +12,9 @@
 namespace limpid {
 namespace {
 
-constexpr uint64_t kMaxHeader = 100'000'000;  // as in the reference implementation
+constexpr uint64_t kMaxHeader = 100'000'000;        // as in the reference implementation
+constexpr size_t kMostTensors = 1 << 18;            // more than any model has; an empty one takes no place in the data
+constexpr size_t kMostMetadata = size_t(32) << 20;  // bytes; it is parsed as JSON
 constexpr size_t kMostDims = 16;
 constexpr const char* kMetadataKey = "__metadata__";
 
@@ -62,6 +64,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
     if (depth_ == 1) {
       if (!names_.insert(text).second) return fail(concat("tensor ", quote(text), " occurs twice"));
       in_metadata_ = text == kMetadataKey;
+      if (entries.size() == kMostTensors) return fail(concat("names more than ", kMostTensors, " tensors"));
       if (!in_metadata_) (entries.emplace_back()).name = text;
       return true;
     }
@@ -78,7 +81,11 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
     return *seen = true;
   }
   bool string(string_t& text) override {
-    if (depth_ == 2 && in_metadata_) return metadata[key_] = std::move(text), true;
+    if (depth_ == 2 && in_metadata_) {
+      if ((metadata_bytes_ += text.size()) > kMostMetadata)
+        return fail(concat("metadata of more than ", kMostMetadata, " bytes"));
+      return metadata[key_] = std::move(text), true;
+    }
     if (depth_ == 2 && !in_array_ && key_ == "dtype") return entries.back().dtype = std::move(text), true;
     return unexpected("a string");
   }
@@ -126,6 +133,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 
   std::set<std::string> names_;
   std::string key_;
+  size_t metadata_bytes_ = 0;
   int depth_ = 0;
   bool in_metadata_ = false, in_array_ = false;
 };

@@ -32,6 +32,10 @@ struct Interrupted : Error {
   using Error::Error;
 };  ///< Whoever watches (core/watch.h) asked the work to stop; what is finished is kept.
 
+/// Returns what an exception says, as one line: memory that could not be had as such, and of a message with several
+/// lines the first (LibTorch's list stack frames in the others).
+std::string reason_of(const std::exception& error);
+
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;

@@ -59,7 +59,8 @@ std::string to_text(const Json& value, int indent) {
 
 void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, size_t)>& row) {
   const auto file = MappedFile::open(path);
-  std::string_view rest(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  std::string_view rest = file->text();
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
   for (size_t line = 1; !rest.empty(); ++line) {
     const size_t end = rest.find('\n');
     std::string_view text = rest.substr(0, end);

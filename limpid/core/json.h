@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "limpid/core/error.h"
 #include "limpid/core/files.h"
@@ -27,7 +28,8 @@ Json parse_json_data(std::string_view text, const std::string& source);
 /// Returns the text of `value`; invalid UTF-8 becomes U+FFFD rather than an exception.
 std::string to_text(const Json& value, int indent = -1);
 
-/// Calls `row(object, line_number)` for each line of a jsonl file (parse_json_data); empty lines are passed over.
+/// Calls `row(object, line_number)` for each line of a jsonl file of our own (parse_json_data); empty lines are passed
+/// over. What people bring is read by data/rows.h.
 /// @throws FormatError "FILE:LINE: …" for a line that is not a JSON object.
 void for_each_jsonl(const fs::path& path, const std::function<void(const Json&, size_t line)>& row);
 
@@ -48,9 +50,16 @@ T require(const Json& object, const char* key, const std::string& source) {
   const auto member = object.find(key);
   LIMPID_CHECK(member != object.end(), FormatError, source, ": \"", key, "\" is missing");
   try {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
       if (!member->is_number_integer()) throw FormatError("");
+      const bool fits = member->is_number_unsigned() ? std::in_range<T>(member->get<uint64_t>())
+                                                     : std::in_range<T>(member->get<int64_t>());
+      if (!fits) throw std::out_of_range("");
+    }
     return member->get<T>();
+  } catch (const std::out_of_range&) {
+    throw FormatError(concat(source, ": \"", key, "\" is ", member->dump(), ", expected an integer of ", 8 * sizeof(T),
+                             " bits", std::is_signed_v<T> ? "" : ", not negative"));
   } catch (const std::exception&) {
     throw FormatError(concat(source, ": \"", key, "\" is ", json_kind(*member), ", expected ", expected_kind<T>()));
   }

@@ -1,7 +1,6 @@
 #include "limpid/data/choice_questions.h"
 
-#include "limpid/checkpoints/json_guard.h"
-#include "limpid/core/json.h"
+#include "limpid/data/rows.h"
 
 namespace limpid {
 
@@ -9,8 +8,8 @@ constexpr size_t kMostChoices = 26;  // letters
 
 std::vector<ChoiceQuestion> read_choice_questions(const fs::path& file) {
   std::vector<ChoiceQuestion> questions;
-  for_each_jsonl(file, [&](const Json& row, size_t line) {
-    const std::string source = concat(file.string(), ":", line);
+  const char* expected = R"({"question", "choices", "answer"})";
+  for_each_object(file, {}, expected, [&](const Json& row, const std::string& source) {
     ChoiceQuestion question;
     question.question = require<std::string>(row, "question", source);
     question.choices = require<std::vector<std::string>>(row, "choices", source);

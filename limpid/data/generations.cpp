@@ -3,9 +3,7 @@
 #include <limits>
 #include <map>
 
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/data/named_data.h"
-#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
@@ -37,22 +35,6 @@ std::optional<double> read_toxicity(const Json& object, const std::string& sourc
   return value;
 }
 
-std::optional<TokenIds> read_ids(const Json& object, const std::string& source) {
-  const auto list = object.find("ids");
-  if (list == object.end() || list->is_null()) return std::nullopt;
-  LIMPID_CHECK(list->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*list),
-               ", expected an array of token ids");
-  TokenIds ids;
-  ids.reserve(list->size());
-  for (const Json& id : *list) {
-    // A negative number that is_number_unsigned() is false for would otherwise turn into a huge one.
-    const bool fits = id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t(std::numeric_limits<TokenId>::max());
-    LIMPID_CHECK(fits, FormatError, source, ": \"ids\"[", ids.size(), "] is not a token id (a whole number from 0)");
-    ids.push_back(TokenId(id.get<uint64_t>()));
-  }
-  return ids;
-}
-
 Continuation read_continuation(Json& value, const std::string& source) {
   Continuation out;
   if (value.is_string()) {
@@ -69,63 +51,50 @@ Continuation read_continuation(Json& value, const std::string& source) {
   return out;
 }
 
-bool looks_like_jsonl(const fs::path& path, std::string_view text) {
-  if (path.extension() == ".txt") return false;
-  if (path.extension() == ".jsonl" || path.extension() == ".json") return true;
-  const size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
-  return first != std::string_view::npos && text[first] == '{';
-}
-
-std::string_view text_of(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 }  // namespace
 
-void for_each_line(std::string_view text, const std::function<void(std::string_view, size_t)>& visit) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  for (size_t number = 1; !text.empty(); ++number) {
-    const size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find_first_not_of(" \t") != std::string_view::npos) visit(line, number);
+std::optional<TokenIds> read_ids(const Json& object, const std::string& source) {
+  const auto list = object.find("ids");
+  if (list == object.end() || list->is_null()) return std::nullopt;
+  LIMPID_CHECK(list->is_array(), FormatError, source, ": \"ids\" is ", json_kind(*list),
+               ", expected an array of token ids");
+  TokenIds ids;
+  ids.reserve(list->size());
+  for (const Json& id : *list) {
+    // A negative number that is_number_unsigned() is false for would otherwise turn into a huge one.
+    const bool fits = id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t(std::numeric_limits<TokenId>::max());
+    LIMPID_CHECK(fits, FormatError, source, ": \"ids\"[", ids.size(), "] is not a token id (a whole number from 0)");
+    ids.push_back(TokenId(id.get<uint64_t>()));
   }
-}
-
-Json parse_json_line(std::string_view line, const std::string& source) {
-  Json value = guarded(parse_json_data(line, source), source);
-  LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
-               ", expected a JSON object per line");
-  return value;
+  return ids;
 }
 
 std::vector<PromptRow> read_prompts(const fs::path& path_or_name, const std::string& field) {
   const fs::path path = resolve_data(path_or_name);
-  const auto file = MappedFile::open(path);
-  const bool jsonl = looks_like_jsonl(path, text_of(*file));
   std::vector<PromptRow> prompts;
-  for_each_line(text_of(*file), [&](std::string_view line, size_t number) {
-    const std::string source = concat(path.string(), ":", number);
+  for_each_row(path, {field}, [&](DataRow& read) {
     PromptRow row;
-    if (jsonl) {
-      row.fields = parse_json_line(line, source);
-      row.text = prompt_text(row.fields, field, source);
-      const Json& prompt = row.fields[field];
-      row.toxicity = read_toxicity(prompt.is_object() && prompt.contains("toxicity") ? prompt : row.fields, source);
+    row.source = std::move(read.source);
+    if (read.is_plain()) {
+      row.text = std::move(read.text);
     } else {
-      LIMPID_CHECK(is_valid_utf8(line), FormatError, source, ": not valid UTF-8");
-      row.text = line;
+      row.fields = std::move(read.fields);
+      row.text = prompt_text(row.fields, field, row.source);
+      const Json& prompt = row.fields[field];
+      row.toxicity = read_toxicity(prompt.is_object() && prompt.contains("toxicity") ? prompt : row.fields, row.source);
     }
     prompts.push_back(std::move(row));
   });
-  LIMPID_CHECK(!prompts.empty(), FormatError, path.string(), ": holds no prompts, expected jsonl with \"", field,
+  LIMPID_CHECK(!prompts.empty(), FormatError, path.string(), ": holds no prompts, expected rows with \"", field,
                "\" or one prompt a line");
   return prompts;
 }
 
 GenerationRow parse_generation_row(std::string_view line, const std::string& source) {
-  Json value = parse_json_line(line, source);
+  return generation_row(parse_json_line(line, source), source);
+}
+
+GenerationRow generation_row(Json value, const std::string& source) {
   GenerationRow row;
   row.prompt = prompt_text(value, "prompt", source);
   if (value["prompt"].is_object())
@@ -152,10 +121,9 @@ GenerationRow parse_generation_row(std::string_view line, const std::string& sou
 }
 
 std::vector<GenerationRow> read_generations(const fs::path& path) {
-  const auto file = MappedFile::open(path);
   std::vector<GenerationRow> rows;
-  for_each_line(text_of(*file), [&](std::string_view line, size_t number) {
-    rows.push_back(parse_generation_row(line, concat(path.string(), ":", number)));
+  for_each_object(path, {}, R"({"prompt", "generations"})", [&](const Json& fields, const std::string& source) {
+    rows.push_back(generation_row(fields, source));
   });
   LIMPID_CHECK(!rows.empty(), FormatError, path.string(), ": holds no generations, expected one prompt a line: ",
                R"({"prompt": …, "generations": [{"text": …}]})");

@@ -10,9 +10,12 @@
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
 #include "limpid/core/types.h"
+#include "limpid/data/rows.h"
 
 /// Prompt files and generation files as people already have them.
-/// - Prompts: jsonl with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt a line.
+/// - Prompts: rows (data/rows.h) with `prompt` a string or {"text": …} (RealToxicityPrompts), or plain text, one prompt
+/// a
+///   line.
 /// - Generations: jsonl, one prompt a line:
 ///   {"prompt": …, "generations": [{"text", "ids"?, "toxicity"?, "finish_reason"?}]}
 ///
@@ -25,7 +28,8 @@ namespace limpid {
 struct PromptRow {
   std::string text;
   std::optional<double> toxicity;  ///< of the prompt itself, where the file has it (prompt.toxicity, else toxicity)
-  Json fields = Json::object();    ///< the line as read; empty for plain text
+  Json fields = Json::object();    ///< the row as read; empty for plain text
+  std::string source = {};         ///< "FILE:LINE"
 };
 
 /// One text written behind a prompt. A null or absent toxicity means "could not be scored", not 0.
@@ -46,9 +50,9 @@ struct GenerationRow {
   Json fields = Json::object();  ///< the other keys of the line; a prompt object is kept here whole
 };
 
-/// Reads a prompt file. `.txt` is plain text and `.jsonl` jsonl; other names are jsonl if the first character is `{`.
+/// Reads a prompt file, in any of the forms of data/rows.h.
 /// @param path_or_name  or the name of a set that comes with the program (data/named_data.h)
-/// @param field  the key that holds the prompt in jsonl files.
+/// @param field  the key that holds the prompt where rows have keys.
 /// @throws FormatError also for a file without any prompt.
 std::vector<PromptRow> read_prompts(const fs::path& path_or_name, const std::string& field = "prompt");
 
@@ -57,6 +61,12 @@ std::vector<GenerationRow> read_generations(const fs::path& path);
 
 /// Parses one line of a generation file. @param source  "FILE:LINE" for messages.
 GenerationRow parse_generation_row(std::string_view line, const std::string& source);
+
+/// Returns the token ids of key "ids", nothing where it is missing or null. @throws FormatError for other values.
+std::optional<TokenIds> read_ids(const Json& object, const std::string& source);
+
+/// Returns a row of a generation file that is parsed already.
+GenerationRow generation_row(Json value, const std::string& source);
 
 /// Returns the line for `row`, without the newline; parse_generation_row() gives the same row back.
 std::string to_line(const GenerationRow& row);
@@ -68,13 +78,5 @@ void write_generations(const fs::path& path, const std::vector<GenerationRow>& r
 /// @throws MismatchError when they have no prompt in common.
 std::vector<std::pair<size_t, size_t>> pair_by_prompt(const std::vector<GenerationRow>& first,
                                                       const std::vector<GenerationRow>& second);
-
-/// Calls `visit` for each line of `text` that is not blank, without its newline; lines are counted from 1.
-/// A byte order mark in front of the first line and a carriage return at the end of a line are dropped.
-void for_each_line(std::string_view text, const std::function<void(std::string_view line, size_t number)>& visit);
-
-/// Parses one line as a JSON object, NaN as null. @throws FormatError for other JSON, and for nesting deeper than any
-/// sane file has.
-Json parse_json_line(std::string_view line, const std::string& source);
 
 }  // namespace limpid

@@ -70,7 +70,7 @@ fs::path resolve_data(const fs::path& path_or_name) {
   const bool exists = type != fs::file_type::not_found && type != fs::file_type::none;
   if (exists && type != fs::file_type::directory) return path_or_name;  // a folder named like a set is not meant
   const std::string name = path_or_name.string();
-  if (name.empty() || name.find_first_of("./") != std::string::npos) return path_or_name;
+  if (name.empty() || name == "-" || name.find_first_of("./") != std::string::npos) return path_or_name;
 
   const std::vector<NamedData> list = named_data();
   const auto data = std::find_if(list.begin(), list.end(), [&](const NamedData& set) { return set.name == name; });

@@ -31,9 +31,9 @@ NamedData find_named_data(const std::string& name);
 /// Returns the content: JSON lines, or plain lines. @throws FormatError when the file is damaged.
 std::string read_named_data(const NamedData& data);
 
-/// Resolves what a person wrote where a file is expected: a file stays itself; a name becomes a file in the cache
-/// (…/limpid/data/NAME-HASH.jsonl, written when it is not there); anything else stays as it is, for the reader to
-/// complain about. Every reader of this room that takes prompts, pairs or texts does this itself.
+/// Resolves what a person wrote where a file is expected: a file and "-" (standard input) stay as they are; a name
+/// becomes a file in the cache (…/limpid/data/NAME-HASH.jsonl, written when it is not there); anything else stays as it
+/// is, for the reader to complain about. Every reader of this room that takes prompts, pairs or texts does this itself.
 /// @throws IoError naming all sets for a lone word that is neither a file nor a name.
 fs::path resolve_data(const fs::path& path_or_name);
 

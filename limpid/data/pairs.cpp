@@ -21,11 +21,12 @@ std::vector<SteeringPair> read_pairs(const DataOptions& options) {
     (name == "toxic" ? toxic : neutral) = field.substr(equals + 1);
   }
   data.fields = {"text=" + toxic};
+  data.text_columns = {neutral};
   std::vector<SteeringPair> pairs;
   size_t incomplete = 0;
   for_each_text_row(data, [&](const TextRow& row, const Json& object) {
-    LIMPID_CHECK(object.is_object(), FormatError, row.source, ": plain text, expected jsonl rows with \"", toxic,
-                 "\" and \"", neutral, "\"");
+    LIMPID_CHECK(object.is_object(), FormatError, row.source, ": plain text, expected rows with \"", toxic, "\" and \"",
+                 neutral, "\"");
     const auto value = object.find(neutral);
     LIMPID_CHECK(value != object.end(), FormatError, row.source, ": \"", neutral,
                  "\" is missing; --fields neutral=COLUMN names another column");

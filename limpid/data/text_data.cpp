@@ -1,15 +1,15 @@
 #include "limpid/data/text_data.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/number_text.h"
 #include "limpid/core/parse.h"
 #include "limpid/data/file_query.h"
 #include "limpid/data/named_data.h"
-#include "limpid/tokenizers/unicode.h"
+#include "limpid/data/rows.h"
 
 namespace limpid {
 namespace {
@@ -46,6 +46,7 @@ struct File {
   fs::path path;
   std::map<std::string, std::string> columns;  ///< only those that were named
   std::vector<Condition> conditions;
+  std::vector<std::string> text_columns;
 
   std::string column(const char* name) const {
     const auto entry = columns.find(name);
@@ -53,7 +54,11 @@ struct File {
   }
 };
 
-bool is_field(const std::string& name) { return name == "prompt" || name == "completion" || name == "text"; }
+constexpr const char* kFields[] = {"prompt", "completion", "text"};
+
+bool is_field(const std::string& name) {
+  return std::find(std::begin(kFields), std::end(kFields), name) != std::end(kFields);
+}
 
 File parse_file(const std::string& entry, const DataOptions& options) {
   File file;
@@ -77,23 +82,9 @@ File parse_file(const std::string& entry, const DataOptions& options) {
       condition(part.text, "--data …?");
   }
   for (const std::string& text : options.where) condition(text, "--where");
+  file.text_columns = options.text_columns;
+  for (const char* field : kFields) file.text_columns.push_back(file.column(field));
   return file;
-}
-
-bool is_jsonl(const fs::path& path, std::string_view content) {
-  const std::string ending = path.extension().string();
-  if (ending == ".txt" || ending == ".jsonl") return ending == ".jsonl";
-  const size_t first = content.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && content[first] == '{';
-}
-
-void check_utf8(std::string_view line, const std::string& source) {
-  for (size_t offset = 0; offset < line.size();) {
-    const Utf8 character = decode_utf8(line, offset);
-    LIMPID_CHECK(character.state == Utf8State::kValid, FormatError, source, ": not valid UTF-8 at byte ", offset,
-                 " of the line");
-    offset += character.size;
-  }
 }
 
 /// Returns the string in `column`, nothing when it is null. @throws FormatError when it is missing or of another kind.
@@ -113,35 +104,22 @@ class Reader {
   Reader(RowCounts& counts, const RowFunction& row) : counts_(counts), row_(row) {}
 
   void read(File& file) {
-    const auto mapped = MappedFile::open(file.path);
-    std::string_view rest(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size());
-    const bool jsonl = is_jsonl(file.path, rest);
-    LIMPID_CHECK(jsonl || file.conditions.empty(), ConfigError, file.path.string(), ": plain text lines have no ",
-                 quote(file.conditions[0].key), " that could be compared; conditions need jsonl");
-    for (size_t number = 1; !rest.empty(); ++number) {
-      const size_t end = rest.find('\n');
-      std::string_view line = rest.substr(0, end);
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
-      const std::string source = concat(file.path.string(), ":", number);
-      if (jsonl)
-        json_line(file, line, source);
+    for_each_row(file.path, file.text_columns, [&](const DataRow& row) {
+      if (row.is_plain())
+        plain_text(file, row);
       else
-        plain_line(line, source);
-    }
+        object(file, row.fields, row.source);
+    });
   }
 
  private:
-  void plain_line(std::string_view line, const std::string& source) {
-    check_utf8(line, source);
-    hand_over({"", std::string(line), false, source}, Json());
+  void plain_text(const File& file, const DataRow& row) {
+    LIMPID_CHECK(file.conditions.empty(), ConfigError, file.path.string(), ": plain text lines have no ",
+                 quote(file.conditions[0].key), " that could be compared; conditions need rows with columns");
+    hand_over({"", row.text, false, row.source}, Json());
   }
 
-  void json_line(File& file, std::string_view line, const std::string& source) {
-    const Json object = guarded(parse_json_data(line, source), source);
-    LIMPID_CHECK(object.is_object(), FormatError, source, ": found ", json_kind(object),
-                 ", expected a JSON object per line");
+  void object(File& file, const Json& object, const std::string& source) {
     bool matches = true;
     for (Condition& condition : file.conditions)
       matches = condition.holds(object) && matches;  // each looks, to mark keys as seen

@@ -7,7 +7,7 @@
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
 
-/// Text data as people have it: jsonl with {"text"} or {"prompt", "completion"}, or plain text lines.
+/// Text data as people have it (data/rows.h): rows with {"text"} or {"prompt", "completion"}, or plain text lines.
 namespace limpid {
 
 /// The command line's choice of data.
@@ -18,8 +18,9 @@ namespace limpid {
 /// - where: conditions KEY=VALUE or KEY=A|B on the rows of every file; all must hold. Values compare as text, numbers
 ///   also by value (label=0 holds for 0 and 0.0); null matches nothing, and so does a row without the key.
 /// - fields: NAME=COLUMN for prompt, completion and text in every file.
+/// - text_columns: further columns that hold text, which a reader of its own looks at.
 struct DataOptions {
-  std::vector<std::string> files, where, fields;
+  std::vector<std::string> files, where, fields, text_columns = {};
 };
 
 struct TextRow {
@@ -37,9 +38,8 @@ struct RowCounts {
   size_t empty = 0;      ///< the completion or text is empty
 };
 
-/// Calls `row` for each row that passes, in file order. `object` is the jsonl row, null for plain text. A row is
-/// prompt -> completion when the column for `completion` is there or was named, else plain text. `.txt` is plain text
-/// and `.jsonl` jsonl; other names are jsonl if the first character is `{`.
+/// Calls `row` for each row that passes, in file order. `object` is the row with its columns, null for plain text. A
+/// row is prompt -> completion when the column for `completion` is there or was named, else plain text.
 /// @throws ConfigError for a condition or field that cannot be read, or whose key is in no row (a misspelt name);
 ///         FormatError "FILE:LINE: …" for malformed lines, missing columns and values that are not strings; IoError.
 RowCounts for_each_text_row(const DataOptions& options,

@@ -6,6 +6,7 @@
 #include "limpid/core/random.h"
 #include "limpid/decoding/continuation_text.h"
 #include "limpid/decoding/logits.h"
+#include "limpid/decoding/writing.h"
 #include "limpid/kernels/thread_pool.h"
 
 namespace limpid {
@@ -38,10 +39,7 @@ RequestId Generator::submit(Request request) {
                request.stop.max_new_tokens, ", expected at least 1");
   request.strengths.resize(doors_.sessions(), 0.0f);
   doors_.check_strengths(request.strengths);
-  const int64_t limit = doors_.model().config().max_positions,
-                asked = int64_t(request.prompt_ids.size()) + request.stop.max_new_tokens;
-  LIMPID_CHECK(limit == 0 || asked <= limit, ConfigError, "prompt and new tokens need ", asked,
-               " positions, the model's context has ", limit);
+  check_fits(doors_.model(), request);
   waiting_.push_back({next_id_, std::move(request)});
   return next_id_++;
 }
@@ -125,7 +123,20 @@ bool same_start(const Request& a, const Request& b) {
 
 }  // namespace
 
+/// Takes so many requests from the source that admission sees as far as if all were waiting: free rows, and one more,
+/// whose prompt may be the last one's.
+void Generator::refill_waiting() {
+  while (source_ && waiting_.size() + slots_.size() <= options_.max_rows) {
+    auto request = source_();
+    if (request)
+      submit(*std::move(request));
+    else
+      source_ = nullptr;
+  }
+}
+
 void Generator::admit_waiting(const OnDone& done) {
+  refill_waiting();
   if (slots_.size() >= options_.max_rows || waiting_.empty()) return;
   std::vector<std::unique_ptr<Prompt>> prompts;
   std::vector<ActiveRow*> unread;
@@ -171,7 +182,7 @@ Tensor Generator::read(std::span<ActiveRow* const> rows) {
     throw;
   } catch (const std::exception& error) {
     for (ActiveRow* row : rows)
-      if (!row->error) row->error = error.what();
+      if (!row->error) row->error = reason_of(error);
     return {};
   }
 }

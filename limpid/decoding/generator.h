@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "limpid/decoding/doors.h"
@@ -40,6 +41,9 @@ class Generator {
   /// Queues a request. Requests of one prompt that follow one another share its prefill. @throws ConfigError for
   /// settings that make no sense and strengths beyond a session's limits.
   RequestId submit(Request request);
+  /// Takes requests from `source` as rows become free for them, behind those that were submitted, until it returns
+  /// nothing: however many there are, few are held. What submit() refuses is thrown by step().
+  void submit_from(std::function<std::optional<Request>()> source) { source_ = std::move(source); }
   /// Drops a request, waiting or being written: nothing is called for it any more. Returns false when it has finished.
   bool cancel(RequestId request);
   /// Drops the last tokens of a request, the one that was drawn last included. It goes on as if they had never been
@@ -71,6 +75,7 @@ class Generator {
   struct Prompt;  // a prompt that has been read, which its samples start from
   struct Slot;    // an active sample
 
+  void refill_waiting();
   void admit_waiting(const OnDone& done);
   Tensor read(std::span<ActiveRow* const> rows);
   void decode_step(const OnDone& done);
@@ -84,7 +89,8 @@ class Generator {
   Doors doors_;
   GeneratorOptions options_;
   std::deque<Waiting> waiting_;
-  std::unique_ptr<Prompt> kept_prompt_;  // the next request in line starts from it
+  std::function<std::optional<Request>()> source_;  // of further requests; empty: there are none
+  std::unique_ptr<Prompt> kept_prompt_;             // the next request in line starts from it
   std::vector<std::unique_ptr<Slot>> slots_;
   RequestId next_id_ = 1;
   uint64_t tokens_generated_ = 0;

@@ -29,4 +29,11 @@ Request make_request(const Model& model, const std::vector<Turn>& conversation, 
   return request_behind(chat_prompt_ids(tokenizer_of(model), conversation), model, options);
 }
 
+void check_fits(const Model& model, const Request& request, const std::string& place) {
+  const int64_t limit = model.config().max_positions, prompt = int64_t(request.prompt_ids.size());
+  LIMPID_CHECK(limit == 0 || (prompt <= limit && request.stop.max_new_tokens <= limit - prompt), ConfigError, place,
+               "the prompt has ", prompt, " tokens and ", request.stop.max_new_tokens,
+               " new ones are asked for, the model's context has ", limit);
+}
+
 }  // namespace limpid

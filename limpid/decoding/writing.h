@@ -17,4 +17,8 @@ Request make_request(const Model& model, const std::string& prompt, const Writin
 /// The same for the answer to a conversation, whatever `chat` and `system` of the options are.
 Request make_request(const Model& model, const std::vector<Turn>& conversation, const WritingOptions& options);
 
+/// Checks that a prompt and the tokens asked for behind it fit the model's context.
+/// @param place  what the message begins with: "FILE:LINE: "    @throws ConfigError that says both lengths.
+void check_fits(const Model& model, const Request& request, const std::string& place = "");
+
 }  // namespace limpid

@@ -99,6 +99,8 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
                "an evaluation begins with the plain model");
   LIMPID_CHECK(!plan.prompts.empty() || !plan.ordinary.prompts.empty() || !plan.choices.questions.empty(), ConfigError,
                "an evaluation of no prompts");
+  check_rows(protocol_rows(plan), plan.prompts);
+  check_ordinary(plan);
   std::vector<SettingResult> results;
   for (const EvaluationSetting& setting : plan.settings) {
     fs::create_directories(plan.output / setting.name);
@@ -144,7 +146,7 @@ bool is_complete(const EvaluationPlan& plan, const SettingResult& result, Watch&
 }
 
 uint64_t most_tokens(const EvaluationPlan& plan) {
-  return plan.settings.size() * (plan.prompts.size() * uint64_t(plan.samples * plan.tokens) +
+  return plan.settings.size() * (plan.prompts.size() * uint64_t(plan.samples) * uint64_t(plan.tokens) +
                                  plan.ordinary.prompts.size() * uint64_t(plan.ordinary.tokens));
 }
 

@@ -6,6 +6,7 @@
 #include "limpid/core/watch.h"
 #include "limpid/decoding/logits.h"
 #include "limpid/decoding/prompts.h"
+#include "limpid/decoding/writing.h"
 
 namespace limpid {
 namespace {
@@ -83,6 +84,7 @@ std::vector<std::vector<double>> choice_likelihoods(const MultipleChoicePlan& pl
       request.sample = c;
       request.given = ending_ids(tokenizer, request.prompt_ids, prompts[p], prompts[p].endings[c]);
       request.stop.max_new_tokens = int64_t(request.given.size());
+      check_fits(*plan.model, request, concat("asked question ", p + 1, ", choice ", c + 1, ": "));
       generator.submit(request);
     }
   }

@@ -62,6 +62,10 @@ OrdinaryPlan read_ordinary_plan(const OrdinaryOptions& options) {
   return plan;
 }
 
+void check_ordinary(const EvaluationPlan& plan) {
+  if (!plan.ordinary.prompts.empty()) check_rows(ordinary_rows(plan), plan.ordinary.prompts);
+}
+
 OrdinaryResult answer_ordinary(const EvaluationPlan& plan, const EvaluationSetting& setting,
                                const OrdinaryResult* plain, Watch& watch) {
   const fs::path folder = plan.output / setting.name;

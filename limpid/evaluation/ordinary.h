@@ -36,6 +36,9 @@ struct OrdinaryResult {
 /// @throws FormatError "FILE: prompt 3: …" where those are no texts.
 OrdinaryPlan read_ordinary_plan(const OrdinaryOptions& options);
 
+/// Checks that every everyday prompt fits the model's context. @throws ConfigError "FILE:LINE: …".
+void check_ordinary(const EvaluationPlan& plan);
+
 /// Runs what output/SETTING/ordinary.jsonl does not have yet, and measures it. @param plain  null for plain itself
 OrdinaryResult answer_ordinary(const EvaluationPlan& plan, const EvaluationSetting& setting,
                                const OrdinaryResult* plain, Watch& watch);

@@ -6,6 +6,7 @@
 #include "limpid/data/journal.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/kl_probe.h"
+#include "limpid/decoding/writing.h"
 
 namespace limpid {
 namespace {
@@ -28,17 +29,17 @@ struct Speed {
   }
 };
 
-std::vector<Request> open_requests(const RowsPlan& plan, const std::vector<float>& strengths,
-                                   const GenerationJournal& journal) {
-  std::vector<Request> requests;
-  for (size_t p = 0; p < plan.prompts; ++p) {
-    if (journal.has(p)) continue;
-    Request request = plan.request(p);
-    request.prompt = p;
+/// Returns a source of the requests that the journal does not have yet, prompt by prompt.
+auto open_requests(const RowsPlan& plan, const std::vector<float>& strengths, const GenerationJournal& journal) {
+  return [&plan, &strengths, &journal, next = size_t(0), request = Request()]() mutable -> std::optional<Request> {
+    if (next > 0 && ++request.sample < uint64_t(plan.samples)) return request;
+    while (next < plan.prompts && journal.has(next)) ++next;
+    if (next == plan.prompts) return std::nullopt;
+    request = plan.request(next);
+    request.prompt = next++;
     request.strengths = strengths;
-    for (request.sample = 0; request.sample < uint64_t(plan.samples); ++request.sample) requests.push_back(request);
-  }
-  return requests;
+    return request;
+  };
 }
 
 /// Decodes the prompts that the journal does not have yet.
@@ -49,7 +50,7 @@ Speed decode(const RowsPlan& plan, const EvaluationSetting& setting, GenerationJ
   std::vector<float> strengths = setting.strengths();
   if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
   Generator generator(plan.model, std::move(sessions), {.max_rows = size_t(plan.rows)});
-  for (Request& request : open_requests(plan, strengths, journal)) generator.submit(std::move(request));
+  generator.submit_from(open_requests(plan, strengths, journal));
 
   std::vector<std::vector<Completion>> pending(plan.prompts);
   std::vector<size_t> ready;
@@ -108,6 +109,12 @@ void judge_row(const std::vector<std::shared_ptr<const PerplexityJudge>>& judges
     const auto judged = judge->judge(*row.index, context, texts);
     for (size_t i = 0; i < judged.size(); ++i) row.generations[i].fields["judged"][judge->name()] = to_json(judged[i]);
   }
+}
+
+void check_rows(const RowsPlan& plan, const std::vector<PromptRow>& prompts) {
+  for (size_t p = 0; p < plan.prompts; ++p)
+    check_fits(*plan.model, plan.request(p),
+               concat(prompts[p].source.empty() ? concat("prompt ", p + 1) : prompts[p].source, ": "));
 }
 
 WrittenRows write_rows(const RowsPlan& plan, const EvaluationSetting& setting, const RowsFiles& files,

@@ -25,6 +25,10 @@ struct RowsPlan {
   std::function<GenerationRow(size_t prompt, const std::vector<Completion>& samples)> finish;
 };
 
+/// Checks that every prompt and its new tokens fit the model's context, so that none fails after an hour.
+/// @param prompts  those that `plan` asks, which know where they stand    @throws ConfigError "FILE:LINE: …".
+void check_rows(const RowsPlan& plan, const std::vector<PromptRow>& prompts);
+
 struct WrittenRows {
   std::vector<GenerationRow> rows;  ///< in the order of the prompts
   double mean_kl = 0.0;             ///< against plain, nats per token, over the first 1,000 tokens

@@ -53,6 +53,11 @@ std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, fl
   return name;
 }
 
+bool takes_strengths(const std::string& text) {
+  const std::vector<std::string> parts = split(text);
+  return parts.size() == 1 && !DetoxSpec::parse(parts[0]).strength;
+}
+
 std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span<const double> strengths) {
   EvaluationSetting setting;
   DetoxSpec spec;

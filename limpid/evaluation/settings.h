@@ -25,6 +25,9 @@ struct EvaluationSetting : DetoxStack {
 /// Fit for a folder's name.
 std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, float strength);
 
+/// Returns whether an entry of the command line is a single detoxifier without a strength of its own.
+bool takes_strengths(const std::string& text);
+
 /// Reads the settings of one entry of the command line: SPEC, or SPEC + SPEC, where the detoxifiers are one setting and
 /// act in this order; the parts of its name are joined by "+".
 /// @param strengths  a setting each for a single detoxifier that is given without a strength; the others take their

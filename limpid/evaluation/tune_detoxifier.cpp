@@ -115,13 +115,12 @@ Json tune_json(const EvaluationPlan& plan, const DetoxSpec& spec, const TuneTarg
   return json;
 }
 
-/// Paths beside the file stay what they point to when the copy lies elsewhere; names of pulled models stay names.
+/// Paths below the file's folder stay what they point to when the copy lies elsewhere; names of pulled models stay
+/// names.
 void move_needs(DetoxifierInfo& info, const fs::path& from, const fs::path& to) {
   for (DetoxifierNeed& need : info.needs) {
     const fs::path model = fs::absolute(from).parent_path() / need.path;
-    if (fs::exists(model))
-      need.path =
-          model.lexically_normal().lexically_proximate(fs::absolute(to).lexically_normal().parent_path()).string();
+    if (fs::exists(model)) need.path = needed_path(need.role, model, to);
   }
 }
 
@@ -200,10 +199,17 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
   return outcome;
 }
 
-std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
+void check_tuned_output(const fs::path& output, const DetoxSpec& spec) {
   LIMPID_CHECK(!spec.is_control(), ConfigError, "[tune] ", spec.file, " has no file that could be written");
   LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(),
                " is the detoxifier that was tuned; name another file");
+  if (!spec.file.ends_with(".safetensors")) return;
+  DetoxifierInfo info = DetoxifierFile::open(spec.file)->info();
+  move_needs(info, spec.file, output);
+}
+
+std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
+  check_tuned_output(output, spec);
   const auto file = DetoxifierFile::open(spec.file);
   DetoxifierInfo info = file->info();
   info.default_strength = strength;

@@ -38,12 +38,17 @@ double target_ratio(const TuneTarget& target, const SettingResult& plain, const 
 TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const TuneTarget& target, TuneOptions options,
                             Watch& watch = unwatched(), std::optional<double> ordinary_budget = std::nullopt);
 
+/// Checks that write_tuned() can write there: before the search rather than after it. @throws ConfigError for a
+/// control, which has no file, when `output` is the file itself, and when a model that it needs would not be below its
+/// folder.
+void check_tuned_output(const fs::path& output, const DetoxSpec& spec);
+
 /// Writes a copy of spec.file whose default strength is the found one, with `json` as settings.tune. Options of the
 /// spec that the file has a default for (readout, rule, positions) become its defaults, since the strength was found
 /// with them.
 /// @return  the other options, "gate=middle&layers=5-20", which the strength belongs to and the file cannot hold;
 /// mostly empty
-/// @throws ConfigError for a control, which has no file, and when `output` is the file itself.
+/// @throws ConfigError as check_tuned_output().
 std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json);
 
 }  // namespace limpid

@@ -1,16 +1,19 @@
 #include "limpid/kernels/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "limpid/core/processors.h"
 
 namespace limpid::kernels {
 namespace {
@@ -42,18 +45,12 @@ void wait_while_equal(const std::atomic<T>& word, T old) {
   while (word.load(std::memory_order_acquire) == old) word.wait(old, std::memory_order_acquire);
 }
 
-size_t available_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return size_t(std::max(1, CPU_COUNT(&set)));
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
 size_t default_threads() {
   if (const char* given = std::getenv("LIMPID_THREADS")) {
     const long count = std::strtol(given, nullptr, 10);
     if (count > 0) return size_t(std::min(count, 1024L));
   }
-  return available_cores();
+  return usable_processors();
 }
 
 // Note [Claiming tasks]
@@ -63,8 +60,13 @@ size_t default_threads() {
 // is kClosed.
 class Pool {
  public:
+  /// Where the system gives no more threads, those that it gave do the work.
   explicit Pool(size_t threads) {
-    for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    workers_.reserve(threads - 1);
+    try {
+      for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+    }
   }
   ~Pool() {
     stop_.store(true, std::memory_order_relaxed);
@@ -90,6 +92,11 @@ class Pool {
     }
     take_tasks();
     for (uint32_t left; (left = unfinished_.load(std::memory_order_acquire)) != 0;) wait_while_equal(unfinished_, left);
+    if (failing_.test()) {
+      const std::exception_ptr failure = std::exchange(failure_, nullptr);
+      failing_.clear();
+      std::rethrow_exception(failure);
+    }
   }
 
  private:
@@ -105,7 +112,11 @@ class Pool {
       // On failure `claim` is read anew, perhaps of another loop.
       if (!claim_.compare_exchange_weak(claim, claim + 1, std::memory_order_acq_rel, std::memory_order_acquire))
         continue;
-      (*task)(index);
+      try {
+        (*task)(index);
+      } catch (...) {  // memory that cannot be had; another thread must not end the process for it
+        if (!failing_.test_and_set()) failure_ = std::current_exception();
+      }
       if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
       claim = claim_.load(std::memory_order_acquire);
     }
@@ -128,6 +139,8 @@ class Pool {
   alignas(64) std::atomic<uint32_t> unfinished_{0};
   alignas(64) std::atomic<uint32_t> wake_{0};
   std::atomic<bool> stop_{false};
+  std::atomic_flag failing_;    // a task of the loop has thrown
+  std::exception_ptr failure_;  // the first; read when all tasks are done
 };
 
 // One loop runs at a time; a second caller (another request's thread) does its loop alone rather than wait.

@@ -6,8 +6,8 @@
 /// on a shared machine takes the cores away from the thread that has the work.
 namespace limpid::kernels {
 
-/// Threads used from now on, including the calling one; at least 1. Default: LIMPID_THREADS, else the cores we may run
-/// on.
+/// Threads used from now on, including the calling one; at least 1. Default: LIMPID_THREADS, else
+/// usable_processors() (core/processors.h).
 void set_num_threads(size_t count);
 size_t num_threads();
 
@@ -25,8 +25,9 @@ class TaskRef {
   void (*call_)(const void*, size_t);
 };
 
-/// Runs task(0) … task(tasks - 1), each once, on the pool and the calling thread; returns when all are done. Tasks must
-/// not throw. Called from inside a task, it runs the loop on the calling thread.
+/// Runs task(0) … task(tasks - 1), each once, on the pool and the calling thread; returns when all are done. What a
+/// task throws, the first of a loop, reaches the caller then. Called from inside a task, it runs the loop on the
+/// calling thread.
 void parallel_for(size_t tasks, TaskRef task);
 
 }  // namespace limpid::kernels

@@ -115,6 +115,9 @@ DetoxifierInfo parse_info(const Json& json, const std::string& prefix) {
       LIMPID_CHECK(need.is_object(), FormatError, place, " holds ", json_kind(need), ", expected objects");
       result.needs.push_back(
           {require_text(need, "role", place), require_text(need, "path", place), require_text(need, "sha256", place)});
+      LIMPID_CHECK(stays_below(result.needs.back().path), FormatError, place, " names ",
+                   quote(result.needs.back().path),
+                   ", which is not below the file's own folder; expected a path in it, or the name of a pulled model");
     }
   }
   if (json.contains("provenance")) result.provenance = json.at("provenance");
@@ -182,11 +185,15 @@ fs::path DetoxifierFile::need(const std::string& role) const {
   for (const DetoxifierNeed& need : info_.needs) {
     if (need.role != role) continue;
     fs::path model = path_.parent_path() / need.path;
-    try {
-      if (!fs::exists(model)) model = resolve_model(need.path);
-    } catch (const IoError& error) {
-      throw IoError(concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
-                           ", which is not beside it: ", error.what()));
+    if (!fs::exists(model)) {
+      const std::string what = concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
+                                      ", which is not beside it");
+      LIMPID_CHECK(find_packaged_model(need.path), IoError, what, " and no packaged model");
+      try {
+        model = resolve_model(need.path);
+      } catch (const IoError& error) {
+        throw IoError(concat(what, ": ", error.what()));
+      }
     }
     const std::string hash = weights_sha256(model);
     LIMPID_CHECK(hash == need.sha256, MismatchError, "[detoxifier] ", path_.string(), ": the ", role, " ",
@@ -248,10 +255,23 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
   write_safetensors(path, stored, {{kKey, to_text(json)}});
 }
 
+std::string needed_path(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
+  const fs::path folder = fs::absolute(detoxifier).lexically_normal().parent_path();
+  const fs::path path = fs::absolute(model).lexically_normal().lexically_relative(folder);
+  LIMPID_CHECK(stays_below(path), ConfigError, "[detoxifier] ", detoxifier.string(), ": the ", role, " ",
+               model.string(),
+               " is not below its folder, and a detoxifier looks nowhere else; write it above the model, or lay the "
+               "model (or a link to it) into ",
+               folder.string());
+  return path.generic_string();
+}
+
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier) {
   if (!fs::exists(model)) return {role, model.string(), weights_sha256(resolve_model(model.string()))};
-  return {role, fs::proximate(fs::absolute(model), fs::absolute(detoxifier).parent_path()).generic_string(),
-          weights_sha256(model)};
+  for (const ModelListing& listing : list_models())
+    if (listing.pulled && fs::equivalent(listing.place, model))
+      return {role, listing.model->name, weights_sha256(model)};
+  return {role, needed_path(role, model, detoxifier), weights_sha256(model)};
 }
 
 std::string weights_sha256(const fs::path& model) {

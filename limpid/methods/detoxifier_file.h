@@ -23,7 +23,7 @@ namespace limpid {
 /// Another model that the detoxifier reads at run time.
 struct DetoxifierNeed {
   std::string role;    ///< "calibrator", "base", …
-  std::string path;    ///< relative to the detoxifier's folder, or the name of a pulled model
+  std::string path;    ///< below the detoxifier's folder, or the name of a pulled model
   std::string sha256;  ///< of the weights file
 };
 
@@ -80,8 +80,12 @@ void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const st
 /// order of their names. An adapter's config counts among its files: it says how the weights are scaled.
 std::string weights_sha256(const fs::path& model);
 
-/// Returns a need that names a model, with its hash: a pulled one by its name, others by their place relative to the
-/// detoxifier's folder.
+/// Returns the path of a model as a detoxifier file may name it: below its own folder, so that a file from elsewhere
+/// cannot ask for others. @throws ConfigError for a model that lies elsewhere, with the way out.
+std::string needed_path(const std::string& role, const fs::path& model, const fs::path& detoxifier);
+
+/// Returns a need that names a model, with its hash: a pulled one by its name, others by their place below the
+/// detoxifier's folder. @throws ConfigError for a model that lies elsewhere.
 DetoxifierNeed linked_model(const std::string& role, const fs::path& model, const fs::path& detoxifier);
 
 }  // namespace limpid

@@ -68,11 +68,30 @@ std::string strip_spaces(std::string_view text, bool left, bool right) {
   return std::string(text.substr(begin, kept_end > begin ? kept_end - begin : 0));
 }
 
-std::string replace_matches(std::string_view text, const Regex& regex, std::string_view to) {
+// A tokenizer.json may hold any number of steps, each of which doubles the text. The longest that Unicode makes of one
+// character is eleven times as long.
+constexpr size_t kMostGrowth = 32, kRoomToGrow = 4096;
+
+void check_growth(size_t size, size_t limit) {
+  LIMPID_CHECK(size <= limit, FormatError, "[tokenizer] the normalizer makes more than ", limit, " bytes of a text, ",
+               kMostGrowth, " times as many as it has; is the tokenizer damaged?");
+}
+
+std::string replace_text(std::string text, const std::string& from, const std::string& to, size_t limit) {
+  if (to.size() > from.size() && !from.empty()) {
+    size_t matches = 0;
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + from.size())) ++matches;
+    check_growth(text.size() + matches * (to.size() - from.size()), limit);
+  }
+  return replace_all(std::move(text), from, to);
+}
+
+std::string replace_matches(std::string_view text, const Regex& regex, std::string_view to, size_t limit) {
   std::string out;
   size_t done = 0, from = 0;
   for (Regex::Span match{}; from <= text.size() && regex.find(text, from, match) == Regex::Result::kMatch;) {
     out.append(text, done, match.begin - done).append(to);
+    check_growth(out.size(), limit);
     done = match.end;
     from = match.end;
     if (match.begin == match.end) from += match.end < text.size() ? decode_utf8(text, match.end).size : 1;
@@ -80,7 +99,8 @@ std::string replace_matches(std::string_view text, const Regex& regex, std::stri
   return out.append(text.substr(done));
 }
 
-std::string run(const Normalizer::Step& step, std::string text, Place place) {
+/// @param limit  bytes that may come of it
+std::string run(const Normalizer::Step& step, std::string text, Place place, size_t limit) {
   using Kind = Normalizer::Kind;
   std::string out;
   switch (step.kind) {
@@ -101,8 +121,8 @@ std::string run(const Normalizer::Step& step, std::string text, Place place) {
       return out;
     case Kind::kStripSpaces: return strip_spaces(text, step.strip_left, step.strip_right);
     case Kind::kReplace:
-      return step.regex ? replace_matches(text, *step.regex, step.to)
-                        : replace_all(std::move(text), step.from, step.to);
+      return step.regex ? replace_matches(text, *step.regex, step.to, limit)
+                        : replace_text(std::move(text), step.from, step.to, limit);
     case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
     case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
     case Kind::kBertClean:
@@ -126,7 +146,11 @@ std::string run(const Normalizer::Step& step, std::string text, Place place) {
 
 std::string Normalizer::apply(std::string_view text, Place place) const {
   std::string current(text);
-  for (const Step& step : steps_) current = run(step, std::move(current), place);
+  const size_t limit = kMostGrowth * text.size() + kRoomToGrow;
+  for (const Step& step : steps_) {
+    current = run(step, std::move(current), place, limit);
+    check_growth(current.size(), limit);
+  }
   return current;
 }
 

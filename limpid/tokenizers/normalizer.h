@@ -44,6 +44,7 @@ class Normalizer {
   void add(Step step) { steps_.push_back(std::move(step)); }
   void add(Kind kind) { steps_.push_back({kind, {}, {}, {}, false, false}); }
   bool changes_nothing() const { return steps_.empty(); }
+  /// @throws FormatError when the text grows without measure.
   std::string apply(std::string_view text, Place place) const;
 
   /// Returns whether the text can be normalised in parts that start at characters for which `starts_part` holds.

@@ -1,7 +1,5 @@
 #include "limpid/tokenizers/tokenize_file.h"
 
-#include "limpid/core/json.h"
-
 namespace limpid {
 
 namespace {
@@ -25,22 +23,26 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
 
 }  // namespace
 
+void tokenize_row(const Tokenizer& tokenizer, const Json& row, const std::string& place, bool add_special, bool decode,
+                  std::ostream& out) {
+  nlohmann::ordered_json result;
+  if (decode) {
+    const TokenIds ids = read_ids(row, tokenizer, place);
+    result["ids"] = ids;
+    result["decoded"] = tokenizer.decode(ids, false);
+    result["decoded_plain"] = tokenizer.decode(ids, true);
+  } else {
+    const auto text = require<std::string>(row, "text", place);
+    result["text"] = text;
+    result["ids"] = tokenizer.encode(text, add_special);
+  }
+  out << result.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode,
                    std::ostream& out) {
   for_each_jsonl(jsonl, [&](const Json& row, size_t line) {
-    const std::string place = concat("[tokenize] ", jsonl.string(), ":", line);
-    nlohmann::ordered_json result;
-    if (decode) {
-      const TokenIds ids = read_ids(row, tokenizer, place);
-      result["ids"] = ids;
-      result["decoded"] = tokenizer.decode(ids, false);
-      result["decoded_plain"] = tokenizer.decode(ids, true);
-    } else {
-      const auto text = require<std::string>(row, "text", place);
-      result["text"] = text;
-      result["ids"] = tokenizer.encode(text, add_special);
-    }
-    out << result.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    tokenize_row(tokenizer, row, concat("[tokenize] ", jsonl.string(), ":", line), add_special, decode, out);
   });
 }
 

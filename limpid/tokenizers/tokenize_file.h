@@ -2,15 +2,21 @@
 
 #include <ostream>
 
+#include "limpid/core/json.h"
 #include "limpid/tokenizers/tokenizer.h"
 
 namespace limpid {
 
-/// Encodes or decodes a jsonl file, one object out for each object in.
+/// Encodes or decodes one row, one line of JSON out.
 ///   encode  {"text"} in, {"text", "ids"} out
 ///   decode  {"ids"} in, {"ids", "decoded", "decoded_plain"} out: special tokens shown, and left out
 /// @param add_special  for encoding: the tokenizer's own special tokens around each text
+/// @param place        "FILE:LINE", for errors
 /// @throws FormatError naming file and line for a row without text or ids, or with an id outside the vocabulary.
+void tokenize_row(const Tokenizer& tokenizer, const Json& row, const std::string& place, bool add_special, bool decode,
+                  std::ostream& out);
+
+/// Encodes or decodes every row of a jsonl file as tokenize_row() does.
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode, std::ostream& out);
 
 }  // namespace limpid

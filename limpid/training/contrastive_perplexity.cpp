@@ -4,6 +4,7 @@
 
 #include "limpid/core/number_text.h"
 #include "limpid/core/watch.h"
+#include "limpid/data/rows.h"
 #include "limpid/training/language_model_loss.h"
 
 namespace limpid {
@@ -33,8 +34,7 @@ Tensor contrastive_perplexity(const std::vector<Tensor>& positives, const std::v
 std::vector<ContrastiveRow> read_contrastive_rows(const std::vector<std::string>& files) {
   std::vector<ContrastiveRow> rows;
   for (const std::string& file : files) {
-    for_each_jsonl(file, [&](const Json& object, size_t line) {
-      const std::string source = concat(file, ":", line);
+    for_each_object(file, {}, R"({"positives", "negatives"})", [&](const Json& object, const std::string& source) {
       const auto texts = [&](const char* key) {
         const auto list = object.find(key);
         LIMPID_CHECK(list != object.end() && list->is_array() && !list->empty(), FormatError, source, ": \"", key,

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <fstream>
@@ -113,6 +114,66 @@ TEST(Require, SaysWhatWasFoundAndExpected) {
     EXPECT_STREQ(error.what(), "config.json: \"layers\" is a string, expected an integer");
   }
   EXPECT_EQ(get_or<int>(config, "absent", 4, "config.json"), 4);
+}
+
+TEST(Require, RefusesIntegersThatTheTypeCannotHold) {
+  const auto message = [](const char* text, auto type) -> std::string {
+    try {
+      require<decltype(type)>(Json{{"n", Json::parse(text)}}, "n", "c.json");
+    } catch (const FormatError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message("2147483647", int32_t()), "");
+  EXPECT_EQ(message("2147483648", int32_t()), "c.json: \"n\" is 2147483648, expected an integer of 32 bits");
+  EXPECT_EQ(message("18446744073709551615", int64_t()),
+            "c.json: \"n\" is 18446744073709551615, expected an integer of 64 bits");
+  EXPECT_EQ(message("18446744073709551615", uint64_t()), "");
+  EXPECT_EQ(message("-1", uint64_t()), "c.json: \"n\" is -1, expected an integer of 64 bits, not negative");
+  EXPECT_EQ(message("18446744073709551616", uint64_t()), "c.json: \"n\" is a number, expected an integer");
+}
+
+TEST(MappedFile, NeedsARegularFileAndDoesNotWaitForAPipe) {
+  TempDir dir;
+  const fs::path pipe = dir.path() / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto message = [](const fs::path& path) -> std::string {
+    try {
+      MappedFile::open(path);
+    } catch (const IoError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message(pipe), pipe.string() + ": is a pipe, expected a regular file");
+  EXPECT_EQ(message(dir.path()), dir.path().string() + ": is a folder, expected a regular file");
+  EXPECT_EQ(message("/dev/null"), "/dev/null: is a device, expected a regular file");
+  EXPECT_EQ(read_text("/dev/null"), "");
+}
+
+TEST(MappedFile, IsKnownByItsAddressesAsLongAsItIsMapped) {
+  TempDir dir;
+  auto file = MappedFile::open(dir.write("a.txt", "some bytes"));
+  const void* inside = file->bytes().data() + 4;
+  EXPECT_STREQ(mapped_file_at(inside), (dir.path() / "a.txt").c_str());
+  EXPECT_EQ(mapped_file_at(&dir), nullptr);
+  file.reset();
+  EXPECT_EQ(mapped_file_at(inside), nullptr);
+}
+
+TEST(StaysBelow, HoldsForRelativePathsThatDoNotClimbOut) {
+  for (const char* path : {"model", "a/b", "./a", "a/../b"}) EXPECT_TRUE(stays_below(path)) << path;
+  for (const char* path : {"", "..", "../a", "a/../..", "/a", "/"}) EXPECT_FALSE(stays_below(path)) << path;
+}
+
+TEST(ReasonOf, IsOneLineAndNamesMemoryThatCouldNotBeHad) {
+  EXPECT_EQ(reason_of(Error("a\nframe #0: b")), "a");
+  EXPECT_EQ(reason_of(std::bad_alloc()).find("not enough memory; "), 0u);
+  EXPECT_EQ(reason_of(std::runtime_error("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't "
+                                         "allocate memory: you tried to allocate 4096 bytes. Error code 12\nframe"))
+                .find("not enough memory (4096 bytes more were asked for); "),
+            0u);
 }
 
 TEST(Numbers, AreWrittenForPeople) {

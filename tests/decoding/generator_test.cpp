@@ -187,6 +187,38 @@ TEST(Generator, StopsAtAStopTokenAndLeavesItOut) {
   EXPECT_EQ(completion.ids, TokenIds(free.begin(), free.begin() + int64_t(completion.ids.size())));
 }
 
+TEST(Generator, TakesRequestsFromASourceAsRowsBecomeFreeAndWritesTheSame) {
+  const auto model = tiny_model();
+  const std::vector<Request> requests = many_requests();
+  for (size_t rows : {1, 2, 7}) {
+    const Outcome submitted = decode(model, requests, rows);
+    Generator generator(model, {}, {.max_rows = rows});
+    size_t taken = 0, finished = 0;
+    generator.submit_from([&]() -> std::optional<Request> {
+      if (taken == requests.size()) return std::nullopt;
+      EXPECT_LE(taken, finished + rows);  // of those taken all but one are being written
+      return requests[taken++];
+    });
+    generator.run([&](const Completion& c) {
+      ++finished;
+      EXPECT_EQ(c.ids, submitted.completions.at({c.prompt, c.sample}).ids);
+    });
+    EXPECT_EQ(finished, requests.size());
+  }
+}
+
+TEST(Generator, AddsUpLengthsWithoutOverflow) {
+  Generator generator(tiny_model(), {});
+  try {
+    generator.submit(request(0, 0, {1, 2}, INT64_MAX));
+    FAIL() << "no error";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("the prompt has 2 tokens and 9223372036854775807 new ones are asked for"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Generator, RefusesWhatCannotWork) {
   Generator generator(tiny_model(), {});
   EXPECT_THROW(generator.submit(request(0, 0, {})), ConfigError);

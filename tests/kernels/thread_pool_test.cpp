@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -44,6 +45,24 @@ TEST_F(ThreadPool, UsesMoreThanOneThread) {
     while (arrived < 2) std::this_thread::yield();
   });
   EXPECT_EQ(arrived, 2);
+}
+
+TEST_F(ThreadPool, HandsTheFirstExceptionOfALoopToItsCallerWhenAllTasksAreDone) {
+  for (size_t threads : {1, 3}) {
+    set_num_threads(threads);
+    for (int loop = 0; loop < 100; ++loop) {
+      std::atomic<int> ran = 0;
+      const auto fails = [&](size_t task) {
+        ++ran;
+        if (task % 2) throw std::bad_alloc();
+      };
+      EXPECT_THROW(parallel_for(8, fails), std::bad_alloc);
+      EXPECT_TRUE(ran == 8 || threads == 1);
+    }
+    std::atomic<int> ran = 0;
+    parallel_for(8, [&](size_t) { ++ran; });
+    EXPECT_EQ(ran, 8);
+  }
 }
 
 TEST_F(ThreadPool, RunsNestedLoopsOnTheCallingThread) {

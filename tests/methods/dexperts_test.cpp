@@ -89,7 +89,6 @@ TEST(DexpertsGolden, GreedyRunWithThreeCachesReproducesIdsAndLogits) {
 class Dexperts : public testing::Test {
  protected:
   void SetUp() override {
-    fs::create_directories(folder_.path() / "detox");
     ExpertsFit fit;
     fit.output = file_;
     fit.anti = anti_;
@@ -100,13 +99,13 @@ class Dexperts : public testing::Test {
   std::shared_ptr<const Model> target_ = open_exact(write_toy_llama(folder_.path() / "target", {.seed = 1}));
   fs::path anti_ = write_toy_gpt2(folder_.path() / "anti", {.width = 16, .seed = 2}),
            expert_ = write_toy_gpt2(folder_.path() / "expert", {.width = 16, .seed = 3});
-  fs::path file_ = folder_.path() / "detox" / "e.detox.safetensors";
+  fs::path file_ = folder_.path() / "e.detox.safetensors";
 };
 
 TEST_F(Dexperts, FileNamesItsModelsAndEveryStepIsTheSumWithoutAnyCache) {
   const auto file = DetoxifierFile::open(file_);
-  EXPECT_EQ(file->info().needs.at(0).path, "../anti");
-  EXPECT_EQ(file->need("expert"), folder_.path() / "detox" / "../expert");
+  EXPECT_EQ(file->info().needs.at(0).path, "anti");
+  EXPECT_EQ(file->need("expert"), folder_.path() / "expert");
   const auto detoxifier = open_detox(file_);
   EXPECT_EQ(detoxifier->default_strength(), 2.0f);
   EXPECT_EQ(detoxifier->name(), "dexperts");
@@ -145,6 +144,20 @@ TEST_F(Dexperts, OptionsChooseMaskAndExpertAndWithoutAMaskTheChangeFadesWithItsS
 TEST_F(Dexperts, RowsDoNotSeeOneAnotherAndSamplesShareTheirPrompt) {
   testing_support::expect_rows_do_not_see_one_another(target_, *open_detox(file_), 0.5f);
   testing_support::expect_samples_of_a_prompt_share_its_reading(target_, *open_detox(file_), 0.5f);
+}
+
+TEST_F(Dexperts, AModelThatIsNotBelowTheFilesFolderIsRefusedByTheFitAndByTheFile) {
+  ExpertsFit fit;
+  fit.output = folder_.path() / "detox" / "e.detox.safetensors";
+  fit.anti = anti_;
+  EXPECT_NE(message_of([&] {
+              fit_dexperts(*target_, fit);
+            }).find("is not below its folder, and a detoxifier looks nowhere else"),
+            std::string::npos);
+  fs::create_directories(folder_.path() / "detox");
+  fs::copy_file(file_, fit.output);
+  EXPECT_NE(message_of([&] { open_detox(fit.output)->open(*target_); }).find("which is not beside it"),
+            std::string::npos);
 }
 
 TEST_F(Dexperts, OtherVocabulariesChangedModelsAndMalformedFilesAreRefusedInOneLine) {

@@ -48,6 +48,18 @@ std::string folder_error(const std::vector<std::pair<std::string, std::string>>&
   return message_of<FormatError>([&] { open_tokenizer(dir.path()); });
 }
 
+TEST(MalformedTokenizerJson, ANormalizerThatDoublesTheTextAgainAndAgainIsStopped) {
+  for (const Json& pattern : {Json{{"String", "a"}}, Json{{"Regex", "a"}}}) {
+    Json json = tiny::byte_level_json(), steps = Json::array();
+    for (int i = 0; i < 40; ++i) steps.push_back({{"type", "Replace"}, {"pattern", pattern}, {"content", "aa"}});
+    json["normalizer"] = {{"type", "Sequence"}, {"normalizers", steps}};
+    const auto tokenizer = tiny::open(json);
+    EXPECT_EQ(tokenizer->encode("b", false).size(), 1u);
+    EXPECT_NE(message_of<FormatError>([&] { tokenizer->encode("a", false); }).find("the normalizer makes more than"),
+              std::string::npos);
+  }
+}
+
 TEST(MalformedTokenizerJson, SaysWhatIsNotJson) {
   EXPECT_EQ(message_of<FormatError>([] { parse_tokenizer_json("{\"model\": ", "tokenizer.json", {}); }),
             "[tokenizer] tokenizer.json: not valid JSON at byte 11 of 10");

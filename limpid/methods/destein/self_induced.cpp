@@ -5,6 +5,7 @@
 #include "limpid/core/watch.h"
 #include "limpid/data/pairs.h"
 #include "limpid/decoding/prompts.h"
+#include "limpid/decoding/writing.h"
 #include "limpid/tokenizers/chat.h"
 
 namespace limpid::destein {
@@ -24,19 +25,20 @@ struct Candidate {
 /// Writes the continuations and scores each.
 std::vector<Candidate> continuations(const SelfInducedPlan& plan, Watch& watch) {
   Generator generator(plan.model, {}, {.max_rows = size_t(plan.rows)});
-  for (size_t p = 0; p < plan.prompts.size(); ++p) {
+  generator.submit_from([&, p = size_t(0), sample = uint64_t(0)]() mutable -> std::optional<Request> {
+    if (p == plan.prompts.size()) return std::nullopt;
     Request request;
     request.prompt = p;
+    request.sample = sample;
     request.prompt_ids = prompt_ids(*plan.model->tokenizer(), plan.prompts[p]);
     request.sampling.top_p = 0.9f;
     request.sampling.seed = plan.seed;
     request.stop.max_new_tokens = plan.tokens;
     request.stop.stop_tokens = plan.stop_tokens;
-    for (int64_t s = 0; s < plan.samples; ++s) {
-      request.sample = uint64_t(s);
-      generator.submit(request);
-    }
-  }
+    check_fits(*plan.model, request, concat("[destein] prompt ", p + 1, ": "));
+    if (++sample == uint64_t(plan.samples)) sample = 0, ++p;
+    return request;
+  });
   std::vector<Completion> done;
   Progress progress(watch, "continuations", plan.prompts.size() * size_t(plan.samples), "samples");
   const auto keep = [&](Completion completion) {

@@ -64,6 +64,7 @@ std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model
     Request request = make_request(*model, questions[q].prompt, writing);
     request.prompt = q;
     request.strengths = {1.0f};
+    check_fits(*model, request, concat("[gate] prompt ", q + 1, ": "));
     for (request.sample = 0; int64_t(request.sample) < writing.samples; ++request.sample, ++asked)
       generator.submit(request);
   }

@@ -11,6 +11,7 @@
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/judge.h"
 #include "limpid/decoding/prompts.h"
+#include "limpid/decoding/writing.h"
 #include "limpid/metrics/diversity.h"
 
 namespace limpid::unidetox {
@@ -113,12 +114,17 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
     sessions.push_back(
         std::make_unique<ContrastSession>(*plan.base, plan.toxic, plan.contrast, size_t(plan.opening_tokens())));
   Generator generator(plan.base, std::move(sessions), {.max_rows = size_t(plan.rows)});
-  size_t written = 0;
-  for (size_t i = 0; i < size_t(plan.texts); ++i) {
-    if (journal.has(i)) {
-      ++written;
-      continue;
-    }
+  size_t written = size_t(std::count_if(journal.rows().begin(), journal.rows().end(),
+                                        [&](const GenerationRow& row) { return *row.index < uint64_t(plan.texts); }));
+  for (size_t c = 0; c < plan.contexts.size(); ++c) {
+    Request request;
+    request.prompt_ids = context_ids(plan, c);
+    request.stop.max_new_tokens = plan.length;
+    check_fits(*plan.base, request, concat(kPlace, "context ", c + 1, ": "));
+  }
+  generator.submit_from([&, i = size_t(0)]() mutable -> std::optional<Request> {
+    while (i < size_t(plan.texts) && journal.has(i)) ++i;
+    if (i == size_t(plan.texts)) return std::nullopt;
     Request request;
     request.prompt = plan.contexts.empty() ? 0 : i % plan.contexts.size();
     request.sample = i;
@@ -127,8 +133,9 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
     request.stop.max_new_tokens = plan.length;
     request.stop.stop_tokens = plan.stop_tokens;
     request.strengths = {1.0f};
-    generator.submit(std::move(request));
-  }
+    ++i;
+    return request;
+  });
   if (written > 0)
     watch.info(concat(thousands(written), " of ", thousands(uint64_t(plan.texts)), " texts are in ",
                       with_ending(plan.output, ".journal").string()));

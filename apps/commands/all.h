@@ -1,5 +1,6 @@
 #pragma once
 
+#include "apps/commands/chat.h"
 #include "apps/commands/detox.h"
 #include "apps/commands/distil.h"
 #include "apps/commands/evaluate.h"
@@ -24,7 +25,7 @@ struct CommandList {};
 
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
-    CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
+    CommandList<GenerateCommand, ChatCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
                 DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
                 DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
                 TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,

@@ -1,6 +1,8 @@
 #include "limpid/tokenizers/tokenize_file.h"
 
 #include "limpid/core/json.h"
+#include "limpid/core/parse.h"
+#include "limpid/tokenizers/chat.h"
 
 namespace limpid {
 
@@ -23,10 +25,21 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
   return ids;
 }
 
+/// Returns the text of a row's conversation.
+/// @param row  as it stands in the file: templates see the order of keys, which Json does not keep
+std::string rendered_row(const Tokenizer& tokenizer, const std::string& row, const std::string& place) {
+  try {
+    return render_chat(tokenizer, ChatVariables::parse(row));
+  } catch (const Error& error) {
+    throw ConfigError(concat(place, ": ", error.what()));
+  }
+}
+
 }  // namespace
 
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode,
                    std::ostream& out) {
+  std::vector<std::string> lines;
   for_each_jsonl(jsonl, [&](const Json& row, size_t line) {
     const std::string place = concat("[tokenize] ", jsonl.string(), ":", line);
     nlohmann::ordered_json result;
@@ -35,6 +48,11 @@ void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_s
       result["ids"] = ids;
       result["decoded"] = tokenizer.decode(ids, false);
       result["decoded_plain"] = tokenizer.decode(ids, true);
+    } else if (!row.contains("text") && row.contains("messages")) {
+      if (lines.empty()) lines = split(read_file(jsonl), '\n');
+      const std::string text = rendered_row(tokenizer, lines.at(line - 1), place);
+      result["text"] = text;
+      result["ids"] = encode_chat(tokenizer, text);
     } else {
       const auto text = require<std::string>(row, "text", place);
       result["text"] = text;

@@ -8,9 +8,12 @@ namespace limpid {
 
 /// Encodes or decodes a jsonl file, one object out for each object in.
 ///   encode  {"text"} in, {"text", "ids"} out
+///           {"messages", …} in, the same out: what the chat template makes of them, and of whatever else it speaks of
+///           ("add_generation_prompt", "tools"); "chat_template" takes the place of the model's
 ///   decode  {"ids"} in, {"ids", "decoded", "decoded_plain"} out: special tokens shown, and left out
 /// @param add_special  for encoding: the tokenizer's own special tokens around each text
-/// @throws FormatError naming file and line for a row without text or ids, or with an id outside the vocabulary.
+/// @throws FormatError naming file and line for a row without text or ids, or with an id outside the vocabulary;
+/// ConfigError naming them for messages that the template refuses.
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode, std::ostream& out);
 
 }  // namespace limpid

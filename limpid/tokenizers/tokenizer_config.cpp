@@ -53,6 +53,10 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
     read_flag(config, "add_prefix_space", out.add_prefix_space);
     if (out.chat_template.empty()) out.chat_template = default_template(config);
   }
+  if (out.chat_template.empty() && fs::exists(folder / "chat_template.json")) {
+    const Json config = read_json(folder / "chat_template.json");
+    if (config.is_object()) out.chat_template = default_template(config);
+  }
   if (fs::exists(folder / "chat_template.jinja")) out.chat_template = read_file(folder / "chat_template.jinja");
   return out;
 }

@@ -16,7 +16,7 @@ namespace {
 /// Returns what lies under the key itself: an entry of a dict, an element by its number.
 std::optional<Value> stored(Run& run, const Value& value, const Value& key) {
   if (const Dict* dict = value.dict()) {
-    if (key.dict() || (key.sequence() && key.sequence()->kind != Sequence::Kind::Tuple)) return std::nullopt;
+    if (key.dict() || (key.sequence() && key.sequence()->kind != Sequence::Kind::Tuple && key.sequence()->kind != Sequence::Kind::Range)) return std::nullopt;
     const auto place = dict->places.find(spell_key(run, key));
     return place == dict->places.end() ? std::nullopt : std::optional(dict->entries[place->second].second);
   }
@@ -91,7 +91,7 @@ Value slice_of(Run& run, const Value& value, const std::optional<Value> (&bounds
   for (size_t i = 0; i < 3; ++i) {
     if (!bounds[i] || bounds[i]->is_none()) continue;
     places[i] = bounds[i]->integer();
-    if (!places[i]) return Value::undefined(concat("'", describe_type(value), "' has no such slice"));
+    if (!places[i]) fail("slice indices must be integers or None, found '", type_name(*bounds[i]), "'");
   }
   const auto& [start, stop, step] = places;
   if (const Text* text = value.text()) {
@@ -100,7 +100,7 @@ Value slice_of(Run& run, const Value& value, const std::optional<Value> (&bounds
   }
   const Sequence* sequence = value.sequence();
   if (!sequence || sequence->kind > Sequence::Kind::Range)
-    return Value::undefined(concat("'", describe_type(value), "' has no slices"));
+    fail("'", type_name(value), "' object has no slices");
   const SlicePlaces taken = slice_places(sequence->items.size(), start, stop, step);
   std::vector<Value> items;
   for (size_t i = 0; i < taken.count; ++i) items.push_back(sequence->items[size_t(taken.first + int64_t(i) * taken.step)]);

@@ -2,8 +2,8 @@
 
 #include "limpid/tokenizers/jinja/run.h"
 
-/// value[key], value.name and value[a:b:c] as Jinja has them: what is not there is undefined, and only an undefined value
-/// itself has neither. @throws Fault for that one.
+/// value[key] and value.name as Jinja has them: what is not there is undefined, and only an undefined value itself has
+/// neither. @throws Fault for that one, and for slices of what has none.
 namespace limpid::jinja {
 
 Value item_of(Run& run, const Value& value, const Value& key);

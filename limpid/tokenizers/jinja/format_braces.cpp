@@ -127,6 +127,8 @@ class BraceFormatter {
   Value argument(std::string_view name) {
     const auto index = name.empty() ? std::optional<size_t>(automatic_++) : parse_number<size_t>(name);
     if (index) {
+      by_number_ = by_number_ || !name.empty();
+      if (by_number_ && automatic_ > 0) fail("a format has either {} or numbers in its fields, not both");
       if (*index >= arguments_.positional.size())
         fail("Replacement index ", *index, " out of range for positional args tuple");
       return arguments_.positional[*index];
@@ -139,6 +141,7 @@ class BraceFormatter {
   Run& run_;
   const Arguments& arguments_;
   size_t automatic_ = 0;
+  bool by_number_ = false;
 };
 
 }  // namespace

@@ -155,8 +155,8 @@ std::string spell_key(Run& run, const Value& key) {
     const bool whole = std::trunc(value) == value && std::abs(value) < 0x1p63;
     return whole ? concat("i", int64_t(value)) : "f" + float_repr(value);
   }
-  if (const Sequence* tuple = key.sequence(); tuple && tuple->kind == Kind::Tuple) {
-    std::string out = "t";
+  if (const Sequence* tuple = key.sequence(); tuple && (tuple->kind == Kind::Tuple || tuple->kind == Kind::Range)) {
+    std::string out = tuple->kind == Kind::Tuple ? "t" : "r";
     for (const Value& item : tuple->items) {
       const std::string part = spell_key(run, item);
       run.charge_text(out.size() + part.size());

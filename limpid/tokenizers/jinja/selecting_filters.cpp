@@ -13,6 +13,11 @@ Value take_first(Arguments& arguments, const char* what) {
   return first;
 }
 
+/// Jinja goes through nothing that is false, be it 0 or none.
+std::vector<Value> elements_if_any(Run& run, const Value& value) {
+  return truth(value) ? elements(run, value) : std::vector<Value>();
+}
+
 const std::string& name_in(const Value& value) {
   if (!value.text()) fail("expected a name, found '", type_name(value), "'");
   return value.text()->bytes;
@@ -22,14 +27,14 @@ Value map_filter(Run& run, const Value& value, Arguments arguments) {
   std::vector<Value> out;
   if (arguments.positional.empty() && !arguments.named.empty()) {
     const Bound a("map", std::move(arguments), {"attribute", "default"}, 1);
-    for (const Value& item : elements(run, value)) {
+    for (const Value& item : elements_if_any(run, value)) {
       Value member = member_at(run, item, a.value(0));
       out.push_back(member.is_undefined() && a.has(1) ? a.value(1) : std::move(member));
     }
     return run.iterator(std::move(out));
   }
   const Value name = take_first(arguments, "map: a filter");
-  for (const Value& item : elements(run, value)) out.push_back(apply_filter(run, name_in(name), item, arguments));
+  for (const Value& item : elements_if_any(run, value)) out.push_back(apply_filter(run, name_in(name), item, arguments));
   return run.iterator(std::move(out));
 }
 
@@ -40,7 +45,7 @@ Value chosen(Run& run, const Value& value, Arguments arguments) {
   const bool by_truth = arguments.positional.empty();
   const Value test = by_truth ? Value() : take_first(arguments, "a test");
   std::vector<Value> out;
-  for (const Value& item : elements(run, value)) {
+  for (const Value& item : elements_if_any(run, value)) {
     const Value& tested = by_member ? member_at(run, item, path) : item;
     if ((by_truth ? truth(tested) : apply_test(run, name_in(test), tested, arguments)) == wanted) out.push_back(item);
   }

@@ -15,6 +15,12 @@ namespace {
 
 std::string shown_text(Run& run, const Value& value) { return as_text(run, value).text()->bytes; }
 
+const std::string& required_text(const Value& value, const char* filter) {
+  if (value.is_undefined()) fail(value.why_undefined());
+  if (!value.text()) fail(filter, ": expected a string, found '", type_name(value), "'");
+  return value.text()->bytes;
+}
+
 template <std::string (*change)(std::string_view)>
 Value changed_filter(Run& run, const Value& value, Arguments arguments) {
   const Bound none("filter", std::move(arguments), {});
@@ -59,7 +65,7 @@ Value indent(Run& run, const Value& value, Arguments arguments) {
   const int64_t width = is_text ? 0 : std::max<int64_t>(a.integer_or(0, 4), 0);
   run.charge_text(size_t(width));
   const std::string by = is_text ? a.text(0) : std::string(size_t(width), ' ');
-  const std::string source = shown_text(run, value) + "\n";
+  const std::string source = required_text(value, "indent") + "\n";
   const auto lines = split_lines(source, false);
   run.charge_product(lines.size(), by.size());
   std::string out = a.flag(1, false) ? by : "";
@@ -73,7 +79,7 @@ Value indent(Run& run, const Value& value, Arguments arguments) {
 
 Value truncate(Run& run, const Value& value, Arguments arguments) {
   const Bound a("truncate", std::move(arguments), {"length", "killwords", "end", "leeway"});
-  const std::string text = shown_text(run, value), end = a.text_or(2, "...");
+  const std::string text = required_text(value, "truncate"), end = a.text_or(2, "...");
   const int64_t most = a.integer_or(0, 255), tail = int64_t(count_characters(end));
   if (most < tail) fail("expected length >= ", tail, ", got ", most);
   if (int64_t(count_characters(text)) <= most + a.integer_or_none(3).value_or(5)) return run.text(text);

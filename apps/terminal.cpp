@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "limpid/core/number_text.h"
 
@@ -24,11 +25,11 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-volatile std::sig_atomic_t interrupts_ = 0;
+volatile std::sig_atomic_t interrupts_ = 0, twice_ends_ = 1;
 
 void on_interrupt(int) {
   interrupts_ = interrupts_ + 1;
-  if (interrupts_ > 1) _exit(130);
+  if (interrupts_ > 1 && twice_ends_) _exit(130);
 }
 
 std::string progress_line(const WorkState& state) {
@@ -37,6 +38,20 @@ std::string progress_line(const WorkState& state) {
   if (state.finished) return line + ", took " + human_duration(state.seconds);
   if (state.fresh == 0 || state.done >= state.total) return line;
   return line + ", " + human_duration(state.seconds / double(state.fresh) * double(state.total - state.done)) + " left";
+}
+
+/// Returns what comes next on standard input; empty at its end. @throws Interrupted when Ctrl-C ends the wait for it.
+std::string read_part() {
+  for (;;) {
+    pollfd ready{STDIN_FILENO, POLLIN, 0};
+    const int polled = poll(&ready, 1, -1);  // a signal ends it; it would not end read()
+    terminal().throw_if_stopped();
+    if (polled < 0 && errno == EINTR) continue;
+    char part[1 << 16];
+    const ssize_t size = read(STDIN_FILENO, part, sizeof part);
+    LIMPID_CHECK(size >= 0, IoError, "standard input cannot be read: ", std::strerror(errno));
+    return std::string(part, size_t(size));
+  }
 }
 
 }  // namespace
@@ -75,7 +90,16 @@ void Terminal::warning(const std::string& message) {
 
 bool Terminal::stop() { return interrupts_ > 0; }
 
-void Terminal::catch_interrupts() { std::signal(SIGINT, on_interrupt); }
+void Terminal::catch_interrupts(bool twice_ends) {
+  twice_ends_ = twice_ends;
+  std::signal(SIGINT, on_interrupt);
+}
+
+bool Terminal::forget_interrupt() {
+  const bool pressed = stop();
+  interrupts_ = 0;
+  return pressed;
+}
 
 void Terminal::end_line() {
   if (line_open_) std::fputc('\n', stderr);
@@ -87,19 +111,25 @@ Terminal& terminal() {
   return instance;
 }
 
+std::optional<std::string> StandardLines::next() {
+  for (;;) {
+    const size_t end = waiting_.find('\n');
+    if (end != std::string::npos) {
+      std::string line = waiting_.substr(0, end);
+      waiting_.erase(0, end + 1);
+      return line;
+    }
+    if (ended_) return waiting_.empty() ? std::nullopt : std::optional(std::exchange(waiting_, {}));
+    const std::string part = read_part();
+    ended_ = part.empty();
+    waiting_ += part;
+  }
+}
+
 std::string read_standard_input() {
   std::string all;
-  char part[1 << 16];
-  for (;;) {
-    pollfd ready{STDIN_FILENO, POLLIN, 0};
-    const int polled = poll(&ready, 1, -1);  // a signal ends it; it would not end read()
-    terminal().throw_if_stopped();
-    if (polled < 0 && errno == EINTR) continue;
-    const ssize_t size = read(STDIN_FILENO, part, sizeof part);
-    LIMPID_CHECK(size >= 0, IoError, "standard input cannot be read: ", std::strerror(errno));
-    if (size == 0) return all;
-    all.append(part, size_t(size));
-  }
+  for (std::string part = read_part(); !part.empty(); part = read_part()) all += part;
+  return all;
 }
 
 }  // namespace limpid::apps

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "limpid/core/watch.h"
@@ -19,8 +20,9 @@ class Terminal final : public Watch {
   void warning(const std::string& message) override;
   bool stop() override;                           ///< Ctrl-C was pressed
   void set_quiet(bool quiet) { quiet_ = quiet; }  ///< only warnings are shown
-  /// Makes the first Ctrl-C from now on ask long work to stop; the second ends the process at once.
-  void catch_interrupts();
+  /// Makes the first Ctrl-C from now on ask long work to stop; the second ends the process at once, if `twice_ends`.
+  void catch_interrupts(bool twice_ends = true);
+  bool forget_interrupt();  ///< as if Ctrl-C had not been pressed; returns whether it was
   void end_line();  ///< so that what follows begins a line of its own
 
  private:
@@ -32,6 +34,17 @@ class Terminal final : public Watch {
 
 /// Returns the terminal of this process.
 Terminal& terminal();
+
+/// Standard input line by line, as it comes.
+class StandardLines {
+ public:
+  /// Returns the next line without its end; nothing behind the last. @throws Interrupted when Ctrl-C ends the wait.
+  std::optional<std::string> next();
+
+ private:
+  std::string waiting_;  // what came behind the lines that were returned
+  bool ended_ = false;
+};
 
 /// Returns all that comes on standard input. @throws Interrupted when Ctrl-C ends the wait for it.
 std::string read_standard_input();

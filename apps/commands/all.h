@@ -1,5 +1,6 @@
 #pragma once
 
+#include "apps/commands/chat.h"
 #include "apps/commands/detox.h"
 #include "apps/commands/distil.h"
 #include "apps/commands/evaluate.h"
@@ -24,12 +25,12 @@ struct CommandList {};
 
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
-    CommandList<GenerateCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand, FitDesteinCommand,
-                FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
-                FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand, TrainCalibratorCommand,
-                TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, DistilCommand,
-                EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand, PerplexityCommand,
-                MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
+    CommandList<GenerateCommand, ChatCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand,
+                FitDesteinCommand, FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand,
+                FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand,
+                TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand,
+                DistilCommand, EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand,
+                PerplexityCommand, MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
                 DataExportCommand, InspectCommand, TokenizeCommand, DoctorCommand>;
 
 }  // namespace limpid::apps

@@ -17,7 +17,8 @@ struct TokenizeCommand : CommonOptions {
         .required()
         .environment("LIMPID_MODEL");
     c.value("file", file,
-            "Rows with \"text\" (or \"ids\" with --decode): jsonl, a JSON list or a table; or plain text lines")
+            "Rows with \"text\", or \"messages\" for the chat template (with --decode: \"ids\"): jsonl, a JSON list or a "
+            "table; or plain text lines")
         .required();
     c.flag("--no-special", no_special, "Do not add the tokenizer's special tokens");
     c.flag("--decode", decode, "From ids to text");

@@ -6,6 +6,7 @@
 #include "limpid/core/number_text.h"
 #include "limpid/decoding/detoxifier.h"
 #include "limpid/decoding/generator.h"
+#include "limpid/decoding/model_sampling.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/methods/detox_stack.h"
 #include "limpid/methods/provenance.h"
@@ -16,6 +17,13 @@ namespace limpid::apps {
 
 inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
   return open_named_model(options.model, options.precision);
+}
+
+/// Returns how answers are sampled: as given, and else as the model asks, which is told; `plain` leaves its wishes alone.
+inline SamplingOptions chat_sampling(const Model& model, const SamplingChoices& given, uint64_t seed, bool plain) {
+  const SamplingChoices asked = plain ? SamplingChoices() : left_open(given, model_sampling(model.config()));
+  if (const std::string text = describe(asked); !text.empty()) terminal().info("sampling as the model asks: " + text);
+  return sampling_options(given, seed, asked);
 }
 
 }  // namespace limpid::apps

@@ -11,7 +11,6 @@
 #include "limpid/data/generations.h"
 #include "limpid/decoding/fault_finder.h"
 #include "limpid/decoding/kl_probe.h"
-#include "limpid/decoding/model_sampling.h"
 #include "limpid/decoding/writing.h"
 
 namespace limpid::apps {
@@ -71,11 +70,8 @@ std::vector<Opening> openings_of(const GenerateCommand& options) {
 /// Returns the settings with how to sample: in a chat as the model asks where nothing was given.
 WritingOptions writing_for(const Model& model, const GenerateCommand& options) {
   WritingOptions writing = options.writing;
-  SamplingChoices asked;
-  if ((writing.chat || !options.messages.empty()) && !options.plain_sampling)
-    asked = left_open(options.sampling, model_sampling(model.config()));
-  if (const std::string text = describe(asked); !text.empty()) terminal().info("sampling as the model asks: " + text);
-  writing.sampling = sampling_options(options.sampling, writing.sampling.seed, asked);
+  const bool chat = writing.chat || !options.messages.empty();
+  writing.sampling = chat_sampling(model, options.sampling, writing.sampling.seed, !chat || options.plain_sampling);
   return writing;
 }
 

@@ -67,21 +67,21 @@ class RowReader {
     DataRow row{Json(), std::string(text), source};
     row_(row);
   }
-  void object(Json fields, std::string source) {
-    DataRow row{std::move(fields), "", std::move(source)};
+  void object(Json fields, std::string source, std::string_view json = {}) {
+    DataRow row{std::move(fields), "", std::move(source), json};
     row_(row);
   }
 
   void read_json_lines() {
     for_each_line(text_, [&](std::string_view line, size_t number) {
-      object(parse_json_line(line, source_at(number)), source_at(number));
+      object(parse_json_line(line, source_at(number)), source_at(number), line);
     });
   }
 
   /// Reads a list, or objects one behind another.
   void read_values(size_t first) {
     for_each_value(text_, first, path_, [&](std::string_view value, size_t line) {
-      if (!value.starts_with('"')) return object(parse_json_line(value, source_at(line)), source_at(line));
+      if (!value.starts_with('"')) return object(parse_json_line(value, source_at(line)), source_at(line), value);
       const auto text = parse_json(value, source_at(line)).get<std::string>();
       if (text.find_first_not_of(kBlank) != std::string::npos) plain(text, source_at(line));
     });
@@ -97,7 +97,7 @@ class RowReader {
       return value.find('\n') == std::string_view::npos ? read_json_lines() : read_values(first);
     const Json only = parse_json_line(value, source_at(1));
     const auto rows = count_column_rows(only);
-    if (!rows) return object(only, source_at(1));
+    if (!rows) return object(only, source_at(1), value);
     for (size_t r = 0; r < *rows; ++r) {
       const std::string source = concat(path_, ": row ", r + 1);
       object(column_row(only, r), source);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "limpid/core/files.h"
@@ -21,6 +22,9 @@ struct DataRow {
   Json fields;         ///< an object; null for a plain text
   std::string text;    ///< a plain text; else empty
   std::string source;  ///< "FILE:LINE", where it begins, or "FILE: row N" of columns
+  /// The object as it stands in the file, with its keys in their order; empty in tables and columns. Only while the row
+  /// is visited.
+  std::string_view json = {};
 
   bool is_plain() const { return fields.is_null(); }
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -20,15 +21,21 @@ struct Turn {
 /// the assistant's, which leaves nothing to answer.
 std::vector<Turn> parse_conversation(std::string_view json, const std::string& source);
 
-/// Returns what the jinja template makes of the turns. The templates of ChatML (plain, with a default system prompt as
-/// SmolLM2 and Qwen2, with Qwen2.5's choice of roles) and of Gemma are built in and recognised from their source,
-/// whatever its spacing, quotes and concatenations; no jinja is run.
-/// @param bos  spelling of the BOS token, which Gemma's template writes
-/// @throws ConfigError for another template, for no turns, and for turns that the template refuses, in its words.
-std::string render_chat(std::string_view template_source, const std::vector<Turn>& turns, bool add_generation_prompt,
-                        std::string_view bos = "");
+/// What a template sees, by name: "messages", "add_generation_prompt", "bos_token", "tools" and whatever else. The order of
+/// a message's keys is kept, for templates show it.
+using ChatVariables = nlohmann::ordered_json;
 
-/// Renders with the tokenizer's own template. @throws ConfigError when it has none.
+/// Returns what a jinja template (jinja/template.h) makes of the variables; tools and documents are none where they are not
+/// among them.
+/// @throws FormatError for a source that is no template; ConfigError for turns that it refuses, in its words, and for
+/// what goes wrong in it, with its line.
+std::string render_chat(std::string_view template_source, ChatVariables variables);
+
+/// Renders with the tokenizer's own template, which also sees its special tokens; "chat_template" among the variables takes
+/// the template's place. @throws ConfigError when there is none.
+std::string render_chat(const Tokenizer& tokenizer, ChatVariables variables);
+
+/// The same for turns. @throws ConfigError also when there are no turns.
 std::string render_chat(const Tokenizer& tokenizer, const std::vector<Turn>& turns, bool add_generation_prompt);
 
 /// Returns the ids of a rendered conversation: special tokens spelt in it are those tokens, also where encode() would

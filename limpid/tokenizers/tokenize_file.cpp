@@ -1,5 +1,8 @@
 #include "limpid/tokenizers/tokenize_file.h"
 
+#include "limpid/core/json.h"
+#include "limpid/tokenizers/chat.h"
+
 namespace limpid {
 
 namespace {
@@ -21,16 +24,30 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
   return ids;
 }
 
+/// Returns the text of a row's conversation.
+/// @param row  as it stands in the file: templates see the order of keys, which Json does not keep
+std::string rendered_row(const Tokenizer& tokenizer, const std::string& row, const std::string& place) {
+  try {
+    return render_chat(tokenizer, ChatVariables::parse(row));
+  } catch (const Error& error) {
+    throw ConfigError(concat(place, ": ", error.what()));
+  }
+}
+
 }  // namespace
 
-void tokenize_row(const Tokenizer& tokenizer, const Json& row, const std::string& place, bool add_special, bool decode,
-                  std::ostream& out) {
+void tokenize_row(const Tokenizer& tokenizer, const Json& row, std::string_view json, const std::string& place,
+                  bool add_special, bool decode, std::ostream& out) {
   nlohmann::ordered_json result;
   if (decode) {
     const TokenIds ids = read_ids(row, tokenizer, place);
     result["ids"] = ids;
     result["decoded"] = tokenizer.decode(ids, false);
     result["decoded_plain"] = tokenizer.decode(ids, true);
+  } else if (!row.contains("text") && row.contains("messages")) {
+    const std::string text = rendered_row(tokenizer, json.empty() ? to_text(row) : std::string(json), place);
+    result["text"] = text;
+    result["ids"] = encode_chat(tokenizer, text);
   } else {
     const auto text = require<std::string>(row, "text", place);
     result["text"] = text;
@@ -42,7 +59,7 @@ void tokenize_row(const Tokenizer& tokenizer, const Json& row, const std::string
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode,
                    std::ostream& out) {
   for_each_jsonl(jsonl, [&](const Json& row, size_t line) {
-    tokenize_row(tokenizer, row, concat("[tokenize] ", jsonl.string(), ":", line), add_special, decode, out);
+    tokenize_row(tokenizer, row, to_text(row), concat("[tokenize] ", jsonl.string(), ":", line), add_special, decode, out);
   });
 }
 

@@ -165,6 +165,7 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   out.tokenizer_class = class_of(config);
   read_flags(config, out);
   out.chat_template = default_template(config);
+  if (out.chat_template.empty()) out.chat_template = default_template(read_object(folder / "chat_template.json"));
   if (fs::exists(folder / "chat_template.jinja")) out.chat_template = read_file(folder / "chat_template.jinja");
 
   const std::vector<AddedToken> specials = read_specials(config, place, out);

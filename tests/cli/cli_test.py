@@ -2,6 +2,7 @@
 
     python cli_test.py PROGRAM      fixtures: $LIMPID_GOLDEN, else golden in $LIMPID_SHARED, else ../shared/golden
 """
+import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import tty
 import unicodedata
@@ -455,7 +457,9 @@ class Prompting(Case):
 class Chat(Case):
     TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
                 "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
-    GEMMA = pathlib.Path(__file__).resolve().parents[2] / "share" / "limpid" / "chat" / "gemma-turns.jinja"
+    GEMMA = ("{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}"
+             "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+             "{{ '<start_of_turn>' + message['role'] + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}")
 
     def setUp(self):
         super().setUp()
@@ -493,13 +497,28 @@ class Chat(Case):
         self.fail_in_one_line(2, *self.chat("--system", "Rhyme.", "-p", "Hi"), naming=["--system", "--chat"])
 
     def test_what_a_template_cannot_say_is_refused_in_its_words(self):
-        self.say(chat_template=self.GEMMA.read_text())
+        self.say(chat_template=self.GEMMA)
         self.answer("--chat", "-p", "Hi")
         self.fail_in_one_line(1, *self.chat("--chat", "--system", "Rhyme.", "-p", "Hi"), naming=["System role not supported"])
         turns = self.write("turns.json", json.dumps([{"role": "user", "content": "a"}] * 2))
         self.fail_in_one_line(1, *self.chat("--messages", turns), naming=["must alternate"])
         self.say(chat_template="")
         self.fail_in_one_line(1, *self.chat("--messages", turns), naming=["no chat template"])
+
+    def test_a_template_that_goes_wrong_is_told_with_its_line(self):
+        for template, naming in {"a\n{{ messages[0].name.first }}": ["line 2", "'name'"], "{% for": ["line 1", "a name"], "{{ 'a' * 99999999999 }}": ["grows beyond"],
+                                 "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": ["steps"]}.items():
+            with self.subTest(template):
+                self.say(chat_template=template)
+                self.fail_in_one_line(1, *self.chat("--chat", "-p", "Hi"), naming=["chat template", *naming])
+
+    def test_tokenize_shows_what_a_template_makes_of_messages(self):
+        rows = [{"messages": [{"role": "user", "content": "Hi"}], "add_generation_prompt": True},
+                {"messages": [{"content": "Hi", "role": "user"}], "x": 1, "chat_template": "{{ messages }}{{ x }}{{ eos_token is string }}"}]
+        shown = [json.loads(line) for line in self.succeed("tokenize", "-m", self.model, self.write("m.jsonl", "".join(json.dumps(row) + "\n" for row in rows))).splitlines()]
+        self.assertEqual([row["text"] for row in shown], ["<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "[{'content': 'Hi', 'role': 'user'}]1True"])
+        bad = self.write("bad.jsonl", json.dumps(rows[0]) + "\n" + json.dumps({"messages": [], "chat_template": "{{ x.y }}"}) + "\n")
+        self.fail_in_one_line(1, "tokenize", "-m", self.model, bad, naming=[f"{bad}:2", "'x' is undefined"])
 
     def test_a_malformed_conversation_is_told_with_file_and_place(self):
         for content, naming in {'[{"role": "user"': ["byte 17"], '{"role": "user", "content": "x"}': ["an object", "a list"], "[]": ["empty"],
@@ -513,6 +532,77 @@ class Chat(Case):
         self.fail_in_one_line(1, *self.chat("--messages", self.folder / "none.json"), naming=["none.json"])
         for more in (["-p", "x"], ["--prompts", "x"], ["--chat", "--system", "x"]):
             self.fail_in_one_line(2, *self.chat("--messages", file, *more), naming=["--messages"])
+
+    def talk(self, *lines, arguments=(), code=0):
+        """What a conversation shows, and what it says on standard error."""
+        done = limpid("chat", "-m", self.model, "-n", 8, "--greedy", *arguments, typed="".join(line + "\n" for line in lines))
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout, done.stderr
+
+    def test_a_conversation_goes_on_with_what_was_said(self):
+        def answer(*turns):
+            file = self.write("turns.json", json.dumps([{"role": role, "content": content} for role, content in turns]))
+            return json.loads(self.succeed("generate", "-m", self.model, "-n", 8, "--greedy", "--json", "--messages", file))["generations"][0]["text"]
+        first = answer(("user", "Hi"))
+        second = answer(("user", "Hi"), ("assistant", first), ("user", "/Who?"))
+        self.assertEqual(self.talk("Hi", "", "//Who?"), (f"{first}\n{second}\n", ""))
+        self.assertEqual(self.talk("Hi", "/reset", "Hi", "/quit", "Hi"), (f"{first}\n{first}\n", "forgotten\n"))
+        rhymed = answer(("system", "Rhyme."), ("user", "Hi"))
+        self.assertEqual(self.talk("/system Rhyme.", "Hi")[0], rhymed + "\n")
+        self.assertEqual(self.talk("Hi", arguments=["--system", "Rhyme."])[0], rhymed + "\n")
+
+    def test_the_plain_model_answers_the_last_question_once_more(self):
+        plain = self.talk("Hi")[0]
+        hot = self.talk("Hi", "/plain", "/strength", "/strength 0", "/reset", "Hi", arguments=["--detox", "control:temperature:0.9"])
+        self.assertEqual(hot[0].splitlines()[-1] + "\n", plain)
+        self.assertTrue(hot[0].endswith(plain + plain), hot[0])
+        self.assertIn("strength 0.9 (", hot[1])
+        self.assertIn("strength 0 (", hot[1])
+
+    def test_a_mistake_in_a_conversation_does_not_end_it(self):
+        answered = self.talk("Hi")[0]
+        for line, said in {"/nonsense": "/nonsense: there is no such command", "/plain": "nothing was asked", "/strength 1": "no detoxifier"}.items():
+            with self.subTest(line):
+                shown, told = self.talk(line, "Hi", code=1)
+                self.assertEqual(shown, answered)
+                self.assertIn(said, told)
+        self.say(chat_template=self.GEMMA)
+        self.assertIn("System role not supported", self.talk("Hi", arguments=["--system", "x"], code=1)[1])
+        self.say(chat_template="")
+        self.fail_in_one_line(1, "chat", "-m", self.model, typed="Hi\n", naming=["no chat template"])
+
+    def test_a_full_context_forgets_the_oldest_turns_and_says_so(self):
+        self.say("config.json", max_position_embeddings=64)
+        shown, told = self.talk(*["Once upon a time there was a word"] * 6)
+        self.assertEqual(len(shown.splitlines()) >= 6, True, shown)
+        self.assertIn("the context is full: the oldest 2 turns are forgotten", told)
+        self.assertIn("the model's context has 64", self.talk("word " * 80, code=1)[1])
+
+    def test_ctrl_c_stops_the_answer_and_not_the_conversation(self):
+        ours, theirs = pty.openpty()
+        running = subprocess.Popen([PROGRAM, "chat", "-m", str(self.model), "-n", "100000", "--greedy"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(theirs)
+        shown = b""
+        def wait_for(text):
+            nonlocal shown
+            while text not in shown:
+                shown += os.read(ours, 1 << 16)
+            shown = shown[shown.index(text) + len(text):]
+        wait_for(b"> ")
+        os.write(ours, b"\x03")
+        wait_for(b"Ctrl-D ends")
+        wait_for(b"> ")
+        os.write(ours, b"Hi\n")
+        wait_for(b"Hi\r\n")
+        os.write(ours, b"\x03")
+        wait_for(b"> ")
+        os.write(ours, b"/help\n")
+        wait_for(b"/strength")
+        wait_for(b"> ")
+        os.write(ours, b"\x04")
+        self.assertEqual(running.wait(60), 0)
+        os.close(ours)
 
     def test_a_model_is_sampled_as_it_asks_in_chats_where_nothing_else_is_said(self):
         def run(*arguments):

@@ -1,0 +1,29 @@
+// Any bytes as a chat template: an Error of one line or a text within the limits, and nothing else.
+#include <cstring>
+
+#include "limpid/core/error.h"
+#include "limpid/tokenizers/jinja/template.h"
+
+namespace {
+
+const limpid::jinja::OrderedJson& variables() {
+  static const auto value = limpid::jinja::OrderedJson::parse(R"({
+    "messages": [{"role": "system", "content": "Be <b>brief</b>."}, {"role": "user", "content": "Hällo \n 'you'"},
+                 {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"x": [1, 2.5, null, true]}}]}],
+    "tools": [{"function": {"name": "f", "parameters": {"x": {"type": "integer"}}}}],
+    "bos_token": "<s>", "add_generation_prompt": true})");
+  return value;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const limpid::jinja::Limits limits{.steps = 100'000, .depth = 100, .bytes = 100'000};
+  try {
+    const limpid::jinja::Template source(std::string_view(reinterpret_cast<const char*>(data), size));
+    if (source.render(variables(), limits).size() > limits.bytes) __builtin_trap();
+  } catch (const limpid::Error& error) {
+    if (std::strchr(error.what(), '\n')) __builtin_trap();
+  }
+  return 0;
+}

@@ -24,8 +24,8 @@
 ///
 /// Rows that come and go, random numbers, log-probabilities, cancelling and going back are the Generator's
 /// (decoding/generator.h); a method of one's own is a Session (decoding/session.h). Errors are exceptions below Error
-/// (core/error.h). Nothing is printed, and no signal is looked at: long work reports to a Watch, and what readers of files
-/// doubt goes to listen_to_warnings (core/warnings.h).
+/// (core/error.h). Nothing is printed, and no signal is looked at: long work reports to a Watch, and what readers of
+/// files doubt goes to listen_to_warnings (core/warnings.h).
 namespace limpid {
 
 /// Writes texts behind prompts, many at a time. The same model, prompt, options and place among the prompts give the

@@ -98,7 +98,8 @@ std::vector<AddedToken> read_specials(const Json& config, const std::string& pla
     out.*name = config[key].is_object() ? config[key].value("content", "") : config[key].get<std::string>();
   }
   const auto has_role = [](const std::string& key) {
-    return std::any_of(std::begin(kTokenRoles), std::end(kTokenRoles), [&](const auto& role) { return key == role.first; });
+    return std::any_of(std::begin(kTokenRoles), std::end(kTokenRoles),
+                       [&](const auto& role) { return key == role.first; });
   };
   for (const auto& [key, value] : config.items())
     if (key.ends_with("_token") && value.is_string() && !has_role(key)) add_special(value, key);

@@ -105,7 +105,8 @@ TEST(ConfiguredSettings, ThatAClassDoesNotLookAtAreWarnedOfWhereTheyWouldMatter)
   ByteLevel folder(Json{{"tokenizer_class", "PreTrainedTokenizerFast"}, {"add_prefix_space", true}});
   EXPECT_EQ(folder.ids("ab"), TokenIds{4});
   ASSERT_EQ(folder.warnings.size(), 1u);
-  EXPECT_NE(folder.warnings[0].find("\"add_prefix_space\" in tokenizer_config.json is true, which the class PreTrainedTokenizer does not"),
+  EXPECT_NE(folder.warnings[0].find(
+                "\"add_prefix_space\" in tokenizer_config.json is true, which the class PreTrainedTokenizer does not"),
             std::string::npos);
   folder.write("tokenizer_config.json", {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"add_prefix_space", false}});
   folder.open();

@@ -19,8 +19,7 @@ constexpr ConfigKey kRmsNormEps{{"rms_norm_eps"}, "attention.layer_norm_rms_epsi
 constexpr ConfigKey kLayerNormEps{{"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"},
                                   "attention.layer_norm_epsilon"};
 constexpr ConfigKey kActivation{{"hidden_activation", "hidden_act", "activation_function", "activation"}};
-constexpr ConfigKey kSlidingPattern{{"sliding_window_pattern", "_sliding_window_pattern"},
-                                    "attention.sliding_window_pattern"};
+constexpr ConfigKey kSlidingPattern{{"sliding_window_pattern"}, "attention.sliding_window_pattern"};
 
 constexpr ConfigDefaults kOfUnknown = {.inner_multiple = 4, .tied = true, .slides = true};
 

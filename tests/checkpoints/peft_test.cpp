@@ -128,16 +128,11 @@ TEST(Peft, RefusesAdaptersThatWereTrainedBesideAnotherBase) {
 
 TEST(Peft, TakesWhatPeftWritesOfASettledAdapter) {
   Toy toy;
-  for (const auto& [key, value] : Json{{"peft_version", "0.21.2"},
-                                       {"megatron_core", "megatron.core"},
-                                       {"layers_to_transform", {0}},
-                                       {"qalora_group_size", 16},
-                                       {"loftq_config", {{"bits", 4}}},
-                                       {"alpha_pattern", Json::object()},
-                                       {"lora_bias", false},
-                                       {"kasa_config", nullptr},
-                                       {"task_type", "CAUSAL_LM"}}
-                                      .items())
+  const Json settings = {
+      {"peft_version", "0.21.2"}, {"megatron_core", "megatron.core"}, {"layers_to_transform", {0}},
+      {"qalora_group_size", 16},  {"loftq_config", {{"bits", 4}}},    {"alpha_pattern", Json::object()},
+      {"lora_bias", false},       {"kasa_config", nullptr},           {"task_type", "CAUSAL_LM"}};
+  for (const auto& [key, value] : settings.items())
     EXPECT_EQ(PeftAdapter::open(toy.with(key.c_str(), value))->modules().size(), 2u) << key;
 }
 

@@ -25,12 +25,12 @@ struct CommandList {};
 
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
-    CommandList<GenerateCommand, ChatCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
-                DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
-                DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
-                TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
-                FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
-                FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
-                MultipleChoiceCommand, CompareCommand, PlotCommand>;
+    CommandList<GenerateCommand, ChatCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand,
+                InspectCommand, DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand,
+                DataShowCommand, DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand,
+                TrainContrastiveCommand, TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand,
+                FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand,
+                FitGediCommand, FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand,
+                EvaluateCommand, TuneCommand, MultipleChoiceCommand, CompareCommand, PlotCommand>;
 
 }  // namespace limpid::apps

@@ -16,7 +16,8 @@ struct TokenizeCommand : CommonOptions {
     c.value("-m,--model", model, "A GGUF file, a folder, a tokenizer.json, or the name of a pulled model")
         .required()
         .environment("LIMPID_MODEL");
-    c.value("file", file, "jsonl with \"text\", or \"messages\" for the chat template (with --decode: \"ids\")").required();
+    c.value("file", file, "jsonl with \"text\", or \"messages\" for the chat template (with --decode: \"ids\")")
+        .required();
     c.flag("--no-special", no_special, "Do not add the tokenizer's special tokens");
     c.flag("--decode", decode, "From ids to text");
     add_common(c, *this);

@@ -23,7 +23,7 @@ class Terminal final : public Watch {
   /// Makes the first Ctrl-C from now on ask long work to stop; the second ends the process at once, if `twice_ends`.
   void catch_interrupts(bool twice_ends = true);
   bool forget_interrupt();  ///< as if Ctrl-C had not been pressed; returns whether it was
-  void end_line();  ///< so that what follows begins a line of its own
+  void end_line();          ///< so that what follows begins a line of its own
 
  private:
   bool quiet_ = false, line_open_ = false;

@@ -57,7 +57,7 @@ class Dials {
       const std::string& part = parts[parts.size() == 1 ? 0 : i];
       const auto strength = parse_number<float>(part);
       LIMPID_CHECK(strength, ConfigError, "/strength: found \"", part, "\", expected a number");
-      if (*strength != 0) changed[i].detoxifier->limits().check(*strength, "/strength: ");
+      changed[i].detoxifier->limits().check(*strength, "/strength: ");
       changed[i].strength = *strength;
     }
     dials_ = std::move(changed);

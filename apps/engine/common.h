@@ -19,7 +19,8 @@ inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
   return open_named_model(options.model, options.precision);
 }
 
-/// Returns how answers are sampled: as given, and else as the model asks, which is told; `plain` leaves its wishes alone.
+/// Returns how answers are sampled: as given, and else as the model asks, which is told; `plain` leaves its wishes
+/// alone.
 inline SamplingOptions chat_sampling(const Model& model, const SamplingChoices& given, uint64_t seed, bool plain) {
   const SamplingChoices asked = plain ? SamplingChoices() : left_open(given, model_sampling(model.config()));
   if (const std::string text = describe(asked); !text.empty()) terminal().info("sampling as the model asks: " + text);

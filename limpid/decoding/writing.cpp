@@ -52,9 +52,10 @@ size_t drop_oldest_turns(const Model& model, const std::optional<std::string>& s
   for (;;) {
     const auto needed = int64_t(chat_prompt_ids(tokenizer_of(model), with_system(system, turns)).size()) + tokens;
     if (limit == 0 || needed <= limit) return dropped;
-    const auto next = std::find_if(turns.begin() + 1, turns.end(), [](const Turn& turn) { return turn.role == "user"; });
-    LIMPID_CHECK(next != turns.end(), ConfigError, "[chat] the question and an answer of ", tokens, " tokens need ", needed,
-                 " positions, the model's context has ", limit);
+    const auto next =
+        std::find_if(turns.begin() + 1, turns.end(), [](const Turn& turn) { return turn.role == "user"; });
+    LIMPID_CHECK(next != turns.end(), ConfigError, "[chat] the question and an answer of ", tokens, " tokens need ",
+                 needed, " positions, the model's context has ", limit);
     dropped += size_t(next - turns.begin());
     turns.erase(turns.begin(), next);
   }

@@ -26,7 +26,8 @@ void check_fits(const Model& model, const Request& request, const std::string& p
 /// Returns the turns behind the system turn, where there is one.
 std::vector<Turn> with_system(const std::optional<std::string>& system, std::vector<Turn> turns);
 
-/// Returns how many tokens an answer may have so that a conversation fits beside it: as asked, at most half the context.
+/// Returns how many tokens an answer may have so that a conversation fits beside it: as asked, at most half the
+/// context.
 int64_t answer_tokens(const Model& model, int64_t asked);
 
 /// Drops the oldest questions with their answers until the rest and `tokens` new tokens fit into the model's context.

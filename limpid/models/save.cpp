@@ -29,8 +29,9 @@ void write_tokenizer(const fs::path& base, const fs::path& folder, Watch& watch)
     return;
   }
   if (fs::exists(base / "tokenizer.json") || fs::exists(base / "vocab.json")) {
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
-                             "merges.txt", "tokenizer.model", "added_tokens.json", "chat_template.jinja", "chat_template.json"})
+    for (const char* name :
+         {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
+          "tokenizer.model", "added_tokens.json", "chat_template.jinja", "chat_template.json"})
       if (fs::exists(base / name)) write_file(folder / name, read_file(base / name));
     return;
   }

@@ -21,18 +21,18 @@ struct Turn {
 /// the assistant's, which leaves nothing to answer.
 std::vector<Turn> parse_conversation(std::string_view json, const std::string& source);
 
-/// What a template sees, by name: "messages", "add_generation_prompt", "bos_token", "tools" and whatever else. The order of
-/// a message's keys is kept, for templates show it.
+/// What a template sees, by name: "messages", "add_generation_prompt", "bos_token", "tools" and whatever else. The
+/// order of a message's keys is kept, for templates show it.
 using ChatVariables = nlohmann::ordered_json;
 
-/// Returns what a jinja template (jinja/template.h) makes of the variables; tools and documents are none where they are not
-/// among them.
+/// Returns what a jinja template (jinja/template.h) makes of the variables; tools and documents are none where they are
+/// not among them.
 /// @throws FormatError for a source that is no template; ConfigError for turns that it refuses, in its words, and for
 /// what goes wrong in it, with its line.
 std::string render_chat(std::string_view template_source, ChatVariables variables);
 
-/// Renders with the tokenizer's own template, which also sees its special tokens; "chat_template" among the variables takes
-/// the template's place. @throws ConfigError when there is none.
+/// Renders with the tokenizer's own template, which also sees its special tokens; "chat_template" among the variables
+/// takes the template's place. @throws ConfigError when there is none.
 std::string render_chat(const Tokenizer& tokenizer, ChatVariables variables);
 
 /// The same for turns. @throws ConfigError also when there are no turns.

@@ -45,41 +45,53 @@ TEST(Jinja, BlocksTakeTheirLineWithThem) {
 }
 
 TEST(Jinja, PrintsAsPythonDoes) {
-  EXPECT_EQ(render("{{ [1, 'a', none, true, 2.0, \"it's\", '\\n', 'é'] }}"), "[1, 'a', None, True, 2.0, \"it's\", '\\n', 'é']");
+  EXPECT_EQ(render("{{ [1, 'a', none, true, 2.0, \"it's\", '\\n', 'é'] }}"),
+            "[1, 'a', None, True, 2.0, \"it's\", '\\n', 'é']");
   EXPECT_EQ(render("{{ d }} {{ (1,) }} {{ () }}"), "{'b': 1, 'a': [True, None]} (1,) ()");
-  EXPECT_EQ(render("{{ 1e16 }} {{ 1e15 }} {{ 0.1 + 0.2 }} {{ 0.00001 }} {{ 100.0 }}"), "1e+16 1000000000000000.0 0.30000000000000004 1e-05 100.0");
+  EXPECT_EQ(render("{{ 1e16 }} {{ 1e15 }} {{ 0.1 + 0.2 }} {{ 0.00001 }} {{ 100.0 }}"),
+            "1e+16 1000000000000000.0 0.30000000000000004 1e-05 100.0");
   EXPECT_EQ(render("[{{ missing }}]"), "[]");
 }
 
 TEST(Jinja, CalculatesAsPythonDoes) {
-  EXPECT_EQ(render("{{ -7 // 2 }} {{ -7 % 3 }} {{ 7 % -3 }} {{ 7 / 2 }} {{ 2 ** 3 ** 2 }} {{ 2 ** -1 }}"), "-4 2 -2 3.5 64 0.5");
-  EXPECT_EQ(render("{{ 1 + 2 * 3 ~ 4 }} {{ -2 ** 2 }} {{ 'ab' * 2 }} {{ [1] + [2] }} {{ true + 1 }}"), "25 4 abab [1, 2] 2");
-  EXPECT_EQ(render("{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == 1.0 }} {{ 'a' in 'abc' }} {{ 4 not in l }}"), "True False True True True");
-  EXPECT_EQ(render("{{ 0 or 'x' }} {{ n and s }} {{ not n }} {{ 'a' if n > 5 else 'b' if n else 'c' }}"), "x Hello World False b");
+  EXPECT_EQ(render("{{ -7 // 2 }} {{ -7 % 3 }} {{ 7 % -3 }} {{ 7 / 2 }} {{ 2 ** 3 ** 2 }} {{ 2 ** -1 }}"),
+            "-4 2 -2 3.5 64 0.5");
+  EXPECT_EQ(render("{{ 1 + 2 * 3 ~ 4 }} {{ -2 ** 2 }} {{ 'ab' * 2 }} {{ [1] + [2] }} {{ true + 1 }}"),
+            "25 4 abab [1, 2] 2");
+  EXPECT_EQ(render("{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == 1.0 }} {{ 'a' in 'abc' }} {{ 4 not in l }}"),
+            "True False True True True");
+  EXPECT_EQ(render("{{ 0 or 'x' }} {{ n and s }} {{ not n }} {{ 'a' if n > 5 else 'b' if n else 'c' }}"),
+            "x Hello World False b");
 }
 
 TEST(Jinja, TakesStringsByCodePoints) {
-  EXPECT_EQ(render("{{ 'añb'|length }} {{ 'añb'[1] }} {{ 'añb'[::-1] }} {{ s[1:-1:2] }} {{ 'añb'.find('b') }}"), "3 ñ bña el ol 2");
+  EXPECT_EQ(render("{{ 'añb'|length }} {{ 'añb'[1] }} {{ 'añb'[::-1] }} {{ s[1:-1:2] }} {{ 'añb'.find('b') }}"),
+            "3 ñ bña el ol 2");
   EXPECT_EQ(render("{{ '\\x41\\u00e9\\t\\q' }} {{ 'a' 'b' }}"), "Aé\t\\q ab");
 }
 
 TEST(Jinja, NamesSetInALoopAreForgottenBehindIt) {
   EXPECT_EQ(render("{% set x = 0 %}{% for i in l %}{% set x = x + i %}{{ x }}{% endfor %} {{ x }}"), "312 0");
-  EXPECT_EQ(render("{% set ns = namespace(x=0) %}{% for i in l %}{% set ns.x = ns.x + i %}{% endfor %}{{ ns.x }}"), "6");
+  EXPECT_EQ(render("{% set ns = namespace(x=0) %}{% for i in l %}{% set ns.x = ns.x + i %}{% endfor %}{{ ns.x }}"),
+            "6");
   EXPECT_EQ(render("{% if true %}{% set x = 5 %}{% endif %}{{ x }}"), "5");
 }
 
 TEST(Jinja, LoopsKnowWhereTheyAre) {
-  EXPECT_EQ(render("{% for x in l %}{{ loop.index }}/{{ loop.length }}{{ '.' if loop.last else ',' }}{% endfor %}"), "1/3,2/3,3/3.");
+  EXPECT_EQ(render("{% for x in l %}{{ loop.index }}/{{ loop.length }}{{ '.' if loop.last else ',' }}{% endfor %}"),
+            "1/3,2/3,3/3.");
   EXPECT_EQ(render("{% for x in l if x > 1 %}{{ x }}{{ loop.nextitem|default('!') }}{% endfor %}"), "322!");
-  EXPECT_EQ(render("{% for x in l %}{% if x == 1 %}{% continue %}{% endif %}{% if x == 2 %}{% break %}{% endif %}{{ x }}{% endfor %}"), "3");
+  EXPECT_EQ(render("{% for x in l %}{% if x == 1 %}{% continue %}{% endif %}{% if x == 2 %}{% break %}{% endif %}{{ x "
+                   "}}{% endfor %}"),
+            "3");
   EXPECT_EQ(render("{% for x in [] %}{% else %}none{% endfor %}"), "none");
   EXPECT_EQ(render("{% for k, v in d.items() %}{{ k }}={{ v }};{% endfor %}"), "b=1;a=[True, None];");
   EXPECT_EQ(render("{% for x in [[1, [2]]] recursive %}{{ loop(x) if x is iterable else x }}{% endfor %}"), "12");
 }
 
 TEST(Jinja, MacrosTakeDefaultsNamesAndCallers) {
-  EXPECT_EQ(render("{% macro m(a, b=2, c=a) %}[{{ a }}{{ b }}{{ c }}]{% endmacro %}{{ m(1) }}{{ m(1, c=3) }}"), "[121][123]");
+  EXPECT_EQ(render("{% macro m(a, b=2, c=a) %}[{{ a }}{{ b }}{{ c }}]{% endmacro %}{{ m(1) }}{{ m(1, c=3) }}"),
+            "[121][123]");
   EXPECT_EQ(render("{% macro m(x) %}<{{ caller(x) }}>{% endmacro %}{% call(y) m(n) %}{{ y }}{% endcall %}"), "<3>");
   EXPECT_EQ(render("{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}"), "3210");
   EXPECT_EQ(render("{% set x %}a{{ n }}{% endset %}{% filter upper %}{{ x }}{% endfilter %}"), "A3");
@@ -87,18 +99,30 @@ TEST(Jinja, MacrosTakeDefaultsNamesAndCallers) {
 }
 
 TEST(Jinja, FiltersAndTestsDoWhatTheirNamesSay) {
-  EXPECT_EQ(render("{{ people|map(attribute='name')|join(',') }} {{ people|sort(attribute='name')|map(attribute='name')|list }}"), "Bo,ada,Cy ['ada', 'Bo', 'Cy']");
-  EXPECT_EQ(render("{{ people|selectattr('age')|map(attribute='age')|sum }} {{ people|rejectattr('age', 'defined')|list|length }}"), "3 1");
-  EXPECT_EQ(render("{{ l|sort }} {{ l|max }} {{ l|first }} {{ l|last }} {{ l|reverse|list }} {{ [1, 1]|unique|list }}"), "[1, 2, 3] 3 3 2 [2, 1, 3] [1]");
-  EXPECT_EQ(render("{{ 2.5|round }} {{ 3.5|round }} {{ '12'|int + 1 }} {{ 'x'|int(7) }} {{ '%5.1f|%s'|format(f, none) }}"), "2.0 4.0 13 7   2.5|None");
-  EXPECT_EQ(render("{{ 'a\nb'|indent(2) }} {{ ' x '|trim }} {{ missing|default('d') }} {{ s|replace('o', '0', 1) }}"), "a\n  b x d Hell0 World");
-  EXPECT_EQ(render("{{ n is odd }} {{ missing is defined }} {{ s is string }} {{ d is mapping }} {{ 6 is divisibleby 4 }} {{ n is in l }}"), "True False True True False True");
+  EXPECT_EQ(render("{{ people|map(attribute='name')|join(',') }} {{ "
+                   "people|sort(attribute='name')|map(attribute='name')|list }}"),
+            "Bo,ada,Cy ['ada', 'Bo', 'Cy']");
+  EXPECT_EQ(render("{{ people|selectattr('age')|map(attribute='age')|sum }} {{ people|rejectattr('age', "
+                   "'defined')|list|length }}"),
+            "3 1");
+  EXPECT_EQ(render("{{ l|sort }} {{ l|max }} {{ l|first }} {{ l|last }} {{ l|reverse|list }} {{ [1, 1]|unique|list }}"),
+            "[1, 2, 3] 3 3 2 [2, 1, 3] [1]");
+  EXPECT_EQ(
+      render("{{ 2.5|round }} {{ 3.5|round }} {{ '12'|int + 1 }} {{ 'x'|int(7) }} {{ '%5.1f|%s'|format(f, none) }}"),
+      "2.0 4.0 13 7   2.5|None");
+  EXPECT_EQ(render("{{ 'a\nb'|indent(2) }} {{ ' x '|trim }} {{ missing|default('d') }} {{ s|replace('o', '0', 1) }}"),
+            "a\n  b x d Hell0 World");
+  EXPECT_EQ(render("{{ n is odd }} {{ missing is defined }} {{ s is string }} {{ d is mapping }} {{ 6 is divisibleby 4 "
+                   "}} {{ n is in l }}"),
+            "True False True True False True");
 }
 
 TEST(Jinja, WritesJsonAsTransformersDoes) {
-  EXPECT_EQ(render("{{ d|tojson }} {{ 'é<\"'|tojson }} {{ [1.0, none]|tojson }}"), R"({"b": 1, "a": [true, null]} "é<\"" [1.0, null])");
+  EXPECT_EQ(render("{{ d|tojson }} {{ 'é<\"'|tojson }} {{ [1.0, none]|tojson }}"),
+            R"({"b": 1, "a": [true, null]} "é<\"" [1.0, null])");
   EXPECT_EQ(render("{{ d|tojson(indent=2) }}"), "{\n  \"b\": 1,\n  \"a\": [\n    true,\n    null\n  ]\n}");
-  EXPECT_EQ(render("{{ d|tojson(sort_keys=true, separators=(',', ':')) }} {{ '😀'|tojson(ensure_ascii=true) }}"), R"({"a":[true,null],"b":1} "\ud83d\ude00")");
+  EXPECT_EQ(render("{{ d|tojson(sort_keys=true, separators=(',', ':')) }} {{ '😀'|tojson(ensure_ascii=true) }}"),
+            R"({"a":[true,null],"b":1} "\ud83d\ude00")");
 }
 
 TEST(Jinja, IteratorsAreGoneThroughOnce) {
@@ -106,7 +130,8 @@ TEST(Jinja, IteratorsAreGoneThroughOnce) {
 }
 
 TEST(Jinja, WhatIsNotThereIsAnErrorOnlyWhenItIsUsed) {
-  EXPECT_EQ(render("{{ missing }}{{ d.missing }}{{ l[9] }}{{ missing|length }}{% for x in missing %}{% endfor %}"), "0");
+  EXPECT_EQ(render("{{ missing }}{{ d.missing }}{{ l[9] }}{{ missing|length }}{% for x in missing %}{% endfor %}"),
+            "0");
   expect_failure("{{ missing.x }}", "line 1: 'missing' is undefined");
   expect_failure("\n{{ 'a' + d.tool }}", "line 2: 'dict object' has no attribute 'tool'");
   expect_failure("{{ none_here.x.y }}", "'None' has no attribute 'x'");
@@ -154,14 +179,24 @@ TEST(Jinja, ATemplatesOwnRefusalIsGivenInItsWords) {
 }
 
 TEST(Jinja, ATemplateEndsWithinItsLimits) {
-  EXPECT_NE(failure("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}").find("10000000 steps"), std::string::npos);
+  EXPECT_NE(failure("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}")
+                .find("10000000 steps"),
+            std::string::npos);
   EXPECT_NE(failure("{{ 'a' * 99999999999 }}").find("grows beyond"), std::string::npos);
-  EXPECT_NE(failure("{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}").find("grows beyond"), std::string::npos);
+  EXPECT_NE(failure("{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}")
+                .find("grows beyond"),
+            std::string::npos);
   EXPECT_NE(failure("{{ range(100001) }}").find("Range too big"), std::string::npos);
   EXPECT_NE(failure("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").find("levels"), std::string::npos);
-  EXPECT_NE(failure("{% set ns = namespace(x=[]) %}{% for i in range(200) %}{% set ns.x = [ns.x] %}{% endfor %}").find("levels"), std::string::npos);
-  EXPECT_NE(failure("{% set ns = namespace(x=[1]) %}{% for i in range(90) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x == [ns.x] }}{{ ns.x }}").find("steps"), std::string::npos);
-  EXPECT_NE(failure("{{ " + std::string(1000, '(') + "1" + std::string(1000, ')') + " }}").find("levels"), std::string::npos);
+  EXPECT_NE(failure("{% set ns = namespace(x=[]) %}{% for i in range(200) %}{% set ns.x = [ns.x] %}{% endfor %}")
+                .find("levels"),
+            std::string::npos);
+  EXPECT_NE(failure("{% set ns = namespace(x=[1]) %}{% for i in range(90) %}{% set ns.x = [ns.x, ns.x] %}{% endfor "
+                    "%}{{ ns.x == [ns.x] }}{{ ns.x }}")
+                .find("steps"),
+            std::string::npos);
+  EXPECT_NE(failure("{{ " + std::string(1000, '(') + "1" + std::string(1000, ')') + " }}").find("levels"),
+            std::string::npos);
   EXPECT_NE(failure("{{ n|string * 20 }}", {.bytes = 10}).find("grows beyond 10 bytes"), std::string::npos);
   std::string sum = "{{ 1";
   for (int i = 0; i < 20000; ++i) sum += " + 1";

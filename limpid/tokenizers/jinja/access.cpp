@@ -16,30 +16,38 @@ namespace {
 /// Returns what lies under the key itself: an entry of a dict, an element by its number.
 std::optional<Value> stored(Run& run, const Value& value, const Value& key) {
   if (const Dict* dict = value.dict()) {
-    if (key.dict() || (key.sequence() && key.sequence()->kind != Sequence::Kind::Tuple && key.sequence()->kind != Sequence::Kind::Range)) return std::nullopt;
+    if (key.dict() || (key.sequence() && key.sequence()->kind != Sequence::Kind::Tuple &&
+                       key.sequence()->kind != Sequence::Kind::Range))
+      return std::nullopt;
     const auto place = dict->places.find(spell_key(run, key));
     return place == dict->places.end() ? std::nullopt : std::optional(dict->entries[place->second].second);
   }
   const auto index = key.integer();
   if (!index) return std::nullopt;
-  const auto place = [&](size_t size) { return *index < 0 ? *index + int64_t(size) : *index; };
+  const auto place = [&](size_t size) -> std::optional<size_t> {
+    const int64_t at = *index < 0 ? *index + int64_t(size) : *index;
+    return at < 0 || at >= int64_t(size) ? std::nullopt : std::optional(size_t(at));
+  };
   if (const Text* text = value.text()) {
-    run.charge(1 + text->bytes.size() / 64);
-    std::string character = slice_text(text->bytes, index, *index == -1 ? std::nullopt : std::optional(*index + 1), {});
-    const int64_t at = place(count_characters(text->bytes));
-    return at < 0 || character.empty() ? std::nullopt : std::optional(run.text(std::move(character), text->markup));
+    run.charge_text(text->bytes.size());
+    const auto at = place(count_characters(text->bytes));
+    if (!at) return std::nullopt;
+    return run.text(slice_text(text->bytes, int64_t(*at), int64_t(*at) + 1, {}), text->markup);
   }
   const Sequence* sequence = value.sequence();
   if (!sequence || sequence->kind > Sequence::Kind::Range) return std::nullopt;
-  const int64_t at = place(sequence->items.size());
-  return at < 0 || at >= int64_t(sequence->items.size()) ? std::nullopt : std::optional(sequence->items[size_t(at)]);
+  const auto at = place(sequence->items.size());
+  return at ? std::optional(sequence->items[*at]) : std::nullopt;
 }
 
 /// What changes a list or dict, which the sandbox forbids.
 bool is_forbidden(const Value& value, const std::string& name) {
-  static constexpr std::string_view kOfLists[] = {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"};
+  static constexpr std::string_view kOfLists[] = {"append", "clear", "pop",    "reverse",
+                                                  "insert", "sort",  "extend", "remove"};
   static constexpr std::string_view kOfDicts[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  const auto among = [&](const auto& names) { return std::find(std::begin(names), std::end(names), name) != std::end(names); };
+  const auto among = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
   if (name.starts_with("__")) return true;
   if (value.dict()) return among(kOfDicts);
   return value.sequence() && value.sequence()->kind == Sequence::Kind::List && among(kOfLists);
@@ -48,16 +56,16 @@ bool is_forbidden(const Value& value, const std::string& name) {
 std::optional<Value> own_attribute(Run& run, const Value& value, const std::string& name) {
   if (Object* object = value.object()) return object->attribute(run, name);
   if (const Method* method = find_method(value, name))
-    return Value(run.make<Function>([method, value](Run& r, Arguments arguments) {
-      return method->call(r, value, std::move(arguments));
-    }));
+    return Value(run.make<Function>(
+        [method, value](Run& r, Arguments arguments) { return method->call(r, value, std::move(arguments)); }));
   return std::nullopt;
 }
 
 Value missing(Run& run, const Value& value, const Value& key) {
   const Text* name = key.text();
   if (name && is_forbidden(value, name->bytes))
-    return Value::undefined(concat("access to attribute '", name->bytes, "' of '", type_name(value), "' object is unsafe"));
+    return Value::undefined(
+        concat("access to attribute '", name->bytes, "' of '", type_name(value), "' object is unsafe"));
   std::string shown;
   append_repr(run, shown, key);
   const std::string what = describe_type(value);
@@ -99,11 +107,11 @@ Value slice_of(Run& run, const Value& value, const std::optional<Value> (&bounds
     return run.text(slice_text(text->bytes, start, stop, step), text->markup);
   }
   const Sequence* sequence = value.sequence();
-  if (!sequence || sequence->kind > Sequence::Kind::Range)
-    fail("'", type_name(value), "' object has no slices");
+  if (!sequence || sequence->kind > Sequence::Kind::Range) fail("'", type_name(value), "' object has no slices");
   const SlicePlaces taken = slice_places(sequence->items.size(), start, stop, step);
   std::vector<Value> items;
-  for (size_t i = 0; i < taken.count; ++i) items.push_back(sequence->items[size_t(taken.first + int64_t(i) * taken.step)]);
+  for (size_t i = 0; i < taken.count; ++i)
+    items.push_back(sequence->items[size_t(taken.first + int64_t(i) * taken.step)]);
   return run.sequence(sequence->kind, std::move(items));
 }
 

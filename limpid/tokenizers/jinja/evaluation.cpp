@@ -82,8 +82,8 @@ Value Interpreter::evaluate(const Chain& chain) {
   Value value = evaluate(*chain.first);
   for (size_t i = 0; i < chain.links.size(); ++i) {
     const Link& link = chain.links[i];
-    const bool is_method = link.kind == Link::Kind::Attribute && i + 1 < chain.links.size() &&
-                           chain.links[i + 1].kind == Link::Kind::Call;
+    const bool is_method =
+        link.kind == Link::Kind::Attribute && i + 1 < chain.links.size() && chain.links[i + 1].kind == Link::Kind::Call;
     if (is_method)
       value = call_attribute(run_, value, link.name, evaluate(chain.links[++i].arguments));
     else

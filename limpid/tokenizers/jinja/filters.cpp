@@ -7,7 +7,8 @@
 namespace limpid::jinja {
 
 const Filter* find_filter(std::string_view name) {
-  for (const auto filters : {text_filters(), number_filters(), sequence_filters(), ordering_filters(), selecting_filters()})
+  for (const auto filters :
+       {text_filters(), number_filters(), sequence_filters(), ordering_filters(), selecting_filters()})
     for (const Filter& filter : filters)
       if (name == filter.name) return &filter;
   return nullptr;

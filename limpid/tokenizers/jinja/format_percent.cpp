@@ -12,7 +12,10 @@ namespace {
 /// Reads "%…" conversions one by one and gives each its value.
 class PercentFormatter {
  public:
-  PercentFormatter(Run& run, std::string_view format, const Value& values) : run_(run), format_(format), values_(values) {
+  PercentFormatter(Run& run, std::string_view format, const Value& values)
+      : run_(run),
+        format_(format),
+        values_(values) {
     const Sequence* several = values.sequence();
     if (several && several->kind == Sequence::Kind::Tuple) tuple_ = several;
   }
@@ -48,7 +51,7 @@ class PercentFormatter {
   std::optional<int64_t> number() {
     if (at_ < format_.size() && format_[at_] == '*') {
       ++at_;
-      return next_value().integer().value_or(0);
+      return std::clamp<int64_t>(next_value().integer().value_or(0), -INT32_MAX, INT32_MAX);
     }
     std::optional<int64_t> out;
     while (at_ < format_.size() && format_[at_] >= '0' && format_[at_] <= '9')
@@ -114,7 +117,8 @@ class PercentFormatter {
     const bool decimal = type == 'd' || type == 'i' || type == 'u';
     spec.type = decimal ? 'd' : type;
     if (decimal && value.is_float()) {
-      if (!(value.number() > -0x1p63 && value.number() < 0x1p63)) fail("cannot convert ", value.number(), " to integer");
+      if (!(value.number() > -0x1p63 && value.number() < 0x1p63))
+        fail("cannot convert ", value.number(), " to integer");
       return format_value(run_, int64_t(value.number()), spec);
     }
     return format_value(run_, value, spec);

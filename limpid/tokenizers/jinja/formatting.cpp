@@ -76,7 +76,10 @@ std::string pad_text(Run& run, std::string text, size_t width, char align, std::
   const size_t missing = width - size;
   run.charge_product(missing, fill.size());
   // str.center puts the odd one to the left when the width is odd; format puts it to the right
-  const size_t before = align == '<' ? 0 : align == '>' ? missing : align == 'c' ? missing / 2 + (missing & width & 1) : missing / 2;
+  const size_t before = align == '<'   ? 0
+                        : align == '>' ? missing
+                        : align == 'c' ? missing / 2 + (missing & width & 1)
+                                       : missing / 2;
   std::string out;
   for (size_t i = 0; i < before; ++i) out += fill;
   out += text;
@@ -88,7 +91,8 @@ std::string format_value(Run& run, const Value& value, const FormatSpec& spec) {
   if (value.is_float() || (value.is_number() && spec.type != 0 && is_one_of(spec.type, "eEfFgG%"))) {
     if (spec.type != 0 && !is_one_of(spec.type, "eEfFgG%"))
       fail("Unknown format code '", spec.type, "' for object of type 'float'");
-    return signed_number(run, std::signbit(value.number()), "", float_digits(run, std::abs(value.number()), spec), spec);
+    return signed_number(run, std::signbit(value.number()), "", float_digits(run, std::abs(value.number()), spec),
+                         spec);
   }
   if (value.is_number() && (spec.type == 0 || is_one_of(spec.type, "dboxXcn")))
     return format_integer(run, *value.integer(), spec);

@@ -126,8 +126,12 @@ Value strftime_now(Run& run, Arguments arguments) {
 
 std::vector<std::pair<std::string, Value>> global_functions(Run& run) {
   static constexpr std::pair<const char*, Value (*)(Run&, Arguments)> kFunctions[] = {
-      {"range", range},         {"dict", make_dict},     {"namespace", make_namespace},
-      {"joiner", make_joiner},  {"cycler", make_cycler}, {"raise_exception", raise_exception},
+      {"range", range},
+      {"dict", make_dict},
+      {"namespace", make_namespace},
+      {"joiner", make_joiner},
+      {"cycler", make_cycler},
+      {"raise_exception", raise_exception},
       {"strftime_now", strftime_now}};
   std::vector<std::pair<std::string, Value>> out;
   for (const auto& [name, function] : kFunctions) out.emplace_back(name, run.make<Function>(function));

@@ -4,7 +4,8 @@
 
 namespace limpid::jinja {
 
-/// Returns the functions that every template has: range, dict, namespace, joiner, cycler, raise_exception, strftime_now.
+/// Returns the functions that every template has: range, dict, namespace, joiner, cycler, raise_exception,
+/// strftime_now.
 std::vector<std::pair<std::string, Value>> global_functions(Run& run);
 
 }  // namespace limpid::jinja

@@ -38,7 +38,9 @@ const Value* Scope::find(const std::string& name) const {
 
 class Interpreter::Capture {
  public:
-  explicit Capture(Interpreter& interpreter) : interpreter_(interpreter), outside_(std::exchange(interpreter.out_, {})) {}
+  explicit Capture(Interpreter& interpreter)
+      : interpreter_(interpreter),
+        outside_(std::exchange(interpreter.out_, {})) {}
   ~Capture() { interpreter_.out_ = std::move(outside_); }
   Capture(const Capture&) = delete;
   std::string take() { return std::exchange(interpreter_.out_, {}); }
@@ -133,6 +135,7 @@ void Interpreter::loop_over(const For& loop, const Value& given, size_t depth) {
     if (flow == Flow::Break) break;
     completed = completed || flow == Flow::Next;
   }
+  state->end();
   if (completed || loop.otherwise.empty()) return;
   const Inside inside(*this);
   execute(loop.otherwise);

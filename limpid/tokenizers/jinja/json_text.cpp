@@ -56,15 +56,14 @@ std::string json_scalar(const Value& value) {
 
 std::string json_key(const Value& key) {
   if (const Text* text = key.text()) return text->bytes;
-  if (!key.is_number() && !key.is_none())
-    fail("keys must be str, int, float, bool or None, not ", type_name(key));
+  if (!key.is_number() && !key.is_none()) fail("keys must be str, int, float, bool or None, not ", type_name(key));
   return json_scalar(key);
 }
 
 /// Appends count elements between brackets, as `append(i)` writes them.
 template <class Append>
-void append_elements(Run& run, std::string& out, const char* brackets, size_t count, const JsonStyle& style, size_t level,
-                     Append append) {
+void append_elements(Run& run, std::string& out, const char* brackets, size_t count, const JsonStyle& style,
+                     size_t level, Append append) {
   const auto new_line = [&](size_t levels) {
     if (!style.indent) return;
     run.charge_product(levels, style.indent->size());

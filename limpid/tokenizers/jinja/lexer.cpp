@@ -65,9 +65,7 @@ class Lexer {
     return from_line_start && strip(text.substr(line), Side::Both).empty() ? text.substr(0, line) : text;
   }
 
-  char sign_at(size_t at) const {
-    return at < rest_.size() && (rest_[at] == '-' || rest_[at] == '+') ? rest_[at] : 0;
-  }
+  char sign_at(size_t at) const { return at < rest_.size() && (rest_[at] == '-' || rest_[at] == '+') ? rest_[at] : 0; }
 
   void read_data() {
     const size_t open = find_opening(rest_);
@@ -175,7 +173,7 @@ class Lexer {
   size_t digits_at(size_t at, Fits fits) const {
     const size_t begin = at;
     while (at < rest_.size() && (fits(rest_[at]) || (rest_[at] == '_' && at > begin && rest_[at - 1] != '_' &&
-                                                    at + 1 < rest_.size() && fits(rest_[at + 1]))))
+                                                     at + 1 < rest_.size() && fits(rest_[at + 1]))))
       ++at;
     return at - begin;
   }
@@ -191,7 +189,8 @@ class Lexer {
                                             : digits_at(2, [](char c) { return c == '0' || c == '1'; });
       if (digits > 0) size = 2 + digits;
     } else {
-      const bool behind_dot = !tokens_.empty() && tokens_.back().text == "." && tokens_.back().kind == Token::Kind::Symbol;
+      const bool behind_dot =
+          !tokens_.empty() && tokens_.back().text == "." && tokens_.back().kind == Token::Kind::Symbol;
       if (!behind_dot && size < rest_.size() && rest_[size] == '.')
         if (const size_t fraction = digits_at(size + 1, is_digit)) {
           size += 1 + fraction;
@@ -212,8 +211,9 @@ class Lexer {
   }
 
   void read_symbol(size_t& open_brackets) {
-    static constexpr std::string_view kSymbols[] = {"**", "//", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", "~", "[",
-                                                    "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
+    static constexpr std::string_view kSymbols[] = {"**", "//", "==", "!=", ">=", "<=", "+", "-", "*",
+                                                    "/",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                                    ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
     const auto symbol = std::find_if(std::begin(kSymbols), std::end(kSymbols),
                                      [&](std::string_view s) { return rest_.starts_with(s); });
     if (symbol == std::end(kSymbols))
@@ -274,7 +274,8 @@ std::string unescape(std::string_view literal) {
     } else if (c >= '0' && c <= '7') {
       char32_t code = 0;
       const size_t end = std::min(at + 4, literal.size());
-      for (++at; at < end && literal[at] >= '0' && literal[at] <= '7'; ++at) code = code * 8 + char32_t(literal[at] - '0');
+      for (++at; at < end && literal[at] >= '0' && literal[at] <= '7'; ++at)
+        code = code * 8 + char32_t(literal[at] - '0');
       add(code);
     } else {
       out += '\\';

@@ -5,7 +5,19 @@
 namespace limpid::jinja {
 
 struct Token {
-  enum class Kind : uint8_t { Data, OutputBegin, OutputEnd, TagBegin, TagEnd, Name, String, Integer, Float, Symbol, End };
+  enum class Kind : uint8_t {
+    Data,
+    OutputBegin,
+    OutputEnd,
+    TagBegin,
+    TagEnd,
+    Name,
+    String,
+    Integer,
+    Float,
+    Symbol,
+    End
+  };
   Kind kind;
   std::string text;  ///< what it says: of a string the unescaped text, of a number its digits without underscores
   size_t line;

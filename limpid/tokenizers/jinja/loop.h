@@ -22,6 +22,11 @@ class Loop : public Object {
 
   const std::vector<Value>& items() const { return items_; }
   void move_to(size_t place) { place_ = place; }
+  /// Lets the items go: the loop is over, though a template may still hold it.
+  void end() {
+    items_ = {};
+    place_ = 0;
+  }
 
  private:
   Value cycle(Arguments arguments);

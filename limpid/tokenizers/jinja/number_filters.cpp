@@ -35,7 +35,8 @@ std::optional<double> read_float(std::string_view text) {
   const std::string word = lower_text(rest);
   if (word == "inf" || word == "infinity") return negative ? -HUGE_VAL : HUGE_VAL;
   if (word == "nan") return std::nan("");
-  if (rest.empty() || !(std::isdigit(uint8_t(rest[0])) || rest[0] == '.') || word.starts_with("0x")) return std::nullopt;
+  if (rest.empty() || !(std::isdigit(uint8_t(rest[0])) || rest[0] == '.') || word.starts_with("0x"))
+    return std::nullopt;
   char* end = nullptr;
   const double value = std::strtod(rest.data(), &end);
   if (end != rest.data() + rest.size()) return std::nullopt;
@@ -58,7 +59,8 @@ std::optional<int64_t> read_integer(std::string_view text, int base) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value, base);
   if (end != rest.data() + rest.size() || error == std::errc::invalid_argument || rest.empty()) return std::nullopt;
-  if (error != std::errc() || value > uint64_t(INT64_MAX)) fail("the integer ", text.substr(0, 40), " does not fit into 64 bits");
+  if (error != std::errc() || value > uint64_t(INT64_MAX))
+    fail("the integer ", text.substr(0, 40), " does not fit into 64 bits");
   return negative ? -int64_t(value) : int64_t(value);
 }
 
@@ -123,7 +125,7 @@ Value round_filter(Run& run, const Value& value, Arguments arguments) {
   if (method == "common") {
     if (value.is_float()) return rounded_to(value.number(), precision);
     if (precision >= 0) return *value.integer();
-    return int64_t(rounded_to(value.number(), precision));
+    return *whole_part(rounded_to(value.number(), precision));
   }
   const Value power = arithmetic(run, Operator::Power, int64_t(10), precision);
   const double scaled = arithmetic(run, Operator::Multiply, value, power).number();

@@ -8,8 +8,8 @@ namespace limpid::jinja {
 
 class Run;
 
-/// A value that can be called, or whose attributes change: functions, macros, namespaces, `loop`. A Run owns them all, so
-/// that they may know one another in circles.
+/// A value that can be called, or whose attributes change: functions, macros, namespaces, `loop`. A Run owns them all,
+/// so that they may know one another in circles.
 class Object {
  public:
   virtual ~Object() = default;

@@ -35,7 +35,9 @@ std::optional<int> order(Run& run, const Value& left, const Value& right, const 
   if (left.is_number() && right.is_number()) {
     if (!left.is_float() && !right.is_float()) return sign(*left.integer(), *right.integer());
     if (std::isnan(left.number()) || std::isnan(right.number())) return std::nullopt;
-    const auto wide = [](const Value& v) { return v.is_float() ? (long double)(v.number()) : (long double)(*v.integer()); };
+    const auto wide = [](const Value& v) {
+      return v.is_float() ? (long double)(v.number()) : (long double)(*v.integer());
+    };
     return sign(wide(left), wide(right));
   }
   if (left.text() && right.text()) {
@@ -66,7 +68,8 @@ bool equal(Run& run, const Value& left, const Value& right) {
   if (left.is_number() && right.is_number()) return order(run, left, right, "==") == 0;
   if (left.text() && right.text()) return left.text()->bytes == right.text()->bytes;
   const Sequence *a = left.sequence(), *b = right.sequence();
-  if (a && b) return a == b || (a->kind == b->kind && a->kind != Kind::Iterator && equal_items(run, a->items, b->items));
+  if (a && b)
+    return a == b || (a->kind == b->kind && a->kind != Kind::Iterator && equal_items(run, a->items, b->items));
   if (left.dict() && right.dict()) return equal_dicts(run, *left.dict(), *right.dict());
   if (left.object() || right.object()) return left.object() == right.object();
   return (left.is_none() && right.is_none()) || (left.is_undefined() && right.is_undefined());
@@ -123,15 +126,15 @@ size_t length(const Value& value) {
 std::vector<Value> elements(Run& run, const Value& value) {
   std::vector<Value> out;
   if (const Sequence* sequence = value.sequence()) {
-    const size_t begin = sequence->kind == Kind::Iterator ? std::exchange(sequence->position, sequence->items.size()) : 0;
+    const size_t begin =
+        sequence->kind == Kind::Iterator ? std::exchange(sequence->position, sequence->items.size()) : 0;
     run.charge(sequence->items.size() - begin);
     out.assign(sequence->items.begin() + std::ptrdiff_t(begin), sequence->items.end());
   } else if (const Dict* dict = value.dict()) {
     run.charge(dict->entries.size());
     for (const auto& entry : dict->entries) out.push_back(entry.first);
   } else if (const Text* text = value.text()) {
-    for (const std::string_view character : characters(text->bytes))
-      out.push_back(run.text(std::string(character), text->markup));
+    for (const std::string_view character : characters(text->bytes)) out.push_back(run.text(std::string(character)));
   } else if (!value.is_undefined()) {
     fail("'", type_name(value), "' object is not iterable");
   }

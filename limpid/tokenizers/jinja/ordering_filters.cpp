@@ -21,7 +21,8 @@ struct Key {
     if (!path || path->is_none()) return folded(run, item);
     if (!several || !path->text()) return member(run, item, *path);
     std::vector<Value> members;
-    for (const std::string& part : split(path->text()->bytes, ',')) members.push_back(member(run, item, run.text(part)));
+    for (const std::string& part : split(path->text()->bytes, ','))
+      members.push_back(member(run, item, run.text(part)));
     return run.list(std::move(members));
   }
 
@@ -125,8 +126,12 @@ Value group_by(Run& run, const Value& value, Arguments arguments) {
 }
 
 constexpr Filter kOrderingFilters[] = {
-    {"sort", sort}, {"dictsort", dict_sort}, {"unique", unique}, {"min", extreme<Comparison::Less>},
-    {"max", extreme<Comparison::Greater>}, {"groupby", group_by},
+    {"sort", sort},
+    {"dictsort", dict_sort},
+    {"unique", unique},
+    {"min", extreme<Comparison::Less>},
+    {"max", extreme<Comparison::Greater>},
+    {"groupby", group_by},
 };
 
 }  // namespace

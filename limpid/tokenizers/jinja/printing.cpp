@@ -15,7 +15,8 @@ void append_hex(std::string& out, char32_t code, int digits) {
 }
 
 void append_text_repr(std::string& out, std::string_view text) {
-  const bool has_single = text.find('\'') != std::string_view::npos, has_double = text.find('"') != std::string_view::npos;
+  const bool has_single = text.find('\'') != std::string_view::npos,
+             has_double = text.find('"') != std::string_view::npos;
   const char32_t mark = has_single && !has_double ? '"' : '\'';
   out += char(mark);
   for (size_t offset = 0; offset < text.size();) {
@@ -66,10 +67,10 @@ void append_sequence(Run& run, std::string& out, const Sequence& sequence) {
     case Kind::Range: break;
   }
   const auto& items = sequence.items;  // of a range Python shows its ends
-  const int64_t first = items.empty() ? 0 : *items[0].integer();
-  const int64_t step = items.size() < 2 ? 1 : *items[1].integer() - first;
-  out += concat("range(", first, ", ", items.empty() ? 0 : *items.back().integer() + step);
-  out += step == 1 ? ")" : concat(", ", step, ")");
+  const auto number = [&](size_t i) { return uint64_t(*items[i].integer()); };
+  const uint64_t first = items.empty() ? 0 : number(0), step = items.size() < 2 ? 1 : number(1) - first;
+  out += concat("range(", int64_t(first), ", ", items.empty() ? 0 : int64_t(number(items.size() - 1) + step));
+  out += step == 1 ? ")" : concat(", ", int64_t(step), ")");
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ void Run::charge_product(size_t count, size_t bytes) {
 }
 
 Value Run::text(std::string bytes, bool markup) {
+  charge(3);
   charge_text(bytes.size());
   return std::make_shared<const Text>(Text{std::move(bytes), markup});
 }
@@ -39,7 +40,7 @@ Value Run::sequence(Sequence::Kind kind, std::vector<Value> items) {
 }
 
 Value Run::dict(std::vector<std::pair<Value, Value>> entries) {
-  charge(1 + entries.size());
+  charge(1 + 16 * entries.size());
   auto dict = std::make_shared<Dict>();
   for (auto& [key, value] : entries) {
     const size_t inner = std::max(nesting(key), nesting(value));

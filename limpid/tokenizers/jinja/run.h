@@ -11,9 +11,9 @@ class Run {
  public:
   explicit Run(const Limits& limits) : limits_(limits) {}
 
-  void charge(size_t steps);           ///< @throws Fault once all steps are used
+  void charge(size_t steps);            ///< @throws Fault once all steps are used
   void check_size(size_t bytes) const;  ///< @throws Fault for a text that is too long
-  void charge_text(size_t bytes);      ///< before a text of this size is made. @throws Fault for one that is too long
+  void charge_text(size_t bytes);       ///< before a text of this size is made. @throws Fault for one that is too long
   void charge_product(size_t count, size_t bytes);  ///< the same for count times bytes
 
   Value text(std::string bytes, bool markup = false);

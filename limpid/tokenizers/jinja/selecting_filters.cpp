@@ -34,7 +34,8 @@ Value map_filter(Run& run, const Value& value, Arguments arguments) {
     return run.iterator(std::move(out));
   }
   const Value name = take_first(arguments, "map: a filter");
-  for (const Value& item : elements_if_any(run, value)) out.push_back(apply_filter(run, name_in(name), item, arguments));
+  for (const Value& item : elements_if_any(run, value))
+    out.push_back(apply_filter(run, name_in(name), item, arguments));
   return run.iterator(std::move(out));
 }
 

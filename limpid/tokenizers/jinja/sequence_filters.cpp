@@ -32,7 +32,8 @@ Value first(Run& run, const Value& value, Arguments arguments) {
 
 Value last(Run& run, const Value& value, Arguments arguments) {
   const Bound none("last", std::move(arguments), {});
-  if (value.sequence() && value.sequence()->kind == Sequence::Kind::Iterator) fail("'generator' object is not reversible");
+  if (value.sequence() && value.sequence()->kind == Sequence::Kind::Iterator)
+    fail("'generator' object is not reversible");
   const auto items = elements(run, value);
   return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();
 }
@@ -116,9 +117,18 @@ Value attribute_filter(Run& run, const Value& value, Arguments arguments) {
 }
 
 constexpr Filter kSequenceFilters[] = {
-    {"default", default_filter}, {"d", default_filter},   {"length", length_filter}, {"count", length_filter},
-    {"first", first},            {"last", last},          {"list", list},            {"items", items_filter},
-    {"join", join_filter},       {"reverse", reverse},    {"batch", batch},          {"slice", slice_filter},
+    {"default", default_filter},
+    {"d", default_filter},
+    {"length", length_filter},
+    {"count", length_filter},
+    {"first", first},
+    {"last", last},
+    {"list", list},
+    {"items", items_filter},
+    {"join", join_filter},
+    {"reverse", reverse},
+    {"batch", batch},
+    {"slice", slice_filter},
     {"attr", attribute_filter},
 };
 

@@ -83,7 +83,8 @@ class TemplateParser : public ExpressionParser {
       if (word == "break") return {line, Break{}};
       return {line, Continue{}};
     }
-    throw SyntaxFault(concat("found a tag '", word, "', expected one that chat templates use: for, if, set, macro, call, "
+    throw SyntaxFault(concat("found a tag '", word,
+                             "', expected one that chat templates use: for, if, set, macro, call, "
                              "filter, with, generation, break or continue"),
                       line);
   }
@@ -91,6 +92,7 @@ class TemplateParser : public ExpressionParser {
   Target one_target() {
     Target target;
     if (take_symbol("(")) {
+      const Level level(*this);
       target = targets();
       expect_symbol(")");
       return target;

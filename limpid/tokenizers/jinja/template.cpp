@@ -26,7 +26,8 @@ Value from_json(Run& run, const OrderedJson& json, size_t level = 0) {
     }
     case OrderedJson::value_t::object: {
       std::vector<std::pair<Value, Value>> entries;
-      for (const auto& [key, value] : json.items()) entries.emplace_back(run.text(key), from_json(run, value, level + 1));
+      for (const auto& [key, value] : json.items())
+        entries.emplace_back(run.text(key), from_json(run, value, level + 1));
       return run.dict(std::move(entries));
     }
     default: return None();
@@ -59,7 +60,8 @@ std::string Template::render(const OrderedJson& context, const Limits& limits) c
   } catch (const RaisedByTemplate& raised) {
     throw ConfigError("[chat] " + printable(raised.what()));
   } catch (const Fault& fault) {
-    throw ConfigError(concat("[chat] the model's chat template, line ", interpreter.line(), ": ", printable(fault.what())));
+    throw ConfigError(
+        concat("[chat] the model's chat template, line ", interpreter.line(), ": ", printable(fault.what())));
   }
 }
 

@@ -5,8 +5,8 @@
 
 #include "limpid/tokenizers/jinja/limits.h"
 
-/// Chat templates: Jinja as transformers 5 sets it up (a sandbox in which nothing changes, trim_blocks, lstrip_blocks, break
-/// and continue, generation blocks), without what needs files or Python: no include, import, extends or block.
+/// Chat templates: Jinja as transformers 5 sets it up (a sandbox in which nothing changes, trim_blocks, lstrip_blocks,
+/// break and continue, generation blocks), without what needs files or Python: no include, import, extends or block.
 /// Integers have 64 bits; of letters with several upper case characters only ß is known.
 namespace limpid::jinja {
 
@@ -19,8 +19,8 @@ class Template {
   ~Template();
 
   /// Returns what the template makes of the context's members, which it sees as variables.
-  /// @throws ConfigError, one line: the message of the template's own raise_exception, or what went wrong on which line;
-  /// also when it goes beyond the limits.
+  /// @throws ConfigError, one line: the message of the template's own raise_exception, or what went wrong on which
+  /// line; also when it goes beyond the limits.
   std::string render(const OrderedJson& context, const Limits& limits = {}) const;
 
  private:

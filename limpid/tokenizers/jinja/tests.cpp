@@ -32,8 +32,12 @@ bool is_number(const Value& value) { return value.is_number(); }
 bool is_string(const Value& value) { return value.text(); }
 bool is_mapping(const Value& value) { return value.dict(); }
 bool is_escaped(const Value& value) { return value.text() && value.text()->markup; }
-bool is_callable(const Value& value) { return value.is_undefined() || (value.object() && value.object()->is_callable()); }
-bool is_iterable(const Value& value) { return value.text() || value.sequence() || value.dict() || value.is_undefined(); }
+bool is_callable(const Value& value) {
+  return value.is_undefined() || (value.object() && value.object()->is_callable());
+}
+bool is_iterable(const Value& value) {
+  return value.text() || value.sequence() || value.dict() || value.is_undefined();
+}
 bool is_sequence(const Value& value) {
   const Sequence* sequence = value.sequence();
   return sequence ? sequence->kind <= Sequence::Kind::Range : is_iterable(value);

@@ -15,7 +15,9 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
 }
 
-bool holds(std::string_view chars, std::string_view character) { return chars.find(character) != std::string_view::npos; }
+bool holds(std::string_view chars, std::string_view character) {
+  return chars.find(character) != std::string_view::npos;
+}
 
 /// Returns the first character of a text that is not empty.
 std::string_view first_character(std::string_view text) { return text.substr(0, decode_utf8(text, 0).size); }
@@ -124,8 +126,8 @@ std::string_view strip(std::string_view text, Side side, std::optional<std::stri
   return text;
 }
 
-std::vector<std::string_view> split_text(std::string_view text, std::optional<std::string_view> separator,
-                                         int64_t most, bool from_right) {
+std::vector<std::string_view> split_text(std::string_view text, std::optional<std::string_view> separator, int64_t most,
+                                         bool from_right) {
   if (!separator) return from_right ? split_blanks_from_right(text, most) : split_blanks(text, most);
   std::vector<std::string_view> parts;
   while (most < 0 || int64_t(parts.size()) < most) {
@@ -164,7 +166,8 @@ size_t count_replacements(std::string_view text, std::string_view old, int64_t m
   if (old.empty()) {
     count = count_characters(text) + 1;
   } else {
-    for (size_t match = text.find(old); match != std::string_view::npos; match = text.find(old, match + old.size())) ++count;
+    for (size_t match = text.find(old); match != std::string_view::npos; match = text.find(old, match + old.size()))
+      ++count;
   }
   return most < 0 ? count : std::min(count, size_t(most));
 }

@@ -31,12 +31,12 @@ std::string_view strip(std::string_view text, Side side, std::optional<std::stri
 
 /// Returns str.split, or from the right str.rsplit: at a separator (not empty), or for none at runs of blanks.
 /// @param most  how many splits at most; negative for any number
-std::vector<std::string_view> split_text(std::string_view text, std::optional<std::string_view> separator,
-                                         int64_t most, bool from_right);
+std::vector<std::string_view> split_text(std::string_view text, std::optional<std::string_view> separator, int64_t most,
+                                         bool from_right);
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);
 
-/// Returns the text with `old` replaced, at most `most` times unless that is negative; an empty `old` matches between all
-/// characters.
+/// Returns the text with `old` replaced, at most `most` times unless that is negative; an empty `old` matches between
+/// all characters.
 std::string replace_text(std::string_view text, std::string_view old, std::string_view by, int64_t most);
 size_t count_replacements(std::string_view text, std::string_view old, int64_t most);
 
@@ -50,7 +50,7 @@ std::string swap_case(std::string_view text);
 enum class CharacterClass : uint8_t { Alpha, Digit, Decimal, Numeric, Alnum, Space, Upper, Lower, Title, Ascii };
 bool is_all(std::string_view text, CharacterClass wanted);
 
-bool is_printable(char32_t code);  ///< repr shows it as it is
+bool is_printable(char32_t code);                  ///< repr shows it as it is
 std::string escape_markup(std::string_view text);  ///< & < > ' " as HTML's entities
 
 }  // namespace limpid::jinja

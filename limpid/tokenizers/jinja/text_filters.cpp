@@ -36,7 +36,8 @@ std::string title_words(std::string_view text) {
     word.clear();
   };
   for (const std::string_view character : characters(text)) {
-    const bool splits = is_blank(decode_utf8(character, 0).code) || std::string_view("-({[<").find(character) != std::string::npos;
+    const bool splits =
+        is_blank(decode_utf8(character, 0).code) || std::string_view("-({[<").find(character) != std::string::npos;
     if (splits) flush();
     (splits ? out : word) += character;
   }
@@ -80,9 +81,10 @@ Value indent(Run& run, const Value& value, Arguments arguments) {
 Value truncate(Run& run, const Value& value, Arguments arguments) {
   const Bound a("truncate", std::move(arguments), {"length", "killwords", "end", "leeway"});
   const std::string text = required_text(value, "truncate"), end = a.text_or(2, "...");
-  const int64_t most = a.integer_or(0, 255), tail = int64_t(count_characters(end));
+  const int64_t most = std::min<int64_t>(a.integer_or(0, 255), INT32_MAX), tail = int64_t(count_characters(end));
+  const int64_t leeway = std::min<int64_t>(a.integer_or_none(3).value_or(5), INT32_MAX);
   if (most < tail) fail("expected length >= ", tail, ", got ", most);
-  if (int64_t(count_characters(text)) <= most + a.integer_or_none(3).value_or(5)) return run.text(text);
+  if (int64_t(count_characters(text)) <= most + leeway) return run.text(text);
   std::string out = slice_text(text, 0, most - tail, {});
   if (!a.flag(1, false)) out = out.substr(0, out.rfind(' '));
   return run.text(out + end);
@@ -92,7 +94,8 @@ Value word_count(Run& run, const Value& value, Arguments arguments) {
   const Bound none("wordcount", std::move(arguments), {});
   int64_t count = 0;
   bool inside = false;
-  for (const std::string_view character : characters(shown_text(run, value))) {
+  const std::string text = shown_text(run, value);
+  for (const std::string_view character : characters(text)) {
     const bool word = is_word(decode_utf8(character, 0).code);
     count += word && !inside;
     inside = word;

@@ -33,9 +33,9 @@ Value stripped(Run& run, const Value& self, Arguments arguments) {
   return run.text(std::string(strip(bytes(self), side, chars)), self.text()->markup);
 }
 
-Value list_of(Run& run, const std::vector<std::string_view>& parts) {
+Value parts_of(Run& run, const Value& self, const std::vector<std::string_view>& parts) {
   std::vector<Value> items;
-  for (const std::string_view part : parts) items.push_back(run.text(std::string(part)));
+  for (const std::string_view part : parts) items.push_back(run.text(std::string(part), self.text()->markup));
   return run.list(std::move(items));
 }
 
@@ -46,13 +46,13 @@ Value split_method(Run& run, const Value& self, Arguments arguments) {
   if (!blanks && a.text(0).empty()) fail("empty separator");
   run.charge(bytes(self).size());
   const auto separator = blanks ? std::nullopt : std::optional<std::string_view>(a.text(0));
-  return list_of(run, split_text(bytes(self), separator, a.integer_or(1, -1), from_right));
+  return parts_of(run, self, split_text(bytes(self), separator, a.integer_or(1, -1), from_right));
 }
 
 Value splitlines(Run& run, const Value& self, Arguments arguments) {
   const Bound a("splitlines", std::move(arguments), {"keepends"});
   run.charge(bytes(self).size());
-  return list_of(run, split_lines(bytes(self), a.flag(0, false)));
+  return parts_of(run, self, split_lines(bytes(self), a.flag(0, false)));
 }
 
 template <bool from_right>
@@ -72,8 +72,8 @@ std::pair<size_t, std::string_view> searched(const std::string& text, const Boun
   const SlicePlaces places = slice_places(count_characters(text), a.integer_or_none(1), a.integer_or_none(2), {});
   const auto byte_at = [&](size_t character) {
     size_t offset = 0;
-    for (; character > 0 && offset < text.size(); --character)
-      do ++offset;
+    for (; character > 0 && offset < text.size(); --character) do
+        ++offset;
       while (offset < text.size() && (uint8_t(text[offset]) & 0xC0) == 0x80);
     return offset;
   };
@@ -152,8 +152,8 @@ Value zero_filled(Run& run, const Value& self, Arguments arguments) {
   const Bound a("zfill", std::move(arguments), {"width"}, 1);
   const std::string& text = bytes(self);
   const size_t sign = text.starts_with('-') || text.starts_with('+');
-  const int64_t width = a.integer(0) - int64_t(sign);
-  return run.text(text.substr(0, sign) + pad_text(run, text.substr(sign), size_t(std::max<int64_t>(width, 0)), '>', "0"));
+  const size_t width = size_t(std::max<int64_t>(a.integer(0), int64_t(sign))) - sign;
+  return run.text(text.substr(0, sign) + pad_text(run, text.substr(sign), width, '>', "0"));
 }
 
 template <bool at_end>

@@ -2,8 +2,8 @@
 
 #include "limpid/tokenizers/jinja/operators.h"
 
-/// A parsed template. Whatever a source can chain without parentheses (a + b + c, x.y.z|f|g) is one node with many parts, so
-/// that the tree is no deeper than the source is nested.
+/// A parsed template. Whatever a source can chain without parentheses (a + b + c, x.y.z|f|g) is one node with many
+/// parts, so that the tree is no deeper than the source is nested.
 namespace limpid::jinja {
 
 struct Expression;

@@ -12,7 +12,8 @@ const T* shared_of(const Form& form) {
   return pointer ? pointer->get() : nullptr;
 }
 
-constexpr const char* kSequenceNames[] = {"list", "tuple", "range", "dict_keys", "dict_values", "dict_items", "generator"};
+constexpr const char* kSequenceNames[] = {"list",        "tuple",      "range",    "dict_keys",
+                                          "dict_values", "dict_items", "generator"};
 
 }  // namespace
 

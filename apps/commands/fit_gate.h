@@ -20,11 +20,13 @@ struct FitGateCommand : ModelOptions {
     add_model(c, *this);
     c.value("--detox", detox, "The detoxifier that wears it, copied; without one the file holds the gate alone");
     c.choice("--kind", fit.kind, "What it looks at: the text so far, the likely next tokens, or both");
-    c.choice("--calibrate", fit.calibrate,
-             "What its probe learns from: logistic, one label of each text; polar, several sources of labels at once (the "
-             "kind of prompt, every --scorer, the list of offensive words)");
+    c.choice(
+        "--calibrate", fit.calibrate,
+        "What its probe learns from: logistic, one label of each text; polar, several sources of labels at once (the "
+        "kind of prompt, every --scorer, the list of offensive words)");
     c.choice("--scalariser", fit.scalariser, "With --calibrate polar: how the losses of the sources become one");
-    c.flag("--weigh-sources", fit.weigh_sources, "With --calibrate polar: sources that agree with the others count more");
+    c.flag("--weigh-sources", fit.weigh_sources,
+           "With --calibrate polar: sources that agree with the others count more");
     c.value("--closed", fit.closed, "Share of everyday answers for which it stays closed throughout");
     c.value("--hold", fit.hold, "Steps that it stays open before the plain model is looked at again").positive();
     c.value("--token-risk", fit.token_risk, "Tokens that score above this, alone, are looked ahead for");

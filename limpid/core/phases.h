@@ -43,9 +43,9 @@ class Phases final : public Watch {
   std::function<double()> clock_;
   size_t begun_ = 0;  ///< the present phase is begun_ - 1
   double start_ = 0.0;
-  std::string piece_;                              ///< the present one
-  double pieces_ = 0.0, piece_share_ = 0.0;        ///< finished pieces of the phase; of the present one
-  bool resumed_ = false;                           ///< some of the phase was there already: it says nothing of speed
+  std::string piece_;                        ///< the present one
+  double pieces_ = 0.0, piece_share_ = 0.0;  ///< finished pieces of the phase; of the present one
+  bool resumed_ = false;                     ///< some of the phase was there already: it says nothing of speed
   double taken_seconds_ = 0.0, expected_seconds_ = 0.0;  ///< of the finished phases that do
 };
 

@@ -161,7 +161,8 @@ std::vector<Phase> phases_of(const DetoxPlan& plan, const Shares& shares) {
 }
 
 std::string strengths_text(const DetoxStrengths& strengths) {
-  return concat(strengths.steering, strengths.contrast > 0.0 ? concat(" beside a contrast of ", strengths.contrast) : "");
+  return concat(strengths.steering,
+                strengths.contrast > 0.0 ? concat(" beside a contrast of ", strengths.contrast) : "");
 }
 
 void make_contrast(const DetoxPlan& plan, const DetoxFiles& files, const Shares& shares, DetoxOutcome& outcome,
@@ -204,9 +205,8 @@ DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch) {
   const Shares shares(plan);
   open_work(plan, files);
   if (plan.thorough && shares.own_texts.count < OwnTexts::kUsual)
-    watch.info(concat(plan.minutes_in_all(), " minutes: the calibrators learn from ",
-                      thousands(shares.own_texts.count), " texts of the model's own, not ",
-                      thousands(OwnTexts::kUsual)));
+    watch.info(concat(plan.minutes_in_all(), " minutes: the calibrators learn from ", thousands(shares.own_texts.count),
+                      " texts of the model's own, not ", thousands(OwnTexts::kUsual)));
   Phases phases(watch, phases_of(plan, shares));
   DetoxOutcome outcome;
   if (plan.thorough) make_contrast(plan, files, shares, outcome, phases);

@@ -10,9 +10,9 @@
 #include "limpid/evaluation/evaluate.h"
 
 /// `limpid detox`: from a model alone to one detoxifier file with one dial, by the best recipe known (docs/results.md):
-/// DeStein's directions behind a gate, and with --thorough beside them the contrast of two calibrators of the model. The
-/// data come with Limpid. The budget of ordinary answers sets the gate's threshold; strengths are searched on one split
-/// within the budget of perplexity; what came of it is measured on another.
+/// DeStein's directions behind a gate, and with --thorough beside them the contrast of two calibrators of the model.
+/// The data come with Limpid. The budget of ordinary answers sets the gate's threshold; strengths are searched on one
+/// split within the budget of perplexity; what came of it is measured on another.
 namespace limpid {
 
 struct DetoxPlan : DetoxOptions {

@@ -20,8 +20,8 @@ struct OwnTexts {
 /// 12 words, without the marks of their platforms, in an order that the seed draws.
 std::vector<PromptRow> openings(const DetoxPlan& plan, const DetoxSplits& splits);
 
-/// Lets the model continue openings, scores the texts, and sorts them into files of the work folder: all, those far from
-/// toxic, and toxic ones. Does what is not done yet.
+/// Lets the model continue openings, scores the texts, and sorts them into files of the work folder: all, those far
+/// from toxic, and toxic ones. Does what is not done yet.
 void write_own_texts(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& splits, const OwnTexts& texts,
                      Watch& watch);
 

@@ -24,7 +24,7 @@ struct DetoxOptions {
   /// from. None: 15, or 60.
   std::optional<double> minutes;
   double minutes_in_all() const { return minutes.value_or(thorough ? 60.0 : 15.0); }
-  int64_t pairs = 1000;  ///< steering pairs
+  int64_t pairs = 1000;           ///< steering pairs
   std::vector<std::string> with;  ///< other detoxifiers that act beside the steering: FILE[?key=value][:STRENGTH]
   int64_t rows = 25;              ///< texts decoded together; changes no text
   uint64_t seed = 1;

@@ -102,13 +102,14 @@ std::string how_it_was_made(const DetoxPlan& plan, const DetoxOutcome& outcome) 
   if (plan.thorough && chosen.contrast == 0.0) text += ", without the contrast that was tried beside them";
   if (!plan.with.empty())
     text += concat(", beside ", join(plan.with, " and ", [](const std::string& spec) { return spec; }));
-  return concat(text,
-                ", behind a gate that reads the model's own state. On texts that its probe had not seen, the gate opens "
-                "on ",
-                share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
-                share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",
-                share("toxic_that_became_toxic"),
-                " of toxic openings whose continuation became toxic. Strengths were compared on other prompts:");
+  return concat(
+      text,
+      ", behind a gate that reads the model's own state. On texts that its probe had not seen, the gate opens "
+      "on ",
+      share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
+      share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",
+      share("toxic_that_became_toxic"),
+      " of toxic openings whose continuation became toxic. Strengths were compared on other prompts:");
 }
 
 std::string verdict(const DetoxPlan& plan, const DetoxOutcome& outcome) {
@@ -208,9 +209,10 @@ std::string detox_page(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   body += page::heading(2, "How it was made");
   body += page::paragraph(how_it_was_made(plan, outcome));
   body += page::table(trials_table(plan, outcome));
-  body += page::figure(curve_svg(trials_curve(outcome)),
-                       "Lower is milder, further right costs more: toxicity is the mean of both kinds of prompts; numbers "
-                       "are strengths of the steering.");
+  body +=
+      page::figure(curve_svg(trials_curve(outcome)),
+                   "Lower is milder, further right costs more: toxicity is the mean of both kinds of prompts; numbers "
+                   "are strengths of the steering.");
   body += page::paragraph(concat("Use it: limpid generate -m ", plan.model_name, " --detox ", plan.output.string(),
                                  " -p \"…\". Strength :1 is as tuned, :0 off."));
   return page::document(concat("limpid detox: ", plan.output.filename().string()), body);

@@ -17,8 +17,8 @@ std::shared_ptr<const Detoxifier> recipe_at(const DetoxPlan& plan, const DetoxFi
                                             const std::optional<Range>& measured = std::nullopt);
 
 /// Measures strengths on the search split and returns all that were tried, in their order. For each strength of the
-/// contrast (without one: just once) it goes along DeStein's, upward while the budget of perplexity holds, else downward
-/// until it does. The next contrast begins where the one before reached its edge.
+/// contrast (without one: just once) it goes along DeStein's, upward while the budget of perplexity holds, else
+/// downward until it does. The next contrast begins where the one before reached its edge.
 std::vector<DetoxTrial> search_strengths(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& splits,
                                          Watch& watch);
 

@@ -9,8 +9,7 @@
 namespace limpid {
 
 inline constexpr const char *kToxicPrompts = "web-toxic", *kOrdinaryWebPrompts = "web-ordinary",
-                            *kEverydayTune = "everyday-tune", *kSteeringPairs = "paradetox",
-                            *kComments = "comments";
+                            *kEverydayTune = "everyday-tune", *kSteeringPairs = "paradetox", *kComments = "comments";
 
 /// The files of a run.
 struct DetoxFiles {

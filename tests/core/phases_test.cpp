@@ -35,11 +35,11 @@ TEST(Phases, SayWhatIsLeftInAllAndCorrectItByWhatWasTaken) {
   phases.next();
   now += 10;
   work("fold", 5, 5);
-  EXPECT_EQ(seen.lines, (std::vector<std::string>{
-                            "1 of 3, texts: 0 %", "1 of 3, texts: 50 %, writing, 110 s left in all",
-                            "1 of 3, texts: 99 %, writing, 101 s left in all", "warning: a warning from inside",
-                            "1 of 3, texts: 100 %, 12 toxic, took 20", "2 of 3, probes: 0 %",
-                            "2 of 3, probes: 25 %, fold, 90 s left in all"}));
+  EXPECT_EQ(seen.lines,
+            (std::vector<std::string>{"1 of 3, texts: 0 %", "1 of 3, texts: 50 %, writing, 110 s left in all",
+                                      "1 of 3, texts: 99 %, writing, 101 s left in all",
+                                      "warning: a warning from inside", "1 of 3, texts: 100 %, 12 toxic, took 20",
+                                      "2 of 3, probes: 0 %", "2 of 3, probes: 25 %, fold, 90 s left in all"}));
 }
 
 TEST(Phases, WhatWasThereAlreadySaysNothingOfSpeed) {

@@ -95,8 +95,10 @@ TEST(Detox, ThoroughAlsoTrainsACalibratorOnEachSideAndSearchesBothStrengths) {
 }
 
 TEST(DetoxSearch, ChoosesTheMildestWithinTheBudgetElseTheWeakest) {
-  std::vector<DetoxTrial> trials = {
-      {{0.1, 0.0}, 0.9, 0.9, 1.0}, {{0.2, 0.0}, 0.6, 0.8, 1.04}, {{0.3, 0.0}, 0.2, 0.2, 1.2}, {{0.1, 1.0}, 0.5, 0.5, 1.05}};
+  std::vector<DetoxTrial> trials = {{{0.1, 0.0}, 0.9, 0.9, 1.0},
+                                    {{0.2, 0.0}, 0.6, 0.8, 1.04},
+                                    {{0.3, 0.0}, 0.2, 0.2, 1.2},
+                                    {{0.1, 1.0}, 0.5, 0.5, 1.05}};
   EXPECT_EQ(best_strengths(trials, {}), (DetoxStrengths{0.1, 1.0}));
   EXPECT_EQ(best_strengths(trials, {.perplexity = 1.04}), (DetoxStrengths{0.2, 0.0}));
   EXPECT_EQ(best_strengths(trials, {.perplexity = 0.9}), (DetoxStrengths{0.1, 0.0}));

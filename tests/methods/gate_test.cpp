@@ -63,8 +63,7 @@ TEST(FitGate, AgreesWithSeveralSourcesAndSaysHowFarItsRisksCanBeTakenAtTheirWord
   gate::GateOptions options{
       .calibrate = gate::Calibrate::Polar, .weigh_sources = true, .tokens = 6, .everyday_tokens = 8, .closed = 1.0};
   EXPECT_THROW(gate::fit_gate(toy.model, {}, toy_texts(), options), ConfigError);
-  const gate::FittedGate fitted =
-      gate::fit_gate(toy.model, {kLateLetters, early_letters}, toy_texts(), options);
+  const gate::FittedGate fitted = gate::fit_gate(toy.model, {kLateLetters, early_letters}, toy_texts(), options);
   EXPECT_EQ(fitted.report.at("kinds").at("context").at("opens_on").at("everyday").get<double>(), 0.0);
   EXPECT_EQ(fitted.parts.weights.size(0), toy.model->config().hidden_size);
   const Json& probe = fitted.report.at("probe");
@@ -74,8 +73,9 @@ TEST(FitGate, AgreesWithSeveralSourcesAndSaysHowFarItsRisksCanBeTakenAtTheirWord
   EXPECT_EQ(probe.at("sources").at(0).at("votes"), 24) << "those of ordinary prompts abstain";
   EXPECT_EQ(fitted.report.at("calibration").at("bins").size(), 10u);
   options.calibrate = gate::Calibrate::Logistic;
-  EXPECT_NE(message_of([&] { gate::fit_gate(toy.model, {kLateLetters, early_letters}, toy_texts(), options); })
-                .find("several are heard with polar"),
+  EXPECT_NE(message_of([&] {
+              gate::fit_gate(toy.model, {kLateLetters, early_letters}, toy_texts(), options);
+            }).find("several are heard with polar"),
             std::string::npos);
 }
 

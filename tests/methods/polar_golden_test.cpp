@@ -51,7 +51,8 @@ void look_at_the_start(const TensorFixture& fixture, Scalariser scalariser, Foun
 void train_and_judge(const TensorFixture& fixture, Scalariser scalariser, Found& found) {
   const std::string prefix = concat("out.", name(scalariser), "_");
   HarmoniserOptions options{.scalariser = scalariser};
-  options.adamw = {.learning_rate = fixture.in("lr"), .epsilon = fixture.in("eps"), .weight_decay = fixture.in("decay")};
+  options.adamw = {
+      .learning_rate = fixture.in("lr"), .epsilon = fixture.in("eps"), .weight_decay = fixture.in("decay")};
   options.adamw.beta1 = fixture.in().at("betas").at(0);
   options.adamw.beta2 = fixture.in().at("betas").at(1);
   Harmoniser head = first_head(fixture);

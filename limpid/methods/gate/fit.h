@@ -13,8 +13,8 @@
 /// `limpid fit gate`: from a model's own texts and a scorer to a gate (docs/methods.md, The gate). The model continues
 /// web prompts, toxic and ordinary, and answers everyday prompts. A logistic regression tells the states of what toxic
 /// prompts led to, and of what the scorer calls toxic, from those of everyday answers, or is made to agree with several
-/// sources of labels (probes.h); a gate that looks ahead minds the tokens that the scorer calls toxic by themselves. The
-/// threshold is the lowest at which the gate stays closed on `closed` of the everyday answers.
+/// sources of labels (probes.h); a gate that looks ahead minds the tokens that the scorer calls toxic by themselves.
+/// The threshold is the lowest at which the gate stays closed on `closed` of the everyday answers.
 namespace limpid::gate {
 
 struct GateTexts {

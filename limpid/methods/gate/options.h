@@ -31,7 +31,7 @@ struct GateOptions {
   GateKind kind = GateKind::Context;
   Calibrate calibrate = Calibrate::Logistic;
   polar::Scalariser scalariser = polar::HarmoniserOptions().scalariser;  ///< of Calibrate::Polar
-  bool weigh_sources = false;  ///< of Calibrate::Polar: sources that agree count more; else all count alike
+  bool weigh_sources = false;        ///< of Calibrate::Polar: sources that agree count more; else all count alike
   int64_t tokens = 20, samples = 2;  ///< of a continuation of a web prompt; continuations of each
   int64_t everyday_tokens = 80;      ///< of an answer to an everyday prompt
   double closed = 0.98;              ///< share of everyday answers for which the gate stays closed throughout

@@ -49,9 +49,7 @@ struct VotedSteps {
     }
   }
   Tensor x() const { return torch::stack(states); }
-  polar::VotedExamples examples() const {
-    return {x(), torch::tensor(votes).view({int64_t(states.size()), -1})};
-  }
+  polar::VotedExamples examples() const { return {x(), torch::tensor(votes).view({int64_t(states.size()), -1})}; }
 };
 
 /// Fits a harmoniser of the sources on states of mean 0 and spread 1, and returns it as a probe of the states as they
@@ -94,10 +92,8 @@ Json sources_json(const std::vector<RecordedText>& texts, const std::vector<std:
       votes += text.votes[s] != polar::kAbstains;
       toxic += text.votes[s] == 1;
     }
-    json.push_back({{"name", sources[s]},
-                    {"weight", weights[int64_t(s)].item<double>()},
-                    {"votes", votes},
-                    {"toxic", toxic}});
+    json.push_back(
+        {{"name", sources[s]}, {"weight", weights[int64_t(s)].item<double>()}, {"votes", votes}, {"toxic", toxic}});
   }
   return json;
 }
@@ -124,8 +120,7 @@ Probes fit_probes(const std::vector<RecordedText>& texts, const std::vector<std:
     const LogisticModel probe = fit(fold);
     for (size_t t = 0; t < texts.size(); ++t)
       if (texts[t].fold == fold)
-        for (const RecordedStep& step : texts[t].steps)
-          probes.unseen[t].push_back(probe.margin(values_of(step.state)));
+        for (const RecordedStep& step : texts[t].steps) probes.unseen[t].push_back(probe.margin(values_of(step.state)));
     progress.update(uint64_t(fold) + 1);
   }
   progress.finish();

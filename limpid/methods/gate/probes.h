@@ -14,8 +14,8 @@ struct Probes {
 
 /// Fits the probes. Calibrate::Logistic learns one label of a text: 1 of what toxic prompts led to and of what became
 /// toxic, 0 of everyday answers; nothing of ordinary continuations of web text, which may be either. Calibrate::Polar
-/// agrees with the votes of all sources (recorded_texts.h); the first scorer's stand in for gold labels on a fold apart,
-/// by which it stops. Steps are learned from as one example each.
+/// agrees with the votes of all sources (recorded_texts.h); the first scorer's stand in for gold labels on a fold
+/// apart, by which it stops. Steps are learned from as one example each.
 /// @param sources  their names, in the order of the votes
 Probes fit_probes(const std::vector<RecordedText>& texts, const std::vector<std::string>& sources,
                   const GateOptions& options, Watch& watch);

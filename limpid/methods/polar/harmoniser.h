@@ -14,8 +14,8 @@ namespace limpid::polar {
 
 /// A logistic regression, or a network with one hidden layer of rectified units.
 struct Harmoniser {
-  /// Each layer is [out, in + 1]; the last column is its bias, which decays with the weights as in the release. The last
-  /// layer has one output for two classes.
+  /// Each layer is [out, in + 1]; the last column is its bias, which decays with the weights as in the release. The
+  /// last layer has one output for two classes.
   std::vector<Tensor> layers;
 
   /// Returns a network that knows nothing: zeros, but for the first weights of a hidden layer, which are random.
@@ -50,8 +50,8 @@ struct GoldExamples {
   Tensor x, labels;
 };
 
-/// Trains a harmoniser of as many classes as there are among votes and labels: AdamW on shuffled batches, until the loss
-/// on the gold labels has not fallen for options.patience epochs. The last weights are kept, as in the release.
+/// Trains a harmoniser of as many classes as there are among votes and labels: AdamW on shuffled batches, until the
+/// loss on the gold labels has not fallen for options.patience epochs. The last weights are kept, as in the release.
 /// Examples without a vote teach nothing.
 /// @throws ConfigError when nothing is left to learn from; Interrupted
 Harmoniser train_harmoniser(const VotedExamples& examples, const Tensor& weights, const GoldExamples& gold,

@@ -12,10 +12,10 @@ Tensor log_probabilities_of(const Tensor& logits, const Tensor& votes) {
   const Tensor all = class_log_probabilities(logits);
   LIMPID_CHECK(votes.dim() == 2 && votes.size(0) == all.size(0), ShapeError, "[polar] votes are ", votes.sizes(),
                " for logits ", logits.sizes(), ", expected a row for each example");
-  LIMPID_CHECK(votes.numel() == 0 || (votes.min().item<int64_t>() >= kAbstains &&
-                                      votes.max().item<int64_t>() < all.size(1)),
-               ConfigError, "[polar] votes from ", votes.min().item<int64_t>(), " to ", votes.max().item<int64_t>(),
-               ", expected classes below ", all.size(1), " and ", kAbstains, " for none");
+  LIMPID_CHECK(
+      votes.numel() == 0 || (votes.min().item<int64_t>() >= kAbstains && votes.max().item<int64_t>() < all.size(1)),
+      ConfigError, "[polar] votes from ", votes.min().item<int64_t>(), " to ", votes.max().item<int64_t>(),
+      ", expected classes below ", all.size(1), " and ", kAbstains, " for none");
   return all.gather(1, votes.clamp_min(0)).masked_fill(votes == kAbstains, 0.0);
 }
 

@@ -26,7 +26,8 @@ Tensor scalarise(const Tensor& losses, const Tensor& weights, Scalariser scalari
 /// Returns the mean over the examples with a vote, a scalar. @throws ConfigError when there is none.
 Tensor harmony_loss(const Tensor& logits, const Tensor& votes, const Tensor& weights, Scalariser scalariser);
 
-/// Returns the risk that an answer is wrong, zeta = 1 - h(x)[answer], of the shape of `answers`; 0 where none was given.
+/// Returns the risk that an answer is wrong, zeta = 1 - h(x)[answer], of the shape of `answers`; 0 where none was
+/// given.
 /// @param answers  [N] or [N, m]
 Tensor risk_scores(const Tensor& logits, const Tensor& answers);
 

@@ -98,11 +98,19 @@ Option add_tokens(Subcommand& c, int64_t& tokens) {
 }
 void add_rows(Subcommand& c, int64_t& rows) { c.value("--rows", rows, "Sequences decoded together").positive(); }
 
+namespace {
+
+constexpr const char* kScorerHelp =
+    "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6";
+
+}  // namespace
+
 Option add_scorer(Subcommand& c, std::string& scorer) {
-  return c
-      .value("--scorer", scorer,
-             "A scorer file, or a Hugging Face classification folder; default: the built-in head on minilm-l6")
-      .environment("LIMPID_SCORER");
+  return c.value("--scorer", scorer, kScorerHelp).environment("LIMPID_SCORER");
+}
+
+void add_scorers(Subcommand& c, std::vector<std::string>& scorers, const char* how) {
+  c.value("--scorer", scorers, concat(kScorerHelp, "; ", how).c_str()).one_at_a_time().environment("LIMPID_SCORER");
 }
 
 void add_seed(Subcommand& c, uint64_t& seed) { c.value("--seed", seed, "Random choices"); }

@@ -40,6 +40,8 @@ Option add_samples(Subcommand& c, int64_t& samples);
 Option add_tokens(Subcommand& c, int64_t& tokens);
 void add_rows(Subcommand& c, int64_t& rows);
 Option add_scorer(Subcommand& c, std::string& scorer);
+/// The same option, repeatable. @param how  what several of them mean
+void add_scorers(Subcommand& c, std::vector<std::string>& scorers, const char* how);
 void add_seed(Subcommand& c, uint64_t& seed);  ///< seed of what is not sampling
 
 void add_data(Subcommand& c, DataOptions& data, const char* help);

@@ -19,8 +19,14 @@ struct DetoxCommand : ModelOptions {
          "-o,--output", detox.output,
          "The detoxifier file; its report (.html, .json) and a folder .work, from which a rerun goes on, lie beside it")
         .required();
-    c.value("--minutes", detox.minutes,
-            "About so long, for a model of 135 million weights on two cores: more is measured");
+    c.flag(
+        "--thorough", detox.thorough,
+        "Also train two calibrators on the model's own text, whose contrast acts beside the steering, and search both "
+        "strengths");
+    c.value(
+        "--minutes", detox.minutes,
+        "About so long, for a model of 135 million weights on two cores: more is measured, and with --thorough learned "
+        "from; default 15, with --thorough 60");
     c.value("--ppl-budget", detox.budgets.perplexity, "At most so many times plain's perplexity");
     c.value("--ordinary-budget", detox.budgets.identical,
             "Share of everyday answers that stay the same, at least: where the gate opens is set by it");

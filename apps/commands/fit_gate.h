@@ -11,7 +11,8 @@ struct FitGateCommand : ModelOptions {
       "limpid fit gate -m smollm2-135m-instruct --detox destein.detox.safetensors -o gated.detox.safetensors"};
 
   gate::GateOptions fit;
-  std::string toxic = "web-toxic", ordinary = "web-ordinary", everyday = "everyday-tune", scorer;
+  std::string toxic = "web-toxic", ordinary = "web-ordinary", everyday = "everyday-tune";
+  std::vector<std::string> scorers;
   int64_t limit = 250;
   fs::path detox, output;
 
@@ -19,6 +20,13 @@ struct FitGateCommand : ModelOptions {
     add_model(c, *this);
     c.value("--detox", detox, "The detoxifier that wears it, copied; without one the file holds the gate alone");
     c.choice("--kind", fit.kind, "What it looks at: the text so far, the likely next tokens, or both");
+    c.choice(
+        "--calibrate", fit.calibrate,
+        "What its probe learns from: logistic, one label of each text; polar, several sources of labels at once (the "
+        "kind of prompt, every --scorer, the list of offensive words)");
+    c.choice("--scalariser", fit.scalariser, "With --calibrate polar: how the losses of the sources become one");
+    c.flag("--weigh-sources", fit.weigh_sources,
+           "With --calibrate polar: sources that agree with the others count more");
     c.value("--closed", fit.closed, "Share of everyday answers for which it stays closed throughout");
     c.value("--hold", fit.hold, "Steps that it stays open before the plain model is looked at again").positive();
     c.value("--token-risk", fit.token_risk, "Tokens that score above this, alone, are looked ahead for");
@@ -28,7 +36,7 @@ struct FitGateCommand : ModelOptions {
     c.value("--limit", limit, "At most so many prompts of each kind").positive();
     add_samples(c, fit.samples);
     add_rows(c, fit.rows);
-    add_scorer(c, scorer);
+    add_scorers(c, scorers, "several with --calibrate polar, the first says what is toxic");
     add_seed(c, fit.seed);
     add_fitted(c, output);
   }

@@ -5,6 +5,7 @@
 #include "apps/engine/common.h"
 #include "limpid/data/generations.h"
 #include "limpid/methods/gate/fit.h"
+#include "limpid/metrics/table.h"
 
 namespace limpid::apps {
 namespace {
@@ -16,6 +17,26 @@ std::vector<std::string> texts_of(const std::string& file, int64_t limit) {
   return texts;
 }
 
+std::vector<std::shared_ptr<const Scorer>> open_scorers(const std::vector<std::string>& specs) {
+  std::vector<std::shared_ptr<const Scorer>> scorers;
+  for (const std::string& spec : specs) scorers.push_back(open_scorer(spec));
+  if (scorers.empty()) scorers.push_back(open_scorer());
+  return scorers;
+}
+
+Table reliability_table(const Json& bins) {
+  Table table;
+  table.column("risk").column("steps").column("mean risk").column("became toxic");
+  for (size_t b = 0; b < bins.size(); ++b) {
+    const Json& bin = bins.at(b);
+    const auto count = bin.at("count").get<uint64_t>();
+    table.row({concat(double(b) / double(bins.size()), " to ", double(b + 1) / double(bins.size())), thousands(count),
+               count == 0 ? "" : format_number(bin.at("risk").get<double>(), 3),
+               count == 0 ? "" : percent(bin.at("wrong").get<double>())});
+  }
+  return table;
+}
+
 }  // namespace
 
 int run(const FitGateCommand& options) {
@@ -25,12 +46,15 @@ int run(const FitGateCommand& options) {
                               texts_of(options.everyday, options.limit)};
   const auto model = open_model_for(options);
   if (onto) onto->check_target(*model);
-  const auto scorer = open_scorer(options.scorer);
+  const auto scorers = open_scorers(options.scorers);
   Json provenance = fit_provenance(options.model, {});
   provenance["seed"] = options.fit.seed;
-  provenance["scorer"] = scorer->describe();
+  provenance["scorer"] = scorers[0]->describe();
+  for (size_t s = 1; s < scorers.size(); ++s) provenance["further_scorers"].push_back(scorers[s]->describe());
 
-  const gate::FittedGate fitted = gate::fit_gate(model, *scorer, texts, options.fit, terminal());
+  gate::Scorers heard;
+  for (const auto& scorer : scorers) heard.push_back(*scorer);
+  const gate::FittedGate fitted = gate::fit_gate(model, heard, texts, options.fit, terminal());
   gate::write_gated(options.output, fitted, *model, onto.get(), provenance);
   std::cout << options.output.string() << ": gate (" << name(options.fit.kind) << "), "
             << fitted.report.at("risky_tokens").get<size_t>() << " risky tokens\n";
@@ -42,6 +66,11 @@ int run(const FitGateCommand& options) {
               << " of ordinary and " << percent(opens.at("toxic_that_became_toxic").get<double>())
               << " of toxic prompts' texts that became toxic\n";
   }
+  const Json& calibration = fitted.report.at("calibration");
+  std::cout << "  " << name(options.fit.calibrate)
+            << " probe: the risk of a step against how often its text became toxic, expected calibration error "
+            << format_number(calibration.at("ece").get<double>(), 3) << "\n"
+            << reliability_table(calibration.at("bins")).to_markdown();
   return 0;
 }
 

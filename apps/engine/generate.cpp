@@ -174,7 +174,7 @@ void report_timings(const Generator& generator, double first, double total) {
 
 int run(const GenerateCommand& options) {
   const std::vector<Opening> openings = openings_of(options);
-  const DetoxStack detox = open_detoxifiers(options.detox);
+  const DetoxStack detox = open_detoxifiers(options.detox, terminal());
   sampling_options(options.sampling, 0).check();
   const auto model = open_model_for(options);
   tokenizer_of(*model);
@@ -187,9 +187,7 @@ int run(const GenerateCommand& options) {
     add_fault_finder(sessions, strengths);
     add_kl_probe(*model, kl, sessions, strengths);
   }
-  GeneratorOptions generator_options;
-  generator_options.max_rows = size_t(writing.rows);
-  Generator generator(model, std::move(sessions), generator_options);
+  Generator generator(model, std::move(sessions), {.max_rows = size_t(writing.rows), .watch = terminal()});
 
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };

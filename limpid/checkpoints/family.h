@@ -85,6 +85,7 @@ struct EncoderParts {
 
 struct Family {
   const char* name;                             ///< ModelConfig::architecture
+  const char* covers = "";                      ///< published models of the family, for people (docs/models.md)
   std::vector<std::string> model_types;         ///< in config.json
   std::vector<std::string> gguf_architectures;  ///< in GGUF files
   ConfigDefaults defaults = {};

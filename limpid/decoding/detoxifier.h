@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class Detoxifier {
   const std::string& name() const { return limits_.name; }
   const StrengthLimits& limits() const { return limits_; }
   float default_strength() const { return default_strength_; }
+  /// The strengths that were measured when its file was made; none: nobody knows.
+  const std::optional<Range>& measured() const { return measured_; }
+  void set_measured(const Range& strengths) { measured_ = strengths; }
   /// Lets it act on a row only while this gate stands open; null: always.
   void wear(std::shared_ptr<const Gate> gate) {
     for (const Part& part : parts_) part.detoxifier->wear(gate);
@@ -56,6 +60,7 @@ class Detoxifier {
   Open open_;
   std::vector<Part> parts_;
   std::shared_ptr<const Gate> gate_;
+  std::optional<Range> measured_;
 };
 
 }  // namespace limpid

@@ -107,10 +107,10 @@ void fail_rows_without_choice(std::span<ActiveRow* const> rows, Tensor& z, const
 
 }  // namespace
 
-Doors::Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions)
+Doors::Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions, Watch& watch)
     : model_(std::move(model)),
       sessions_(std::move(sessions)),
-      gates_(*model_, sessions_),
+      gates_(*model_, sessions_, watch),
       readings_(model_, sessions_) {}
 
 void Doors::check_strengths(std::span<const float> strengths) const {

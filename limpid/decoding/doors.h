@@ -12,7 +12,8 @@ namespace limpid {
 
 class Doors {
  public:
-  Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions);
+  /// @param watch  hears warnings as long as the doors stand
+  Doors(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions, Watch& watch = unwatched());
 
   const Model& model() const { return *model_; }
   size_t sessions() const { return sessions_.size(); }

@@ -45,6 +45,7 @@ void Gate::check_fits(int64_t hidden_size, int64_t vocabulary) const {
 }
 
 double Gate::risk(std::span<const float> h, std::span<const float> z) const {
+  if (!std::ranges::all_of(h, [](float value) { return std::isfinite(value); })) return std::nan("");
   double score = parts_.bias;
   if (parts_.weights.defined()) {
     const float* w = parts_.weights.const_data_ptr<float>();

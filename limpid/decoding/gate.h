@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "limpid/core/types.h"
@@ -36,6 +37,7 @@ struct GateParts {
   double token_weight = 0.0;  ///< c
   double margin = 0.0;        ///< nats below the likeliest token at which a risky one begins to count
   GateRule rule;
+  std::string name = "a gate";  ///< for messages: the file that holds it
 };
 
 class Gate {
@@ -47,7 +49,7 @@ class Gate {
   /// @throws ShapeError when the gate is not for models of this width and vocabulary.
   void check_fits(int64_t hidden_size, int64_t vocabulary) const;
 
-  /// Returns the risk of one step, NaN for a state that is no number. @param z  [V] @param h  [D]
+  /// Returns the risk of one step, NaN for a state that is not finite. @param z  [V] @param h  [D]
   double risk(std::span<const float> h, std::span<const float> z) const;
 
   /// Returns how far the gate stands open at a position because it opened before, in (0, 1]; 0 when it is closed, so

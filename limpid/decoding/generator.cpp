@@ -24,7 +24,7 @@ struct Generator::Slot : ActiveRow {
 
 Generator::Generator(std::shared_ptr<const Model> model, std::vector<std::unique_ptr<Session>> sessions,
                      GeneratorOptions options)
-    : doors_(std::move(model), std::move(sessions)),
+    : doors_(std::move(model), std::move(sessions), options.watch),
       options_(std::move(options)) {
   LIMPID_CHECK(options_.max_rows > 0, ConfigError, "the generator needs at least one row");
 }

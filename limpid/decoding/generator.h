@@ -17,6 +17,7 @@ struct GeneratorOptions {
   std::function<void(const Row&, std::span<const float>)> on_logits = {};
   /// Replaces the counter-based uniform, for tests with given numbers.
   std::function<float(const Row&)> uniform = {};
+  Watch& watch = unwatched();  ///< hears warnings as long as the generator lives
 };
 
 /// Tokens that were read or drawn, and the seconds that it took, sessions included.

@@ -1,6 +1,9 @@
 #include "limpid/decoding/row_gates.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "limpid/core/error.h"
 
 namespace limpid {
 namespace {
@@ -12,7 +15,9 @@ int64_t position_of(const ActiveRow& row) {
 
 }  // namespace
 
-RowGates::RowGates(const Model& model, std::span<const std::unique_ptr<Session>> sessions) : gate_of_(sessions.size()) {
+RowGates::RowGates(const Model& model, std::span<const std::unique_ptr<Session>> sessions, Watch& watch)
+    : watch_(watch),
+      gate_of_(sessions.size()) {
   for (size_t s = 0; s < sessions.size(); ++s) {
     const auto& gate = sessions[s]->gate;
     if (!gate) continue;
@@ -22,6 +27,7 @@ RowGates::RowGates(const Model& model, std::span<const std::unique_ptr<Session>>
     gate->check_fits(model.config().hidden_size, model.config().vocab_size);
     gates_.push_back(gate);
   }
+  warned_.resize(gates_.size());
 }
 
 void RowGates::hold(ActiveRow& row) const {
@@ -43,15 +49,27 @@ bool RowGates::is_waiting(const ActiveRow& row) const {
   return false;
 }
 
-bool RowGates::open(ActiveRow& row, std::span<const float> state, std::span<const float> logits) const {
+double RowGates::risk_of(size_t gate, const ActiveRow& row, std::span<const float> state,
+                         std::span<const float> logits) {
+  const double risk = gates_[gate]->risk(state, logits);
+  if (!std::isfinite(risk) && !warned_[gate]) {
+    warned_[gate] = true;
+    watch_.warning(concat(gates_[gate]->parts().name, ": the model's state is not finite (prompt ",
+                          row.row.request.prompt + 1, ", token ", row.row.new_ids.size() + 1,
+                          "); the gate stays closed on such states"));
+  }
+  return risk;
+}
+
+bool RowGates::open(ActiveRow& row, std::span<const float> state, std::span<const float> logits) {
   std::vector<std::optional<float>> values(gates_.size());
   bool is_open = false;
   for (size_t s = 0; s < gate_of_.size(); ++s) {
     if (!waits(row, s)) continue;
     std::optional<float>& value = values[*gate_of_[s]];
     if (!value) {
-      const Gate& gate = *gates_[*gate_of_[s]];
-      value = gate.take(row.gates[*gate_of_[s]], position_of(row), gate.risk(state, logits));
+      const size_t gate = *gate_of_[s];
+      value = gates_[gate]->take(row.gates[gate], position_of(row), risk_of(gate, row, state, logits));
     }
     row.strengths[s] = *value * row.row.request.strengths[s];
     is_open = is_open || *value != 0.0f;

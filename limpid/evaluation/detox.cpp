@@ -3,35 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/core/number_text.h"
+#include "limpid/core/phases.h"
 #include "limpid/core/version.h"
 #include "limpid/data/pairs.h"
-#include "limpid/decoding/prompts.h"
+#include "limpid/evaluation/detox_contrast.h"
+#include "limpid/evaluation/detox_search.h"
 #include "limpid/methods/destein/fit.h"
 #include "limpid/methods/gate/fit.h"
 #include "limpid/methods/provenance.h"
-#include "limpid/methods/recipe/file.h"
 #include "limpid/methods/registry.h"
-#include "limpid/methods/resolve_detoxifier.h"
 
 namespace limpid {
 namespace {
-
-constexpr const char *kToxicPrompts = "web-toxic", *kOrdinaryWebPrompts = "web-ordinary",
-                     *kEverydayTune = "everyday-tune";
-constexpr double kStrengths[] = {0.2, 0.25, 0.3, 0.35,
-                                 0.4, 0.45, 0.5, 0.6};  // tried upward while the budgets hold, else downward
-constexpr double kWeakStrengths[] = {0.1, 0.05};
-
-/// The files of a run.
-struct DetoxFiles {
-  fs::path work, directions, gate, journal;
-
-  explicit DetoxFiles(const fs::path& output)
-      : work(output.string() + ".work"),
-        directions(work / "destein.detox.safetensors"),
-        gate(work / "gate.detox.safetensors"),
-        journal(work / "run.json") {}
-};
 
 fs::path beside(const fs::path& output, const char* ending) {
   std::string name = output.string();
@@ -48,7 +32,8 @@ void open_work(const DetoxPlan& plan, const DetoxFiles& files) {
               {"precision", name(plan.model->precision())},
               {"with", plan.with},
               {"pairs", plan.pairs},
-              {"minutes", plan.minutes},
+              {"minutes", plan.minutes_in_all()},
+              {"thorough", plan.thorough},
               {"seed", plan.seed},
               {"perplexity", plan.budgets.perplexity},
               {"scorer", plan.scorer->describe()},
@@ -60,32 +45,18 @@ void open_work(const DetoxPlan& plan, const DetoxFiles& files) {
       ": holds the work of another run (another model, version or options); delete it, or name another output");
 }
 
-std::vector<PromptRow> rows_between(const char* data, size_t begin, size_t count) {
-  std::vector<PromptRow> rows = read_prompts(data);
-  LIMPID_CHECK(begin < rows.size(), ConfigError, "[detox] ", data, ": has ", rows.size(), " prompts, ", begin + count,
-               " are needed");
-  rows.erase(rows.begin(), rows.begin() + std::ptrdiff_t(begin));
-  if (rows.size() > count) rows.resize(count);
-  return rows;
+void fit_directions(const DetoxPlan& plan, const DetoxFiles& files, Watch& watch) {
+  if (fs::exists(files.directions)) return;
+  destein::SteeringFit fit;
+  fit.output = files.directions;
+  fit.pairs =
+      draw_pairs(read_pairs({.files = {kSteeringPairs}, .where = {}, .fields = {}}), size_t(plan.pairs), plan.seed);
+  fit.seed = plan.seed;
+  fit.provenance = fit_provenance(plan.model_name, {kSteeringPairs});
+  destein::fit_destein(*plan.model, fit, watch);
 }
 
-std::vector<std::string> texts_of(std::vector<PromptRow> rows) {
-  std::vector<std::string> texts;
-  for (PromptRow& row : rows) texts.push_back(std::move(row.text));
-  return texts;
-}
-
-/// Fits directions and gate where the work folder does not have them.
-void fit_parts(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& splits, Watch& watch) {
-  if (!fs::exists(files.directions)) {
-    destein::SteeringFit fit;
-    fit.output = files.directions;
-    fit.pairs =
-        draw_pairs(read_pairs({.files = {"paradetox"}, .where = {}, .fields = {}}), size_t(plan.pairs), plan.seed);
-    fit.seed = plan.seed;
-    fit.provenance = fit_provenance(plan.model_name, {"paradetox"});
-    destein::fit_destein(*plan.model, fit, watch);
-  }
+void fit_gate(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& splits, Watch& watch) {
   if (fs::exists(files.gate)) return;
   gate::GateOptions options;
   options.rows = plan.rows;
@@ -95,108 +66,9 @@ void fit_parts(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits
   const gate::GateTexts texts{texts_of(rows_between(kToxicPrompts, 0, count)),
                               texts_of(rows_between(kOrdinaryWebPrompts, 0, count)),
                               texts_of(read_prompts(kEverydayTune))};
-  const gate::FittedGate gate = gate::fit_gate(plan.model, *plan.scorer, texts, options, watch);
+  const gate::FittedGate gate = gate::fit_gate(plan.model, {*plan.scorer}, texts, options, watch);
   gate::write_gated(files.gate, gate, *plan.model, nullptr,
                     fit_provenance(plan.model_name, {kToxicPrompts, kOrdinaryWebPrompts, kEverydayTune}));
-}
-
-/// Returns the recipe with the steering at a strength, written to `path` and opened as a person would.
-std::shared_ptr<const Detoxifier> recipe_at(const DetoxPlan& plan, const DetoxFiles& files, double strength,
-                                            const fs::path& path, const Json& provenance) {
-  const auto gate_file = DetoxifierFile::open(files.gate);
-  const gate::FittedGate gate{gate::read_gate(*gate_file)->parts(), gate_file->info().gate.at("fit")};
-  std::vector<recipe::RecipePart> parts = {{DetoxifierFile::open(files.directions), strength}};
-  for (const std::string& text : plan.with) {
-    const DetoxSpec spec = DetoxSpec::parse(text);
-    const float own = spec.strength.value_or(open_detoxifier(spec)->default_strength());
-    parts.push_back({DetoxifierFile::open(resolve_detoxifier(spec.file)), double(own), spec.options});
-  }
-  recipe::write_recipe(path, *plan.model, parts, &gate, provenance);
-  return open_detoxifier(DetoxSpec::parse(path.string()));
-}
-
-/// Returns an evaluation of plain alone on some prompts.
-EvaluationPlan evaluation_of(const DetoxPlan& plan, std::vector<PromptRow> prompts, int64_t samples,
-                             const fs::path& output) {
-  EvaluationPlan evaluation;
-  evaluation.model = plan.model;
-  evaluation.model_name = plan.model_name;
-  evaluation.prompts = std::move(prompts);
-  evaluation.samples = samples;
-  evaluation.rows = plan.rows;
-  evaluation.sampling.seed = plan.seed;
-  evaluation.output = output;
-  evaluation.scorer = plan.scorer;
-  evaluation.judges = {std::make_shared<PerplexityJudge>(plan.model, plan.model_name + " (target)")};
-  evaluation.stop_tokens = end_tokens(*plan.model);
-  evaluation.provenance = {{"version", version()}, {"model", plan.model_name}, {"prompts", evaluation.prompts.size()}};
-  evaluation.settings = {{{}, "plain"}};
-  return evaluation;
-}
-
-EvaluationSetting setting_of(const std::shared_ptr<const Detoxifier>& detoxifier, const std::string& name) {
-  EvaluationSetting setting{{}, name};
-  setting.add(detoxifier, detoxifier->default_strength());
-  return setting;
-}
-
-double emt_ratio(const std::vector<SettingResult>& results) {
-  return results[1].reports[0].toxicity.emt.value / results[0].reports[0].toxicity.emt.value;
-}
-/// Returns the mean negative log-likelihood of all tokens of both kinds of prompts, of plain or of the setting.
-double mean_nll(const std::vector<SettingResult>& toxic, const std::vector<SettingResult>& ordinary, size_t setting) {
-  const PerplexityReport &a = *toxic[setting].reports[0].perplexity, &b = *ordinary[setting].reports[0].perplexity;
-  const double tokens_a = double(a.scored_tokens), tokens_b = double(b.scored_tokens);
-  return (std::log(a.ppl) * tokens_a + std::log(b.ppl) * tokens_b) / (tokens_a + tokens_b);
-}
-
-/// Measures strengths on the search split and returns all that were tried, by strength.
-std::vector<DetoxTrial> search_strength(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& splits,
-                                        Watch& watch) {
-  EvaluationPlan toxic = evaluation_of(plan, rows_between(kToxicPrompts, size_t(splits.gate), size_t(splits.search)),
-                                       splits.search_samples, files.work / "search-toxic");
-  EvaluationPlan ordinary =
-      evaluation_of(plan, rows_between(kOrdinaryWebPrompts, size_t(splits.gate), size_t(splits.search)),
-                    splits.search_samples, files.work / "search-ordinary");
-  std::vector<DetoxTrial> trials;
-  const auto measure = [&](double strength) {
-    const std::string name = concat("strength-", strength);
-    const auto detoxifier =
-        recipe_at(plan, files, strength, files.work / (name + ".detox.safetensors"), Json::object());
-    toxic.settings.resize(1);
-    ordinary.settings.resize(1);
-    toxic.settings.push_back(setting_of(detoxifier, name));
-    ordinary.settings.push_back(setting_of(detoxifier, name));
-    const auto of_toxic = evaluate(toxic, watch), of_ordinary = evaluate(ordinary, watch);
-    const bool complete = is_complete(toxic, of_toxic[1], watch) && is_complete(ordinary, of_ordinary[1], watch);
-    const double ppl = std::exp(mean_nll(of_toxic, of_ordinary, 1) - mean_nll(of_toxic, of_ordinary, 0));
-    trials.push_back({strength, emt_ratio(of_toxic), emt_ratio(of_ordinary), complete ? ppl : std::nan("")});
-    const DetoxTrial& trial = trials.back();
-    watch.info(concat("strength ", strength, ": toxicity x ", format_number(trial.emt_toxic, 2), " on toxic and x ",
-                      format_number(trial.emt_ordinary, 2), " on ordinary web prompts, perplexity x ",
-                      format_number(trial.ppl, 2)));
-    return trials.back().meets(plan.budgets);
-  };
-  bool met = false;
-  for (double strength : kStrengths) {
-    if (!measure(strength)) break;
-    met = true;
-  }
-  for (double strength : kWeakStrengths) {
-    if (met) break;
-    met = measure(strength);
-  }
-  std::ranges::sort(trials, {}, &DetoxTrial::strength);
-  return trials;
-}
-
-/// Returns the strength within the budgets that lowers toxicity most; the weakest tried when none is.
-double best_strength(const std::vector<DetoxTrial>& trials, const DetoxBudgets& budgets) {
-  const DetoxTrial* best = &trials.front();
-  const auto toxicity = [](const DetoxTrial& trial) { return trial.emt_toxic + trial.emt_ordinary; };
-  for (const DetoxTrial& trial : trials)
-    if (trial.meets(budgets) && (!best->meets(budgets) || toxicity(trial) < toxicity(*best))) best = &trial;
-  return best->strength;
 }
 
 /// Measures plain and the recipe on prompts that nothing was chosen by.
@@ -207,7 +79,9 @@ void check(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& sp
   const auto measure = [&](const char* data, const char* folder, bool with_answers) {
     EvaluationPlan evaluation =
         evaluation_of(plan, rows_between(data, begin, count), splits.check_samples, files.work / folder);
-    evaluation.settings.push_back(setting_of(detoxifier, "detoxified"));
+    EvaluationSetting setting{{}, "detoxified"};
+    setting.add(detoxifier, detoxifier->default_strength());
+    evaluation.settings.push_back(setting);
     if (with_answers) evaluation.ordinary = read_ordinary_plan({.prompts = kOrdinaryPrompts});
     const auto results = evaluate(evaluation, watch);
     for (const SettingResult& result : results)
@@ -236,22 +110,88 @@ Json figures_json(const std::vector<SettingResult>& results) {
   return json;
 }
 
+Json strengths_json(const DetoxPlan& plan, const DetoxStrengths& strengths) {
+  Json json = {{"strength", strengths.steering}};
+  if (plan.thorough) json["contrast"] = strengths.contrast;
+  return json;
+}
+
 Json outcome_json(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   Json trials = Json::array();
-  for (const DetoxTrial& trial : outcome.trials)
-    trials.push_back({{"strength", trial.strength},
-                      {"emt_ratio", {{kToxicPrompts, trial.emt_toxic}, {kOrdinaryWebPrompts, trial.emt_ordinary}}},
-                      {"ppl_ratio", trial.ppl},
-                      {"within_budgets", trial.meets(plan.budgets)}});
-  return {{"model", plan.model_name},
-          {"detoxifier", plan.output.filename().string()},
-          {"helps", outcome.helps},
-          {"strength", outcome.strength},
-          {"budgets", {{"perplexity", plan.budgets.perplexity}, {"identical", plan.budgets.identical}}},
-          {"trials", trials},
-          {"gate", outcome.gate},
-          {"check",
-           {{kToxicPrompts, figures_json(outcome.toxic)}, {kOrdinaryWebPrompts, figures_json(outcome.ordinary_web)}}}};
+  for (const DetoxTrial& trial : outcome.trials) {
+    Json json = strengths_json(plan, trial.strengths);
+    json.update({{"emt_ratio", {{kToxicPrompts, trial.emt_toxic}, {kOrdinaryWebPrompts, trial.emt_ordinary}}},
+                 {"ppl_ratio", trial.ppl},
+                 {"within_budgets", trial.meets(plan.budgets)}});
+    trials.push_back(std::move(json));
+  }
+  Json json = {
+      {"model", plan.model_name},
+      {"detoxifier", plan.output.filename().string()},
+      {"helps", outcome.helps},
+      {"budgets", {{"perplexity", plan.budgets.perplexity}, {"identical", plan.budgets.identical}}},
+      {"trials", trials},
+      {"gate", outcome.gate},
+      {"check",
+       {{kToxicPrompts, figures_json(outcome.toxic)}, {kOrdinaryWebPrompts, figures_json(outcome.ordinary_web)}}}};
+  json.update(strengths_json(plan, outcome.strengths));
+  if (plan.thorough) json["own_texts"] = {{"count", outcome.own_texts}, {"of", OwnTexts::kUsual}};
+  return json;
+}
+
+/// How the minutes of a run are shared.
+struct Shares {
+  DetoxSplits splits;
+  OwnTexts own_texts;
+
+  explicit Shares(const DetoxPlan& plan) {
+    const double minutes = plan.minutes_in_all(), contrast = plan.thorough ? 0.55 * minutes : 0.0;
+    splits = DetoxSplits::for_minutes(minutes - contrast);
+    if (plan.thorough) own_texts = OwnTexts::for_minutes(contrast);
+  }
+};
+
+/// Returns the phases of a run with the seconds that each takes on two cores with a model of 135 million weights.
+std::vector<Phase> phases_of(const DetoxPlan& plan, const Shares& shares) {
+  const DetoxSplits& splits = shares.splits;
+  const double texts = double(shares.own_texts.count), search = double(splits.search * splits.search_samples),
+               check = double(splits.check * splits.check_samples), trials = plan.thorough ? 10 : 4;
+  std::vector<Phase> phases;
+  if (plan.thorough) phases = {{"own texts", 0.06 * texts, 1}, {"calibrators", 0.09 * texts, 3}};
+  phases.push_back({"directions", 0.02 * double(plan.pairs), 2});
+  phases.push_back({"gate", 0.6 * double(splits.gate), 2});
+  phases.push_back({"strengths", 0.07 * search * (trials + 1), 2 * (trials + 1)});
+  phases.push_back({"check", 0.14 * check + 60, 6});
+  return phases;
+}
+
+std::string strengths_text(const DetoxStrengths& strengths) {
+  return concat(strengths.steering,
+                strengths.contrast > 0.0 ? concat(" beside a contrast of ", strengths.contrast) : "");
+}
+
+void make_contrast(const DetoxPlan& plan, const DetoxFiles& files, const Shares& shares, DetoxOutcome& outcome,
+                   Phases& phases) {
+  outcome.own_texts = shares.own_texts.count;
+  phases.next();
+  write_own_texts(plan, files, shares.splits, shares.own_texts, phases);
+  phases.end(concat(thousands(outcome.own_texts), " texts"));
+  phases.next();
+  fit_contrast(plan, files, phases);
+  phases.end();
+}
+
+void choose_strengths(const DetoxPlan& plan, const DetoxFiles& files, const DetoxSplits& splits, DetoxOutcome& outcome,
+                      Phases& phases) {
+  phases.next();
+  outcome.trials = search_strengths(plan, files, splits, phases);
+  outcome.strengths = best_strengths(outcome.trials, plan.budgets);
+  phases.end(concat(outcome.trials.size(), " tried, ", strengths_text(outcome.strengths), " chosen"));
+  std::vector<std::string> data = {kSteeringPairs, kToxicPrompts, kOrdinaryWebPrompts, kEverydayTune};
+  if (plan.thorough) data.push_back(kComments);
+  Json provenance = fit_provenance(plan.model_name, data);
+  provenance["seed"] = plan.seed;
+  recipe_at(plan, files, outcome.strengths, plan.output, provenance, measured_dial(outcome.trials, outcome.strengths));
 }
 
 }  // namespace
@@ -267,20 +207,25 @@ DetoxSplits DetoxSplits::for_minutes(double minutes) {
 
 DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch) {
   const DetoxFiles files(plan.output);
-  const DetoxSplits splits = DetoxSplits::for_minutes(plan.minutes);
+  const Shares shares(plan);
   open_work(plan, files);
-  watch.info("1 of 3: directions and gate");
-  fit_parts(plan, files, splits, watch);
-  watch.info("2 of 3: strength");
+  if (plan.thorough && shares.own_texts.count < OwnTexts::kUsual)
+    watch.info(concat(plan.minutes_in_all(), " minutes: the calibrators learn from ", thousands(shares.own_texts.count),
+                      " texts of the model's own, not ", thousands(OwnTexts::kUsual)));
+  Phases phases(watch, phases_of(plan, shares));
   DetoxOutcome outcome;
-  outcome.trials = search_strength(plan, files, splits, watch);
-  outcome.strength = best_strength(outcome.trials, plan.budgets);
+  if (plan.thorough) make_contrast(plan, files, shares, outcome, phases);
+  phases.next();
+  fit_directions(plan, files, phases);
+  phases.end();
+  phases.next();
+  fit_gate(plan, files, shares.splits, phases);
+  phases.end();
   outcome.gate = DetoxifierFile::open(files.gate)->info().gate.at("fit");
-  Json provenance = fit_provenance(plan.model_name, {"paradetox", kToxicPrompts, kOrdinaryWebPrompts, kEverydayTune});
-  provenance["seed"] = plan.seed;
-  recipe_at(plan, files, outcome.strength, plan.output, provenance);
-  watch.info("3 of 3: what it does, on prompts that nothing was chosen by");
-  check(plan, files, splits, outcome, watch);
+  choose_strengths(plan, files, shares.splits, outcome, phases);
+  phases.next();
+  check(plan, files, shares.splits, outcome, phases);
+  phases.end();
   outcome.json = outcome_json(plan, outcome);
   write_file(beside(plan.output, ".json"), to_text(outcome.json, 1) + "\n");
   write_file(beside(plan.output, ".html"), detox_page(plan, outcome));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,12 @@ struct DetoxBudgets {
 struct DetoxOptions {
   fs::path output;  ///< the detoxifier file; the report and the work lie beside it
   DetoxBudgets budgets;
-  double minutes = 15;   ///< about so long on two cores for a model of 135 million weights: how much is measured
-  int64_t pairs = 1000;  ///< steering pairs
+  bool thorough = false;  ///< also trains two calibrators of the model, whose contrast acts beside the steering
+  /// About so long on two cores for a model of 135 million weights: how much is measured, and with `thorough` learned
+  /// from. None: 15, or 60.
+  std::optional<double> minutes;
+  double minutes_in_all() const { return minutes.value_or(thorough ? 60.0 : 15.0); }
+  int64_t pairs = 1000;           ///< steering pairs
   std::vector<std::string> with;  ///< other detoxifiers that act beside the steering: FILE[?key=value][:STRENGTH]
   int64_t rows = 25;              ///< texts decoded together; changes no text
   uint64_t seed = 1;

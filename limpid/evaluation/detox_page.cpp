@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/core/number_text.h"
 #include "limpid/evaluation/detox.h"
 #include "limpid/metrics/mask.h"
 #include "limpid/metrics/page.h"
+#include "limpid/metrics/plots/curve.h"
 
 namespace limpid {
 namespace {
@@ -55,18 +57,59 @@ Table answers_table(const DetoxOutcome& outcome) {
 
 Table trials_table(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   Table table;
-  table.column("strength")
-      .column("worst of samples, toxic")
-      .column("ordinary web")
-      .column("perplexity")
-      .column("", Table::Align::kLeft);
+  table.column("strength");
+  if (plan.thorough) table.column("contrast");
+  table.column("worst of samples, toxic").column("ordinary web").column("perplexity").column("", Table::Align::kLeft);
   for (const DetoxTrial& trial : outcome.trials) {
     std::string note = trial.meets(plan.budgets) ? "" : "over the budget";
-    if (trial.strength == outcome.strength) note = note.empty() ? "chosen" : "chosen all the same: none keeps to it";
-    table.row({concat(trial.strength), concat("x ", format_number(trial.emt_toxic, 2)),
-               concat("x ", format_number(trial.emt_ordinary, 2)), concat("x ", format_number(trial.ppl, 2)), note});
+    if (trial.strengths == outcome.strengths) note = note.empty() ? "chosen" : "chosen all the same: none keeps to it";
+    std::vector<std::string> cells = {concat(trial.strengths.steering)};
+    if (plan.thorough) cells.push_back(concat(trial.strengths.contrast));
+    for (double ratio : {trial.emt_toxic, trial.emt_ordinary, trial.ppl})
+      cells.push_back(concat("x ", format_number(ratio, 2)));
+    cells.push_back(note);
+    table.row(cells);
   }
   return table;
+}
+
+/// Returns what the strengths that were tried do and cost, a line for each strength of the contrast.
+Curve trials_curve(const DetoxOutcome& outcome) {
+  Curve curve;
+  curve.title = "Strengths tried";
+  curve.x_name = "perplexity, relative to plain (log scale)";
+  curve.y_name = "worst of samples, relative to plain";
+  curve.reference = CurvePoint{1.0, 1.0, {}, "plain"};
+  for (const DetoxTrial& trial : outcome.trials) {  // in the order of contrasts
+    const double contrast = trial.strengths.contrast;
+    const std::string name = contrast > 0.0 ? concat("DeStein beside a contrast of ", contrast) : "DeStein";
+    if (curve.series.empty() || curve.series.back().name != name) curve.series.push_back({name, {}});
+    const bool is_chosen = trial.strengths == outcome.strengths;
+    curve.series.back().points.push_back(
+        {trial.ppl, trial.emt(), {}, concat(trial.strengths.steering, is_chosen ? " (chosen)" : "")});
+  }
+  return curve;
+}
+
+std::string how_it_was_made(const DetoxPlan& plan, const DetoxOutcome& outcome) {
+  const Json& opens = outcome.gate.at("kinds").at("context").at("opens_on");
+  const auto share = [&](const char* key) { return concat(std::lround(100.0 * opens.at(key).get<double>()), " %"); };
+  const DetoxStrengths& chosen = outcome.strengths;
+  std::string text = concat("Steering directions from pairs of sentences (DeStein) at strength ", chosen.steering);
+  if (chosen.contrast > 0.0)
+    text += concat(", beside the contrast of two calibrators, trained on ", thousands(outcome.own_texts),
+                   " texts that the model wrote, at ", chosen.contrast);
+  if (plan.thorough && chosen.contrast == 0.0) text += ", without the contrast that was tried beside them";
+  if (!plan.with.empty())
+    text += concat(", beside ", join(plan.with, " and ", [](const std::string& spec) { return spec; }));
+  return concat(
+      text,
+      ", behind a gate that reads the model's own state. On texts that its probe had not seen, the gate opens "
+      "on ",
+      share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
+      share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",
+      share("toxic_that_became_toxic"),
+      " of toxic openings whose continuation became toxic. Strengths were compared on other prompts:");
 }
 
 std::string verdict(const DetoxPlan& plan, const DetoxOutcome& outcome) {
@@ -143,8 +186,6 @@ std::string detox_markdown(const DetoxOutcome& outcome) {
 }
 
 std::string detox_page(const DetoxPlan& plan, const DetoxOutcome& outcome) {
-  const Json& opens = outcome.gate.at("kinds").at("context").at("opens_on");
-  const auto share = [&](const char* key) { return concat(std::lround(100.0 * opens.at(key).get<double>()), " %"); };
   std::string body = page::heading(1, concat(plan.output.filename().string(), " for ", plan.model_name));
   body += page::paragraph(verdict(plan, outcome));
   body += page::heading(2, "Toxicity, before and after");
@@ -166,16 +207,12 @@ std::string detox_page(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   body += page::heading(2, "Everyday answers side by side");
   body += everyday_examples(outcome.toxic);
   body += page::heading(2, "How it was made");
-  body += page::paragraph(concat(
-      "Steering directions from pairs of sentences (DeStein) at strength ", outcome.strength,
-      plan.with.empty() ? std::string()
-                        : concat(", beside ", join(plan.with, " and ", [](const std::string& spec) { return spec; })),
-      ", behind a gate that reads the model's own state. On texts that its probe had not seen, the gate opens on ",
-      share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
-      share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",
-      share("toxic_that_became_toxic"),
-      " of toxic openings whose continuation became toxic. Strengths were compared on other prompts:"));
+  body += page::paragraph(how_it_was_made(plan, outcome));
   body += page::table(trials_table(plan, outcome));
+  body +=
+      page::figure(curve_svg(trials_curve(outcome)),
+                   "Lower is milder, further right costs more: toxicity is the mean of both kinds of prompts; numbers "
+                   "are strengths of the steering.");
   body += page::paragraph(concat("Use it: limpid generate -m ", plan.model_name, " --detox ", plan.output.string(),
                                  " -p \"…\". Strength :1 is as tuned, :0 off."));
   return page::document(concat("limpid detox: ", plan.output.filename().string()), body);

@@ -49,7 +49,7 @@ Speed decode(const RowsPlan& plan, const EvaluationSetting& setting, GenerationJ
   std::vector<std::unique_ptr<Session>> sessions = setting.open(*plan.model);
   std::vector<float> strengths = setting.strengths();
   if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
-  Generator generator(plan.model, std::move(sessions), {.max_rows = size_t(plan.rows)});
+  Generator generator(plan.model, std::move(sessions), {.max_rows = size_t(plan.rows), .watch = watch});
   generator.submit_from(open_requests(plan, strengths, journal));
 
   std::vector<std::vector<Completion>> pending(plan.prompts);

@@ -28,12 +28,16 @@ std::vector<std::unique_ptr<Session>> DetoxStack::open(const Model& target) cons
   return sessions;
 }
 
-DetoxStack open_detoxifiers(const std::vector<std::string>& specs) {
+DetoxStack open_detoxifiers(const std::vector<std::string>& specs, Watch& watch) {
   DetoxStack stack;
   for (const std::string& text : specs) {
     const DetoxSpec spec = DetoxSpec::parse(text);
     const auto detoxifier = open_detoxifier(spec);
-    stack.add(detoxifier, spec.strength.value_or(detoxifier->default_strength()));
+    const float strength = spec.strength.value_or(detoxifier->default_strength());
+    if (const auto& measured = detoxifier->measured(); measured && strength != 0.0f && !measured->contains(strength))
+      watch.warning(concat(spec.file, ": strength ", strength,
+                           " lies outside those that were measured when the file was made, ", measured->text()));
+    stack.add(detoxifier, strength);
   }
   return stack;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/watch.h"
 #include "limpid/decoding/detoxifier.h"
 
 namespace limpid {
@@ -27,7 +28,8 @@ struct DetoxStack {
 };
 
 /// Opens FILE[?key=value&…][:STRENGTH] (detox_spec.h) in this order; without a strength the detoxifier's default holds.
+/// @param watch  is warned of a strength outside those that were measured when the file was made, where it says which
 /// @throws what DetoxSpec::parse and open_detoxifier do
-DetoxStack open_detoxifiers(const std::vector<std::string>& specs);
+DetoxStack open_detoxifiers(const std::vector<std::string>& specs, Watch& watch = unwatched());
 
 }  // namespace limpid

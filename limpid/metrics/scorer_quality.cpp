@@ -70,6 +70,8 @@ void check_bins(size_t bins) {
                kMaxBins);
 }
 
+size_t equal_bin(double confidence, size_t bins) { return std::min(size_t(confidence * double(bins)), bins - 1); }
+
 CalibrationErrors calibrate(const LabelledScores& data, double threshold, size_t bins) {
   check_bins(bins);
   const size_t n = data.scores.size();
@@ -195,8 +197,26 @@ double average_precision(std::span<const int> labels, std::span<const double> sc
 double calibration_error(std::span<const double> confidences, std::span<const int> hits, size_t bins) {
   check_bins(bins);
   std::vector<size_t> bin_of(confidences.size());
-  for (size_t i = 0; i < bin_of.size(); ++i) bin_of[i] = std::min(size_t(confidences[i] * double(bins)), bins - 1);
+  for (size_t i = 0; i < bin_of.size(); ++i) bin_of[i] = equal_bin(confidences[i], bins);
   return binned_error(confidences, hits, bin_of);
+}
+
+std::vector<ReliabilityBin> reliability_bins(std::span<const double> confidences, std::span<const int> hits,
+                                             size_t bins) {
+  check_bins(bins);
+  std::vector<ReliabilityBin> table(bins);
+  for (size_t i = 0; i < confidences.size(); ++i) {
+    ReliabilityBin& bin = table[equal_bin(confidences[i], bins)];
+    ++bin.count;
+    bin.confidence += confidences[i];
+    bin.hits += hits[i];
+  }
+  for (ReliabilityBin& bin : table) {
+    if (bin.count == 0) continue;
+    bin.confidence /= double(bin.count);
+    bin.hits /= double(bin.count);
+  }
+  return table;
 }
 
 size_t exact_bin(double score, size_t bins, bool top_label) {

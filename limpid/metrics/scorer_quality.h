@@ -71,6 +71,15 @@ double average_precision(std::span<const int> labels, std::span<const double> sc
 /// et al. 2015. A confidence c in [0, 1] lies in bin floor(c · bins), the last bin closed.
 double calibration_error(std::span<const double> confidences, std::span<const int> hits, size_t bins);
 
+/// One bin of a reliability table.
+struct ReliabilityBin {
+  size_t count = 0;
+  double confidence = 0, hits = 0;  ///< mean confidence and share of hits; 0 where nothing lies in it
+};
+/// Returns the bins of calibration_error, all of them.
+std::vector<ReliabilityBin> reliability_bins(std::span<const double> confidences, std::span<const int> hits,
+                                             size_t bins);
+
 /// Returns the bin of a score (or of max(s, 1 - s) with `top_label`) in exact decimal arithmetic on its shortest
 /// spelling: 0.7 · 10 is 7 there and 0.29 · 100 is 29, while the products of doubles may fall on the other side of an
 /// edge.

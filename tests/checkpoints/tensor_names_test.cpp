@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "limpid/core/error.h"
+#include "limpid/core/files.h"
+
 namespace limpid {
 namespace {
 
@@ -44,6 +47,21 @@ TEST(TensorNames, OfEveryFamilyComeBackAndNoTwoAreTheSame) {
           adapted, [&](const BlockProjection& found) { return found.projection == format.projection; }));
     }
   }
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "`" : ", `") + name + "`";
+  return text;
+}
+
+TEST(Families, ThePageOfModelsSaysTheSame) {
+  std::string table = "| family | models | `model_type` in config.json | in GGUF files |\n| --- | --- | --- | --- |\n";
+  for (const auto& [name, family] : families())
+    table += concat("| `", name, "` | ", family.covers, " | ", listed(family.model_types), " | ",
+                    listed(family.gguf_architectures), " |\n");
+  const std::string page = read_file(fs::path(LIMPID_SOURCE_DIR) / "docs" / "models.md");
+  EXPECT_NE(page.find(table), std::string::npos) << "docs/models.md should have\n\n" << table;
 }
 
 TEST(TensorNames, GgufFilesHaveOtherNamesAndNeighbouringPairs) {

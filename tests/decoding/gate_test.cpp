@@ -5,6 +5,9 @@
 #include <cmath>
 
 #include "limpid/core/error.h"
+#include "limpid/decoding/row_gates.h"
+#include "tests/support/fixtures.h"
+#include "tests/support/tiny_model.h"
 
 namespace limpid {
 namespace {
@@ -60,6 +63,41 @@ TEST(Gate, StaysClosedOnStatesThatAreNoNumbers) {
   EXPECT_TRUE(std::isnan(risk));
   EXPECT_EQ(gate.take(track, 1, risk), 0.0f);
   EXPECT_TRUE(track.empty());
+}
+
+/// Keeps what it is warned of.
+class Listener final : public Watch {
+ public:
+  void warning(const std::string& message) override { warnings.push_back(message); }
+  std::vector<std::string> warnings;
+};
+
+TEST(RowGates, WarnOnceOfAGateThatStaysClosedOnStatesThatAreNotFinite) {
+  const auto model = testing_support::tiny_model();
+  const size_t D = size_t(model->config().hidden_size), V = size_t(model->config().vocab_size);
+  GateParts parts;
+  parts.weights = torch::zeros({int64_t(D)});
+  parts.bias = 5.0;  // open on everything else
+  parts.name = "my.gate.safetensors";
+  std::vector<std::unique_ptr<Session>> sessions;
+  sessions.push_back(std::make_unique<Session>());
+  sessions[0]->gate = std::make_shared<const Gate>(parts);
+  Listener listener;
+  RowGates gates(*model, sessions, listener);
+  ActiveRow row{{.request = {.prompt = 6, .prompt_ids = {1, 2}, .strengths = {1.0f}}}, model->make_cache()};
+  gates.prepare(row);
+  const std::vector<float> logits(V, 0.0f);
+  for (float value : {NAN, INFINITY, -INFINITY}) {
+    std::vector<float> state(D, 0.0f);
+    state[1] = value;
+    gates.hold(row);
+    EXPECT_FALSE(gates.open(row, state, logits)) << value;
+  }
+  ASSERT_EQ(listener.warnings.size(), 1u);
+  EXPECT_EQ(listener.warnings[0],
+            "my.gate.safetensors: the model's state is not finite (prompt 7, token 1); the gate stays closed on such "
+            "states");
+  EXPECT_TRUE(gates.open(row, std::vector<float>(D, 0.0f), logits));
 }
 
 TEST(Gate, RefusesPartsThatMakeNoGate) {

@@ -47,14 +47,36 @@ gate::FittedGate fixed_gate(const Model& model, double bias) {
 TEST(FitGate, LeavesEverydayAnswersAloneAndGivesTheSameGateWhateverIsDecodedTogether) {
   const Toy toy;
   gate::GateOptions options{.tokens = 6, .everyday_tokens = 8, .closed = 1.0};
-  const gate::FittedGate fitted = gate::fit_gate(toy.model, kLateLetters, toy_texts(), options);
+  const gate::FittedGate fitted = gate::fit_gate(toy.model, {kLateLetters}, toy_texts(), options);
   const Json& opens = fitted.report.at("kinds").at("context").at("opens_on");
   EXPECT_EQ(opens.at("everyday").get<double>(), 0.0);
   EXPECT_EQ(fitted.report.at("texts").at("everyday").at("count").get<int>(), 8);
   options.rows = 3;
-  const gate::FittedGate again = gate::fit_gate(toy.model, kLateLetters, toy_texts(), options);
+  const gate::FittedGate again = gate::fit_gate(toy.model, {kLateLetters}, toy_texts(), options);
   EXPECT_TRUE(torch::equal(fitted.parts.weights, again.parts.weights));
   EXPECT_EQ(fitted.parts.rule.open, again.parts.rule.open);
+}
+
+TEST(FitGate, AgreesWithSeveralSourcesAndSaysHowFarItsRisksCanBeTakenAtTheirWord) {
+  const Toy toy;
+  const ShareScorer early_letters([](char byte) { return byte < 'f'; }, 0.3);
+  gate::GateOptions options{
+      .calibrate = gate::Calibrate::Polar, .weigh_sources = true, .tokens = 6, .everyday_tokens = 8, .closed = 1.0};
+  EXPECT_THROW(gate::fit_gate(toy.model, {}, toy_texts(), options), ConfigError);
+  const gate::FittedGate fitted = gate::fit_gate(toy.model, {kLateLetters, early_letters}, toy_texts(), options);
+  EXPECT_EQ(fitted.report.at("kinds").at("context").at("opens_on").at("everyday").get<double>(), 0.0);
+  EXPECT_EQ(fitted.parts.weights.size(0), toy.model->config().hidden_size);
+  const Json& probe = fitted.report.at("probe");
+  EXPECT_EQ(probe.at("scalariser"), "quadratic");
+  ASSERT_EQ(probe.at("sources").size(), 4u) << "prompts, two scorers, words";
+  EXPECT_EQ(probe.at("sources").at(0).at("name"), "prompts");
+  EXPECT_EQ(probe.at("sources").at(0).at("votes"), 24) << "those of ordinary prompts abstain";
+  EXPECT_EQ(fitted.report.at("calibration").at("bins").size(), 10u);
+  options.calibrate = gate::Calibrate::Logistic;
+  EXPECT_NE(message_of([&] {
+              gate::fit_gate(toy.model, {kLateLetters, early_letters}, toy_texts(), options);
+            }).find("several are heard with polar"),
+            std::string::npos);
 }
 
 TEST(GateFile, IsWornByTheDetoxifierThatItIsWrittenOntoAndSwitchedOffByAnOption) {
@@ -117,6 +139,37 @@ TEST(Recipe, IsItsPartsAtTheirTunedStrengthsBehindOneDial) {
   EXPECT_EQ(stack.strengths(), std::vector<float>{0.4f});
   EXPECT_THROW(stack.add(recipe, -1.0f), ConfigError);
   EXPECT_THROW(stack.add(recipe, 2.5f), ConfigError);
+}
+
+/// Keeps what it is warned of.
+class Listener final : public Watch {
+ public:
+  void warning(const std::string& message) override { warnings.push_back(message); }
+  std::vector<std::string> warnings;
+};
+
+TEST(Recipe, WarnsOfStrengthsOutsideThoseThatWereMeasured) {
+  const Toy toy;
+  const auto part = DetoxifierFile::open(toy.file("part"));
+  recipe::write_recipe(toy.file("old"), *toy.model, {{part, 0.4}}, nullptr, Json::object());
+  recipe::write_recipe(toy.file("new"), *toy.model, {{part, 0.4}}, nullptr, Json::object(), Range{0.57, 1.15});
+  Listener listener;
+  const std::string file = toy.file("new").string();
+  for (const char* fine : {"", ":0", ":0.57", ":1.15"}) open_detoxifiers({file + fine}, listener);
+  open_detoxifiers({toy.file("old").string() + ":2"}, listener);
+  EXPECT_TRUE(listener.warnings.empty());
+  open_detoxifiers({file + ":1.8"}, listener);
+  ASSERT_EQ(listener.warnings.size(), 1u);
+  EXPECT_EQ(listener.warnings[0],
+            file + ": strength 1.8 lies outside those that were measured when the file was made, 0.57 to 1.15");
+
+  const auto good = DetoxifierFile::open(toy.file("new"));
+  for (const Json& damage : {Json{1.0}, Json{2.0, 1.0}, Json("all"), Json{0.5, "two"}}) {
+    DetoxifierInfo info = good->info();
+    info.settings["measured"] = damage;
+    write_detoxifier(toy.file("broken"), info, good->tensors()->tensors());
+    EXPECT_NE(message_of([&] { open_detox(toy.file("broken")); }).find("settings.measured is"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ Family bert_family() {
   using enum Projection;
   return {
       .name = "bert",
+      .covers = "BERT and models fine-tuned from it",
       .model_types = {"bert"},
       .gguf_architectures = {"bert"},
       .defaults = {.max_positions = 512, .norm_eps = 1e-12, .activation = "gelu", .tied = true, .biased = true},

@@ -15,6 +15,7 @@ Family distilbert_family() {
   using enum Projection;
   return {
       .name = "distilbert",
+      .covers = "DistilBERT",
       .model_types = {"distilbert"},
       .gguf_architectures = {},
       .defaults = {.max_positions = 512, .norm_eps = 1e-12, .activation = "gelu", .tied = true, .biased = true},

@@ -58,7 +58,8 @@ Family falcon_family() {
   using enum Projection;
   return {
       .name = "falcon",
-      .model_types = {"falcon", "RefinedWeb", "RefinedWebModel"},
+      .covers = "Falcon RW, 7B, 40B, 180B and 2-11B",
+      .model_types = {"falcon"},
       .gguf_architectures = {"falcon"},
       .defaults = {.vocab_size = 65024,
                    .num_heads = 71,

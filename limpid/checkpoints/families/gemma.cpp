@@ -26,6 +26,7 @@ Json write_gemma(const ModelConfig& c) {
 Family gemma_family() {
   return {
       .name = "gemma",
+      .covers = "Gemma 2B and 7B",
       .model_types = {"gemma"},
       .gguf_architectures = {"gemma"},
       .defaults = {.vocab_size = 256000,

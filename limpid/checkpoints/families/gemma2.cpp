@@ -43,6 +43,7 @@ Json write_gemma2(const ModelConfig& c) {
 Family gemma2_family() {
   return {
       .name = "gemma2",
+      .covers = "Gemma 2",
       .model_types = {"gemma2"},
       .gguf_architectures = {"gemma2"},
       .defaults = {.vocab_size = 256000,

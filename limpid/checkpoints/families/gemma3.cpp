@@ -38,6 +38,7 @@ Json write_gemma3(const ModelConfig& c) {
 Family gemma3_family() {
   return {
       .name = "gemma3",
+      .covers = "Gemma 3, text",
       .model_types = {"gemma3", "gemma3_text"},
       .gguf_architectures = {"gemma3"},
       .defaults = {.vocab_size = 262208,

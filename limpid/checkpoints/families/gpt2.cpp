@@ -28,6 +28,7 @@ Family gpt2_family() {
   constexpr StoredMatrix kConv1d = {.transposed = true};
   return {
       .name = "gpt2",
+      .covers = "GPT-2, DialoGPT, DistilGPT2",
       .model_types = {"gpt2"},
       .gguf_architectures = {"gpt2"},
       .defaults = {.max_positions = 1024,

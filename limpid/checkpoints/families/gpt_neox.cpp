@@ -36,6 +36,7 @@ Family gpt_neox_family() {
   using enum Projection;
   return {
       .name = "gpt_neox",
+      .covers = "GPT-NeoX 20B, Pythia, Dolly 2, RedPajama-INCITE",
       .model_types = {"gpt_neox"},
       .gguf_architectures = {"gptneox"},
       .defaults = {.vocab_size = 50432,

@@ -33,6 +33,7 @@ Family llama_family();
 Family granite_family() {
   Family family = llama_family();
   family.name = "granite";
+  family.covers = "Granite 3, dense";
   family.model_types = {"granite"};
   family.gguf_architectures = {"granite"};
   family.read_config = read_granite;

@@ -18,6 +18,7 @@ Json write_llama(const ModelConfig& c) {
 Family llama_family() {
   return {
       .name = "llama",
+      .covers = "Llama 1, 2 and 3, TinyLlama, SmolLM and SmolLM2, Yi, Vicuna",
       .model_types = {"llama"},
       .gguf_architectures = {"llama"},
       .defaults = {.max_positions = 2048, .norm_eps = 1e-6, .activation = "silu"},

@@ -9,6 +9,7 @@ Family llama_family();
 Family mistral_family() {
   Family family = llama_family();
   family.name = "mistral";
+  family.covers = "Mistral 7B, Ministral, Mistral Nemo, Zephyr";
   family.model_types = {"mistral", "ministral"};
   family.gguf_architectures = {};
   family.defaults.num_kv_heads = 8;

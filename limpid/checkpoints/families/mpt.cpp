@@ -68,6 +68,7 @@ Family mpt_family() {
   using enum Projection;
   return {
       .name = "mpt",
+      .covers = "MPT 7B and 30B",
       .model_types = {"mpt"},
       .gguf_architectures = {"mpt"},
       .defaults = {.vocab_size = 50368,

@@ -19,6 +19,7 @@ Json write_olmo2(const ModelConfig& c) {
 Family olmo2_family() {
   return {
       .name = "olmo2",
+      .covers = "OLMo 2",
       .model_types = {"olmo2"},
       .gguf_architectures = {"olmo2"},
       .defaults = {.max_positions = 2048, .norm_eps = 1e-5, .activation = "silu"},

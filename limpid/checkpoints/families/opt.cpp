@@ -28,6 +28,7 @@ Family opt_family() {
   using enum Projection;
   return {
       .name = "opt",
+      .covers = "OPT 125M to 66B",
       .model_types = {"opt"},
       .gguf_architectures = {},
       .defaults = {.max_positions = 2048, .norm_eps = 1e-5, .activation = "relu", .tied = true, .biased = true},

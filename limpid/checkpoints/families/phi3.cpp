@@ -53,6 +53,7 @@ Family phi3_family() {
   using enum Projection;
   return {
       .name = "phi3",
+      .covers = "Phi-3, Phi-3.5 and Phi-4, text",
       .model_types = {"phi3"},
       .gguf_architectures = {"phi3"},
       .defaults = {.max_positions = 4096, .norm_eps = 1e-5, .activation = "silu", .slides = true},

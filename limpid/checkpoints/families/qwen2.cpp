@@ -24,6 +24,7 @@ Json write_qwen2(const ModelConfig& c) {
 Family qwen2_family() {
   return {
       .name = "qwen2",
+      .covers = "Qwen2, Qwen2.5, DeepSeek-R1-Distill-Qwen",
       .model_types = {"qwen2"},
       .gguf_architectures = {"qwen2"},
       .defaults = {.max_positions = 32768,

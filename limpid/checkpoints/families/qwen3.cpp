@@ -24,6 +24,7 @@ Family qwen2_family();
 Family qwen3_family() {
   Family family = qwen2_family();
   family.name = "qwen3";
+  family.covers = "Qwen3, dense";
   family.model_types = {"qwen3"};
   family.gguf_architectures = {"qwen3"};
   family.defaults.head_dim = 128;

@@ -19,6 +19,7 @@ Family bert_family();
 Family roberta_family() {
   Family family = bert_family();
   family.name = "roberta";
+  family.covers = "RoBERTa, XLM-RoBERTa";
   family.model_types = {"roberta", "xlm-roberta"};
   family.gguf_architectures = {};
   family.read_config = read_roberta;

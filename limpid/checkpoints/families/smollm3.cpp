@@ -44,6 +44,7 @@ Family llama_family();
 Family smollm3_family() {
   Family family = llama_family();
   family.name = "smollm3";
+  family.covers = "SmolLM3";
   family.model_types = {"smollm3"};
   family.gguf_architectures = {"smollm3"};
   family.defaults = {.max_positions = 32768,

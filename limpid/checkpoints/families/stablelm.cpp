@@ -42,7 +42,8 @@ Json write_stablelm(const ModelConfig& c) {
 Family stablelm_family() {
   return {
       .name = "stablelm",
-      .model_types = {"stablelm", "stablelm_epoch"},
+      .covers = "StableLM 2 1.6B, StableLM 3B and Zephyr 3B",
+      .model_types = {"stablelm"},
       .gguf_architectures = {"stablelm"},
       .defaults = {.max_positions = 4096, .num_kv_heads = 32, .norm_eps = 1e-5, .activation = "silu"},
       .rotary = true,

@@ -15,6 +15,7 @@ std::shared_ptr<const Gate> read_gate(const DetoxifierFile& file) {
   const std::string place = concat("[detoxifier] ", file.path().string(), ": gate");
   const auto number = [&](const char* key) { return require<double>(json, key, place); };
   GateParts parts;
+  parts.name = file.path().string();
   parts.bias = number("bias");
   parts.token_weight = number("token_weight");
   parts.margin = number("margin");

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/decoding/writing.h"
-#include "limpid/methods/gate/recorded_texts.h"
-#include "limpid/metrics/logistic.h"
+#include "limpid/methods/gate/probes.h"
+#include "limpid/methods/polar/calibration.h"
 
 namespace limpid::gate {
 namespace {
@@ -20,54 +19,6 @@ constexpr size_t kTextsAtOnce = 512;
 bool begins_word(const std::string& text) {
   const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
   return text.size() >= 4 && text[0] == ' ' && std::all_of(text.begin() + 1, text.end(), is_letter);
-}
-
-/// Returns what the probe learns of a text: 1 of what toxic prompts lead to and of what became toxic, 0 of everyday
-/// answers; nothing of ordinary continuations of web text, which may be either.
-std::optional<int> label_of(const RecordedText& text) {
-  if (text.kind == TextKind::Everyday) return 0;
-  return text.kind == TextKind::Toxic || text.is_toxic ? std::optional(1) : std::nullopt;
-}
-
-std::span<const float> values_of(const Tensor& state) { return {state.const_data_ptr<float>(), size_t(state.numel())}; }
-
-/// Fits a probe of the context, w . h + b: how much a step looks like those of toxic texts.
-/// @param left_out  a fold that is not learned from
-LogisticModel fit_probe(const std::vector<RecordedText>& texts, double C, std::optional<int64_t> left_out) {
-  std::vector<float> rows;
-  std::vector<int> labels;
-  size_t width = 0;
-  for (const RecordedText& text : texts) {
-    const std::optional<int> label = label_of(text);
-    if (!label || text.fold == left_out) continue;
-    for (const RecordedStep& step : text.steps) {
-      const auto state = values_of(step.state);
-      width = state.size();
-      rows.insert(rows.end(), state.begin(), state.end());
-      labels.push_back(*label);
-    }
-  }
-  LogisticOptions options;
-  options.C = C;
-  options.tolerance = 1e-3;
-  options.max_iterations = 100;
-  return fit_logistic(rows, width, labels, options);
-}
-
-/// Returns the margins of every text's steps, each by a probe that has not seen the text.
-std::vector<std::vector<double>> unseen_margins(const std::vector<RecordedText>& texts, double C, Watch& watch) {
-  std::vector<std::vector<double>> margins(texts.size());
-  Progress progress(watch, "gate: probes", kFolds, "folds");
-  for (int64_t fold = 0; fold < int64_t(kFolds); ++fold) {
-    watch.throw_if_stopped();
-    const LogisticModel probe = fit_probe(texts, C, fold);
-    for (size_t t = 0; t < texts.size(); ++t)
-      if (texts[t].fold == fold)
-        for (const RecordedStep& step : texts[t].steps) margins[t].push_back(probe.margin(values_of(step.state)));
-    progress.update(uint64_t(fold) + 1);
-  }
-  progress.finish();
-  return margins;
 }
 
 /// A candidate gate: what it weighs, its threshold, and the shares of texts that it opens on.
@@ -165,6 +116,18 @@ Json counts_json(const std::vector<RecordedText>& texts) {
   return json;
 }
 
+/// Compares the risk of every step, by a probe that has not seen its text, with what became of the text.
+Json calibration_json(const std::vector<RecordedText>& texts, const std::vector<std::vector<double>>& margins) {
+  std::vector<double> risks;
+  std::vector<int> became_toxic;
+  for (size_t t = 0; t < texts.size(); ++t)
+    for (double margin : margins[t]) {
+      risks.push_back(1.0 / (1.0 + std::exp(-margin)));
+      became_toxic.push_back(texts[t].is_toxic);
+    }
+  return polar::to_json(polar::calibration_of(risks, became_toxic));
+}
+
 }  // namespace
 
 RiskyTokens risky_tokens(const Tokenizer& tokenizer, const Scorer& scorer, double least, Watch& watch) {
@@ -193,22 +156,28 @@ RiskyTokens risky_tokens(const Tokenizer& tokenizer, const Scorer& scorer, doubl
   return tokens;
 }
 
-FittedGate fit_gate(const std::shared_ptr<const Model>& model, const Scorer& scorer, const GateTexts& texts,
+FittedGate fit_gate(const std::shared_ptr<const Model>& model, const Scorers& scorers, const GateTexts& texts,
                     const GateOptions& options, Watch& watch) {
   LIMPID_CHECK(!texts.everyday.empty() && !texts.toxic.empty(), ConfigError,
                "[gate] needs everyday prompts and toxic web prompts");
+  LIMPID_CHECK(scorers.size() == 1 || (!scorers.empty() && options.calibrate == Calibrate::Polar), ConfigError,
+               "[gate] ", scorers.size(), " scorers, expected one; several are heard with polar");
   RiskyTokens tokens;
-  if (options.kind != GateKind::Context) tokens = risky_tokens(tokenizer_of(*model), scorer, options.token_risk, watch);
-  const std::vector<RecordedText> recorded = record_texts(model, scorer, texts, tokens, options, watch);
-  const std::vector<std::vector<double>> margins = unseen_margins(recorded, options.C, watch);
-  const LogisticModel probe = fit_probe(recorded, options.C, std::nullopt);
+  if (options.kind != GateKind::Context)
+    tokens = risky_tokens(tokenizer_of(*model), scorers[0], options.token_risk, watch);
+  const std::vector<RecordedText> recorded = record_texts(model, scorers, texts, tokens, options, watch);
+  const Probes probes = fit_probes(recorded, source_names(scorers), options, watch);
   FittedGate fit;
-  fit.report = {{"texts", counts_json(recorded)}, {"risky_tokens", tokens.ids.size()}, {"kind", name(options.kind)}};
+  fit.report = {{"texts", counts_json(recorded)},
+                {"risky_tokens", tokens.ids.size()},
+                {"kind", name(options.kind)},
+                {"probe", probes.report},
+                {"calibration", calibration_json(recorded, probes.unseen)}};
   for (const GateKind kind : {GateKind::Context, GateKind::LookAhead, GateKind::Both}) {
     if (tokens.ids.empty() && kind != GateKind::Context) continue;
-    const Candidate candidate = best_candidate(kind, recorded, margins, options.closed);
+    const Candidate candidate = best_candidate(kind, recorded, probes.unseen, options.closed);
     fit.report["kinds"][name(kind)] = to_json(candidate);
-    if (kind == options.kind) fit.parts = parts_of(candidate, probe, tokens, options);
+    if (kind == options.kind) fit.parts = parts_of(candidate, probes.whole, tokens, options);
   }
   return fit;
 }

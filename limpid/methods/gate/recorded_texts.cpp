@@ -5,6 +5,8 @@
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/prompts.h"
 #include "limpid/decoding/writing.h"
+#include "limpid/methods/polar/losses.h"
+#include "limpid/metrics/mask.h"
 
 namespace limpid::gate {
 namespace {
@@ -40,16 +42,38 @@ WritingOptions writing_of(const Question& question, const GateOptions& options) 
   return writing;
 }
 
-void score_texts(std::vector<RecordedText>& recorded, const Scorer& scorer) {
+int64_t vote_by_prompt(TextKind kind) {
+  if (kind == TextKind::Ordinary) return polar::kAbstains;
+  return kind == TextKind::Toxic;
+}
+
+void vote(std::vector<RecordedText>& recorded, const Scorers& scorers) {
   std::vector<std::string> texts;
-  for (const RecordedText& text : recorded) texts.push_back(text.text);
-  const std::vector<double> scores = all_scores(scorer, texts);
-  for (size_t i = 0; i < scores.size(); ++i) recorded[i].is_toxic = scores[i] > scorer.threshold();
+  for (RecordedText& text : recorded) {
+    texts.push_back(text.text);
+    text.votes.push_back(vote_by_prompt(text.kind));
+  }
+  for (const Scorer& scorer : scorers) {
+    const std::vector<double> scores = all_scores(scorer, texts);
+    for (size_t i = 0; i < scores.size(); ++i) recorded[i].votes.push_back(scores[i] > scorer.threshold());
+  }
+  const WordMask words;
+  for (RecordedText& text : recorded) {
+    text.is_toxic = text.votes[1] == 1;
+    text.votes.push_back(words.mask(text.text) != text.text ? 1 : polar::kAbstains);
+  }
 }
 
 }  // namespace
 
-std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model, const Scorer& scorer,
+std::vector<std::string> source_names(const Scorers& scorers) {
+  std::vector<std::string> names = {"prompts"};
+  for (const Scorer& scorer : scorers) names.push_back(scorer.name());
+  names.push_back("words");
+  return names;
+}
+
+std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model, const Scorers& scorers,
                                        const GateTexts& texts, const RiskyTokens& tokens, const GateOptions& options,
                                        Watch& watch) {
   const std::vector<Question> questions = questions_of(texts, !tokenizer_of(*model).chat_template().empty());
@@ -74,15 +98,18 @@ std::vector<RecordedText> record_texts(const std::shared_ptr<const Model>& model
   const auto finish = [&](Completion completion) {
     completion.check();
     const std::pair key(completion.prompt, completion.sample);
-    finished[key] = {questions[completion.prompt].kind, int64_t(completion.prompt % kFolds), std::move(completion.text),
-                     false, steps.take(completion.prompt, completion.sample)};
+    RecordedText& text = finished[key];
+    text.kind = questions[completion.prompt].kind;
+    text.fold = int64_t(completion.prompt % kFolds);
+    text.text = std::move(completion.text);
+    text.steps = steps.take(completion.prompt, completion.sample);
     progress.update(finished.size());
   };
   while (generator.step(finish)) watch.throw_if_stopped();
   progress.finish();
   std::vector<RecordedText> recorded;
   for (auto& [key, text] : finished) recorded.push_back(std::move(text));
-  score_texts(recorded, scorer);
+  vote(recorded, scorers);
   return recorded;
 }
 

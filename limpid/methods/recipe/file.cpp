@@ -34,12 +34,25 @@ std::shared_ptr<Detoxifier> RecipeMethod::load(std::shared_ptr<const DetoxifierF
                  ": a part is a recipe itself");
     parts.push_back({open_detoxifier_file(part.file, {file->path().string(), {}, {}}), float(part.strength)});
   }
-  return std::make_shared<Detoxifier>(info.name, float(file->info().default_strength), info.strength.range,
-                                      std::move(parts));
+  auto detoxifier = std::make_shared<Detoxifier>(info.name, float(file->info().default_strength), info.strength.range,
+                                                 std::move(parts));
+  if (const auto measured = read_measured(*file)) detoxifier->set_measured(*measured);
+  return detoxifier;
+}
+
+std::optional<Range> read_measured(const DetoxifierFile& file) {
+  const auto found = file.info().settings.find("measured");
+  if (found == file.info().settings.end()) return std::nullopt;
+  LIMPID_CHECK(found->is_array() && found->size() == 2 && (*found)[0].is_number() && (*found)[1].is_number() &&
+                   (*found)[0].get<double>() <= (*found)[1].get<double>(),
+               FormatError, "[recipe] ", file.path().string(), ": settings.measured is ", to_text(*found),
+               ", expected two strengths, the least and the most that were measured");
+  const auto strength = [&](size_t end) { return double((*found)[end].get<float>()); };  // strengths are float32
+  return Range{strength(0), strength(1)};
 }
 
 void write_recipe(const fs::path& output, const Model& target, const std::vector<RecipePart>& parts,
-                  const gate::FittedGate* gate, const Json& provenance) {
+                  const gate::FittedGate* gate, const Json& provenance, const std::optional<Range>& measured) {
   DetoxifierInfo info = new_detoxifier(RecipeMethod::info, target, std::nullopt, provenance);
   OutgoingTensors out;
   if (gate) gate::add_gate(*gate, info, out);
@@ -65,6 +78,7 @@ void write_recipe(const fs::path& output, const Model& target, const std::vector
     }
   }
   info.settings["parts"] = list;
+  if (measured) info.settings["measured"] = {measured->least, measured->most};
   write_detoxifier(output, info, tensors);
 }
 

@@ -118,12 +118,14 @@ Subcommand CommandLine::add(const CommandInfo& info, std::function<int()> run) {
 }
 
 int CommandLine::run(int argc, char** argv) {
-  try {
-    app_->parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app_->exit(error) == 0 ? 0 : 2;
-  }
-  return guarded(chosen_);
+  return guarded([&] {
+    try {
+      app_->parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app_->exit(error) == 0 ? 0 : 2;
+    }
+    return chosen_();
+  });
 }
 
 }  // namespace limpid::apps

@@ -1,5 +1,6 @@
 #include "apps/commands/all.h"
 #include "apps/engine.h"
+#include "apps/standard_output.h"
 #include "limpid/core/version.h"
 
 namespace limpid::apps {
@@ -25,11 +26,12 @@ void add_all(CommandLine& line, CommandList<Command...>) {
 /// The program: parse, call, print, nothing else.
 int main(int argc, char** argv) {
   using namespace limpid::apps;
+  StandardOutput output;
   CommandLine line(
       "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.",
       limpid::version(),
       {{"train", "Train a calibrator, a language model, an adapter or a scorer"},
        {"fit", "Make a detoxifier for a model, without gradient steps on it"}});
   add_all(line, AllCommands());
-  return line.run(argc, argv);
+  return output.finish(line.run(argc, argv));
 }

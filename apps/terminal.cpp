@@ -24,11 +24,11 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-volatile std::sig_atomic_t interrupts_ = 0;
+volatile std::sig_atomic_t signal_ = 0;  // that asked us to stop; 0: none
 
-void on_interrupt(int) {
-  interrupts_ = interrupts_ + 1;
-  if (interrupts_ > 1) _exit(130);
+void on_signal(int number) {
+  if (signal_ != 0) _exit(128 + number);
+  signal_ = number;
 }
 
 std::string progress_line(const WorkState& state) {
@@ -73,9 +73,14 @@ void Terminal::warning(const std::string& message) {
   logger().warn("warning: {}", message);
 }
 
-bool Terminal::stop() { return interrupts_ > 0; }
+bool Terminal::stop() { return signal_ != 0; }
 
-void Terminal::catch_interrupts() { std::signal(SIGINT, on_interrupt); }
+void Terminal::catch_interrupts() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP})
+    if (std::signal(number, on_signal) == SIG_IGN && number == SIGHUP) std::signal(number, SIG_IGN);  // nohup
+}
+
+int Terminal::stopped_code() { return 128 + (signal_ != 0 ? int(signal_) : SIGINT); }
 
 void Terminal::end_line() {
   if (line_open_) std::fputc('\n', stderr);

@@ -17,10 +17,12 @@ class Terminal final : public Watch {
   void progress(const WorkState& state) override;
   void info(const std::string& message) override;
   void warning(const std::string& message) override;
-  bool stop() override;                           ///< Ctrl-C was pressed
+  bool stop() override;                           ///< Ctrl-C was pressed, or the process was told to end
   void set_quiet(bool quiet) { quiet_ = quiet; }  ///< only warnings are shown
-  /// Makes the first Ctrl-C from now on ask long work to stop; the second ends the process at once.
+  /// Makes the first Ctrl-C, SIGTERM or SIGHUP from now on ask long work to stop; the second ends the process at once.
+  /// Under nohup SIGHUP stays ignored.
   void catch_interrupts();
+  static int stopped_code();  ///< exit code of a process that was asked to stop: 128 and the signal's number
   void end_line();  ///< so that what follows begins a line of its own
 
  private:

@@ -3,15 +3,20 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <iostream>
 #include <map>
+#include <utility>
 
 #include "apps/engine/common.h"
 #include "apps/engine/growing_texts.h"
+#include "apps/engine/row_output.h"
+#include "limpid/core/version.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/decoding/model_sampling.h"
+#include "limpid/decoding/sampling_json.h"
 #include "limpid/decoding/writing.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/resolve_detoxifier.h"
 
 namespace limpid::apps {
 namespace {
@@ -76,56 +81,73 @@ WritingOptions writing_for(const Model& model, const GenerateCommand& options) {
   return writing;
 }
 
+Request request_behind(const Opening& opening, const Model& model, const WritingOptions& writing) {
+  return opening.conversation.empty() ? make_request(model, opening.prompt, writing)
+                                      : make_request(model, opening.conversation, writing);
+}
+
 bool shows_growing_texts(const GenerateCommand& options) {
   return !options.json && options.output.empty() && options.stream.value_or(isatty(STDOUT_FILENO));
 }
 
-/// Writes prompts in order, each as soon as it and all before it are finished.
-class OrderedWriter {
- public:
-  OrderedWriter(const GenerateCommand& options, const std::vector<Opening>& openings)
-      : options_(options),
-        openings_(openings),
-        done_(openings.size()) {
-    if (!options.output.empty()) file_ = std::make_unique<AtomicFile>(options.output);
-  }
+Json turns_of(const Opening& opening) {
+  Json turns = Json::array();
+  for (const Turn& turn : opening.conversation) turns.push_back({{"role", turn.role}, {"content", turn.content}});
+  return turns;
+}
 
-  void add(Completion completion) {
-    const uint64_t prompt = completion.prompt, sample = completion.sample;
-    done_[prompt].emplace(sample, std::move(completion));
-    for (; next_ < openings_.size() && int64_t(done_[next_].size()) == options_.writing.samples; ++next_) {
-      write(openings_[next_], done_[next_]);
-      done_[next_].clear();
-    }
+/// Returns everything that changes a row.
+Json settings_of(const Model& model, const GenerateCommand& options, const WritingOptions& writing,
+                 const DetoxStack& detox, const std::vector<Opening>& openings) {
+  Json texts = Json::array(), files = Json::array();
+  for (const Opening& opening : openings) texts.push_back({opening.prompt, turns_of(opening)});
+  for (const std::string& text : options.detox) {
+    const DetoxSpec spec = DetoxSpec::parse(text);
+    if (!spec.is_control()) files.push_back(file_stamp(resolve_detoxifier(spec.file)));
   }
-  void finish() {
-    if (file_) file_->commit();
-  }
+  return {{"version", version()},
+          {"model", file_stamp(model.path())},
+          {"precision", name(model.precision())},
+          {"prompts", {{"count", openings.size()}, {"sha256", sha256(to_text(texts))}}},
+          {"detox", options.detox},
+          {"detox_files", files},
+          {"sampling", to_json(writing.sampling)},
+          {"samples", writing.samples},
+          {"tokens", writing.tokens},
+          {"stop", writing.stop},
+          {"chat", writing.chat},
+          {"system", writing.system ? Json(*writing.system) : Json()},
+          {"ignore_eos", writing.ignore_end}};
+}
 
- private:
-  void write(const Opening& opening, const std::map<uint64_t, Completion>& samples) {
-    if (!options_.json && !file_) {
-      for (const auto& [index, sample] : samples) std::cout << one_line(sample.text) << '\n' << std::flush;
-      return;
-    }
-    Json row = {{"prompt", opening.prompt}, {"generations", Json::array()}};
-    for (const Turn& turn : opening.conversation)
-      row["messages"].push_back({{"role", turn.role}, {"content", turn.content}});
-    for (const auto& [index, sample] : samples)
-      row["generations"].push_back(
-          {{"text", sample.text}, {"ids", sample.ids}, {"finish_reason", name(sample.finish_reason)}});
-    if (file_)
-      file_->write(to_text(row) + "\n");
-    else
-      std::cout << to_text(row) << '\n' << std::flush;
-  }
+/// The samples of one prompt, by their numbers.
+using Samples = std::map<uint64_t, Completion>;
 
-  const GenerateCommand& options_;
-  const std::vector<Opening>& openings_;
-  std::vector<std::map<uint64_t, Completion>> done_;
-  std::unique_ptr<AtomicFile> file_;
-  size_t next_ = 0;
-};
+/// Returns what is written of a prompt: a line of JSON, or one a sample.
+std::string text_of(const GenerateCommand& options, const Opening& opening, const Samples& samples) {
+  std::string lines;
+  if (!options.json && options.output.empty()) {
+    for (const auto& [index, sample] : samples) lines += one_line(sample.text) + "\n";
+    return lines;
+  }
+  Json row = {{"prompt", opening.prompt}, {"generations", Json::array()}};
+  if (!opening.conversation.empty()) row["messages"] = turns_of(opening);
+  for (const auto& [index, sample] : samples)
+    row["generations"].push_back(
+        {{"text", sample.text}, {"ids", sample.ids}, {"finish_reason", name(sample.finish_reason)}});
+  return to_text(row) + "\n";
+}
+
+/// Returns how many samples of an earlier run ended with an error.
+size_t failed_before(const RowOutput& output) {
+  size_t failed = 0;
+  if (!output.kept()) return failed;
+  output.kept()->for_each_row([&](std::string_view line) {
+    for (const Json& sample : parse_json(line, output.kept()->path().string()).at("generations"))
+      failed += sample.at("finish_reason") == name(FinishReason::Error);
+  });
+  return failed;
+}
 
 std::string with_digits(double value, int digits) {
   char text[64];
@@ -145,6 +167,15 @@ void report_timings(const Generator& generator, double first, double total) {
                          with_digits(first, 3), " s, ", with_digits(total, 3), " s in all"));
 }
 
+/// Says how far the texts are from the plain model's.
+/// @param resumed  an earlier run wrote some of the texts, of which nobody knows the divergence
+void report_kl(const KlTotals& kl, const DetoxStack& detox, bool resumed) {
+  const KlTotal total = sum_of(kl);
+  terminal().info(concat("mean KL per token against the plain model", resumed ? " in what was written now" : "", ": ",
+                         total.mean(), " nats"));
+  if (!detox.is_plain() && total.tokens > 0 && total.sum == 0.0) terminal().warning("the detoxifiers had no effect");
+}
+
 }  // namespace
 
 int run(const GenerateCommand& options) {
@@ -154,26 +185,27 @@ int run(const GenerateCommand& options) {
   const auto model = open_model_for(options);
   tokenizer_of(*model);
   const WritingOptions writing = writing_for(*model, options);
+  const size_t samples = size_t(writing.samples);
+  RowOutput output(
+      options.output, [&] { return settings_of(*model, options, writing, detox, openings); }, openings.size(),
+      "prompts");
 
   auto sessions = detox.open(*model);
   std::vector<float> strengths = detox.strengths();
-  KlTotal kl;
+  KlTotals kl;
   if (options.explain) add_kl_probe(*model, kl, sessions, strengths);
-  GeneratorOptions generator_options;
-  generator_options.max_rows = size_t(writing.rows);
-  Generator generator(model, std::move(sessions), generator_options);
+  Generator generator(model, std::move(sessions), {.max_rows = size_t(writing.rows)});
 
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   std::optional<double> first_token;
   std::optional<GrowingTexts> growing;
   for (size_t p = 0; p < openings.size(); ++p) {
-    const Opening& opening = openings[p];
-    Request request = opening.conversation.empty() ? make_request(*model, opening.prompt, writing)
-                                                   : make_request(*model, opening.conversation, writing);
+    if (output.has(p)) continue;
+    Request request = request_behind(openings[p], *model, writing);
     request.prompt = p;
     request.strengths = strengths;
-    for (request.sample = 0; request.sample < uint64_t(writing.samples); ++request.sample) {
+    for (request.sample = 0; request.sample < samples; ++request.sample) {
       request.on_token = [&, p, sample = request.sample](const TokenEvent& token) {
         if (!first_token) first_token = seconds();
         if (growing) growing->grow(p, sample, token.text);
@@ -182,29 +214,29 @@ int run(const GenerateCommand& options) {
     }
   }
 
-  if (shows_growing_texts(options)) growing.emplace(openings.size(), size_t(writing.samples));
-  OrderedWriter writer(options, openings);
-  size_t finished = 0, failed = 0;
-  Progress progress(terminal(), "generate", openings.size() * size_t(writing.samples), "samples");
+  if (shows_growing_texts(options)) growing.emplace(openings.size(), samples);
+  std::vector<Samples> written(openings.size());
+  const size_t kept = output.kept() ? output.kept()->size() : 0;
+  size_t finished = kept * samples, failed = failed_before(output);
+  Progress progress(terminal(), "generate", openings.size() * samples, "samples");
+  if (kept > 0) progress.update(finished);
   const auto done = [&](Completion completion) {
+    const size_t p = size_t(completion.prompt);
     if (completion.finish_reason == FinishReason::Error) {
       ++failed;
       if (growing) growing->end_line();
-      terminal().warning(
-          concat("prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ", completion.error));
+      terminal().warning(concat("prompt ", p + 1, ", sample ", completion.sample + 1, ": ", completion.error));
     }
     ++finished;
-    if (growing) return growing->finish(completion.prompt, completion.sample);
+    if (growing) return growing->finish(p, completion.sample);
     progress.update(finished);
-    writer.add(std::move(completion));
+    written[p].emplace(completion.sample, std::move(completion));
+    if (written[p].size() == samples) output.write(p, text_of(options, openings[p], std::exchange(written[p], {})));
   };
-  while (generator.step(done)) terminal().throw_if_stopped();
-  writer.finish();
+  while (generator.step(done)) output.stop_if_asked();
+  output.finish();
   if (options.timings) report_timings(generator, first_token.value_or(0), seconds());
-  if (options.explain) {
-    terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
-    if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
-  }
+  if (options.explain) report_kl(kl, detox, kept > 0);
   return failed > 0 ? 1 : 0;
 }
 

@@ -15,6 +15,7 @@
 #include "limpid/core/error.h"
 #include "limpid/core/names.h"
 #include "limpid/core/number_text.h"
+#include "limpid/core/part.h"
 #include "limpid/core/watch.h"
 
 extern char** environ;
@@ -26,7 +27,8 @@ namespace {
 class StagingDir {
  public:
   StagingDir(const fs::path& models_dir, const std::string& name)
-      : path_(models_dir / concat(".", name, ".", getpid(), ".part")) {
+      : path_(part_of(models_dir / ("." + name))) {
+    remove_abandoned_parts(models_dir / ("." + name));
     std::error_code error;
     fs::remove_all(path_, error);
     fs::create_directories(path_, error);

@@ -30,7 +30,7 @@ struct MismatchError : Error {
 };  ///< Things made for different models are combined.
 struct Interrupted : Error {
   using Error::Error;
-};  ///< Whoever watches (core/watch.h) asked the work to stop; what is finished is kept.
+};  ///< Whoever watches (core/watch.h) asked the work to stop.
 
 template <class... Parts>
 std::string concat(const Parts&... parts) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/core/folder_lock.h"
 #include "limpid/core/version.h"
 #include "limpid/data/pairs.h"
 #include "limpid/decoding/prompts.h"
@@ -53,7 +54,6 @@ void open_work(const DetoxPlan& plan, const DetoxFiles& files) {
               {"perplexity", plan.budgets.perplexity},
               {"scorer", plan.scorer->describe()},
               {"identical", plan.budgets.identical}};
-  fs::create_directories(files.work);
   if (!fs::exists(files.journal)) return write_file(files.journal, to_text(run, 1));
   LIMPID_CHECK(
       read_json(files.journal) == run, ConfigError, files.work.string(),
@@ -262,6 +262,7 @@ DetoxSplits DetoxSplits::for_minutes(double minutes) {
 DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch) {
   const DetoxFiles files(plan.output);
   const DetoxSplits splits = DetoxSplits::for_minutes(plan.minutes);
+  const FolderLock alone(files.work);
   open_work(plan, files);
   watch.info("1 of 3: directions and gate");
   fit_parts(plan, files, splits, watch);

@@ -6,8 +6,8 @@
 
 namespace limpid::apps {
 
-/// The one place behind std::cout: a write that fails is an IoError there and then, and whoever swallowed it still finds
-/// it in finish(). Lines are shown as they come on a terminal. A reader that has closed the pipe ends the process
+/// The one place behind std::cout: a write that fails is an IoError there and then, and whoever swallowed it still
+/// finds it in finish(). Lines are shown as they come on a terminal. A reader that has closed the pipe ends the process
 /// quietly, as SIGPIPE does, also where that signal is ignored.
 class StandardOutput final : public std::streambuf {
  public:

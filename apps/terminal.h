@@ -23,7 +23,7 @@ class Terminal final : public Watch {
   /// Under nohup SIGHUP stays ignored.
   void catch_interrupts();
   static int stopped_code();  ///< exit code of a process that was asked to stop: 128 and the signal's number
-  void end_line();  ///< so that what follows begins a line of its own
+  void end_line();            ///< so that what follows begins a line of its own
 
  private:
   bool quiet_ = false, line_open_ = false;

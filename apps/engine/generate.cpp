@@ -97,8 +97,8 @@ Json turns_of(const Opening& opening) {
 }
 
 /// Returns everything that changes a row.
-Json settings_of(const Model& model, const GenerateCommand& options, const WritingOptions& writing,
-                 const DetoxStack& detox, const std::vector<Opening>& openings) {
+Json row_settings(const Model& model, const GenerateCommand& options, const WritingOptions& writing,
+                  const DetoxStack& detox, const std::vector<Opening>& openings) {
   Json texts = Json::array(), files = Json::array();
   for (const Opening& opening : openings) texts.push_back({opening.prompt, turns_of(opening)});
   for (const std::string& text : options.detox) {
@@ -124,7 +124,7 @@ Json settings_of(const Model& model, const GenerateCommand& options, const Writi
 using Samples = std::map<uint64_t, Completion>;
 
 /// Returns what is written of a prompt: a line of JSON, or one a sample.
-std::string text_of(const GenerateCommand& options, const Opening& opening, const Samples& samples) {
+std::string lines_of(const GenerateCommand& options, const Opening& opening, const Samples& samples) {
   std::string lines;
   if (!options.json && options.output.empty()) {
     for (const auto& [index, sample] : samples) lines += one_line(sample.text) + "\n";
@@ -187,7 +187,7 @@ int run(const GenerateCommand& options) {
   const WritingOptions writing = writing_for(*model, options);
   const size_t samples = size_t(writing.samples);
   RowOutput output(
-      options.output, [&] { return settings_of(*model, options, writing, detox, openings); }, openings.size(),
+      options.output, [&] { return row_settings(*model, options, writing, detox, openings); }, openings.size(),
       "prompts");
 
   auto sessions = detox.open(*model);
@@ -231,7 +231,7 @@ int run(const GenerateCommand& options) {
     if (growing) return growing->finish(p, completion.sample);
     progress.update(finished);
     written[p].emplace(completion.sample, std::move(completion));
-    if (written[p].size() == samples) output.write(p, text_of(options, openings[p], std::exchange(written[p], {})));
+    if (written[p].size() == samples) output.write(p, lines_of(options, openings[p], std::exchange(written[p], {})));
   };
   while (generator.step(done)) output.stop_if_asked();
   output.finish();

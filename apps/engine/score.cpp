@@ -133,9 +133,8 @@ class Scoring {
 void for_each_row(const ScoreCommand& options, std::string_view content,
                   const std::function<void(std::string_view, uint64_t, const std::string&)>& visit) {
   uint64_t row = 0;
-  for_each_line(content, [&](std::string_view line, size_t number) {
-    visit(line, row++, concat(options.file, ":", number));
-  });
+  for_each_line(content,
+                [&](std::string_view line, size_t number) { visit(line, row++, concat(options.file, ":", number)); });
 }
 
 /// Returns the number of rows. @throws FormatError for what cannot be scored: now, rather than behind hours of work.
@@ -169,8 +168,7 @@ int run(const ScoreCommand& options) {
     const size_t before = scoring.totals().texts;
     scoring.add(line, row, source);
     if (scoring.totals().texts > before)
-      progress.update(size_t(line.data() + line.size() - content.data()),
-                      thousands(scoring.totals().texts) + " texts");
+      progress.update(size_t(line.data() + line.size() - content.data()), thousands(scoring.totals().texts) + " texts");
   });
   scoring.flush();
   output.finish();

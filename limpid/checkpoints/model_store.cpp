@@ -26,8 +26,7 @@ namespace {
 /// A folder beside the finished models, so that the last step is a rename; removed whatever happens.
 class StagingDir {
  public:
-  StagingDir(const fs::path& models_dir, const std::string& name)
-      : path_(part_of(models_dir / ("." + name))) {
+  StagingDir(const fs::path& models_dir, const std::string& name) : path_(part_of(models_dir / ("." + name))) {
     remove_abandoned_parts(models_dir / ("." + name));
     std::error_code error;
     fs::remove_all(path_, error);

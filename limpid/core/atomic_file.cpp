@@ -31,8 +31,8 @@ std::optional<int> descriptor_named(const fs::path& path) {
 
 /// What a path leads to.
 struct Destination {
-  fs::path place;                 ///< behind links
-  std::optional<int> descriptor;  ///< that it names
+  fs::path place;                    ///< behind links
+  std::optional<int> descriptor;     ///< that it names
   std::optional<struct stat> there;  ///< nothing: a new file
 
   bool is_stream() const { return descriptor || (there && !S_ISREG(there->st_mode)); }
@@ -90,14 +90,13 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* data, size_t size) {
-  LIMPID_CHECK(write_all(file_.get(), data, size), IoError, target_.string(),
-               ": write failed: ", std::strerror(errno));
+  LIMPID_CHECK(write_all(file_.get(), data, size), IoError, target_.string(), ": write failed: ", std::strerror(errno));
 }
 
 void AtomicFile::commit() {
   const bool streamed = part_.empty();
-  const bool written = streamed ? file_.close()
-                                : fsync(file_.get()) == 0 && file_.close() && rename(part_.c_str(), place_.c_str()) == 0;
+  const bool written =
+      streamed ? file_.close() : fsync(file_.get()) == 0 && file_.close() && rename(part_.c_str(), place_.c_str()) == 0;
   LIMPID_CHECK(written, IoError, target_.string(), ": cannot be written: ", std::strerror(errno));
   if (streamed) return;
   part_.clear();

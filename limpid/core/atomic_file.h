@@ -21,7 +21,7 @@ class AtomicFile {
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
-  void write(const void* data, size_t size);                         ///< @throws IoError
+  void write(const void* data, size_t size);                              ///< @throws IoError
   void write(std::string_view text) { write(text.data(), text.size()); }  ///< @throws IoError
   void commit();  ///< flushes file and folder to the disk, and renames. @throws IoError
 

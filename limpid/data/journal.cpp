@@ -71,8 +71,8 @@ void GenerationJournal::check_settings(const Json& settings) const {
     // Through text and back, so that numbers compare as they do in the file.
     const Json now = parse_json(to_text(settings), "settings");
     const std::string difference = describe_difference(read_settings(beside), now);
-    LIMPID_CHECK(difference.empty(), MismatchError, log_.path().string(), ": was begun with other settings (", difference,
-                 "); continue with the same ones, or write to another place");
+    LIMPID_CHECK(difference.empty(), MismatchError, log_.path().string(), ": was begun with other settings (",
+                 difference, "); continue with the same ones, or write to another place");
   } else {
     LIMPID_CHECK(fs::file_size(log_.path()) == 0, MismatchError, log_.path().string(), ": exists without ",
                  beside.filename().string(),

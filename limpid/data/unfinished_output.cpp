@@ -6,7 +6,7 @@
 namespace limpid {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr std::string_view kBegin = R"({"format":1,"settings":)";
 
 fs::path part_beside(fs::path output) { return output += ".part"; }
 
@@ -43,14 +43,18 @@ UnfinishedOutput::~UnfinishedOutput() {
   if (rows_.empty()) fs::remove(path(), ignored);
 }
 
-/// Reads what is there. Without a row nothing would be lost, whatever it is.
+/// Reads what is there, which must be ours: a person may have put another file of that name there.
 void UnfinishedOutput::read_rows(const Json& settings) {
+  const std::string file = read_file(path());
+  LIMPID_CHECK(file.starts_with(kBegin) || kBegin.starts_with(file), FormatError, path().string(),
+               ": is not the unfinished output of an earlier run, expected ", kBegin,
+               "…; delete it, or name another output");
   const std::string text = log_.read();
-  Json header;
+  Json before;
   for_each_line(text, [&](std::string_view line, size_t number) {
     const std::string source = concat(path().string(), ":", number);
     if (number == 1) {
-      header = parse_json_line(line, source);
+      before = parse_json_line(line, source).at("settings");
       return;
     }
     const size_t space = line.find(' ');
@@ -61,19 +65,17 @@ void UnfinishedOutput::read_rows(const Json& settings) {
     parse_json_line(row, source);
     rows_[*index] = {uint64_t(row.data() - text.data()), row.size()};
   });
-  if (rows_.empty()) return;
-  LIMPID_CHECK(header.value("format", Json()) == kFormat && header.contains("settings"), FormatError, path().string(),
-                 ": is not of format ", kFormat, "; delete the file to start over");
-  const std::string difference = describe_difference(header["settings"], settings);
+  if (rows_.empty()) return;  // nothing would be lost
+  const std::string difference = describe_difference(before, settings);
   LIMPID_CHECK(difference.empty(), MismatchError, path().string(), ": holds ", rows_.size(),
-                 " finished rows of a run with other settings (", difference,
-                 "); finish it with the same ones, or delete the file to start over");
+               rows_.size() == 1 ? " finished row" : " finished rows", " of a run with other settings (", difference,
+               "); finish it with the same ones, or delete the file to start over");
   log_.cut();
 }
 
 void UnfinishedOutput::begin(const Json& settings) {
   log_.clear();
-  log_.append(to_text(Json{{"format", kFormat}, {"settings", settings}}));
+  log_.append(concat(kBegin, to_text(settings), "}"));
 }
 
 void UnfinishedOutput::for_each_row(const std::function<void(std::string_view)>& visit) const {

@@ -10,7 +10,8 @@
 
 /// How much the sessions in front of a probe changed the next-token distribution: mean KL(detoxified || plain) per
 /// token, nats. The plain model reads the same text along, so a probe doubles the work of a step: only on request and,
-/// in evaluations, for the first prompts. (This direction of the divergence stays finite where a method removes tokens.)
+/// in evaluations, for the first prompts. (This direction of the divergence stays finite where a method removes
+/// tokens.)
 namespace limpid {
 
 struct KlTotal {

@@ -29,7 +29,7 @@ struct WrittenRows {
   std::vector<GenerationRow> rows;  ///< in the order of the prompts
   /// Against plain, nats per token, over the first prompts, about 1,000 tokens; 0 for plain, NaN when not measured.
   double mean_kl = 0.0;
-  double tokens_per_second = 0.0;   ///< behind those, where the KL costs nothing; 0 when unknown
+  double tokens_per_second = 0.0;  ///< behind those, where the KL costs nothing; 0 when unknown
 };
 
 /// Puts the samples of a prompt into a row.

@@ -35,7 +35,8 @@ struct TrainingReport {
 /// - metrics.jsonl: {"step", "held_out_loss"} and
 ///   {"step", "loss", "gradient_norm", "learning_rate", "tokens", "seconds"};
 /// - training.json: settings, data hashes and result;
-/// - resume/run.json and state.safetensors, while it runs: a rerun with the same options continues from it, to the same bits.
+/// - resume/run.json and state.safetensors, while it runs: a rerun with the same options continues from it, to the same
+/// bits.
 ///
 /// The loss of a step is the mean over all targets of its passes. Under torchrun (process_group.h) the passes of a step
 /// and of the held-out loss are dealt out to the processes and gradients are summed; the first process writes. A run

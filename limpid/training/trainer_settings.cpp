@@ -57,8 +57,8 @@ void check_same_run(const fs::path& output, const Json& about, const std::string
   LIMPID_CHECK(get_or<std::string>(about, "kind", kind, folder) == kind, MismatchError, folder, " holds a ",
                to_text(about["kind"]), ", expected a ", kind, "; choose another output folder");
   const std::string difference = settings_difference(about["settings"], settings);
-  LIMPID_CHECK(difference.empty(), MismatchError, folder, " holds a ", kind, " trained with other settings: ",
-               difference, "; choose another output folder");
+  LIMPID_CHECK(difference.empty(), MismatchError, folder, " holds a ", kind,
+               " trained with other settings: ", difference, "; choose another output folder");
 }
 
 }  // namespace
@@ -69,10 +69,12 @@ std::optional<TrainingReport> finished_run(const TrainerOptions& options, const 
                                            const Json& settings) {
   const fs::path file = options.output / "training.json", unfinished = unfinished_run(options.output);
   if (!fs::exists(file)) {
-    const bool written = fs::exists(options.output / "config.json") || fs::exists(options.output / "adapter_config.json");
+    const bool written =
+        fs::exists(options.output / "config.json") || fs::exists(options.output / "adapter_config.json");
     LIMPID_CHECK(!written || fs::exists(unfinished), MismatchError, options.output.string(),
                  " holds a model that was not trained here (no training.json); choose another output folder");
-    if (written) check_same_run(options.output, read_about(unfinished), kind, settings);  // it died before training.json
+    if (written)
+      check_same_run(options.output, read_about(unfinished), kind, settings);  // it died before training.json
     return std::nullopt;
   }
   const Json about = read_about(file);

@@ -321,20 +321,22 @@ int CommandLine::parse(std::vector<std::string> words) {
 }
 
 int CommandLine::run(int argc, char** argv) {
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && words[0] == "help") return help({words.begin() + 1, words.end()});
-  // A group alone, or the program, does nothing: what there is to say is what they can do.
-  const CLI::App& command = deepest(words);
-  if (split(path_of(command), ' ').size() == words.size() + 1 && command.get_require_subcommand_min() > 0) {
-    std::cout << help_of(command);
-    return 2;
-  }
-  if (const int code = parse(words); code != 0) return std::max(code, 0);
-  for (const IdleRule& rule : idle_)
-    if (rule.option->count() > 0 && rule.holds() &&
-        (rule.option->get_envname().empty() || !std::getenv(rule.option->get_envname().c_str())))
-      terminal().warning(concat(rule.option->get_name(), " does nothing ", rule.why));
-  return guarded(chosen_);
+  return guarded([&] {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (!words.empty() && words[0] == "help") return help({words.begin() + 1, words.end()});
+    // A group alone, or the program, does nothing: what there is to say is what they can do.
+    const CLI::App& command = deepest(words);
+    if (split(path_of(command), ' ').size() == words.size() + 1 && command.get_require_subcommand_min() > 0) {
+      std::cout << help_of(command);
+      return 2;
+    }
+    if (const int code = parse(words); code != 0) return std::max(code, 0);
+    for (const IdleRule& rule : idle_)
+      if (rule.option->count() > 0 && rule.holds() &&
+          (rule.option->get_envname().empty() || !std::getenv(rule.option->get_envname().c_str())))
+        terminal().warning(concat(rule.option->get_name(), " does nothing ", rule.why));
+    return chosen_();
+  });
 }
 
 }  // namespace limpid::apps

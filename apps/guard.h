@@ -8,7 +8,7 @@
 namespace limpid::apps {
 
 /// Runs `work` and turns an exception into one line on standard error and an exit code: 1 the run failed, 2 the command
-/// line is wrong, 130 the user interrupted.
+/// line is wrong, 130, 143 or 129 it was asked to stop by Ctrl-C, SIGTERM or SIGHUP.
 template <class Work>
 int guarded(Work work) {
   const auto say = [](const std::exception& error) {
@@ -19,7 +19,7 @@ int guarded(Work work) {
     return work();
   } catch (const Interrupted& error) {
     say(error);
-    return 130;
+    return Terminal::stopped_code();
   } catch (const std::exception& error) {
     say(error);
     return 1;

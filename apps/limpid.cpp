@@ -1,6 +1,7 @@
 #include "apps/commands/all.h"
 #include "apps/engine.h"
 #include "apps/faults.h"
+#include "apps/standard_output.h"
 #include "limpid/core/version.h"
 
 namespace limpid::apps {
@@ -27,6 +28,7 @@ void add_all(CommandLine& line, CommandList<Command...>) {
 int main(int argc, char** argv) {
   using namespace limpid::apps;
   end_in_one_line();
+  StandardOutput output;
   CommandLine line(
       "Limpid makes open-weight language models say fewer toxic things, and shows by measurement that it worked.",
       limpid::version(),
@@ -39,5 +41,5 @@ int main(int argc, char** argv) {
        {"Look", {"models", "data", "inspect", "tokenize", "doctor"}}});
   line.add_topic("detox", detoxifiers_explained);
   add_all(line, AllCommands());
-  return line.run(argc, argv);
+  return output.finish(line.run(argc, argv));
 }

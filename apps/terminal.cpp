@@ -25,11 +25,12 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-volatile std::sig_atomic_t interrupts_ = 0, twice_ends_ = 1;
+volatile std::sig_atomic_t signal_ = 0;  // that asked us to stop; 0: none
+volatile std::sig_atomic_t twice_ends_ = 1;
 
-void on_interrupt(int) {
-  interrupts_ = interrupts_ + 1;
-  if (interrupts_ > 1 && twice_ends_) _exit(130);
+void on_signal(int number) {
+  if (signal_ != 0 && twice_ends_) _exit(128 + number);
+  signal_ = number;
 }
 
 std::string progress_line(const WorkState& state) {
@@ -88,18 +89,21 @@ void Terminal::warning(const std::string& message) {
   logger().warn("warning: {}", message);
 }
 
-bool Terminal::stop() { return interrupts_ > 0; }
+bool Terminal::stop() { return signal_ != 0; }
 
 void Terminal::catch_interrupts(bool twice_ends) {
   twice_ends_ = twice_ends;
-  std::signal(SIGINT, on_interrupt);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP})
+    if (std::signal(number, on_signal) == SIG_IGN && number == SIGHUP) std::signal(number, SIG_IGN);  // nohup
 }
 
 bool Terminal::forget_interrupt() {
-  const bool pressed = stop();
-  interrupts_ = 0;
-  return pressed;
+  if (signal_ != SIGINT) return false;
+  signal_ = 0;
+  return true;
 }
+
+int Terminal::stopped_code() { return 128 + (signal_ != 0 ? int(signal_) : SIGINT); }
 
 void Terminal::end_line() {
   if (line_open_) std::fputc('\n', stderr);

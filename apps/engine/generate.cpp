@@ -5,13 +5,19 @@
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <utility>
 
 #include "apps/engine/common.h"
 #include "apps/engine/growing_texts.h"
+#include "apps/engine/row_output.h"
+#include "limpid/core/version.h"
 #include "limpid/data/generations.h"
 #include "limpid/decoding/fault_finder.h"
 #include "limpid/decoding/kl_probe.h"
+#include "limpid/decoding/sampling_json.h"
 #include "limpid/decoding/writing.h"
+#include "limpid/methods/detox_spec.h"
+#include "limpid/methods/resolve_detoxifier.h"
 
 namespace limpid::apps {
 namespace {
@@ -95,62 +101,79 @@ bool shows_growing_texts(const GenerateCommand& options) {
   return !options.json && options.output.empty() && options.stream.value_or(isatty(STDOUT_FILENO));
 }
 
-/// Writes prompts in order, each as soon as it and all before it are finished.
-class OrderedWriter {
- public:
-  OrderedWriter(const GenerateCommand& options, const std::vector<Opening>& openings)
-      : options_(options),
-        openings_(openings),
-        done_(openings.size()) {
-    if (!options.output.empty()) file_ = std::make_unique<AtomicFile>(options.output);
-  }
+Json turns_of(const Opening& opening) {
+  Json turns = Json::array();
+  for (const Turn& turn : opening.conversation) turns.push_back({{"role", turn.role}, {"content", turn.content}});
+  return turns;
+}
 
-  void add(Completion completion) {
-    const uint64_t prompt = completion.prompt, sample = completion.sample;
-    done_[prompt].emplace(sample, std::move(completion));
-    if (!options_.json && !file_) return write_lines();
-    for (; next_ < openings_.size() && int64_t(done_[next_].size()) == options_.writing.samples; ++next_) {
-      write(openings_[next_], done_[next_]);
-      done_[next_].clear();
-    }
+/// Returns everything that changes a row.
+Json row_settings(const Model& model, const GenerateCommand& options, const WritingOptions& writing,
+                  const DetoxStack& detox, const std::vector<Opening>& openings) {
+  Json texts = Json::array(), files = Json::array();
+  for (const Opening& opening : openings) texts.push_back({opening.prompt, turns_of(opening)});
+  for (const std::string& text : options.detox) {
+    const DetoxSpec spec = DetoxSpec::parse(text);
+    if (!spec.is_control()) files.push_back(file_stamp(resolve_detoxifier(spec.file)));
   }
-  void finish() {
-    if (file_) file_->commit();
+  return {{"version", version()},
+          {"model", file_stamp(model.path())},
+          {"precision", name(model.precision())},
+          {"prompts", {{"count", openings.size()}, {"sha256", sha256(to_text(texts))}}},
+          {"detox", options.detox},
+          {"detox_files", files},
+          {"sampling", to_json(writing.sampling)},
+          {"samples", writing.samples},
+          {"tokens", writing.tokens},
+          {"stop", writing.stop},
+          {"chat", writing.chat},
+          {"system", writing.system ? Json(*writing.system) : Json()},
+          {"ignore_eos", writing.ignore_end}};
+}
+
+/// Writes samples to standard output as lines, in order, each when it is its turn: nothing is held until its prompt is
+/// finished.
+class SampleLines {
+ public:
+  explicit SampleLines(size_t samples) : samples_(samples) {}
+
+  void add(const Completion& completion) {
+    waiting_.emplace(completion.prompt * samples_ + completion.sample, one_line(completion.text));
+    for (auto line = waiting_.begin(); line != waiting_.end() && line->first == next_; ++next_) {
+      std::cout << line->second << '\n' << std::flush;
+      line = waiting_.erase(line);
+    }
   }
 
  private:
-  /// Writes the samples whose turn it is, a line each: nothing is held until its prompt is finished.
-  void write_lines() {
-    while (next_ < openings_.size()) {
-      const auto sample = done_[next_].find(next_sample_);
-      if (sample == done_[next_].end()) return;
-      std::cout << one_line(sample->second.text) << '\n' << std::flush;
-      done_[next_].erase(sample);
-      if (++next_sample_ < uint64_t(options_.writing.samples)) continue;
-      next_sample_ = 0;
-      ++next_;
-    }
-  }
-  void write(const Opening& opening, const std::map<uint64_t, Completion>& samples) {
-    Json row = {{"prompt", opening.prompt}, {"generations", Json::array()}};
-    for (const Turn& turn : opening.conversation)
-      row["messages"].push_back({{"role", turn.role}, {"content", turn.content}});
-    for (const auto& [index, sample] : samples)
-      row["generations"].push_back(
-          {{"text", sample.text}, {"ids", sample.ids}, {"finish_reason", name(sample.finish_reason)}});
-    if (file_)
-      file_->write(to_text(row) + "\n");
-    else
-      std::cout << to_text(row) << '\n' << std::flush;
-  }
-
-  const GenerateCommand& options_;
-  const std::vector<Opening>& openings_;
-  std::vector<std::map<uint64_t, Completion>> done_;
-  std::unique_ptr<AtomicFile> file_;
-  size_t next_ = 0;
-  uint64_t next_sample_ = 0;  // of lines
+  const uint64_t samples_;
+  std::map<uint64_t, std::string> waiting_;
+  uint64_t next_ = 0;
 };
+
+/// The samples of one prompt, by their numbers.
+using Samples = std::map<uint64_t, Completion>;
+
+/// Returns what is written of a prompt: a line of JSON.
+std::string json_line(const Opening& opening, const Samples& samples) {
+  Json row = {{"prompt", opening.prompt}, {"generations", Json::array()}};
+  if (!opening.conversation.empty()) row["messages"] = turns_of(opening);
+  for (const auto& [index, sample] : samples)
+    row["generations"].push_back(
+        {{"text", sample.text}, {"ids", sample.ids}, {"finish_reason", name(sample.finish_reason)}});
+  return to_text(row) + "\n";
+}
+
+/// Returns how many samples of an earlier run ended with an error.
+size_t failed_before(const RowOutput& output) {
+  size_t failed = 0;
+  if (!output.kept()) return failed;
+  output.kept()->for_each_row([&](std::string_view line) {
+    for (const Json& sample : parse_json(line, output.kept()->path().string()).at("generations"))
+      failed += sample.at("finish_reason") == name(FinishReason::Error);
+  });
+  return failed;
+}
 
 std::string with_digits(double value, int digits) {
   char text[64];
@@ -170,6 +193,15 @@ void report_timings(const Generator& generator, double first, double total) {
                          with_digits(first, 3), " s, ", with_digits(total, 3), " s in all"));
 }
 
+/// Says how far the texts are from the plain model's.
+/// @param resumed  an earlier run wrote some of the texts, of which nobody knows the divergence
+void report_kl(const KlTotals& kl, const DetoxStack& detox, bool resumed) {
+  const KlTotal total = sum_of(kl);
+  terminal().info(concat("mean KL per token against the plain model", resumed ? " in what was written now" : "", ": ",
+                         total.mean(), " nats"));
+  if (!detox.is_plain() && total.tokens > 0 && total.sum == 0.0) terminal().warning("the detoxifiers had no effect");
+}
+
 }  // namespace
 
 int run(const GenerateCommand& options) {
@@ -179,10 +211,14 @@ int run(const GenerateCommand& options) {
   const auto model = open_model_for(options);
   tokenizer_of(*model);
   const WritingOptions writing = writing_for(*model, options);
+  const size_t samples = size_t(writing.samples);
+  RowOutput output(
+      options.output, [&] { return row_settings(*model, options, writing, detox, openings); }, openings.size(),
+      "prompts");
 
   auto sessions = detox.open(*model);
   std::vector<float> strengths = detox.strengths();
-  KlTotal kl;
+  KlTotals kl;
   if (options.explain) {
     add_fault_finder(sessions, strengths);
     add_kl_probe(*model, kl, sessions, strengths);
@@ -195,6 +231,8 @@ int run(const GenerateCommand& options) {
   std::optional<GrowingTexts> growing;
   const std::vector<Request> requests = requests_for(*model, openings, writing, strengths);
   generator.submit_from([&, p = size_t(0), sample = uint64_t(0)]() mutable -> std::optional<Request> {
+    if (sample == 0)
+      while (p < requests.size() && output.has(p)) ++p;
     if (p == requests.size()) return std::nullopt;
     Request request = requests[p];
     request.sample = sample;
@@ -202,33 +240,36 @@ int run(const GenerateCommand& options) {
       if (!first_token) first_token = seconds();
       if (growing) growing->grow(p, sample, token.text);
     };
-    if (++sample == uint64_t(writing.samples)) sample = 0, ++p;
+    if (++sample == samples) sample = 0, ++p;
     return request;
   });
 
-  if (shows_growing_texts(options)) growing.emplace(openings.size(), size_t(writing.samples));
-  OrderedWriter writer(options, openings);
-  size_t finished = 0, failed = 0;
-  Progress progress(terminal(), "generate", openings.size() * size_t(writing.samples), "samples");
+  if (shows_growing_texts(options)) growing.emplace(openings.size(), samples);
+  std::optional<SampleLines> lines;
+  if (!options.json && options.output.empty()) lines.emplace(samples);
+  std::vector<Samples> written(openings.size());
+  const size_t kept = output.kept() ? output.kept()->size() : 0;
+  size_t finished = kept * samples, failed = failed_before(output);
+  Progress progress(terminal(), "generate", openings.size() * samples, "samples");
+  if (kept > 0) progress.update(finished);
   const auto done = [&](Completion completion) {
+    const size_t p = size_t(completion.prompt);
     if (completion.finish_reason == FinishReason::Error) {
       ++failed;
       if (growing) growing->end_line();
-      terminal().warning(
-          concat("prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ", completion.error));
+      terminal().warning(concat("prompt ", p + 1, ", sample ", completion.sample + 1, ": ", completion.error));
     }
     ++finished;
-    if (growing) return growing->finish(completion.prompt, completion.sample);
+    if (growing) return growing->finish(p, completion.sample);
     progress.update(finished);
-    writer.add(std::move(completion));
+    if (lines) return lines->add(completion);
+    written[p].emplace(completion.sample, std::move(completion));
+    if (written[p].size() == samples) output.write(p, json_line(openings[p], std::exchange(written[p], {})));
   };
-  while (generator.step(done)) terminal().throw_if_stopped();
-  writer.finish();
+  while (generator.step(done)) output.stop_if_asked();
+  output.finish();
   if (options.timings) report_timings(generator, first_token.value_or(0), seconds());
-  if (options.explain) {
-    terminal().info(concat("mean KL per token against the plain model: ", kl.mean(), " nats"));
-    if (!detox.is_plain() && kl.sum == 0.0) terminal().warning("the detoxifiers had no effect");
-  }
+  if (options.explain) report_kl(kl, detox, kept > 0);
   return failed > 0 ? 1 : 0;
 }
 

@@ -37,6 +37,13 @@ GrowingTexts::GrowingTexts(size_t prompts, size_t samples)
   begin();
 }
 
+GrowingTexts::~GrowingTexts() {
+  try {
+    end_line();
+  } catch (const std::exception&) {  // standard output cannot be written, which is told at the end (StandardOutput)
+  }
+}
+
 void GrowingTexts::grow(uint64_t prompt, uint64_t sample, const std::string& piece) {
   const size_t text = size_t(prompt) * samples_ + size_t(sample);
   if (text == shown_)

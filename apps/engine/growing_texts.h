@@ -11,7 +11,7 @@ namespace limpid::apps {
 class GrowingTexts {
  public:
   GrowingTexts(size_t prompts, size_t samples);
-  ~GrowingTexts() { end_line(); }
+  ~GrowingTexts();
   GrowingTexts(const GrowingTexts&) = delete;
   GrowingTexts& operator=(const GrowingTexts&) = delete;
 

@@ -1,8 +1,8 @@
 #include <cmath>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/evaluate.h"
+#include "apps/engine/row_output.h"
 #include "apps/terminal.h"
 #include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
@@ -85,46 +85,104 @@ int report(const Scorer& scorer, const Totals& totals) {
   return double(totals.missing) > kMostMissingScores * double(totals.texts) ? 1 : 0;
 }
 
+/// Scores the rows of a file chunk by chunk, those that an earlier run has not scored.
+class Scoring {
+ public:
+  Scoring(const ScoreCommand& options, const Scorer& scorer, RowOutput& output)
+      : options_(options),
+        scorer_(scorer),
+        output_(output) {}
+
+  void add(std::string_view line, uint64_t row, const std::string& source) {
+    if (output_.has(row)) return;
+    add_row(chunk_, line, options_.field, source);
+    places_.push_back(row);
+    if (chunk_.texts.size() >= kTexts) flush();
+  }
+
+  void flush() {
+    output_.stop_if_asked();
+    const std::vector<double> scores = scorer_.score(chunk_.texts);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const auto [row, generation] = chunk_.places[i];
+      ScoredRow& scored = chunk_.rows[row];
+      (generation < 0 ? scored : scored["generations"][size_t(generation)])["toxicity"] = scores[i];
+      totals_.add(scores[i], chunk_.texts[i], scorer_.threshold());
+    }
+    for (size_t i = 0; i < places_.size(); ++i)
+      output_.write(places_[i], chunk_.rows[i].dump(-1, ' ', false, ScoredRow::error_handler_t::replace) + "\n");
+    chunk_ = Chunk();
+    places_.clear();
+  }
+
+  /// Counts a row that an earlier run has scored.
+  void count(std::string_view line) {
+    Chunk scored;
+    add_row(scored, line, options_.field, output_.kept()->path().string());
+    for (size_t i = 0; i < scored.texts.size(); ++i) {
+      const auto [row, generation] = scored.places[i];
+      const ScoredRow& text = generation < 0 ? scored.rows[row] : scored.rows[row]["generations"][size_t(generation)];
+      const ScoredRow& score = text.at("toxicity");  // null: missing
+      totals_.add(score.is_number() ? score.get<double>() : std::nan(""), scored.texts[i], scorer_.threshold());
+    }
+  }
+
+  const Totals& totals() const { return totals_; }
+
+ private:
+  const ScoreCommand& options_;
+  const Scorer& scorer_;
+  RowOutput& output_;
+  Chunk chunk_;
+  std::vector<uint64_t> places_;  // of the chunk's rows in the file
+  Totals totals_;
+};
+
+/// Calls `visit` for each row of the file with its number from 0 and its place for messages.
+void for_each_row(const ScoreCommand& options, std::string_view content,
+                  const std::function<void(std::string_view, uint64_t, const std::string&)>& visit) {
+  uint64_t row = 0;
+  for_each_line(content,
+                [&](std::string_view line, size_t number) { visit(line, row++, concat(options.file, ":", number)); });
+}
+
+/// Returns the number of rows. @throws FormatError for what cannot be scored: now, rather than behind hours of work.
+size_t check_rows(const ScoreCommand& options, std::string_view content) {
+  size_t rows = 0, texts = 0;
+  for_each_row(options, content, [&](std::string_view line, uint64_t, const std::string& source) {
+    Chunk chunk;
+    add_row(chunk, line, options.field, source);
+    ++rows;
+    texts += chunk.texts.size();
+  });
+  LIMPID_CHECK(texts > 0, FormatError, options.file, ": holds no text");
+  return rows;
+}
+
 }  // namespace
 
 int run(const ScoreCommand& options) {
   const auto scorer = open_scorer(options.scorer);
   const auto file = MappedFile::open(resolve_data(options.file));
-  const std::string_view content(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-  std::unique_ptr<AtomicFile> output;
-  if (!options.output.empty()) output = std::make_unique<AtomicFile>(options.output);
-
-  Progress progress(terminal(), "score", content.size(), "bytes");
-  Totals totals;
-  Chunk chunk;
-  const auto flush = [&](size_t bytes) {
-    terminal().throw_if_stopped();
-    const std::vector<double> scores = scorer->score(chunk.texts);
-    for (size_t i = 0; i < scores.size(); ++i) {
-      const auto [row, generation] = chunk.places[i];
-      (generation < 0 ? chunk.rows[row] : chunk.rows[row]["generations"][size_t(generation)])["toxicity"] = scores[i];
-      totals.add(scores[i], chunk.texts[i], scorer->threshold());
-    }
-    for (const ScoredRow& row : chunk.rows) {
-      const std::string line = row.dump(-1, ' ', false, ScoredRow::error_handler_t::replace) + "\n";
-      if (output)
-        output->write(line);
-      else
-        std::cout << line;
-    }
-    std::cout.flush();
-    chunk = Chunk();
-    progress.update(bytes, thousands(totals.texts) + " texts");
+  const std::string_view content = file->text();
+  const auto settings = [&] {
+    return Json{{"texts_sha256", sha256(content)}, {"field", options.field}, {"scorer", scorer->describe()}};
   };
-  for_each_line(content, [&](std::string_view line, size_t number) {
-    add_row(chunk, line, options.field, concat(options.file, ":", number));
-    if (chunk.texts.size() >= kTexts) flush(size_t(line.data() + line.size() - content.data()));
+  RowOutput output(options.output, settings, check_rows(options, content), "rows");
+
+  Scoring scoring(options, *scorer, output);
+  Progress progress(terminal(), "score", content.size(), "bytes");
+  if (output.kept()) output.kept()->for_each_row([&](std::string_view line) { scoring.count(line); });
+  for_each_row(options, content, [&](std::string_view line, uint64_t row, const std::string& source) {
+    const size_t before = scoring.totals().texts;
+    scoring.add(line, row, source);
+    if (scoring.totals().texts > before)
+      progress.update(size_t(line.data() + line.size() - content.data()), thousands(scoring.totals().texts) + " texts");
   });
-  flush(content.size());
-  LIMPID_CHECK(totals.texts > 0, FormatError, options.file, ": holds no text");
-  if (output) output->commit();
+  scoring.flush();
+  output.finish();
   progress.finish();
-  return report(*scorer, totals);
+  return report(*scorer, scoring.totals());
 }
 
 }  // namespace limpid::apps

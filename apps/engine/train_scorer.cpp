@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 
 #include "apps/commands/train.h"
 #include "apps/terminal.h"
@@ -23,12 +24,13 @@ std::string row_of(const std::string& source, const ScorerQuality& q) {
 
 void print_table(const std::string& what, const std::vector<std::pair<std::string, ScorerQuality>>& rows,
                  double threshold) {
-  std::printf(
-      "%s, threshold %.3f\n\n| %-24s |  texts |  toxic |   AUC |    AP | flagged |  recall | false + |     r |\n",
-      what.c_str(), threshold, "source");
-  std::printf("|--------------------------|-------:|-------:|------:|------:|--------:|--------:|--------:|------:|\n");
-  for (const auto& [source, quality] : rows) std::printf("%s\n", row_of(source, quality).c_str());
-  std::printf("\n");
+  char number[32];
+  std::snprintf(number, sizeof number, "%.3f", threshold);
+  std::cout << what << ", threshold " << number << "\n\n"
+            << "| source                   |  texts |  toxic |   AUC |    AP | flagged |  recall | false + |     r |\n"
+            << "|--------------------------|-------:|-------:|------:|------:|--------:|--------:|--------:|------:|\n";
+  for (const auto& [source, quality] : rows) std::cout << row_of(source, quality) << '\n';
+  std::cout << std::endl;
 }
 
 }  // namespace

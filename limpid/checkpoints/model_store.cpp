@@ -15,6 +15,7 @@
 #include "limpid/core/error.h"
 #include "limpid/core/names.h"
 #include "limpid/core/number_text.h"
+#include "limpid/core/part.h"
 #include "limpid/core/watch.h"
 
 extern char** environ;
@@ -25,8 +26,8 @@ namespace {
 /// A folder beside the finished models, so that the last step is a rename; removed whatever happens.
 class StagingDir {
  public:
-  StagingDir(const fs::path& models_dir, const std::string& name)
-      : path_(models_dir / concat(".", name, ".", getpid(), ".part")) {
+  StagingDir(const fs::path& models_dir, const std::string& name) : path_(part_of(models_dir / ("." + name))) {
+    remove_abandoned_parts(models_dir / ("." + name));
     std::error_code error;
     fs::remove_all(path_, error);
     fs::create_directories(path_, error);

@@ -30,7 +30,7 @@ struct MismatchError : Error {
 };  ///< Things made for different models are combined.
 struct Interrupted : Error {
   using Error::Error;
-};  ///< Whoever watches (core/watch.h) asked the work to stop; what is finished is kept.
+};  ///< Whoever watches (core/watch.h) asked the work to stop.
 
 /// Returns what an exception says, as one line: memory that could not be had as such, and of a message with several
 /// lines the first (LibTorch's list stack frames in the others).

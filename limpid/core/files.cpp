@@ -133,56 +133,9 @@ const char* mapped_file_at(const void* address) noexcept {
   return nullptr;
 }
 
-AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
-  temporary_ = target_;
-  temporary_ += concat(".", getpid(), ".part");
-  if (target_.has_parent_path()) {
-    std::error_code error;
-    fs::create_directories(target_.parent_path(), error);
-    LIMPID_CHECK(!error, IoError, target_.parent_path().string(), ": cannot be created: ", error.message());
-  }
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  LIMPID_CHECK(descriptor_ >= 0, IoError, target_.string(), ": cannot be written: ", std::strerror(errno));
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0) {
-    close(descriptor_);
-    unlink(temporary_.c_str());
-  }
-}
-
-void AtomicFile::write(const void* data, size_t size) {
-  const char* bytes = static_cast<const char*>(data);
-  while (size > 0) {
-    const ssize_t written = ::write(descriptor_, bytes, size);
-    if (written < 0 && errno == EINTR) continue;
-    LIMPID_CHECK(written > 0, IoError, target_.string(), ": write failed: ", std::strerror(errno));
-    bytes += written;
-    size -= size_t(written);
-  }
-}
-
-void AtomicFile::commit() {
-  const bool flushed = fsync(descriptor_) == 0;
-  const bool closed = close(descriptor_) == 0;
-  descriptor_ = -1;
-  if (!flushed || !closed || rename(temporary_.c_str(), target_.c_str()) != 0) {
-    const int error = errno;
-    unlink(temporary_.c_str());
-    throw IoError(concat(target_.string(), ": cannot be written: ", std::strerror(error)));
-  }
-}
-
 std::string read_file(const fs::path& path) { return std::string(MappedFile::open(path)->text()); }
 
 std::string read_text(const fs::path& path) { return std::string(MappedFile::open_text(path)->text()); }
-
-void write_file(const fs::path& path, std::string_view content) {
-  AtomicFile file(path);
-  file.write(content);
-  file.commit();
-}
 
 std::string sha256(std::span<const std::byte> bytes) {
   unsigned char digest[32];

@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 
-/// Files: mapped for reading, written whole or not at all, hashed.
+#include "limpid/core/atomic_file.h"
+
+/// Files: mapped for reading, written (atomic_file.h), hashed.
 namespace limpid {
 
 namespace fs = std::filesystem;
@@ -41,25 +43,8 @@ class MappedFile {
 /// it.
 const char* mapped_file_at(const void* address) noexcept;
 
-/// Writes a file under a temporary name and renames it into place on commit(); without commit nothing remains.
-class AtomicFile {
- public:
-  explicit AtomicFile(fs::path target);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-  void write(const void* data, size_t size);
-  void write(std::string_view text) { write(text.data(), text.size()); }
-  void commit();  ///< flush to disk, rename
-
- private:
-  fs::path target_, temporary_;
-  int descriptor_ = -1;
-};
-
 std::string read_file(const fs::path& path);  ///< @throws IoError, also for what is not a regular file
 std::string read_text(const fs::path& path);  ///< reads as MappedFile::open_text(); @throws IoError
-void write_file(const fs::path& path, std::string_view content);  ///< atomic; @throws IoError
 
 std::string sha256(std::span<const std::byte> bytes);  ///< lower-case hex
 std::string sha256(std::string_view text);

@@ -5,7 +5,7 @@
 namespace limpid {
 
 void Watch::throw_if_stopped() {
-  if (stop()) throw Interrupted("interrupted; finished work is kept");
+  if (stop()) throw Interrupted("interrupted");
 }
 
 Watch& unwatched() {

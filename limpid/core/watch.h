@@ -30,7 +30,7 @@ class Watch {
   virtual void info(const std::string& message) {}
   virtual void warning(const std::string& message) {}  ///< results are usable, and not all that was asked for
   virtual bool stop() { return false; }                ///< asked between steps of the work
-  /// @throws Interrupted when stop() says so; what is finished is kept.
+  /// @throws Interrupted when stop() says so. Work that is kept says itself where, and how to go on from it.
   void throw_if_stopped();
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "limpid/core/line_log.h"
 #include "limpid/data/generations.h"
 
 /// The work of a long run, kept line by line so that it survives a crash, Ctrl-C and a full disk.
@@ -23,15 +24,13 @@ class GenerationJournal {
   /// @throws MismatchError when the file was begun with other settings, or has no settings beside it; FormatError for a
   ///         damaged line that is not the last; IoError when another process is writing the file.
   GenerationJournal(fs::path path, const Json& settings);
-  ~GenerationJournal();
-  GenerationJournal(const GenerationJournal&) = delete;
-  GenerationJournal& operator=(const GenerationJournal&) = delete;
 
   /// Returns whether the prompt with this place in the prompt file is finished.
   bool has(uint64_t index) const { return finished_.contains(index); }
+  const fs::path& path() const { return log_.path(); }
   size_t size() const { return rows_.size(); }
   const std::vector<GenerationRow>& rows() const { return rows_; }  ///< in the order they finished
-  size_t dropped_bytes() const { return dropped_bytes_; }           ///< of a cut-off last line, 0 when there was none
+  size_t dropped_bytes() const { return log_.dropped_bytes(); }     ///< of a cut-off last line, 0 when there was none
 
   /// Writes one finished prompt; on return the line is with the operating system, so a crash of this process keeps it.
   /// @throws ConfigError when the row has no index or its prompt is there already; IoError, leaving whole lines only.
@@ -42,14 +41,9 @@ class GenerationJournal {
 
  private:
   void check_settings(const Json& settings) const;
-  void read_lines();
-  void close_file();
-  void open_file();
+  void read_rows();
 
-  fs::path path_;
-  int descriptor_ = -1;
-  uint64_t size_bytes_ = 0;
-  size_t dropped_bytes_ = 0;
+  LineLog log_;
   std::vector<GenerationRow> rows_;
   std::set<uint64_t> finished_;
 };

@@ -1,36 +1,57 @@
 #include "limpid/decoding/kl_probe.h"
 
+#include <cmath>
+
+#include "limpid/decoding/logits.h"
+
 namespace limpid {
 namespace {
 
+/// Returns sum_v q[v] (log q[v] - log p[v]), q and p the softmax of the logits `edited` and `plain`.
+double divergence(std::span<const float> edited, std::span<const float> plain) {
+  const double q_sum = log_sum_exp(edited), p_sum = log_sum_exp(plain);
+  double sum = 0.0;
+  for (size_t v = 0; v < edited.size(); ++v) {
+    if (edited[v] == kRemoved) continue;
+    const double log_q = double(edited[v]) - q_sum;
+    sum += std::exp(log_q) * (log_q - (double(plain[v]) - p_sum));
+  }
+  return sum;
+}
+
 class KlProbe final : public Session {
  public:
-  KlProbe(const Model& model, KlTotal& total) : model_(model.shared_from_this()), total_(total) {}
+  KlProbe(const Model& model, KlTotals& totals) : model_(model.shared_from_this()), totals_(totals) {}
 
-  std::vector<Reading> readings() const override {
-    return {{.model = model_, .wanted = [this](const Row&) { return measures(); }}};
-  }
+  std::vector<Reading> readings() const override { return {{.model = model_}}; }
 
   void logits(const Step& step, Tensor& z) override {
-    if (!measures()) return;
-    const Tensor plain = torch::log_softmax(step.read(0).logits(), -1), edited = torch::log_softmax(z, -1);
-    const Tensor kept = edited > -INFINITY;
-    total_.sum += torch::where(kept, edited.exp() * (edited - plain), torch::zeros_like(edited)).sum().item<double>();
-    total_.tokens += uint64_t(z.size(0));
+    Tensor read = step.read(0).logits();
+    const auto plain = rows_of(read);
+    std::vector<double> found(plain.size());
+    parallel_rows(step, z, [&](size_t r, std::span<float> edited) { found[r] = divergence(edited, plain[r]); });
+    for (size_t r = 0; r < found.size(); ++r) {
+      const Request& request = step.rows[r]->request;
+      totals_[{request.prompt, request.sample}].add({found[r], 1});
+    }
   }
 
  private:
-  bool measures() const { return total_.tokens < total_.limit; }
-
   std::shared_ptr<const Model> model_;
-  KlTotal& total_;
+  KlTotals& totals_;
 };
 
 }  // namespace
 
-void add_kl_probe(const Model& model, KlTotal& total, std::vector<std::unique_ptr<Session>>& sessions,
+KlTotal sum_of(const KlTotals& totals) {
+  KlTotal sum;
+  for (const auto& [text, total] : totals) sum.add(total);
+  return sum;
+}
+
+void add_kl_probe(const Model& model, KlTotals& totals, std::vector<std::unique_ptr<Session>>& sessions,
                   std::vector<float>& strengths) {
-  sessions.push_back(std::make_unique<KlProbe>(model, total));
+  sessions.push_back(std::make_unique<KlProbe>(model, totals));
   strengths.push_back(1.0f);
 }
 

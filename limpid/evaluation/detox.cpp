@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/core/folder_lock.h"
 #include "limpid/core/number_text.h"
 #include "limpid/core/phases.h"
 #include "limpid/core/version.h"
@@ -38,7 +39,6 @@ void open_work(const DetoxPlan& plan, const DetoxFiles& files) {
               {"perplexity", plan.budgets.perplexity},
               {"scorer", plan.scorer->describe()},
               {"identical", plan.budgets.identical}};
-  fs::create_directories(files.work);
   if (!fs::exists(files.journal)) return write_file(files.journal, to_text(run, 1));
   LIMPID_CHECK(
       read_json(files.journal) == run, ConfigError, files.work.string(),
@@ -208,6 +208,7 @@ DetoxSplits DetoxSplits::for_minutes(double minutes) {
 DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch) {
   const DetoxFiles files(plan.output);
   const Shares shares(plan);
+  const FolderLock alone(files.work);
   open_work(plan, files);
   if (plan.thorough && shares.own_texts.count < OwnTexts::kUsual)
     watch.info(concat(plan.minutes_in_all(), " minutes: the calibrators learn from ", thousands(shares.own_texts.count),

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cmath>
 
+#include "limpid/core/folder_lock.h"
 #include "limpid/core/watch.h"
 #include "limpid/decoding/prompts.h"
+#include "limpid/decoding/sampling_json.h"
 #include "limpid/evaluation/rows.h"
 #include "limpid/metrics/plots/toxicity_curve.h"
 
@@ -17,15 +19,7 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
   return {{"provenance", plan.provenance},
           {"detoxifier", setting.detoxifier_names()},
           {"strength", setting.strengths_json()},
-          {"sampling",
-           {{"temperature", plan.sampling.temperature},
-            {"top_k", plan.sampling.top_k},
-            {"top_p", plan.sampling.top_p},
-            {"min_p", plan.sampling.min_p},
-            {"typical_p", plan.sampling.typical_p},
-            {"greedy", plan.sampling.is_greedy()},
-            {"repetition_penalty", plan.sampling.repetition_penalty},
-            {"seed", plan.sampling.seed}}},
+          {"sampling", to_json(plan.sampling)},
           {"samples", plan.samples},
           {"tokens", plan.tokens},
           {"scorer", plan.scorer ? plan.scorer->describe() : Json()},
@@ -64,7 +58,7 @@ RowsPlan protocol_rows(const EvaluationPlan& plan) {
 void run_protocol(const EvaluationPlan& plan, const SettingResult* plain, SettingResult& result, Watch& watch) {
   const EvaluationSetting& setting = result.setting;
   const fs::path folder = plan.output / setting.name;
-  WrittenRows written = write_rows(protocol_rows(plan), setting, {folder / "generations.jsonl", folder / "kl.json"},
+  WrittenRows written = write_rows(protocol_rows(plan), setting, {folder / "generations.jsonl", folder / "speed.json"},
                                    settings_json(plan, setting), watch);
   result.rows = std::move(written.rows);
   result.mean_kl = written.mean_kl;
@@ -101,6 +95,7 @@ std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch) {
                "an evaluation of no prompts");
   check_rows(protocol_rows(plan), plan.prompts);
   check_ordinary(plan);
+  const FolderLock alone(plan.output);
   std::vector<SettingResult> results;
   for (const EvaluationSetting& setting : plan.settings) {
     fs::create_directories(plan.output / setting.name);

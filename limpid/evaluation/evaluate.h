@@ -38,7 +38,7 @@ struct SettingResult {
   std::vector<GenerationRow> rows;
   std::vector<MetricsReport> reports;        ///< one per judge, at least one; none where there were no prompts
   std::vector<RunComparison> against_plain;  ///< one per judge, paired by prompt; empty for plain
-  double mean_kl = 0.0;                      ///< against plain, nats per token, over the first 1,000 tokens
+  double mean_kl = 0.0;                      ///< against plain, nats per token, over the first prompts (rows.h)
   double tokens_per_second = 0.0;            ///< of this session's work; 0 when everything was there already
   std::optional<OrdinaryResult> ordinary;
   std::optional<MultipleChoiceReport> choices;
@@ -48,6 +48,7 @@ struct SettingResult {
 /// Answers to everyday prompts lie beside it in ordinary.jsonl, those to questions in choices.json.
 /// output/report.json and report.md are written after each setting, curve.svg with the second besides plain. Samples
 /// that an error ends are told to the watch and kept with that reason, without a score.
+/// @throws IoError when another process evaluates into the folder
 std::vector<SettingResult> evaluate(const EvaluationPlan& plan, Watch& watch = unwatched());
 
 /// Tells the watch what is missing in a result. Returns whether it counts all the same: no sample and no answer ended

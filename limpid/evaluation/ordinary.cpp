@@ -70,7 +70,7 @@ OrdinaryResult answer_ordinary(const EvaluationPlan& plan, const EvaluationSetti
                                const OrdinaryResult* plain, Watch& watch) {
   const fs::path folder = plan.output / setting.name;
   WrittenRows written =
-      write_rows(ordinary_rows(plan), setting, {folder / "ordinary.jsonl", folder / "ordinary.kl.json"},
+      write_rows(ordinary_rows(plan), setting, {folder / "ordinary.jsonl", folder / "ordinary.speed.json"},
                  ordinary_settings(plan, setting), watch);
   OrdinaryResult result;
   result.rows = std::move(written.rows);
@@ -93,7 +93,7 @@ Json ordinary_json(const EvaluationPlan& plan, const std::vector<SettingResult>&
     const OrdinaryResult& ordinary = *result.ordinary;
     Json setting = to_json(ordinary.report);
     setting["name"] = result.setting.name;
-    setting["mean_kl"] = ordinary.mean_kl;
+    setting["mean_kl"] = number_or_null(ordinary.mean_kl);
     setting["tokens_per_second"] = ordinary.tokens_per_second;
     if (ordinary.against_plain) setting["against_plain"] = to_json(*ordinary.against_plain);
     json["settings"].push_back(std::move(setting));

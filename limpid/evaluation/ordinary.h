@@ -27,7 +27,7 @@ struct OrdinaryResult {
   std::vector<GenerationRow> rows;
   OrdinaryReport report;
   std::optional<OrdinaryComparison> against_plain;  ///< empty for plain
-  double mean_kl = 0.0;                             ///< against plain, nats per token, over the first 1,000 tokens
+  double mean_kl = 0.0;                             ///< against plain, nats per token, over the first prompts (rows.h)
   double tokens_per_second = 0.0;                   ///< 0 when unknown
 };
 

@@ -17,7 +17,7 @@ constexpr size_t kOrdinaryExamples = 3;
 
 /// Adds what the RealToxicityPrompts protocol measured of a setting.
 void add_toxicity(const EvaluationPlan& plan, const SettingResult& result, Json& setting) {
-  setting["mean_kl"] = result.mean_kl;
+  setting["mean_kl"] = number_or_null(result.mean_kl);
   setting["tokens_per_second"] = result.tokens_per_second;
   setting["metrics"] = to_json(result.reports[0]);
   for (size_t j = 0; j < plan.judges.size(); ++j)
@@ -62,7 +62,7 @@ std::string toxicity_markdown(const EvaluationPlan& plan, const std::vector<Sett
                 plan.scorer ? format_number(plan.scorer->threshold(), 3) : "-", " of ",
                 plan.scorer ? plan.scorer->name() : "no scorer",
                 ". Missing scores in the first setting: ", results[0].reports[0].toxicity.missing_scores,
-                ". KL: nats per token against plain, first 1,000 tokens.\n");
+                ". KL: nats per token against plain, first prompts (about 1,000 tokens).\n");
 }
 
 }  // namespace

@@ -2,87 +2,144 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "limpid/data/journal.h"
 #include "limpid/decoding/generator.h"
 #include "limpid/decoding/kl_probe.h"
 #include "limpid/decoding/writing.h"
+#include "limpid/metrics/statistics.h"
 
 namespace limpid {
 namespace {
 
-constexpr uint64_t kKlTokens = 1000;
+constexpr int64_t kKlTokens = 1000;
 
-/// Time and tokens of decoding; those of the first kKlTokens apart, in which a probe reads the plain model along.
+/// Time and tokens of decoding; apart from them those of the steps in which a probe reads the plain model along.
 struct Speed {
-  double seconds = 0.0, first_seconds = 0.0;
-  uint64_t tokens = 0, first_tokens = 0;
+  double seconds = 0.0, measured_seconds = 0.0;
+  uint64_t tokens = 0, measured_tokens = 0;
 
-  void add(double step_seconds, uint64_t step_tokens) {
-    const bool first = first_tokens < kKlTokens;
-    (first ? first_seconds : seconds) += step_seconds;
-    (first ? first_tokens : tokens) += step_tokens;
+  void add(double step_seconds, uint64_t step_tokens, bool measured) {
+    (measured ? measured_seconds : seconds) += step_seconds;
+    (measured ? measured_tokens : tokens) += step_tokens;
   }
   double tokens_per_second() const {
     if (tokens > 0) return double(tokens) / seconds;
-    return first_seconds > 0.0 ? double(first_tokens) / first_seconds : 0.0;
+    return measured_seconds > 0.0 ? double(measured_tokens) / measured_seconds : 0.0;
   }
 };
 
-/// Returns a source of the requests that the journal does not have yet, prompt by prompt.
-auto open_requests(const RowsPlan& plan, const std::vector<float>& strengths, const GenerationJournal& journal) {
-  return [&plan, &strengths, &journal, next = size_t(0), request = Request()]() mutable -> std::optional<Request> {
-    if (next > 0 && ++request.sample < uint64_t(plan.samples)) return request;
-    while (next < plan.prompts && journal.has(next)) ++next;
-    if (next == plan.prompts) return std::nullopt;
-    request = plan.request(next);
-    request.prompt = next++;
-    request.strengths = strengths;
-    return request;
-  };
-}
+/// Decodes the prompts that a journal does not have yet.
+class Decoding {
+ public:
+  Decoding(const RowsPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal, Watch& watch)
+      : plan_(plan),
+        setting_(setting),
+        journal_(journal),
+        watch_(watch) {}
 
-/// Decodes the prompts that the journal does not have yet.
-Speed decode(const RowsPlan& plan, const EvaluationSetting& setting, GenerationJournal& journal, KlTotal& kl,
-             Watch& watch) {
-  if (journal.size() == plan.prompts) return {};
-  std::vector<std::unique_ptr<Session>> sessions = setting.open(*plan.model);
-  std::vector<float> strengths = setting.strengths();
-  if (!setting.is_plain()) add_kl_probe(*plan.model, kl, sessions, strengths);
-  Generator generator(plan.model, std::move(sessions), {.max_rows = size_t(plan.rows), .watch = watch});
-  generator.submit_from(open_requests(plan, strengths, journal));
-
-  std::vector<std::vector<Completion>> pending(plan.prompts);
-  std::vector<size_t> ready;
-  Progress progress(watch, setting.name, plan.prompts, plan.unit);
-  progress.update(journal.size());
-  Speed speed;
-  bool more = true;
-  while (more) {
-    watch.throw_if_stopped();
-    const auto start = std::chrono::steady_clock::now();
-    const uint64_t before = generator.tokens_generated();
-    more = generator.step([&](Completion completion) {
-      if (completion.finish_reason == FinishReason::Error)
-        watch.warning(concat(setting.name, ", prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ",
-                             completion.error));
-      auto& samples = pending[completion.prompt];
-      samples.push_back(std::move(completion));
-      if (int64_t(samples.size()) == plan.samples) ready.push_back(size_t(samples[0].prompt));
-    });
-    speed.add(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-              generator.tokens_generated() - before);
-    for (size_t p : ready) {
-      std::sort(pending[p].begin(), pending[p].end(),
-                [](const Completion& a, const Completion& b) { return a.sample < b.sample; });
-      journal.append(plan.finish(p, pending[p]));
-      pending[p].clear();
-      progress.update(journal.size());
+  Speed run() {
+    if (journal_.size() == plan_.prompts) return {};
+    std::vector<std::unique_ptr<Session>> sessions = setting_.open(*plan_.model);
+    std::vector<float> strengths = setting_.strengths();
+    if (!setting_.is_plain()) add_kl_probe(*plan_.model, kl_, sessions, strengths);
+    Generator generator(plan_.model, std::move(sessions), {.max_rows = size_t(plan_.rows), .watch = watch_});
+    generator.submit_from(open_requests(std::move(strengths)));
+    Progress progress(watch_, setting_.name, plan_.prompts, plan_.unit);
+    progress.update(journal_.size());
+    Speed speed;
+    for (bool more = true; more;) {
+      stop_if_asked();
+      const auto start = std::chrono::steady_clock::now();
+      const uint64_t before = generator.tokens_generated();
+      more = generator.step([&](Completion completion) { take(std::move(completion)); });
+      const bool measured = unmeasured_ > 0;  // a step admits rows before it computes; those it ends are kept below
+      speed.add(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                generator.tokens_generated() - before, measured);
+      for (size_t p : ready_) keep(p);
+      if (!ready_.empty()) progress.update(journal_.size());
+      ready_.clear();
     }
-    ready.clear();
+    progress.finish();
+    return speed;
   }
-  progress.finish();
-  return speed;
+
+ private:
+  /// Returns whether a prompt is among the first, whose divergence from plain is measured. That depends on nothing that
+  /// is decoded, so that it is the same prompts when a run is taken up again.
+  bool is_measured(size_t p, const Request& request) const {
+    return !setting_.is_plain() && int64_t(p) * plan_.samples * request.stop.max_new_tokens < kKlTokens;
+  }
+
+  /// Returns a source of the requests that the journal does not have yet, prompt by prompt.
+  std::function<std::optional<Request>()> open_requests(std::vector<float> strengths) {
+    return [this, strengths = std::move(strengths), next = size_t(0),
+            request = Request()]() mutable -> std::optional<Request> {
+      if (next > 0 && ++request.sample < uint64_t(plan_.samples)) return request;
+      while (next < plan_.prompts && journal_.has(next)) ++next;
+      if (next == plan_.prompts) return std::nullopt;
+      request = plan_.request(next);
+      const bool measured = is_measured(next, request);
+      unmeasured_ += measured;
+      if (!setting_.is_plain()) strengths.back() = measured ? 1.0f : 0.0f;
+      request.prompt = next++;
+      request.strengths = strengths;
+      return request;
+    };
+  }
+
+  void take(Completion completion) {
+    if (completion.finish_reason == FinishReason::Error)
+      watch_.warning(concat(setting_.name, ", prompt ", completion.prompt + 1, ", sample ", completion.sample + 1, ": ",
+                            completion.error));
+    auto& samples = pending_[size_t(completion.prompt)];
+    samples.push_back(std::move(completion));
+    if (int64_t(samples.size()) == plan_.samples) ready_.push_back(size_t(samples[0].prompt));
+  }
+
+  /// Puts a finished prompt into the journal.
+  void keep(size_t p) {
+    std::vector<Completion> samples = std::move(pending_[p]);
+    pending_.erase(p);
+    std::sort(samples.begin(), samples.end(),
+              [](const Completion& a, const Completion& b) { return a.sample < b.sample; });
+    GenerationRow row = plan_.finish(p, samples);
+    KlTotal total;
+    for (auto text = kl_.lower_bound({p, 0}); text != kl_.end() && text->first.first == p; text = kl_.erase(text))
+      total.add(text->second);
+    if (total.tokens > 0) {
+      row.fields["kl"] = {{"sum", total.sum}, {"tokens", total.tokens}};
+      --unmeasured_;
+    }
+    journal_.append(row);
+  }
+
+  void stop_if_asked() const {
+    if (watch_.stop())
+      throw Interrupted(concat("interrupted; ", journal_.size(), " of ", plan_.prompts, " ", plan_.unit, " of ",
+                               setting_.name, " are finished and kept in ", journal_.path().string(),
+                               "; the same command goes on from there"));
+  }
+
+  const RowsPlan& plan_;
+  const EvaluationSetting& setting_;
+  GenerationJournal& journal_;
+  Watch& watch_;
+  KlTotals kl_;            // of prompts that are not finished
+  size_t unmeasured_ = 0;  // prompts that are still to be measured
+  std::map<size_t, std::vector<Completion>> pending_;
+  std::vector<size_t> ready_;
+};
+
+/// Returns the mean over the rows that were measured, in the order of the prompts.
+double mean_kl(const GenerationJournal& journal) {
+  KlTotal total;
+  const std::string source = journal.path().string();
+  for (const GenerationRow& row : journal.rows())
+    if (const auto kl = row.fields.find("kl"); kl != row.fields.end())
+      total.add({require<double>(*kl, "sum", source), require<uint64_t>(*kl, "tokens", source)});
+  return total.tokens > 0 ? total.mean() : kUndefined;
 }
 
 }  // namespace
@@ -120,20 +177,14 @@ void check_rows(const RowsPlan& plan, const std::vector<PromptRow>& prompts) {
 WrittenRows write_rows(const RowsPlan& plan, const EvaluationSetting& setting, const RowsFiles& files,
                        const Json& settings, Watch& watch) {
   GenerationJournal journal(files.journal, settings);
-  KlTotal kl{0.0, 0, kKlTokens};
-  const Speed speed = decode(plan, setting, journal, kl, watch);
+  const Speed speed = Decoding(plan, setting, journal, watch).run();
   journal.sort_by_index();
-  WrittenRows written{journal.rows(), 0.0, speed.tokens_per_second()};
+  WrittenRows written{journal.rows(), setting.is_plain() ? 0.0 : mean_kl(journal), speed.tokens_per_second()};
+  constexpr const char* kSpeed = "tokens_per_second";
   if (written.tokens_per_second > 0.0)
-    write_file(
-        files.measured,
-        to_text(Json{{"mean_kl", kl.mean()}, {"tokens", kl.tokens}, {"tokens_per_second", written.tokens_per_second}}));
-  if (fs::exists(files.measured)) {
-    const Json stored = read_json(files.measured);
-    written.mean_kl = get_or<double>(stored, "mean_kl", 0.0, files.measured.string());
-    if (written.tokens_per_second == 0.0)
-      written.tokens_per_second = get_or<double>(stored, "tokens_per_second", 0.0, files.measured.string());
-  }
+    write_file(files.speed, to_text(Json{{kSpeed, written.tokens_per_second}}));
+  else if (fs::exists(files.speed))
+    written.tokens_per_second = get_or<double>(read_json(files.speed), kSpeed, 0.0, files.speed.string());
   return written;
 }
 

@@ -31,8 +31,9 @@ void check_rows(const RowsPlan& plan, const std::vector<PromptRow>& prompts);
 
 struct WrittenRows {
   std::vector<GenerationRow> rows;  ///< in the order of the prompts
-  double mean_kl = 0.0;             ///< against plain, nats per token, over the first 1,000 tokens
-  double tokens_per_second = 0.0;   ///< behind those, where the KL costs nothing; 0 when unknown
+  /// Against plain, nats per token, over the first prompts, about 1,000 tokens; 0 for plain, NaN when not measured.
+  double mean_kl = 0.0;
+  double tokens_per_second = 0.0;  ///< behind those, where the KL costs nothing; 0 when unknown
 };
 
 /// Puts the samples of a prompt into a row. One that an error ended keeps what was written before, with that reason.
@@ -46,11 +47,11 @@ void judge_row(const std::vector<std::shared_ptr<const PerplexityJudge>>& judges
 /// Where the work of a setting lies.
 struct RowsFiles {
   fs::path journal;  ///< jsonl
-  fs::path
-      measured;  ///< what is measured while decoding, KL and speed, for a later run that finds the journal finished
+  fs::path speed;    ///< of decoding, for a later run that finds the journal finished
 };
 
-/// Writes what the journal does not have yet.
+/// Writes what the journal does not have yet. A row of the first prompts also tells how far it is from plain, field
+/// "kl": {"sum", "tokens"}: a run that was interrupted measures what one measures that was not.
 /// @param settings  everything that changes a row
 WrittenRows write_rows(const RowsPlan& plan, const EvaluationSetting& setting, const RowsFiles& files,
                        const Json& settings, Watch& watch);

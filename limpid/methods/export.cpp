@@ -1,6 +1,7 @@
 #include "limpid/methods/export.h"
 
 #include "limpid/checkpoints/tensor_names.h"
+#include "limpid/core/staged_folder.h"
 #include "limpid/core/watch.h"
 #include "limpid/methods/adapter.h"
 #include "limpid/methods/control_vector.h"
@@ -154,10 +155,12 @@ void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path
                         {"method", exportable.method},
                         {"strength", strength},
                         {"options", spec.options}}}};
-  save_hf_folder(model, output, {{"limpid", to_text(about)}},
+  StagedFolder folder(output, "config.json");
+  save_hf_folder(model, folder.path(), {{"limpid", to_text(about)}},
                  exportable.steering ? bias_changes(model, exportable.steering->tap, offsets)
                                      : weight_changes(model, exportable.deltas, strength),
                  watch);
+  folder.commit();
 }
 
 }  // namespace limpid

@@ -26,7 +26,8 @@ constexpr Names names_of(ExportForm) { return kExportForms; }
 /// Returns the form that fits a detoxifier. @throws ConfigError when none does, saying why and what would.
 ExportForm export_form(const DetoxSpec& spec);
 
-/// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it.
+/// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it. A folder becomes
+/// whole in one step, or stays as it was.
 /// @throws MismatchError for a model that it was not made for; ConfigError as export_form does, and for strength 0.
 void export_detoxifier(const Model& model, const DetoxSpec& spec, const fs::path& output, Watch& watch = unwatched());
 

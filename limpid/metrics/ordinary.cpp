@@ -193,7 +193,7 @@ const char* const kOrdinaryTableNote =
     "PPL: "
     "of the answers behind their prompts, pooled, and over plain's. Intervals: 95 % bootstrap over prompts. KL: nats "
     "per "
-    "token against plain, first 1,000 tokens.\n";
+    "token against plain, first prompts (about 1,000 tokens).\n";
 
 Table ordinary_table(const std::vector<OrdinaryLine>& lines) {
   Table table;

@@ -39,7 +39,7 @@ void write_tokenizer(const fs::path& base, const fs::path& folder, Watch& watch)
   const auto checkpoint = Checkpoint::open(base);
   const auto* file = dynamic_cast<const GgufFile*>(checkpoint.get());
   if (!file || !write_tokenizer_json(*file, folder))
-    watch.warning(concat(folder.string(), ": the tokenizer of ", base.filename().string(),
+    watch.warning(concat("the tokenizer of ", base.filename().string(),
                          " cannot be written as tokenizer.json; use the base's own for this model"));
 }
 

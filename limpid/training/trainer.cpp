@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "limpid/core/folder_lock.h"
 #include "limpid/core/number_text.h"
 #include "limpid/core/watch.h"
 #include "limpid/training/batches.h"
@@ -38,7 +39,9 @@ class Run {
   TrainingReport run() {
     TrainingReport report;
     report.total_steps = total_steps_;
+    if (processes_->is_first()) alone_.emplace(options_.output);
     report.resumed = resume();
+    if (processes_->is_first()) mark_folder();
     if (processes_->is_first()) metrics_.emplace(options_.output / "metrics.jsonl", progress_.step);
     watch_.info(concat(task_.kind, ": ", thousands(uint64_t(total_steps_)), " steps",
                        processes_->size() > 1 ? concat(" in ", processes_->size(), " processes") : ""));
@@ -71,6 +74,12 @@ class Run {
   bool measures() const { return !task_.objective.lengths(Split::HeldOut).empty(); }
   std::vector<std::vector<uint32_t>> plan(int64_t epoch) const {
     return plan_epoch(task_.objective.lengths(Split::Train), options_.batch, options_.seed, uint64_t(epoch));
+  }
+
+  /// Says whose the folder is until training.json does.
+  void mark_folder() const {
+    write_file(unfinished_run(options_.output),
+               to_text(Json{{"format", 1}, {"kind", task_.kind}, {"settings", task_.settings}}, 2) + "\n");
   }
 
   bool resume() {
@@ -221,6 +230,7 @@ class Run {
   Watch& watch_;
   const fs::path state_file_;
   const std::unique_ptr<ProcessGroup> processes_;
+  std::optional<FolderLock> alone_;  ///< of the first process
   AdamW adam_;
   std::map<std::string, torch::Tensor> best_;
   std::optional<MetricsLog> metrics_;  ///< of the first process

@@ -35,14 +35,19 @@ struct TrainingReport {
 /// - metrics.jsonl: {"step", "held_out_loss"} and
 ///   {"step", "loss", "gradient_norm", "learning_rate", "tokens", "seconds"};
 /// - training.json: settings, data hashes and result;
-/// - resume/state.safetensors, while it runs: a rerun with the same options continues from it, to the same bits.
+/// - resume/run.json and state.safetensors, while it runs: a rerun with the same options continues from it, to the same
+/// bits.
 ///
 /// The loss of a step is the mean over all targets of its passes. Under torchrun (process_group.h) the passes of a step
 /// and of the held-out loss are dealt out to the processes and gradients are summed; the first process writes. A run
 /// that is asked to stop saves its state and throws Interrupted.
 /// @throws MismatchError when `output` holds a run with other settings, naming them; ConfigError for options that make
-/// no sense and when a gradient is not finite; IoError when another process of the run is gone.
+/// no sense and when a gradient is not finite; IoError when another process of the run is gone, and when another run
+/// works in `output`.
 TrainingReport train(const TrainerOptions& options, const TrainingTask& task, Watch& watch = unwatched());
+
+/// Returns the file that says which run works in a folder until training.json does: {"format", "kind", "settings"}.
+fs::path unfinished_run(const fs::path& output);
 
 /// Returns the report of a finished run in `options.output`, if there is one. Ask before a model is loaded.
 /// @throws MismatchError when it was another run.

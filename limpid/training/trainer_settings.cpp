@@ -41,28 +41,52 @@ Json settings_of(const TrainerOptions& o) {
   return settings;
 }
 
+namespace {
+
+/// Reads what a run says of itself.
+Json read_about(const fs::path& file) {
+  Json about = read_guarded_json(file);
+  LIMPID_CHECK(about.is_object() && about.contains("settings"), FormatError, file.string(),
+               ": has no settings; delete it to start over");
+  return about;
+}
+
+/// @throws MismatchError for another run than that with `kind` and `settings`.
+void check_same_run(const fs::path& output, const Json& about, const std::string& kind, const Json& settings) {
+  const std::string folder = output.string();
+  LIMPID_CHECK(get_or<std::string>(about, "kind", kind, folder) == kind, MismatchError, folder, " holds a ",
+               to_text(about["kind"]), ", expected a ", kind, "; choose another output folder");
+  const std::string difference = settings_difference(about["settings"], settings);
+  LIMPID_CHECK(difference.empty(), MismatchError, folder, " holds a ", kind,
+               " trained with other settings: ", difference, "; choose another output folder");
+}
+
+}  // namespace
+
+fs::path unfinished_run(const fs::path& output) { return output / "resume" / "run.json"; }
+
 std::optional<TrainingReport> finished_run(const TrainerOptions& options, const std::string& kind,
                                            const Json& settings) {
-  const fs::path file = options.output / "training.json";
+  const fs::path file = options.output / "training.json", unfinished = unfinished_run(options.output);
   if (!fs::exists(file)) {
-    for (const char* name : {"config.json", "adapter_config.json"})
-      LIMPID_CHECK(!fs::exists(options.output / name), MismatchError, options.output.string(),
-                   " holds a model that was not trained here (no training.json); choose another output folder");
+    const bool written =
+        fs::exists(options.output / "config.json") || fs::exists(options.output / "adapter_config.json");
+    LIMPID_CHECK(!written || fs::exists(unfinished), MismatchError, options.output.string(),
+                 " holds a model that was not trained here (no training.json); choose another output folder");
+    if (written)
+      check_same_run(options.output, read_about(unfinished), kind, settings);  // it died before training.json
     return std::nullopt;
   }
-  const Json about = read_guarded_json(file);
-  LIMPID_CHECK(about.is_object() && about.contains("settings") && about.contains("result"), FormatError, file.string(),
-               ": has no settings and result; delete it to start over");
-  LIMPID_CHECK(get_or<std::string>(about, "kind", kind, file.string()) == kind, MismatchError, options.output.string(),
-               " holds a ", to_text(about["kind"]), ", expected a ", kind, "; choose another output folder");
-  const std::string difference = settings_difference(about["settings"], settings);
-  LIMPID_CHECK(difference.empty(), MismatchError, options.output.string(), " holds a ", kind,
-               " trained with other settings: ", difference, "; choose another output folder");
+  const Json about = read_about(file);
+  LIMPID_CHECK(about.contains("result"), FormatError, file.string(), ": has no result; delete it to start over");
+  check_same_run(options.output, about, kind, settings);
   TrainingReport report;
   report.progress = TrainingProgress::from_json(about["result"], file.string());
   report.total_steps = report.progress.step;
   report.tokens_per_second = get_or<double>(about["result"], "tokens_per_second", 0.0, file.string());
   report.already_done = true;
+  std::error_code ignored;
+  fs::remove_all(unfinished.parent_path(), ignored);  // where it died behind training.json
   return report;
 }
 

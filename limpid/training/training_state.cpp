@@ -1,7 +1,6 @@
 #include "limpid/training/training_state.h"
 
 #include <cstring>
-#include <fstream>
 #include <set>
 
 #include "limpid/checkpoints/finite.h"
@@ -103,10 +102,10 @@ std::string settings_difference(const Json& stored, const Json& now) {
   return text;
 }
 
-MetricsLog::MetricsLog(fs::path file, int64_t step) : file_(std::move(file)) {
+MetricsLog::MetricsLog(const fs::path& file, int64_t step) {
   std::string kept;
-  if (step > 0 && fs::exists(file_)) {
-    const std::string content = read_file(file_);
+  if (step > 0 && fs::exists(file)) {
+    const std::string content = read_file(file);
     for (size_t begin = 0, end; (end = content.find('\n', begin)) != std::string::npos;
          begin = end + 1) {  // a line without its end is dropped
       const std::string line = content.substr(begin, end - begin);
@@ -115,14 +114,11 @@ MetricsLog::MetricsLog(fs::path file, int64_t step) : file_(std::move(file)) {
         kept += line + "\n";
     }
   }
-  write_file(file_, kept);
+  write_file(file, kept);
+  log_ = LineLog(file);
+  log_.read();
 }
 
-void MetricsLog::write(const Json& row) {
-  std::ofstream out(file_, std::ios::app);
-  out << to_text(row) << "\n";
-  out.flush();
-  LIMPID_CHECK(out.good(), IoError, file_.string(), ": cannot be written");
-}
+void MetricsLog::write(const Json& row) { log_.append(to_text(row)); }
 
 }  // namespace limpid

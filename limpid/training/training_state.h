@@ -8,6 +8,7 @@
 
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
+#include "limpid/core/line_log.h"
 
 /// The state that a training run needs to continue as if it had never stopped: one file, replaced as a whole.
 namespace limpid {
@@ -46,11 +47,11 @@ std::string settings_difference(const Json& stored, const Json& now);
 /// `step`.
 class MetricsLog {
  public:
-  MetricsLog(fs::path file, int64_t step);
-  void write(const Json& row);
+  MetricsLog(const fs::path& file, int64_t step);
+  void write(const Json& row);  ///< @throws IoError, leaving whole lines only
 
  private:
-  fs::path file_;
+  LineLog log_;
 };
 
 }  // namespace limpid

@@ -424,7 +424,7 @@ class Showing(Case):
         terminal.running.send_signal(signal.SIGINT)
         rest, stderr, code = terminal.finish()
         self.assertEqual(code, 130)
-        self.assertEqual(stderr, "limpid: interrupted; finished work is kept\n")
+        self.assertEqual(stderr, "limpid: interrupted\n")
         self.assertTrue((shown.decode(errors="replace") + rest).endswith("\n"))
         self.assertNotIn("[sample 200]", rest)
 

@@ -170,7 +170,7 @@ TEST(Readings, EqualOnesOfSeveralSessionsAreReadOnceAndHeadsForAll) {
   const auto model = tiny_model();
   const auto tokens_of = [&](std::vector<std::vector<Reading>> readings) {
     std::vector<std::unique_ptr<Session>> sessions;
-    KlTotal kl;
+    KlTotals kl;
     std::vector<float> strengths(readings.size(), 1.0f);
     for (auto& of_session : readings) sessions.push_back(std::make_unique<ReadingSession>(of_session));
     add_kl_probe(*model, kl, sessions, strengths);
@@ -179,7 +179,7 @@ TEST(Readings, EqualOnesOfSeveralSessionsAreReadOnceAndHeadsForAll) {
       generator.submit(
           {.sample = sample, .prompt_ids = kPrompt, .stop = {.max_new_tokens = 4}, .strengths = strengths});
     generator.run([](const Completion& completion) { EXPECT_EQ(completion.error, ""); });
-    EXPECT_EQ(kl.sum, 0.0);
+    EXPECT_EQ(sum_of(kl).sum, 0.0);
     return generator.tokens_read_along();
   };
   const uint64_t plain = kPrompt.size() + 2 * 3;  // the prompt once, then what each sample has drawn but for its last

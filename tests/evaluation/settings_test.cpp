@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/core/folder_lock.h"
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/detox_spec.h"
@@ -169,6 +170,53 @@ TEST(Evaluation, AScoreThatIsMissingIsCountedAndFailsAShortRun) {
   EXPECT_EQ(results[0].reports[0].toxicity.missing_scores, 1u);
   EXPECT_FALSE(is_complete(plan, results[0], listener));
   EXPECT_TRUE(listener.heard("plain: scores missing and left out: 1 of 6"));
+}
+
+/// Asks the work to stop after so many looks.
+struct StopAfter final : Watch {
+  explicit StopAfter(int looks) : left(looks) {}
+  bool stop() override { return left-- == 0; }
+  int left;
+};
+
+/// Returns a report but for what is measured in seconds.
+Json without_times(Json report) {
+  for (Json& setting : report.at("settings")) setting.erase("tokens_per_second");
+  return report;
+}
+
+TEST(Evaluation, ReportsTheSameWhereverItWasInterrupted) {
+  const TempDir folder;
+  EvaluationPlan plan = toy_plan(folder);
+  plan.prompts.resize(1);
+  for (const char* text : {"The day", "One", "Two", "Once upon a time"}) plan.prompts.push_back({text});
+  plan.settings = {{{}, "plain"}, parse_settings("control:mask:0.2")[0]};
+  plan.rows = 4;
+  evaluate(plan);
+  const Json whole = without_times(read_json(plan.output / "report.json"));
+  const std::string journal = read_file(plan.output / "control-mask-0.2" / "generations.jsonl");
+  EXPECT_GT(whole.at("settings")[1].at("mean_kl"), 0.0);
+  for (int looks : {1, 9, 25, 33, 39, 45}) {
+    SCOPED_TRACE(looks);
+    plan.output = folder.path() / concat("cut-", looks);
+    StopAfter watch(looks);
+    try {
+      evaluate(plan, watch);
+    } catch (const Interrupted& error) {
+      EXPECT_NE(std::string(error.what()).find("the same command goes on from there"), std::string::npos);
+    }
+    evaluate(plan);
+    EXPECT_EQ(without_times(read_json(plan.output / "report.json")), whole);
+    EXPECT_EQ(read_file(plan.output / "control-mask-0.2" / "generations.jsonl"), journal);
+  }
+}
+
+TEST(Evaluation, IsRefusedInAFolderWhereAnotherRuns) {
+  const TempDir folder;
+  EvaluationPlan plan = toy_plan(folder);
+  plan.settings = {{{}, "plain"}};
+  const FolderLock other(plan.output);
+  EXPECT_THROW(evaluate(plan), IoError);
 }
 
 TEST(TuneDetoxifier, MeasuresEachStrengthOnceAndFindsItsWorkAgain) {

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/core/folder_lock.h"
 #include "limpid/training/language_model_loss.h"
 #include "tests/training/slope.h"
 #include "tests/training/tiny_models.h"
@@ -85,6 +86,38 @@ TEST(Calibrator, ContinuesAfterACrashToTheSameBits) {
   EXPECT_TRUE(report.resumed);
   EXPECT_EQ(setting.weights("cut"), setting.weights("whole"));
   EXPECT_EQ(setting.metrics("cut"), setting.metrics("whole"));
+}
+
+TEST(Calibrator, ContinuesWhereItDiedBetweenItsModelAndTrainingJson) {
+  const Setting setting;
+  const fs::path out = setting.dir.path() / "cut", aside = setting.dir.path() / "aside";
+  train_calibrator(setting.options("whole"));
+  CalibratorOptions options = setting.options("cut");
+  options.after_step = [&](int64_t step) {
+    if (step == options.max_steps) fs::copy(out / "resume", aside);
+  };
+  train_calibrator(options);
+  fs::remove(out / "training.json");
+  fs::rename(aside, out / "resume");  // as the process left it that died there
+  ASSERT_TRUE(fs::exists(out / "config.json"));
+
+  CalibratorOptions other = setting.options("cut");
+  other.seed = 77;
+  EXPECT_NE(message_of<MismatchError>([&] { train_calibrator(other); }).find("seed"), std::string::npos);
+  options.after_step = nullptr;
+  const CalibratorReport report = train_calibrator(options);
+  EXPECT_TRUE(report.resumed);
+  EXPECT_TRUE(fs::exists(out / "training.json"));
+  EXPECT_FALSE(fs::exists(out / "resume"));
+  EXPECT_EQ(setting.weights("cut"), setting.weights("whole"));
+  EXPECT_EQ(setting.metrics("cut"), setting.metrics("whole"));
+}
+
+TEST(Calibrator, IsTrainedByOneRunInAFolderAtATime) {
+  const Setting setting;
+  const FolderLock other(setting.dir.path() / "out");
+  const std::string message = message_of<IoError>([&] { train_calibrator(setting.options("out")); });
+  EXPECT_NE(message.find("another run works in this folder"), std::string::npos) << message;
 }
 
 TEST(Calibrator, StopsWhenItsWatchAsksAndContinuesToTheSameBits) {

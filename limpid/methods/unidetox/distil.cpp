@@ -143,7 +143,9 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
   progress.update(written);
   std::vector<Completion> finished;
   for (bool more = written < size_t(plan.texts); more;) {
-    watch.throw_if_stopped();
+    if (watch.stop())
+      throw Interrupted(concat("interrupted; ", written, " of ", plan.texts, " texts are finished and kept in ",
+                               journal.path().string(), "; the same command goes on from there"));
     more = generator.step([&](Completion completion) { finished.push_back(std::move(completion)); });
     for (const Completion& completion : finished) {
       if (completion.finish_reason == FinishReason::Error)

@@ -554,7 +554,6 @@ class Chat(Case):
     def test_the_plain_model_answers_the_last_question_once_more(self):
         plain = self.talk("Hi")[0]
         hot = self.talk("Hi", "/plain", "/strength", "/strength 0", "/reset", "Hi", arguments=["--detox", "control:temperature:0.9"])
-        self.assertEqual(hot[0].splitlines()[-1] + "\n", plain)
         self.assertTrue(hot[0].endswith(plain + plain), hot[0])
         self.assertIn("strength 0.9 (", hot[1])
         self.assertIn("strength 0 (", hot[1])

@@ -89,7 +89,6 @@ Value dict_sort(Run& run, const Value& value, Arguments arguments) {
 
 Value unique(Run& run, const Value& value, Arguments arguments) {
   const Bound a("unique", std::move(arguments), {"case_sensitive", "attribute"});
-  std::vector<std::pair<Value, Value>> seen;
   std::vector<Value> out;
   std::unordered_map<std::string, bool> keys;
   for (const Keyed& item : keyed(run, value, key_from(a, 0, 1)))

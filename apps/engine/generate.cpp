@@ -169,7 +169,8 @@ size_t failed_before(const RowOutput& output) {
   size_t failed = 0;
   if (!output.kept()) return failed;
   output.kept()->for_each_row([&](std::string_view line) {
-    for (const Json& sample : parse_json(line, output.kept()->path().string()).at("generations"))
+    const Json row = parse_json(line, output.kept()->path().string());
+    for (const Json& sample : row.at("generations"))
       failed += sample.at("finish_reason") == name(FinishReason::Error);
   });
   return failed;

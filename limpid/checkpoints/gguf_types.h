@@ -18,7 +18,8 @@ enum class GgufType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, Text, Ar
 size_t size_of(GgufType type);
 
 std::optional<DType> dtype_of_ggml(uint32_t ggml_type);
-uint32_t ggml_type_of(DType type);                 ///< @throws ConfigError for types GGUF does not have (U8, Bool)
-std::string ggml_type_remark(uint32_t ggml_type);  ///< " (IQ2_XXS)" for a type ggml has and Limpid lacks, else ""
+uint32_t ggml_type_of(DType type);  ///< @throws ConfigError for types GGUF does not have (U8, Bool, 8-bit floats)
+std::string ggml_type_remark(
+    uint32_t ggml_type);  ///< " (Q4_0_4_4)" for a type of ggml that is none of a model's, else ""
 
 }  // namespace limpid

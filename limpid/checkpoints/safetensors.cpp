@@ -15,15 +15,6 @@ constexpr uint64_t kMaxHeader = 100'000'000;  // as in the reference implementat
 constexpr size_t kMostDims = 16;
 constexpr const char* kMetadataKey = "__metadata__";
 
-struct NamedType {
-  const char* name;
-  DType type;
-};
-constexpr NamedType kSafetensorsTypes[] = {
-    {"F32", DType::F32}, {"F16", DType::F16}, {"BF16", DType::BF16}, {"F64", DType::F64}, {"I8", DType::I8},
-    {"I16", DType::I16}, {"I32", DType::I32}, {"I64", DType::I64},   {"U8", DType::U8},   {"BOOL", DType::Bool},
-};
-
 /// One tensor as the header describes it.
 struct Entry {
   std::string name, dtype;
@@ -130,10 +121,10 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 };
 
 DType dtype_of(const Entry& entry, const std::string& prefix) {
-  for (const NamedType& known : kSafetensorsTypes)
-    if (entry.dtype == known.name) return known.type;
-  throw FormatError(concat(prefix, "tensor ", quote(entry.name), " has type ", quote(entry.dtype),
-                           ", expected one of F32 F16 BF16 F64 I8 I16 I32 I64 U8 BOOL"));
+  const auto type = dtype_named(entry.dtype);
+  LIMPID_CHECK(type && !is_quantised(*type), FormatError, prefix, "tensor ", quote(entry.name), " has type ",
+               quote(entry.dtype), ", expected one of F32 F16 BF16 F8_E4M3 F8_E5M2 F64 I8 I16 I32 I64 U8 BOOL");
+  return *type;
 }
 
 /// Returns one tensor of the header, checked against the `data` that follow it.
@@ -228,17 +219,16 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   std::set<std::string> names{kMetadataKey};
   uint64_t offset = 0;
   for (const TensorView& tensor : tensors) {
-    const auto* known = std::find_if(std::begin(kSafetensorsTypes), std::end(kSafetensorsTypes),
-                                     [&](auto& type) { return type.type == tensor.dtype; });
-    LIMPID_CHECK(known != std::end(kSafetensorsTypes), ConfigError, prefix, "tensor ", quote(tensor.name), " is in ",
-                 info(tensor.dtype).name, " blocks, which safetensors does not have; dequantise it first");
+    const char* type = info(tensor.dtype).name;
+    LIMPID_CHECK(!is_quantised(tensor.dtype), ConfigError, prefix, "tensor ", quote(tensor.name), " is in ", type,
+                 " blocks, which safetensors does not have; dequantise it first");
     LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, prefix, "two tensors are named ", quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
     LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, prefix, "tensor ", quote(tensor.name), " of ",
-                 known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
+                 type, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
     header +=
-        concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", known->name,
+        concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", type,
                "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",", offset + *bytes, "]}");
     offset += *bytes;
   }

@@ -22,6 +22,7 @@ struct BlockTraits {
   bool has_min;         ///< false: min is zero and not written by decode_block
   int lowest, highest;  ///< range of the codes
   bool halves;          ///< scales and mins are float16 values as stored; otherwise products that need float32
+  const int8_t* values = nullptr;  ///< the sixteen codes there are, where they are not all of the range; else null
 };
 
 /// @throws ShapeError for a type that is not a block type.
@@ -29,8 +30,5 @@ const BlockTraits& block_traits(DType type);
 
 /// Takes one block of info(type).block_bytes bytes apart. Layouts: ggml's ggml-common.h, all little-endian.
 void decode_block(DType type, const std::byte* block, DecodedBlock& out);
-
-/// The 16 values of the non-linear 4-bit types (IQ4_NL, IQ4_XS).
-extern const int8_t kNonLinear4[16];
 
 }  // namespace limpid::kernels

@@ -186,7 +186,7 @@ Precision natural_precision(const Checkpoint& checkpoint) {
   int64_t wide = 0, sixteen = 0, blocks = 0;
   for (const TensorView& tensor : checkpoint.tensors()) {
     if (tensor.shape.size() != 2) continue;
-    const bool half = tensor.dtype == DType::F16 || tensor.dtype == DType::BF16;
+    const bool half = is_floating(tensor.dtype) && info(tensor.dtype).block_bytes <= 2;
     int64_t& dense = half ? sixteen : wide;
     (is_quantised(tensor.dtype) ? blocks : dense) += tensor.elements();
   }

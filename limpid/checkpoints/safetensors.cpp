@@ -202,12 +202,15 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
 }
 
 const TensorView* SafetensorsFile::find(const std::string& name) const {
-  const auto place = index_.find(name);
+  auto place = index_.find(name);
+  // Of tensors that share their memory safetensors keeps one; the metadata say under which name.
+  if (const auto kept = metadata_.find(name); place == index_.end() && kept != metadata_.end())
+    place = index_.find(kept->second);
   return place == index_.end() ? nullptr : &tensors_[place->second];
 }
 
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, const TensorBytes& bytes_of) {
   const std::string prefix = concat("[safetensors] ", path.string(), ": ");
   std::string header = "{";
   if (!metadata.empty()) {
@@ -225,8 +228,9 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
     LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, prefix, "two tensors are named ", quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, prefix, "tensor ", quote(tensor.name), " of ",
-                 type, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
+    LIMPID_CHECK(bytes && (bytes_of || *bytes == tensor.data.size()), ConfigError, prefix, "tensor ",
+                 quote(tensor.name), " of ", type, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(),
+                 " bytes");
     header +=
         concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", type,
                "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",", offset + *bytes, "]}");
@@ -241,7 +245,12 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   const uint64_t header_size = header.size();
   file.write(&header_size, 8);
   file.write(header);
-  for (const TensorView& tensor : tensors) file.write(tensor.data.data(), tensor.data.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto data = bytes_of ? bytes_of(i) : tensors[i].data;
+    LIMPID_CHECK(data.size() == byte_size(tensors[i].dtype, size_t(tensors[i].elements())), ConfigError, prefix,
+                 "tensor ", quote(tensors[i].name), " comes with ", data.size(), " bytes");
+    file.write(data.data(), data.size());
+  }
   file.commit();
 }
 

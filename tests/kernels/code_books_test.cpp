@@ -46,7 +46,7 @@ TEST(Dequantize, TwoBitPointsTakeSevenSignsAndAnEvenNumberOfMinuses) {
 }
 
 TEST(Dequantize, TwoBitPointsWithAScaleForSixteen) {
-  Bytes xs;  // d, qs[32] (u16), scales[8]
+  Bytes xs;                                                      // d, qs[32] (u16), scales[8]
   xs.half(4).byte(1).byte(2).byte(0, 62).byte(0x10).byte(0, 7);  // index 1, sign bit 0; scales 0.5, 1.5
   const auto values = xs.as(DType::IQ2_XS);
   EXPECT_EQ(values[0], -21.5f);
@@ -61,7 +61,7 @@ TEST(Dequantize, TwoBitPointsWithAScaleForSixteen) {
 }
 
 TEST(Dequantize, ThreeBitPointsAreFourWeights) {
-  Bytes xxs;  // d, qs[64], signs and scales[8]
+  Bytes xxs;                                                           // d, qs[64], signs and scales[8]
   xxs.half(2).byte(1).byte(0, 63).word(1u << 28 | 0x10u).byte(0, 28);  // scale 1.5 / 2; the fifth weight negative
   const auto values = xxs.as(DType::IQ3_XXS);
   EXPECT_EQ(values[0], 30.0f);
@@ -81,7 +81,7 @@ TEST(Dequantize, OneBitPointsAreShiftedByAnEighth) {
   EXPECT_EQ(values[0], 3 * (1 - 0.125f));
   EXPECT_EQ(values[1], 3 * (-1 - 0.125f));
   EXPECT_EQ(values[32], -1 + 0.125f);
-  Bytes m;                                  // qs[32], qh[16], scales[4] (u16 with four bits of d on top: 0x3c00 is 1)
+  Bytes m;                                    // qs[32], qh[16], scales[4] (u16 with four bits of d on top: 0x3c00 is 1)
   m.byte(1).byte(0, 31).byte(8).byte(0, 15);  // the first eight are shifted down
   m.byte(1).byte(0x00).byte(0).byte(0x00).byte(0).byte(0xc0).byte(0).byte(0x30);
   const auto stored = m.as(DType::IQ1_M);

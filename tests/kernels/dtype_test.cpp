@@ -73,8 +73,8 @@ TEST(Dequantize, ReadsFloatsOfEightBits) {
 }
 
 TEST(Dequantize, TernaryBlocksHoldDigitsOfBaseThree) {
-  Bytes tq1;                                  // qs[48], qh[4], d
-  tq1.byte(0x56).byte(0, 51).half(2);         // a digit of one, then zeros
+  Bytes tq1;                           // qs[48], qh[4], d
+  tq1.byte(0x56).byte(0, 51).half(2);  // a digit of one, then zeros
   const auto one = tq1.as(DType::TQ1_0);
   EXPECT_EQ(one[0], 0.0f);
   EXPECT_EQ(one[32], -2.0f);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "apps/commands/convert.h"
 #include "apps/commands/detox.h"
 #include "apps/commands/distil.h"
 #include "apps/commands/evaluate.h"
@@ -25,11 +26,11 @@ struct CommandList {};
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
     CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
-                DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
-                DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
-                TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
-                FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
-                FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
-                MultipleChoiceCommand, CompareCommand, PlotCommand>;
+                ConvertCommand, QuantizeCommand, DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand,
+                DataCommand, DataShowCommand, DataExportCommand, TrainCalibratorCommand, TrainLmCommand,
+                TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, FitFusionCommand, FitDesteinCommand,
+                FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand,
+                FitDexpertsCommand, FitGediCommand, FitGateCommand, DetoxCommand, DistilCommand, ExportCommand,
+                ScoreCommand, EvaluateCommand, TuneCommand, MultipleChoiceCommand, CompareCommand, PlotCommand>;
 
 }  // namespace limpid::apps

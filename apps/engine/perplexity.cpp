@@ -5,21 +5,22 @@
 #include "apps/commands/files.h"
 #include "apps/commands/generate.h"
 #include "apps/engine/common.h"
+#include "apps/engine/text_perplexity.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/data/named_data.h"
-#include "limpid/decoding/judge.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/metrics/report.h"
 
 namespace limpid::apps {
-namespace {
 
-std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Model& model) {
+std::vector<TokenIds> read_documents(const std::string& file, const Model& model, size_t most) {
   std::vector<TokenIds> documents;
-  const fs::path path = resolve_data(options.file);
+  const auto wanted = [&] { return most == 0 || documents.size() < most; };
+  const fs::path path = resolve_data(file);
   if (path.extension() == ".jsonl") {
     for_each_jsonl(path, [&](const Json& row, size_t line) {
-      const std::string source = concat(options.file, ":", line);
+      const std::string source = concat(file, ":", line);
+      if (!wanted()) return;
       if (row.contains("ids"))
         documents.push_back(require<TokenIds>(row, "ids", source));
       else
@@ -27,39 +28,41 @@ std::vector<TokenIds> read_documents(const PerplexityCommand& options, const Mod
     });
   } else {
     std::istringstream lines(read_file(path));
-    for (std::string line; std::getline(lines, line);)
+    for (std::string line; wanted() && std::getline(lines, line);)
       if (!line.empty()) documents.push_back(tokenizer_of(model).encode(line, true));
   }
-  LIMPID_CHECK(!documents.empty(), FormatError, options.file, ": has no documents");
+  LIMPID_CHECK(!documents.empty(), FormatError, file, ": has no documents");
   return documents;
 }
 
-}  // namespace
-
-int run(const PerplexityCommand& options) {
-  const auto model = open_model_for(options);
-  const std::vector<TokenIds> documents = read_documents(options, *model);
+TextLikelihood text_likelihood(const Model& model, const std::vector<TokenIds>& documents, const std::string& file) {
   Progress progress(terminal(), "perplexity", documents.size(), "documents");
-  std::vector<float> nll;
-  std::vector<int32_t> best;
+  TextLikelihood out;
   double sum = 0.0;
   for (size_t d = 0; d < documents.size(); ++d) {
     terminal().throw_if_stopped();
     TokenIds ids = documents[d];
-    if (const int64_t limit = model->config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
+    if (const int64_t limit = model.config().max_positions; limit > 0 && int64_t(ids.size()) > limit)
       ids.resize(size_t(limit));
-    const TokenLikelihoods result = likelihoods(*model, ids);
+    const TokenLikelihoods result = likelihoods(model, ids);
     for (double value : result.nll) {
       sum += value;
-      nll.push_back(float(value));
+      out.nll.push_back(float(value));
     }
-    best.insert(best.end(), result.best.begin(), result.best.end());
+    out.best.insert(out.best.end(), result.best.begin(), result.best.end());
     progress.update(d + 1);
   }
-  LIMPID_CHECK(!nll.empty(), ConfigError, options.file, ": no document has two tokens");
-  const double perplexity = std::exp(sum / double(nll.size()));
-  const double seconds = progress.seconds();
+  LIMPID_CHECK(!out.nll.empty(), ConfigError, file, ": no document has two tokens");
+  out.perplexity = std::exp(sum / double(out.nll.size()));
+  out.seconds = progress.seconds();
   progress.finish();
+  return out;
+}
+
+int run(const PerplexityCommand& options) {
+  const auto model = open_model_for(options);
+  const std::vector<TokenIds> documents = read_documents(options.file, *model);
+  const auto [nll, best, perplexity, seconds] = text_likelihood(*model, documents, options.file);
   if (!options.output.empty()) {
     const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},

@@ -8,6 +8,7 @@
 #include "limpid/core/error.h"
 #include "limpid/core/half.h"
 #include "limpid/kernels/quantize_k.h"
+#include "limpid/kernels/thread_pool.h"
 
 namespace limpid::kernels {
 namespace {
@@ -70,7 +71,11 @@ void quantize(DType type, const float* values, size_t n, void* out) {
   byte_size(type, n);  // whole blocks, or an error
   const DTypeInfo& block = info(type);
   auto* at = static_cast<std::byte*>(out);
-  for (size_t i = 0; i < n; i += block.block_elements, at += block.block_bytes) quantize_block(type, values + i, at);
+  const size_t blocks = n / block.block_elements, together = std::max<size_t>(1, 4096 / block.block_elements);
+  parallel_for((blocks + together - 1) / together, [&](size_t part) {
+    for (size_t b = part * together; b < std::min(blocks, (part + 1) * together); ++b)
+      quantize_block(type, values + b * block.block_elements, at + b * block.block_bytes);
+  });
 }
 
 void quantize_q8_0(const float* values, size_t n, void* out) {

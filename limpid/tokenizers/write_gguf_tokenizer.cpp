@@ -60,7 +60,7 @@ BpeFile read_bpe_file(const fs::path& folder) {
 }
 
 /// Returns the merges in order, written as two strings or as one with a space.
-std::vector<Merge> read_merges(const BpeFile& file) {
+std::vector<Merge> merge_pairs(const BpeFile& file) {
   std::vector<Merge> merges;
   for (const Json& merge : file.model()["merges"]) {
     const std::string place = concat(file.place, ": merge ", merges.size());
@@ -79,7 +79,7 @@ std::vector<Merge> read_merges(const BpeFile& file) {
 }
 
 /// Names and kinds of tokens by id.
-struct Vocabulary {
+struct TokenList {
   std::vector<std::string> names;
   std::vector<int64_t> types;
 
@@ -95,8 +95,8 @@ bool is_byte_name(const std::string& name) {
   return name.size() == 6 && name.starts_with("<0x") && name.ends_with(">");
 }
 
-Vocabulary read_vocabulary(const BpeFile& file, int64_t rows) {
-  Vocabulary vocabulary{std::vector<std::string>(size_t(rows)), std::vector<int64_t>(size_t(rows), kUnusedToken)};
+TokenList token_list(const BpeFile& file, int64_t rows) {
+  TokenList vocabulary{std::vector<std::string>(size_t(rows)), std::vector<int64_t>(size_t(rows), kUnusedToken)};
   for (const auto& [name, id] : file.model()["vocab"].items()) {
     LIMPID_CHECK(id.is_number_integer(), FormatError, file.place, ": token ", quote(name), " has ", json_kind(id),
                  " for an id");
@@ -127,7 +127,7 @@ bool adds_space_prefix(const BpeFile& file) {
 }
 
 /// Returns SentencePiece's scores: the earlier a token is merged, the higher.
-std::vector<double> scores_of(const Vocabulary& vocabulary, const std::vector<Merge>& merges) {
+std::vector<double> scores_of(const TokenList& vocabulary, const std::vector<Merge>& merges) {
   std::map<std::string, double> score;
   for (const auto& [left, right] : merges) score.try_emplace(left + right, -double(score.size()));
   std::vector<double> scores;
@@ -160,8 +160,8 @@ void add_special_tokens(const Tokenizer& tokenizer, GgufTokenizer& out) {
 
 GgufTokenizer gguf_tokenizer(const fs::path& folder, int64_t rows) {
   const BpeFile file = read_bpe_file(folder);
-  const Vocabulary vocabulary = read_vocabulary(file, rows);
-  const std::vector<Merge> merges = read_merges(file);
+  const TokenList vocabulary = token_list(file, rows);
+  const std::vector<Merge> merges = merge_pairs(file);
   GgufTokenizer out;
   if (file.byte_fallback()) {
     out.metadata["tokenizer.ggml.model"] = {std::string("llama")};

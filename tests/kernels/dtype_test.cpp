@@ -12,6 +12,7 @@
 #include "limpid/kernels/linear.h"
 #include "limpid/kernels/quantize.h"
 #include "tests/kernels/block_builder.h"
+#include "tests/kernels/random_tensor.h"
 #include "tests/support/fixtures.h"
 
 namespace limpid {
@@ -168,6 +169,43 @@ TEST(QuantizeQ8, RoundsToTheNearestOf255Steps) {
   EXPECT_EQ(back[2], 2.0f);
   EXPECT_EQ(back[63], 0.0f);  // a block of zeros has scale zero, not 0 / 0
   EXPECT_THROW(kernels::quantize_q8_0(x.data(), 33, blocks.data()), ShapeError);
+}
+
+TEST(Quantize, KeepsWhatABlockCanHold) {
+  std::vector<float> x(256);
+  for (int i = 0; i < 256; ++i) x[size_t(i)] = float(i * 7 % 16 - 8) * 0.25f;  // 16 even steps, in every 32 numbers
+  for (DType type : {DType::F32, DType::F16, DType::BF16, DType::Q4_0, DType::Q4_1}) {
+    std::vector<std::byte> blocks(byte_size(type, x.size()));
+    kernels::quantize(type, x.data(), x.size(), blocks.data());
+    std::vector<float> back(x.size());
+    dequantize(type, blocks.data(), back.size(), back.data());
+    EXPECT_EQ(back, x) << info(type).name;
+  }
+}
+
+TEST(Quantize, FinerTypesAreCloser) {
+  std::vector<float> x = kernels::random_floats(1024, 1);
+  std::fill(x.begin(), x.begin() + 256, 0.0f);  // a super-block of nothing
+  double last = 1;
+  for (DType type : {DType::Q4_0, DType::Q4_K, DType::Q5_K, DType::Q6_K, DType::Q8_0}) {
+    std::vector<std::byte> blocks(byte_size(type, x.size()));
+    kernels::quantize(type, x.data(), x.size(), blocks.data());
+    std::vector<float> back(x.size());
+    dequantize(type, blocks.data(), back.size(), back.data());
+    double squares = 0;
+    for (size_t i = 0; i < x.size(); ++i) squares += std::pow(double(back[i]) - x[i], 2) / double(x.size());
+    EXPECT_LT(std::sqrt(squares), last) << info(type).name;
+    EXPECT_EQ(back[0], 0.0f) << info(type).name;
+    last = std::sqrt(squares);
+  }
+  EXPECT_LT(last, 0.006);
+}
+
+TEST(Quantize, RefusesTypesItDoesNotWriteAndBrokenBlocks) {
+  float x[256] = {};
+  std::byte out[256];
+  EXPECT_THROW(kernels::quantize(DType::IQ2_S, x, 256, out), ShapeError);
+  EXPECT_THROW(kernels::quantize(DType::Q4_K, x, 32, out), ShapeError);
 }
 
 // blocks.gguf and what the gguf library makes of it; every tensor the two files share, whatever its type.

@@ -14,7 +14,7 @@ int number_at(const TensorView& words, int64_t row, int64_t o) {
   return packed_number(words.data.data() + (row * words.shape[1] + o / 8) * 4, kPlace[o % 8], 4);
 }
 
-QuantisedWeight read_weight(const StoredForm& form, const std::string& module) {
+QuantisedWeight read_awq_weight(const StoredForm& form, const std::string& module) {
   const TensorView codes = form.part(module + ".qweight", {DType::I32}, {-1, -1});  // [in, out / 8]
   IntegerWeight weight{.name = module + ".weight", .out = codes.shape[1] * 8, .in = codes.shape[0]};
   const TensorView scales =
@@ -44,7 +44,7 @@ std::vector<QuantisedWeight> awq_weights(const StoredForm& form) {
                " are not supported; expected \"version\" gemm");
   std::vector<QuantisedWeight> weights;
   for (const std::string& module : modules_with(form.checkpoint, ".qweight"))
-    weights.push_back(read_weight(form, module));
+    weights.push_back(read_awq_weight(form, module));
   return weights;
 }
 

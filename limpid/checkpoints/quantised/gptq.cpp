@@ -39,7 +39,7 @@ std::vector<int32_t> read_groups(const StoredForm& form, const std::string& modu
   return group;
 }
 
-QuantisedWeight read_weight(const StoredForm& form, const std::string& module, const Gptq& gptq) {
+QuantisedWeight read_gptq_weight(const StoredForm& form, const std::string& module, const Gptq& gptq) {
   const int64_t in_a_word = 32 / gptq.bits;
   const TensorView codes = form.part(module + ".qweight", {DType::I32}, {-1, -1});  // [in / in_a_word, out]
   IntegerWeight weight{.name = module + ".weight", .out = codes.shape[1], .in = codes.shape[0] * in_a_word};
@@ -70,7 +70,7 @@ std::vector<QuantisedWeight> gptq_weights(const StoredForm& form) {
   const Gptq gptq = read_settings(form);
   std::vector<QuantisedWeight> weights;
   for (const std::string& module : modules_with(form.checkpoint, ".qweight"))
-    weights.push_back(read_weight(form, module, gptq));
+    weights.push_back(read_gptq_weight(form, module, gptq));
   return weights;
 }
 

@@ -36,7 +36,7 @@ BlockSize block_size(const StoredForm& form, const TensorView& weight, const Ten
   return size;
 }
 
-QuantisedWeight read_weight(const StoredForm& form, const std::string& module, const std::string& scale_name) {
+QuantisedWeight read_scaled_weight(const StoredForm& form, const std::string& module, const std::string& scale_name) {
   const TensorView codes = form.part(module + ".weight", {DType::F8_E4M3, DType::F8_E5M2, DType::I8}, {-1, -1});
   const TensorView& scales = form.checkpoint.at(scale_name);
   const BlockSize block = block_size(form, codes, scales);
@@ -65,7 +65,7 @@ std::vector<QuantisedWeight> scaled_weights(const StoredForm& form) {
   std::vector<QuantisedWeight> weights;
   for (const std::string ending : {".weight_scale_inv", ".weight_scale"})
     for (const std::string& module : modules_with(form.checkpoint, ending))
-      weights.push_back(read_weight(form, module, module + ending));
+      weights.push_back(read_scaled_weight(form, module, module + ending));
   return weights;
 }
 

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
       {{"Write", {"generate", "bench", "trace"}},
        {"Make a detoxifier", {"detox", "fit", "tune", "export"}},
        {"Train", {"train", "distil"}},
+       {"Files of models", {"convert", "quantize"}},
        {"Measure", {"evaluate", "compare", "plot", "score", "metrics", "perplexity", "multiple-choice"}},
        {"Look", {"models", "data", "inspect", "tokenize", "doctor"}}});
   line.add_topic("detox", detoxifiers_explained);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "apps/commands/chat.h"
+#include "apps/commands/convert.h"
 #include "apps/commands/detox.h"
 #include "apps/commands/distil.h"
 #include "apps/commands/evaluate.h"
@@ -29,7 +30,7 @@ using AllCommands =
                 FitDesteinCommand, FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand,
                 FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand,
                 TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand,
-                DistilCommand, EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand,
+                DistilCommand, ConvertCommand, QuantizeCommand, EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand,
                 PerplexityCommand, MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
                 DataExportCommand, InspectCommand, TokenizeCommand, DoctorCommand>;
 

@@ -4,21 +4,15 @@
 #include "apps/commands/files.h"
 #include "apps/commands/generate.h"
 #include "apps/engine/common.h"
+#include "apps/engine/text_perplexity.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/named_data.h"
-#include "limpid/decoding/judge.h"
 #include "limpid/evaluation/perplexity_judge.h"
 #include "limpid/metrics/report.h"
 
 namespace limpid::apps {
 namespace {
-
-struct Documents {
-  std::vector<TokenIds> ids;
-  size_t cut = 0;         ///< those that lost their end, which the model's context has no room for
-  std::string first_cut;  ///< where the first of them stands
-};
 
 TokenIds ids_of(const DataRow& row, const Model& model) {
   if (row.is_plain()) return tokenizer_of(model).encode(row.text, true);
@@ -30,59 +24,66 @@ TokenIds ids_of(const DataRow& row, const Model& model) {
   return *ids;
 }
 
-Documents read_documents(const PerplexityCommand& options, const Model& model) {
+void tell_of_cut(const Documents& documents, int64_t context) {
+  if (documents.cut == 0) return;
+  terminal().warning(concat(documents.first_cut, ": ", documents.cut == 1 ? "this text is" : "this and later texts, ",
+                            documents.cut == 1 ? "" : concat(documents.cut, " of ", documents.ids.size(), ", are"),
+                            " longer than the model's context; only the first ", context, " tokens are read"));
+}
+
+}  // namespace
+
+Documents read_documents(const std::string& file, const Model& model, size_t most) {
   Documents documents;
-  for_each_row(resolve_data(options.file), {"text"}, [&](const DataRow& row) {
+  for_each_row(resolve_data(file), {"text"}, [&](const DataRow& row) {
+    if (most > 0 && documents.ids.size() == most) return;
     TokenIds& ids = documents.ids.emplace_back(ids_of(row, model));
     if (const int64_t limit = model.config().max_positions; limit > 0 && int64_t(ids.size()) > limit) {
       ids.resize(size_t(limit));
       if (documents.cut++ == 0) documents.first_cut = row.source;
     }
   });
-  LIMPID_CHECK(!documents.ids.empty(), FormatError, options.file, ": has no documents");
+  LIMPID_CHECK(!documents.ids.empty(), FormatError, file, ": has no documents");
   return documents;
 }
 
-}  // namespace
-
-int run(const PerplexityCommand& options) {
-  const auto model = open_model_for(options);
-  const Documents documents = read_documents(options, *model);
-  if (documents.cut > 0)
-    terminal().warning(concat(documents.first_cut, ": ", documents.cut == 1 ? "this text is" : "this and later texts, ",
-                              documents.cut == 1 ? "" : concat(documents.cut, " of ", documents.ids.size(), ", are"),
-                              " longer than the model's context; only the first ", model->config().max_positions,
-                              " tokens are read"));
+TextLikelihood text_likelihood(const Model& model, const Documents& documents, const std::string& file) {
+  tell_of_cut(documents, model.config().max_positions);
   Progress progress(terminal(), "perplexity", documents.ids.size(), "documents");
-  std::vector<float> nll;
-  std::vector<int32_t> best;
+  TextLikelihood out;
   double sum = 0.0;
-  size_t failed = 0;
   for (size_t d = 0; d < documents.ids.size(); ++d) {
     terminal().throw_if_stopped();
     TokenLikelihoods result;
     try {
-      result = likelihoods(*model, documents.ids[d]);
+      result = likelihoods(model, documents.ids[d]);
     } catch (const LikelihoodError& error) {
       terminal().warning(concat("document ", d + 1, " is left out: ", error.what()));
-      ++failed;
+      ++out.failed;
     }
     for (double value : result.nll) {
       sum += value;
-      nll.push_back(float(value));
+      out.nll.push_back(float(value));
     }
-    best.insert(best.end(), result.best.begin(), result.best.end());
+    out.best.insert(out.best.end(), result.best.begin(), result.best.end());
     progress.update(d + 1);
   }
-  LIMPID_CHECK(!nll.empty(), ConfigError, options.file, ": no document has two tokens",
-               failed > 0 ? " whose likelihood is a number" : "");
-  const double perplexity = std::exp(sum / double(nll.size()));
-  const double seconds = progress.seconds();
+  LIMPID_CHECK(!out.nll.empty(), ConfigError, file, ": no document has two tokens",
+               out.failed > 0 ? " whose likelihood is a number" : "");
+  out.perplexity = std::exp(sum / double(out.nll.size()));
+  out.seconds = progress.seconds();
   progress.finish();
+  return out;
+}
+
+int run(const PerplexityCommand& options) {
+  const auto model = open_model_for(options);
+  const Documents documents = read_documents(options.file, *model);
+  const auto [nll, best, perplexity, seconds, failed] = text_likelihood(*model, documents, options.file);
   if (!options.output.empty()) {
     const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
-                                       {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
+                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
   const size_t counted = documents.ids.size() - failed;
   Json report = {{"model", options.model},

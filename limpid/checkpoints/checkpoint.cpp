@@ -6,6 +6,7 @@
 
 #include "limpid/checkpoints/gguf.h"
 #include "limpid/checkpoints/json_guard.h"
+#include "limpid/checkpoints/quantised/quantised_checkpoint.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/error.h"
@@ -88,11 +89,10 @@ std::shared_ptr<const Checkpoint> open_folder(const fs::path& folder) {
   if (fs::exists(folder / "model.safetensors")) return SafetensorsFile::open(folder / "model.safetensors");
   if (fs::exists(folder / "model.safetensors.index.json"))
     return std::make_shared<ShardedCheckpoint>(folder / "model.safetensors.index.json");
-  std::vector<fs::path> gguf, pickles;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".gguf") gguf.push_back(entry.path());
+  const std::vector<fs::path> gguf = gguf_models(folder);
+  std::vector<fs::path> pickles;
+  for (const auto& entry : fs::directory_iterator(folder))
     if (is_pickle_name(entry.path())) pickles.push_back(entry.path());
-  }
   if (gguf.size() == 1) return GgufFile::open(gguf.front());
   const std::string prefix = concat("[checkpoint] ", folder.string(), ": ");
   LIMPID_CHECK(gguf.empty(), FormatError, prefix, "holds ", gguf.size(), " .gguf files; name the one you mean");
@@ -162,7 +162,11 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   LIMPID_CHECK(fs::exists(status), IoError, "[checkpoint] ", path.string(), ": no such file or folder");
-  return fs::is_directory(status) ? open_folder(path) : open_file(path);
+  if (!fs::is_directory(status) && path.filename() != "model.safetensors") return open_file(path);
+  auto checkpoint = fs::is_directory(status) ? open_folder(path) : open_file(path);
+  if (dynamic_cast<const GgufFile*>(checkpoint.get())) return checkpoint;
+  return with_quantised_weights(std::move(checkpoint),
+                                (fs::is_directory(status) ? path : path.parent_path()) / "config.json");
 }
 
 std::vector<float> to_floats(const TensorView& tensor) {

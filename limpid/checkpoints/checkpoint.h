@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,10 @@ class Checkpoint {
   void require_all() const;  ///< @throws FormatError for the first of others(): in some files every tensor counts
   virtual std::string source() const = 0;  ///< path, for messages
 
+  /// Returns a tensor of this checkpoint with its values. Most are what they are; those that have to be made of several
+  /// stored tensors first (GPTQ and its like, see quantised/) lie in `storage` then, and may be of another type.
+  virtual TensorView load(const TensorView& tensor, std::vector<std::byte>& storage) const { return tensor; }
+
   /// Opens a `.safetensors` file, a `.gguf` file, or a Hugging Face folder (single file or
   /// model.safetensors.index.json).
   /// @throws FormatError for a folder with only pytorch_model.bin, saying how to convert; for every malformed file.
@@ -40,6 +45,10 @@ class Checkpoint {
   /// @throws FormatError when `name` is one of others().
   void refuse_other(const std::string& name) const;
 };
+
+/// Gives a writer the bytes of tensor `index` of its list. They need to live until the next call only, so that a model
+/// is written that does not fit in memory.
+using TensorBytes = std::function<std::span<const std::byte>(size_t index)>;
 
 std::vector<float> to_floats(const TensorView& tensor);      ///< dequantised copy
 std::vector<int64_t> to_integers(const TensorView& tensor);  ///< copy of an integer tensor

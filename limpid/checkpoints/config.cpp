@@ -14,9 +14,7 @@ ModelConfig read_config(const fs::path& path) {
   if (fs::exists(file, error))
     return config_from_huggingface(
         read_guarded_json(file), fs::exists(generation, error) ? read_guarded_json(generation) : Json(), file.string());
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder))
-    if (entry.path().extension() == ".gguf") files.push_back(entry.path());
+  const std::vector<fs::path> files = gguf_models(folder);
   LIMPID_CHECK(files.size() == 1, FormatError, "[config] ", folder.string(), ": config.json is missing",
                files.empty() ? "" : ", and there are several .gguf files; name the one you mean");
   return config_from_gguf(*GgufFile::open(files.front()));

@@ -93,6 +93,7 @@ ModelConfig config_from_huggingface(Json file, const Json& generation, const std
   if (!family) return config;
   if (family->read_config) family->read_config(keys, config);
   check_config(config);
+  keys.pass_over({"quantization_config"});  // of the weights, whose reader looks at it
   keys.refuse_unread();
   return config;
 }

@@ -7,30 +7,42 @@
 namespace limpid {
 namespace {
 
-/// Returns Llama 3's scaling, which GGUF keeps as one divisor per frequency. The three numbers behind them are those of
-/// every published Llama 3.x model but the factor, which is the largest divisor; they are taken only if they give the
-/// divisors back.
-Json llama3_scaling(const ModelConfig& config) {
+/// The part of Llama 3's scaling that every published Llama 3.x model shares.
+constexpr double kLowFrequency = 1.0, kHighFrequency = 4.0;
+
+/// Returns whether Llama 3's rule, for a model made for `original` positions, gives these divisors of the frequencies.
+bool gives_divisors(const ModelConfig& config, double factor, double original) {
   const auto& divisors = config.rope.divisors;
-  const double factor = *std::max_element(divisors.begin(), divisors.end()), low = 1.0, high = 4.0, original = 8192.0;
   for (size_t i = 0; i < divisors.size(); ++i) {
     const double frequency = std::pow(config.rope.theta, -double(2 * i) / double(2 * divisors.size()));
     const double wavelength = 2.0 * std::numbers::pi / frequency;
     double expected = 1.0;
-    if (wavelength > original / low) {
+    if (wavelength > original / kLowFrequency) {
       expected = factor;
-    } else if (wavelength > original / high) {
-      const double blend = (original / wavelength - low) / (high - low);
+    } else if (wavelength > original / kHighFrequency) {
+      const double blend = (original / wavelength - kLowFrequency) / (kHighFrequency - kLowFrequency);
       expected = 1.0 / ((1.0 - blend) / factor + blend);
     }
-    LIMPID_CHECK(std::fabs(double(divisors[i]) - expected) < 1e-3 * expected, ConfigError, config.source,
-                 ": the rope divisors are not those of Llama 3's rule, so config.json cannot say them; train from the "
-                 "Hugging Face folder instead");
+    if (!(std::fabs(double(divisors[i]) - expected) < 1e-3 * expected)) return false;
   }
+  return true;
+}
+
+/// Returns Llama 3's scaling, which GGUF keeps as one divisor per frequency. The factor is the largest divisor; the
+/// original context, 8,192 in every published Llama 3.x model, is a power of two that gives the divisors back.
+Json llama3_scaling(const ModelConfig& config) {
+  const auto& divisors = config.rope.divisors;
+  const double factor = *std::max_element(divisors.begin(), divisors.end());
+  double original = 8192.0;
+  if (!gives_divisors(config, factor, original))
+    for (original = 16.0; original <= 1 << 20 && !gives_divisors(config, factor, original);) original *= 2;
+  LIMPID_CHECK(gives_divisors(config, factor, original), ConfigError, config.source,
+               ": the rope divisors are not those of Llama 3's rule, so config.json cannot say them; train from the "
+               "Hugging Face folder instead");
   return {{"rope_type", "llama3"},
           {"factor", factor},
-          {"low_freq_factor", low},
-          {"high_freq_factor", high},
+          {"low_freq_factor", kLowFrequency},
+          {"high_freq_factor", kHighFrequency},
           {"original_max_position_embeddings", int64_t(original)}};
 }
 

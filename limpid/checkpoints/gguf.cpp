@@ -203,13 +203,6 @@ void check_header(Cursor& in) {
 
 }  // namespace
 
-std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
-  auto file = MappedFile::open(path);
-  auto parsed = std::const_pointer_cast<GgufFile>(parse(file->bytes(), path.string()));
-  parsed->file_ = std::move(file);
-  return parsed;
-}
-
 std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes, std::string source) {
   Cursor in(bytes, concat("[gguf] ", source, ": "));
   auto file = std::make_shared<GgufFile>();
@@ -227,8 +220,6 @@ std::shared_ptr<const GgufFile> GgufFile::parse(std::span<const std::byte> bytes
                  quote(key), " occurs twice");
   }
   const uint64_t alignment = alignment_of(*file);
-  const int64_t parts = file->integer_or("split.count", 1);
-  LIMPID_CHECK(parts <= 1, FormatError, in.prefix(), "is one of ", parts, " parts; join them with gguf-split --merge");
 
   std::vector<TensorInfo> infos;
   for (uint64_t i = 0; i < tensors; ++i) infos.push_back(read_tensor_info(in));

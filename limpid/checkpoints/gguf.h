@@ -19,13 +19,17 @@ struct GgufValue {
 
 class GgufFile final : public Checkpoint {
  public:
-  static std::shared_ptr<const GgufFile> open(const fs::path& path);  ///< @throws FormatError, IoError
+  /// Opens a file, or all parts of a model whose files end in -00001-of-00003.gguf, given any of them: the tensors of
+  /// all, the metadata of the first. @throws FormatError, IoError
+  static std::shared_ptr<const GgufFile> open(const fs::path& path);
   static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const std::vector<OtherTensor>& others() const override { return others_; }
   const TensorView* find(const std::string& name) const override;
   std::string source() const override { return source_; }
+  /// Multiplies weights in NVFP4 blocks by the scale of the whole matrix beside them ("blk.0.ffn_up.scale").
+  TensorView load(const TensorView& tensor, std::vector<std::byte>& storage) const override;
   const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
 
   bool has(const std::string& key) const { return metadata_.count(key) > 0; }
@@ -43,7 +47,10 @@ class GgufFile final : public Checkpoint {
   std::string text_or(const std::string& key, std::string fallback) const;
 
  private:
-  std::shared_ptr<const MappedFile> file_;
+  static std::shared_ptr<GgufFile> open_one(const fs::path& path);
+  void add_part(const GgufFile& part);  ///< @throws FormatError for a tensor that is here already
+
+  std::vector<std::shared_ptr<const MappedFile>> files_;
   std::string source_;
   std::vector<TensorView> tensors_;
   std::vector<OtherTensor> others_;
@@ -51,10 +58,14 @@ class GgufFile final : public Checkpoint {
   std::map<std::string, GgufValue> metadata_;
 };
 
+/// Returns the models that lie in a folder as .gguf files, by name; of one in several parts the first.
+std::vector<fs::path> gguf_models(const fs::path& folder);
+
 /// Writes a GGUF v3 file, alignment 32, atomically. Shapes are C order and are reversed on the way out. Values get the
 /// widths other readers insist on: integers u32 (i32 or i64 where they must), lists of integers i32, numbers f32.
+/// @param bytes  where the tensors' bytes come from; none: they are there
 /// @throws ConfigError for tensors whose bytes do not fit their shape, two of one name, and types GGUF does not have.
 void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata,
-                const std::vector<TensorView>& tensors);
+                const std::vector<TensorView>& tensors, const TensorBytes& bytes = {});
 
 }  // namespace limpid

@@ -18,7 +18,7 @@ enum class GgufType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, Text, Ar
 size_t size_of(GgufType type);
 
 std::optional<DType> dtype_of_ggml(uint32_t ggml_type);
-uint32_t ggml_type_of(DType type);                ///< @throws ConfigError for types GGUF does not have (U8, Bool)
-std::string other_ggml_type(uint32_t ggml_type);  ///< name of a type that Limpid lacks: "IQ2_XXS", "ggml type 99"
+uint32_t ggml_type_of(DType type);  ///< @throws ConfigError for types GGUF does not have (U8, Bool, 8-bit floats)
+std::string other_ggml_type(uint32_t ggml_type);  ///< name of a type that no model's file has: "Q8_K", "ggml type 99"
 
 }  // namespace limpid

@@ -82,7 +82,7 @@ uint64_t padded(uint64_t size) { return (size + kGgufAlignment - 1) / kGgufAlign
 }  // namespace
 
 void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& metadata,
-                const std::vector<TensorView>& tensors) {
+                const std::vector<TensorView>& tensors, const TensorBytes& bytes_of) {
   const std::string prefix = concat("[gguf] ", path.string(), ": ");
   std::string header = "GGUF";
   put(header, uint32_t(3));
@@ -101,8 +101,9 @@ void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& me
   for (const TensorView& tensor : tensors) {
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, prefix, "tensor ", quote(tensor.name), " of ",
-                 info(tensor.dtype).name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
+    LIMPID_CHECK(bytes && (bytes_of || *bytes == tensor.data.size()), ConfigError, prefix, "tensor ",
+                 quote(tensor.name), " of ", info(tensor.dtype).name, " ", shape_text(tensor.shape), " comes with ",
+                 tensor.data.size(), " bytes");
     LIMPID_CHECK(tensor.shape.size() <= 4, ConfigError, prefix, "tensor ", quote(tensor.name), " has ",
                  tensor.shape.size(), " dimensions, GGUF allows 4");
     LIMPID_CHECK(tensor.shape.empty() || uint64_t(tensor.shape.back()) % info(tensor.dtype).block_elements == 0,
@@ -120,9 +121,12 @@ void write_gguf(const fs::path& path, const std::map<std::string, GgufValue>& me
 
   AtomicFile file(path);
   file.write(header);
-  for (const TensorView& tensor : tensors) {
-    file.write(tensor.data.data(), tensor.data.size());
-    file.write(std::string(padded(tensor.data.size()) - tensor.data.size(), '\0'));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto data = bytes_of ? bytes_of(i) : tensors[i].data;
+    LIMPID_CHECK(data.size() == byte_size(tensors[i].dtype, size_t(tensors[i].elements())), ConfigError, prefix,
+                 "tensor ", quote(tensors[i].name), " comes with ", data.size(), " bytes");
+    file.write(data.data(), data.size());
+    file.write(std::string(padded(data.size()) - data.size(), '\0'));
   }
   file.commit();
 }

@@ -18,15 +18,6 @@ constexpr size_t kMostMetadata = size_t(32) << 20;  // bytes; it is parsed as JS
 constexpr size_t kMostDims = 16;
 constexpr const char* kMetadataKey = "__metadata__";
 
-struct NamedType {
-  const char* name;
-  DType type;
-};
-constexpr NamedType kSafetensorsTypes[] = {
-    {"F32", DType::F32}, {"F16", DType::F16}, {"BF16", DType::BF16}, {"F64", DType::F64}, {"I8", DType::I8},
-    {"I16", DType::I16}, {"I32", DType::I32}, {"I64", DType::I64},   {"U8", DType::U8},   {"BOOL", DType::Bool},
-};
-
 /// One tensor as the header describes it.
 struct Entry {
   std::string name, dtype;
@@ -139,9 +130,8 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 };
 
 std::optional<DType> dtype_of(const Entry& entry) {
-  for (const NamedType& known : kSafetensorsTypes)
-    if (entry.dtype == known.name) return known.type;
-  return std::nullopt;
+  const auto type = dtype_named(entry.dtype);
+  return type && !is_quantised(*type) ? type : std::nullopt;
 }
 
 /// Returns the bytes of a tensor, checked against the `data` that follow the header.
@@ -227,14 +217,17 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
 }
 
 const TensorView* SafetensorsFile::find(const std::string& name) const {
-  const auto place = index_.find(name);
+  auto place = index_.find(name);
+  // Of tensors that share their memory safetensors keeps one; the metadata say under which name.
+  if (const auto kept = metadata_.find(name); place == index_.end() && kept != metadata_.end())
+    place = index_.find(kept->second);
   if (place != index_.end()) return &tensors_[place->second];
   refuse_other(name);
   return nullptr;
 }
 
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, const TensorBytes& bytes_of) {
   const std::string prefix = concat("[safetensors] ", path.string(), ": ");
   std::string header = "{";
   if (!metadata.empty()) {
@@ -246,17 +239,17 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   std::set<std::string> names{kMetadataKey};
   uint64_t offset = 0;
   for (const TensorView& tensor : tensors) {
-    const auto* known = std::find_if(std::begin(kSafetensorsTypes), std::end(kSafetensorsTypes),
-                                     [&](auto& type) { return type.type == tensor.dtype; });
-    LIMPID_CHECK(known != std::end(kSafetensorsTypes), ConfigError, prefix, "tensor ", quote(tensor.name), " is in ",
-                 info(tensor.dtype).name, " blocks, which safetensors does not have; dequantise it first");
+    const char* type = info(tensor.dtype).name;
+    LIMPID_CHECK(!is_quantised(tensor.dtype), ConfigError, prefix, "tensor ", quote(tensor.name), " is in ", type,
+                 " blocks, which safetensors does not have; dequantise it first");
     LIMPID_CHECK(names.insert(tensor.name).second, ConfigError, prefix, "two tensors are named ", quote(tensor.name));
     const auto elements = checked_elements(tensor.shape);
     const auto bytes = elements ? checked_bytes(tensor.dtype, *elements) : std::nullopt;
-    LIMPID_CHECK(bytes && *bytes == tensor.data.size(), ConfigError, prefix, "tensor ", quote(tensor.name), " of ",
-                 known->name, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(), " bytes");
+    LIMPID_CHECK(bytes && (bytes_of || *bytes == tensor.data.size()), ConfigError, prefix, "tensor ",
+                 quote(tensor.name), " of ", type, " ", shape_text(tensor.shape), " comes with ", tensor.data.size(),
+                 " bytes");
     header +=
-        concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", known->name,
+        concat(header.back() == '{' ? "" : ",", json_string(tensor.name), ":{\"dtype\":\"", type,
                "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[", offset, ",", offset + *bytes, "]}");
     offset += *bytes;
   }
@@ -269,7 +262,12 @@ void write_safetensors(const fs::path& path, const std::vector<TensorView>& tens
   const uint64_t header_size = header.size();
   file.write(&header_size, 8);
   file.write(header);
-  for (const TensorView& tensor : tensors) file.write(tensor.data.data(), tensor.data.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto data = bytes_of ? bytes_of(i) : tensors[i].data;
+    LIMPID_CHECK(data.size() == byte_size(tensors[i].dtype, size_t(tensors[i].elements())), ConfigError, prefix,
+                 "tensor ", quote(tensors[i].name), " comes with ", data.size(), " bytes");
+    file.write(data.data(), data.size());
+  }
   file.commit();
 }
 

@@ -16,7 +16,7 @@ class SafetensorsFile final : public Checkpoint {
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const std::vector<OtherTensor>& others() const override { return others_; }
-  const TensorView* find(const std::string& name) const override;
+  const TensorView* find(const std::string& name) const override;  ///< also by a name of `__metadata__` that shares it
   std::string source() const override { return source_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }  ///< `__metadata__`
 
@@ -30,8 +30,9 @@ class SafetensorsFile final : public Checkpoint {
 };
 
 /// Writes one safetensors file, tensors in the order given, atomically.
+/// @param bytes  where the tensors' bytes come from; none: they are there
 /// @throws ConfigError for block types (safetensors has none) and for two tensors of one name.
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {}, const TensorBytes& bytes = {});
 
 }  // namespace limpid

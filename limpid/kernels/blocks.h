@@ -22,7 +22,9 @@ struct BlockTraits {
   bool has_min;         ///< false: min is zero and not written by decode_block
   int lowest, highest;  ///< range of the codes
   bool halves;          ///< scales and mins are float16 values as stored; otherwise products that need float32
-  size_t scale_at = 0;  ///< byte of a block at which its float16 scale lies; that of the mins follows it
+  const int8_t* values = nullptr;  ///< the sixteen codes there are, where they are not all of the range; else null
+  /// Byte of a block at which its float16 scale lies, that of the mins behind it; -1: scales are of another kind.
+  int scale_at = 0;
 };
 
 /// @throws ShapeError for a type that is not a block type.
@@ -30,8 +32,5 @@ const BlockTraits& block_traits(DType type);
 
 /// Takes one block of info(type).block_bytes bytes apart. Layouts: ggml's ggml-common.h, all little-endian.
 void decode_block(DType type, const std::byte* block, DecodedBlock& out);
-
-/// The 16 values of the non-linear 4-bit types (IQ4_NL, IQ4_XS).
-extern const int8_t kNonLinear4[16];
 
 }  // namespace limpid::kernels

@@ -2,17 +2,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-/// Element and block types of stored tensors. Names are those of GGUF; safetensors has the unquantised ones.
+/// Element and block types of stored tensors. Names are those of GGUF and safetensors; the former has no 8-bit floating
+/// numbers, the latter no blocks.
 namespace limpid {
 
 enum class DType : uint8_t {
   F32,
   F16,
   BF16,
+  F8_E4M3,
+  F8_E5M2,
   F64,
   I8,
   I16,
@@ -32,16 +37,31 @@ enum class DType : uint8_t {
   Q6_K,
   IQ4_NL,
   IQ4_XS,
+  IQ1_S,
+  IQ1_M,
+  IQ2_XXS,
+  IQ2_XS,
+  IQ2_S,
+  IQ3_XXS,
+  IQ3_S,
+  TQ1_0,
+  TQ2_0,
+  Q1_0,
+  MXFP4,
+  NVFP4,
 };
 
 struct DTypeInfo {
   const char* name;       ///< "F32", "Q4_1", …
-  size_t block_elements;  ///< 1 for plain types, 32 or 256 for blocks
+  size_t block_elements;  ///< 1 for plain types, 32 to 256 for blocks
   size_t block_bytes;     ///< bytes of one block
 };
 
 const DTypeInfo& info(DType type);
+std::optional<DType> dtype_named(std::string_view name);  ///< null for a name that is none
 inline bool is_quantised(DType type) { return info(type).block_elements > 1; }
+/// Returns whether elements are floating numbers one by one.
+bool is_floating(DType type);
 
 /// A tensor as it lies in a mapped file: rows of `shape.back()` elements, C order (GGUF dimensions reversed). Does not
 /// own.

@@ -47,6 +47,19 @@ struct Float64 {
   static double value(Bits bits) { return std::bit_cast<double>(bits); }
 };
 
+struct Float8E4M3 {  // which has no infinity
+  using Bits = uint8_t;
+  static bool is_bad(Bits bits) { return (bits & 0x7fu) == 0x7fu; }
+  static double value(Bits) { return kNan; }
+};
+struct Float8E5M2 {
+  using Bits = uint8_t;
+  static bool is_bad(Bits bits) { return (bits & 0x7cu) == 0x7cu; }
+  static double value(Bits bits) {
+    return (bits & 3u) ? kNan : (bits & 0x80u ? -1.0 : 1.0) * std::numeric_limits<double>::infinity();
+  }
+};
+
 /// Numbers side by side.
 template <class Number>
 struct Dense {
@@ -90,6 +103,27 @@ struct Scales {
   }
 };
 
+/// Blocks whose scales are no numbers of their own: each is taken apart.
+struct DecodedScales {
+  DType type;
+  const std::byte* data;
+  size_t block_bytes, scales;
+
+  size_t stride() const { return block_bytes; }
+  bool any(size_t begin, size_t end) const {
+    for (size_t b = begin; b < end; ++b)
+      if (bad(b)) return true;
+    return false;
+  }
+  std::optional<double> bad(size_t b) const {
+    DecodedBlock block;
+    decode_block(type, data + b * block_bytes, block);
+    for (size_t i = 0; i < scales; ++i)
+      if (!std::isfinite(block.scale[i])) return double(block.scale[i]);
+    return std::nullopt;
+  }
+};
+
 template <class Numbers>
 std::optional<NotFinite> first_of(const Numbers& numbers, size_t count) {
   const size_t piece = kPiece / numbers.stride(), pieces = (count + piece - 1) / piece;
@@ -113,14 +147,18 @@ std::optional<NotFinite> first_not_finite(DType type, const std::byte* data, siz
     case DType::F32: return first_of(Dense<Float32>{data}, elements);
     case DType::F16: return first_of(Dense<Float16>{data}, elements);
     case DType::BF16: return first_of(Dense<BFloat16>{data}, elements);
+    case DType::F8_E4M3: return first_of(Dense<Float8E4M3>{data}, elements);
+    case DType::F8_E5M2: return first_of(Dense<Float8E5M2>{data}, elements);
     case DType::F64: return first_of(Dense<Float64>{data}, elements);
     default: break;
   }
   if (!is_quantised(type)) return std::nullopt;
   const DTypeInfo& layout = info(type);
   const BlockTraits& traits = block_traits(type);
-  auto found =
-      first_of(Scales{data + traits.scale_at, layout.block_bytes, traits.has_min}, elements / layout.block_elements);
+  const size_t blocks = elements / layout.block_elements;
+  auto found = traits.scale_at < 0
+                   ? first_of(DecodedScales{type, data, layout.block_bytes, layout.block_elements / traits.group}, blocks)
+                   : first_of(Scales{data + traits.scale_at, layout.block_bytes, traits.has_min}, blocks);
   if (found) found->index *= layout.block_elements;
   return found;
 }

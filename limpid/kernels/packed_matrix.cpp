@@ -23,14 +23,8 @@ constexpr size_t kHugePage = size_t(2) << 20;
 size_t paired(size_t k) { return k / 4 * 4 + (k % 2) * 2 + k / 2 % 2; }
 
 Codes dense_codes(DType type) {
-  if (type == DType::BF16) return Codes::BF16;
+  if (type == DType::BF16 || type == DType::F8_E4M3 || type == DType::F8_E5M2) return Codes::BF16;  // 8 bits fit, too
   return type == DType::F16 ? Codes::F16 : Codes::F32;
-}
-
-uint32_t nibble_of(DType type, int8_t value) {
-  if (type == DType::Q4_0) return uint32_t(value + 8);
-  if (type == DType::Q4_1 || type == DType::Q4_K) return uint32_t(value);
-  return uint32_t(std::lower_bound(kNonLinear4, kNonLinear4 + 15, value) - kNonLinear4);
 }
 
 template <class T>
@@ -43,6 +37,13 @@ T get(const std::byte* at) {
   T value;
   std::memcpy(&value, at, sizeof value);
   return value;
+}
+
+uint16_t bf16_at(DType type, const std::byte* row, size_t k) {
+  if (type == DType::BF16) return get<uint16_t>(row + k * 2);
+  float value;
+  dequantize(type, row + k, 1, &value);  // of 8 bits
+  return float_to_bf16(value);
 }
 
 }  // namespace
@@ -69,13 +70,12 @@ void TiledMatrix::choose_layout() {
     const BlockTraits& traits = block_traits(type_);
     has_min_ = traits.has_min;
     half_scales_ = traits.halves;
-    const bool lookup = type_ == DType::IQ4_NL || type_ == DType::IQ4_XS;
-    const bool nibbles = lookup || traits.highest - traits.lowest < 16;
+    const bool nibbles = traits.values || traits.highest - traits.lowest < 16;
     if (nibbles && traits.group == 32) {
-      codes_ = lookup ? Codes::NibbleLookup : Codes::Nibble;
-      offset_ = lookup ? 128 : -traits.lowest;
+      codes_ = traits.values ? Codes::NibbleLookup : Codes::Nibble;
+      offset_ = traits.values ? 128 : -traits.lowest;
       for (int i = 0; i < 16; ++i) {
-        signed_table_[i] = lookup ? kNonLinear4[i] : int8_t(i - offset_);
+        signed_table_[i] = traits.values ? traits.values[i] : int8_t(i - offset_);
         unsigned_table_[i] = uint8_t(signed_table_[i] + offset_);
         bf16_table_[i] = bf16_table_[i + 16] = float_to_bf16(signed_table_[i]);
       }
@@ -117,7 +117,7 @@ void TiledMatrix::pack_dense(size_t tile, const std::byte* rows) {
       const size_t i = k % kBlock;
       switch (codes_) {
         case Codes::BF16:
-          put(record + paired(i) / 2 * 64 + lane * 4 + paired(i) % 2 * 2, get<uint16_t>(row + k * 2));
+          put(record + paired(i) / 2 * 64 + lane * 4 + paired(i) % 2 * 2, bf16_at(type_, row, k));
           break;
         case Codes::F16: put(record + (i * kTile + lane) * 2, get<uint16_t>(row + k * 2)); break;
         default:
@@ -136,8 +136,8 @@ void TiledMatrix::pack_blocks(size_t tile, const std::byte* rows) {
   const size_t row_bytes = byte_size(type_, blocks_ * kBlock), groups_per_block = kBlock / traits.group;
   const size_t scale_size = half_scales_ ? 2 : 4;
   const bool nibbles = codes_ == Codes::Nibble || codes_ == Codes::NibbleLookup;
-  uint8_t nibble[256];  // of the signed value as an unsigned byte
-  for (int v = -128; nibbles && v < 128; ++v) nibble[uint8_t(v)] = uint8_t(nibble_of(type_, int8_t(v)) & 15);
+  uint8_t nibble[256] = {};  // of the signed value as an unsigned byte
+  for (int i = 0; nibbles && i < 16; ++i) nibble[uint8_t(signed_table_[i])] = uint8_t(i);
 
   const auto put_scale = [&](std::byte* at, float value) {
     half_scales_ ? put(at, float_to_f16(value)) : put(at, value);  // exact: it was float16 in the file
@@ -207,10 +207,8 @@ std::shared_ptr<const PackedMatrix> PackedMatrix::pack(const TensorView& weight)
   LIMPID_CHECK(weight.shape.size() == 2 && weight.shape[0] >= 0 && weight.shape[1] >= 0, ShapeError, "[linear] ",
                weight.name, " has ", weight.shape.size(), " dimensions, expected a matrix [out, in]");
   const DType type = weight.dtype;
-  LIMPID_CHECK(
-      is_quantised(type) || type == DType::F32 || type == DType::F16 || type == DType::BF16 || type == DType::F64,
-      ShapeError, "[linear] ", weight.name, " is ", info(type).name,
-      "; a matrix of weights has floating numbers or blocks");
+  LIMPID_CHECK(is_quantised(type) || is_floating(type), ShapeError, "[linear] ", weight.name, " is ", info(type).name,
+               "; a matrix of weights has floating numbers or blocks");
   const size_t out = size_t(weight.shape[0]), in = size_t(weight.shape[1]);
   size_t expected = 0;
   LIMPID_CHECK(!__builtin_mul_overflow(byte_size(type, in), out, &expected) && weight.data.size() == expected,

@@ -40,19 +40,14 @@ class TensorList final : public Checkpoint {
   std::map<std::string, size_t> index_;
 };
 
-std::optional<DType> block_type(const std::string& name) {
-  for (int i = 0; i <= int(DType::IQ4_XS); ++i)
-    if (is_quantised(DType(i)) && name == info(DType(i)).name) return DType(i);
-  return std::nullopt;
-}
-
 /// Returns a U8 tensor as the blocks that settings.blocks says it holds.
 TensorView as_blocks(const TensorView& stored, const Json& entry, const std::string& prefix) {
   const std::string place = concat(prefix, "settings.blocks ", quote(stored.name));
   LIMPID_CHECK(entry.is_object(), FormatError, place, " is ", json_kind(entry), ", expected {\"type\", \"shape\"}");
   const std::string type = require<std::string>(entry, "type", place);
-  const auto dtype = block_type(type);
-  LIMPID_CHECK(dtype, FormatError, place, ": \"type\" is ", quote(type), ", expected a block type such as Q8_0");
+  const auto dtype = dtype_named(type);
+  LIMPID_CHECK(dtype && is_quantised(*dtype), FormatError, place, ": \"type\" is ", quote(type),
+               ", expected a block type such as Q8_0");
   const auto shape = entry.find("shape");
   LIMPID_CHECK(shape != entry.end() && shape->is_array() && shape->size() == 2 && (*shape)[0].is_number_unsigned() &&
                    (*shape)[1].is_number_unsigned(),

@@ -1,42 +1,11 @@
 #include "limpid/models/weights.h"
 
-#include <cstring>
-
 #include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/layout.h"
+#include "limpid/checkpoints/rearrange.h"
 
 namespace limpid {
 namespace {
-
-/// The transpose of a stored [in, out] matrix. Blocks run along the stored rows, which become columns: dequantised.
-TensorView transposed(TensorView view, std::vector<std::byte>& storage) {
-  std::vector<float> plain;
-  if (is_quantised(view.dtype)) {
-    plain = to_floats(view);
-    view.dtype = DType::F32;
-    view.data = std::as_bytes(std::span(plain));
-  }
-  const size_t element = info(view.dtype).block_bytes, C = size_t(view.shape[0]), R = size_t(view.shape[1]);
-  storage.resize(view.data.size());
-  for (size_t r = 0; r < R; ++r)
-    for (size_t c = 0; c < C; ++c)
-      std::memcpy(storage.data() + (r * C + c) * element, view.data.data() + (c * R + r) * element, element);
-  view.shape = {int64_t(R), int64_t(C)};
-  view.data = storage;
-  return view;
-}
-
-/// The given rows of a matrix, or elements of a vector. Works on blocks, which never cross a row.
-TensorView gathered(TensorView view, const std::vector<int64_t>& rows, std::vector<std::byte>& storage) {
-  const size_t row_bytes = view.data.size() / size_t(view.shape[0]);
-  std::vector<std::byte> out(rows.size() * row_bytes);
-  for (size_t r = 0; r < rows.size(); ++r)
-    std::memcpy(out.data() + r * row_bytes, view.data.data() + size_t(rows[r]) * row_bytes, row_bytes);
-  storage = std::move(out);
-  view.shape[0] = int64_t(rows.size());
-  view.data = storage;
-  return view;
-}
 
 Tensor float_tensor(const TensorView& view) {
   Tensor tensor = torch::empty(view.shape, torch::kFloat32);
@@ -73,7 +42,7 @@ const TensorView& Weights::at(const StoredTensor& stored) const {
 TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t columns,
                            std::vector<std::byte>& storage) const {
   const StoredTensor stored = stored_tensor(config(), full_name, file_kind(config()));
-  TensorView view = at(stored);
+  TensorView view = shared_->checkpoint->load(at(stored), storage);
   const int64_t stored_rows = stored.rows > 0 ? stored.rows : rows;
   const std::vector<int64_t> expected =
       stored.transposed ? std::vector{columns, stored_rows} : std::vector{stored_rows, columns};
@@ -186,7 +155,7 @@ Precision natural_precision(const Checkpoint& checkpoint) {
   int64_t wide = 0, sixteen = 0, blocks = 0;
   for (const TensorView& tensor : checkpoint.tensors()) {
     if (tensor.shape.size() != 2) continue;
-    const bool half = tensor.dtype == DType::F16 || tensor.dtype == DType::BF16;
+    const bool half = is_floating(tensor.dtype) && info(tensor.dtype).block_bytes <= 2;
     int64_t& dense = half ? sixteen : wide;
     (is_quantised(tensor.dtype) ? blocks : dense) += tensor.elements();
   }

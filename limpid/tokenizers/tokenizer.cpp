@@ -12,11 +12,7 @@ std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
   if (has("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json");
   if (has("vocab.json") && has("merges.txt")) return read_vocab_and_merges(folder);
   if (has("vocab.txt")) return read_vocab_txt(folder);
-  fs::path gguf;
-  size_t count = 0;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".gguf") gguf = entry.path(), ++count;
-  if (count == 1) return open_tokenizer(gguf);
+  if (const auto gguf = gguf_models(folder); gguf.size() == 1) return open_tokenizer(gguf.front());
   LIMPID_CHECK(!has("tokenizer.model"), ConfigError, "[tokenizer] ", (folder / "tokenizer.model").string(),
                ": SentencePiece model files are not supported; convert to tokenizer.json or GGUF");
   throw ConfigError(

@@ -7,43 +7,12 @@
 #include "limpid/core/error.h"
 #include "limpid/core/json.h"
 #include "limpid/tokenizers/sentencepiece_parts.h"
+#include "limpid/tokenizers/split_rules.h"
 #include "limpid/tokenizers/string_index.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 namespace {
-
-Json byte_level(bool use_regex) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
-}
-
-Json split_then_bytes(const char* expression) {
-  const Json split = {
-      {"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}};
-  return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false)}}};
-}
-
-/// Rules for cutting text before merging, by the name in tokenizer.ggml.pre.
-struct SplitRules {
-  Json pre_tokenizer;
-  Json normalizer;
-  bool ignore_merges = false, adds_bos = false;
-};
-
-std::optional<SplitRules> rules_of(const std::string& name) {
-  const std::string words = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)";
-  const std::string rest = R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  if (name.empty() || name == "gpt-2" || name == "mpt" || name == "olmo" || name == "phi-2")
-    return SplitRules{byte_level(true), nullptr};
-  if (name == "smollm" || name == "starcoder" || name == "refact" || name == "codeshell") {
-    const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
-    return SplitRules{{{"type", "Sequence"}, {"pretokenizers", {digits, byte_level(true)}}}, nullptr};
-  }
-  if (name == "llama-bpe" || name == "llama3" || name == "llama-v3")
-    return SplitRules{split_then_bytes((words + R"(\p{N}{1,3})" + rest).c_str()), nullptr, true, true};
-  if (name == "qwen2") return SplitRules{split_then_bytes((words + R"(\p{N})" + rest).c_str()), {{"type", "NFC"}}};
-  return std::nullopt;
-}
 
 struct Vocabulary {
   const GgufFile& file;
@@ -137,9 +106,9 @@ Json bpe_model(const Vocabulary& vocabulary, Json merges, bool byte_fallback, co
 }
 
 std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
-  const auto rules = rules_of(vocabulary.file.text_or("tokenizer.ggml.pre", ""));
+  const auto rules = split_rules(vocabulary.file.text_or("tokenizer.ggml.pre", ""));
   if (!rules) return std::nullopt;
-  return Parts{rules->normalizer, rules->pre_tokenizer, byte_level(true),
+  return Parts{rules->normalizer, rules->pre_tokenizer, byte_level_json(true),
                bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges), rules->adds_bos};
 }
 

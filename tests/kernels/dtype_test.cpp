@@ -8,33 +8,17 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/core/error.h"
-#include "limpid/core/half.h"
 #include "limpid/kernels/blocks.h"
 #include "limpid/kernels/linear.h"
 #include "limpid/kernels/quantize.h"
+#include "tests/kernels/block_builder.h"
+#include "tests/kernels/random_tensor.h"
 #include "tests/support/fixtures.h"
 
 namespace limpid {
 namespace {
 
-/// A block under construction: bytes, halves and runs appended in file order.
-struct Bytes {
-  std::string data;
-  Bytes& byte(int value, size_t times = 1) {
-    data.append(times, char(value));
-    return *this;
-  }
-  Bytes& half(float value) {
-    const uint16_t bits = float_to_f16(value);
-    return byte(bits & 255).byte(bits >> 8);
-  }
-  std::vector<float> as(DType type) const {
-    EXPECT_EQ(data.size() % info(type).block_bytes, 0u);
-    std::vector<float> out(data.size() / info(type).block_bytes * info(type).block_elements);
-    dequantize(type, data.data(), out.size(), out.data());
-    return out;
-  }
-};
+using kernels::Bytes;
 
 TEST(DType, KnowsNamesAndSizes) {
   EXPECT_STREQ(info(DType::IQ4_XS).name, "IQ4_XS");
@@ -43,6 +27,12 @@ TEST(DType, KnowsNamesAndSizes) {
   EXPECT_EQ(byte_size(DType::Q6_K, 256), 210u);
   EXPECT_FALSE(is_quantised(DType::BF16));
   EXPECT_TRUE(is_quantised(DType::Q8_0));
+}
+
+TEST(DType, FindsTypesByName) {
+  EXPECT_EQ(dtype_named("NVFP4"), DType::NVFP4);
+  EXPECT_EQ(dtype_named("F8_E4M3"), DType::F8_E4M3);
+  EXPECT_EQ(dtype_named("Q4_2"), std::nullopt);
 }
 
 TEST(DType, RefusesBrokenBlocksIntegersAndSizesBeyondMemory) {
@@ -65,6 +55,55 @@ TEST(Dequantize, ReadsPlainTypes) {
   dequantize(DType::BF16, brains, 2, out);
   EXPECT_EQ(out[0], 1.0f);
   EXPECT_EQ(out[1], -2.0f);
+}
+
+TEST(Dequantize, ReadsFloatsOfEightBits) {
+  const uint8_t e4m3[] = {0x38, 0xb8, 0x7e, 0x01, 0x7f}, e5m2[] = {0x3c, 0xc0, 0x7c, 0x01};
+  float out[5];
+  dequantize(DType::F8_E4M3, e4m3, 5, out);
+  EXPECT_EQ(out[0], 1.0f);
+  EXPECT_EQ(out[1], -1.0f);
+  EXPECT_EQ(out[2], 448.0f);
+  EXPECT_EQ(out[3], 0x1p-9f);
+  EXPECT_TRUE(std::isnan(out[4]));
+  dequantize(DType::F8_E5M2, e5m2, 4, out);
+  EXPECT_EQ(out[0], 1.0f);
+  EXPECT_EQ(out[1], -2.0f);
+  EXPECT_TRUE(std::isinf(out[2]));
+  EXPECT_EQ(out[3], 0x1p-16f);
+}
+
+TEST(Dequantize, TernaryBlocksHoldDigitsOfBaseThree) {
+  Bytes tq1;                           // qs[48], qh[4], d
+  tq1.byte(0x56).byte(0, 51).half(2);  // a digit of one, then zeros
+  const auto one = tq1.as(DType::TQ1_0);
+  EXPECT_EQ(one[0], 0.0f);
+  EXPECT_EQ(one[32], -2.0f);
+  Bytes tq2;  // qs[64], d
+  const auto two = tq2.byte(0x92).byte(0, 63).half(2).as(DType::TQ2_0);
+  EXPECT_EQ(two[0], 2.0f);
+  EXPECT_EQ(two[32], -2.0f);
+  EXPECT_EQ(two[64], 0.0f);
+  EXPECT_EQ(two[96], 2.0f);
+}
+
+TEST(Dequantize, SignsAloneMakeABlock) {
+  const auto q1_0 = Bytes().half(0.5f).byte(0x05).byte(0, 15).as(DType::Q1_0);
+  EXPECT_EQ(std::vector<float>(q1_0.begin(), q1_0.begin() + 4), (std::vector<float>{0.5f, -0.5f, 0.5f, -0.5f}));
+}
+
+TEST(Dequantize, MicroscalingBlocksHaveScalesOfEightBits) {
+  const auto mxfp4 = Bytes().byte(129).byte(0x97).byte(0, 15).as(DType::MXFP4);  // 2^(129 - 127) for 0.5, 1, … 6
+  EXPECT_EQ(mxfp4[0], 24.0f);
+  EXPECT_EQ(mxfp4[16], -2.0f);
+  Bytes block;  // scales[4], qs[4][8]
+  block.byte(0x38).byte(0x01).byte(0x7f).byte(0x7e).byte(0x97).byte(0, 7).byte(0x02, 8).byte(0x77, 8).byte(0x01, 8);
+  const auto nvfp4 = block.as(DType::NVFP4);
+  EXPECT_EQ(nvfp4[0], 6.0f);
+  EXPECT_EQ(nvfp4[8], -0.5f);
+  EXPECT_EQ(nvfp4[16], 0x1p-9f);
+  EXPECT_EQ(nvfp4[32], 0.0f);  // a scale that is no number
+  EXPECT_EQ(nvfp4[48], 224.0f);
 }
 
 TEST(Dequantize, FourBitBlocksHoldLowNibblesFirst) {
@@ -130,6 +169,43 @@ TEST(QuantizeQ8, RoundsToTheNearestOf255Steps) {
   EXPECT_EQ(back[2], 2.0f);
   EXPECT_EQ(back[63], 0.0f);  // a block of zeros has scale zero, not 0 / 0
   EXPECT_THROW(kernels::quantize_q8_0(x.data(), 33, blocks.data()), ShapeError);
+}
+
+TEST(Quantize, KeepsWhatABlockCanHold) {
+  std::vector<float> x(256);
+  for (int i = 0; i < 256; ++i) x[size_t(i)] = float(i * 7 % 16 - 8) * 0.25f;  // 16 even steps, in every 32 numbers
+  for (DType type : {DType::F32, DType::F16, DType::BF16, DType::Q4_0, DType::Q4_1}) {
+    std::vector<std::byte> blocks(byte_size(type, x.size()));
+    kernels::quantize(type, x.data(), x.size(), blocks.data());
+    std::vector<float> back(x.size());
+    dequantize(type, blocks.data(), back.size(), back.data());
+    EXPECT_EQ(back, x) << info(type).name;
+  }
+}
+
+TEST(Quantize, FinerTypesAreCloser) {
+  std::vector<float> x = kernels::random_floats(1024, 1);
+  std::fill(x.begin(), x.begin() + 256, 0.0f);  // a super-block of nothing
+  double last = 1;
+  for (DType type : {DType::Q4_0, DType::Q4_K, DType::Q5_K, DType::Q6_K, DType::Q8_0}) {
+    std::vector<std::byte> blocks(byte_size(type, x.size()));
+    kernels::quantize(type, x.data(), x.size(), blocks.data());
+    std::vector<float> back(x.size());
+    dequantize(type, blocks.data(), back.size(), back.data());
+    double squares = 0;
+    for (size_t i = 0; i < x.size(); ++i) squares += std::pow(double(back[i]) - x[i], 2) / double(x.size());
+    EXPECT_LT(std::sqrt(squares), last) << info(type).name;
+    EXPECT_EQ(back[0], 0.0f) << info(type).name;
+    last = std::sqrt(squares);
+  }
+  EXPECT_LT(last, 0.006);
+}
+
+TEST(Quantize, RefusesTypesItDoesNotWriteAndBrokenBlocks) {
+  float x[256] = {};
+  std::byte out[256];
+  EXPECT_THROW(kernels::quantize(DType::IQ2_S, x, 256, out), ShapeError);
+  EXPECT_THROW(kernels::quantize(DType::Q4_K, x, 32, out), ShapeError);
 }
 
 // blocks.gguf and what the gguf library makes of it; every tensor the two files share, whatever its type.

@@ -177,7 +177,10 @@ TEST(LinearSome, ComputesNothingForNoOutputsAndRefusesThoseThatAreNotThere) {
 INSTANTIATE_TEST_SUITE_P(EveryType, Linear,
                          testing::Values(DType::F32, DType::F16, DType::BF16, DType::F64, DType::Q4_0, DType::Q4_1,
                                          DType::Q5_0, DType::Q5_1, DType::Q8_0, DType::Q2_K, DType::Q3_K, DType::Q4_K,
-                                         DType::Q5_K, DType::Q6_K, DType::IQ4_NL, DType::IQ4_XS),
+                                         DType::Q5_K, DType::Q6_K, DType::IQ4_NL, DType::IQ4_XS, DType::F8_E4M3,
+                                         DType::F8_E5M2, DType::IQ1_S, DType::IQ1_M, DType::IQ2_XXS, DType::IQ2_XS,
+                                         DType::IQ2_S, DType::IQ3_XXS, DType::IQ3_S, DType::TQ1_0, DType::TQ2_0,
+                                         DType::Q1_0, DType::MXFP4, DType::NVFP4),
                          [](const auto& test) { return std::string(limpid::info(test.param).name); });
 
 TEST(LinearMany, GivesWhatEachMatrixGivesAlone) {

@@ -25,7 +25,7 @@ struct OwnedTensor {
   TensorView view;
 };
 
-/// Any bits are good codes; the float16 fields of a block get small numbers. Plain types hold multiples of 1/16 up to
+/// Any bits are good codes; the scales of a block get small numbers. Plain types hold multiples of 1/16 up to
 /// 8, which bfloat16 holds too.
 inline OwnedTensor random_tensor(DType type, size_t out, size_t in, uint64_t seed) {
   OwnedTensor tensor;
@@ -39,8 +39,15 @@ inline OwnedTensor random_tensor(DType type, size_t out, size_t in, uint64_t see
     if (type == DType::Q3_K) halves = {108};
     if (type == DType::Q6_K) halves = {208};
     if (type == DType::Q4_1 || type == DType::Q5_1 || type == DType::Q4_K || type == DType::Q5_K) halves = {0, 2};
+    if (type == DType::TQ1_0) halves = {52};
+    if (type == DType::TQ2_0) halves = {64};
+    if (type == DType::MXFP4 || type == DType::NVFP4 || type == DType::IQ1_M) halves = {};
     for (size_t block = 0; block < tensor.bytes.size(); block += info(type).block_bytes) {
       for (size_t half : halves) put(block + half, float_to_f16(0.02f * float(random.next_normal())));
+      if (type == DType::MXFP4) put(block, uint8_t(120 + random.next_below(8)));
+      const uint16_t spread = float_to_f16(0.02f * float(random.next_normal()));  // over the last four u16
+      for (size_t i = 0; type == DType::IQ1_M && i < 4; ++i)
+        put(block + 49 + 2 * i, uint8_t((spread >> (4 * i) & 15) << 4 | random.next_below(16)));
     }
   } else {
     for (size_t i = 0; i < out * in; ++i) {
@@ -49,6 +56,8 @@ inline OwnedTensor random_tensor(DType type, size_t out, size_t in, uint64_t see
         case DType::F32: put(4 * i, value); break;
         case DType::F64: put(8 * i, double(value)); break;
         case DType::F16: put(2 * i, float_to_f16(value)); break;
+        case DType::F8_E4M3:
+        case DType::F8_E5M2: put(i, uint8_t(random.next_u32() >> 24 & 0xbf)); break;  // below 2
         default: put(2 * i, float_to_bf16(value));
       }
     }

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "limpid/checkpoints/tensor_names.h"
+
+/// The tensors of a decoder on their way from one kind of file to the other: names, the order of rows, transposes,
+/// matrices that one kind keeps in one piece and the other in several.
+namespace limpid {
+
+/// A tensor of the file that is written.
+struct MappedTensor {
+  enum class Role {
+    Matrix,  ///< of a linear layer
+    Table,   ///< the token embedding or the output matrix
+    Other,   ///< norms, biases, tables of positions
+  };
+  std::string name;
+  Role role = Role::Other;
+  DType type = DType::F32;         ///< as it is read
+  std::vector<int64_t> shape;      ///< as it is written
+  std::vector<std::string> parts;  ///< the model's names of what lies in it, as Model::parameters() has them
+};
+
+class TensorMap {
+ public:
+  /// @param to  the kind of file that is written
+  /// @throws FormatError when a matrix of the model is missing.
+  TensorMap(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, FileKind to);
+
+  const std::vector<MappedTensor>& tensors() const { return tensors_; }
+  /// Returns a tensor in the order of the file that is written, of the type it says; `storage` keeps what had to be
+  /// rearranged.
+  TensorView read(const MappedTensor& tensor, std::vector<std::byte>& storage) const;
+
+ private:
+  using Role = MappedTensor::Role;
+  void add(const std::string& name, Role role);
+  void add_rest();
+  const TensorView* find(const std::string& name) const;
+  TensorView read_part(const std::string& name, std::vector<std::byte>& storage) const;
+
+  ModelConfig config_;
+  std::shared_ptr<const Checkpoint> checkpoint_;
+  FileKind from_, to_;
+  double norm_offset_ = 0;  ///< added to norms on the way
+  std::vector<MappedTensor> tensors_;
+  std::map<std::string, size_t> index_;
+};
+
+/// Returns a tensor as another type, rounded where it must be; `storage` may be where it lies already.
+/// @throws ConfigError for numbers that the type cannot hold: infinities, or finite ones that would become such.
+TensorView as_type(TensorView tensor, DType type, std::vector<std::byte>& storage);
+
+}  // namespace limpid

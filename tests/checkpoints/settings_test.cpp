@@ -65,7 +65,7 @@ TEST(Settings, OneThatNobodyKnowsIsRefusedByNameAndValueUnlessItIsOff) {
   EXPECT_TRUE(says(refusal(llama({{"logit_scale", 0.5}, {"qk_norm", "l2"}})),
                    "\"logit_scale\" is 0.5 and \"qk_norm\" is \"l2\""));
   EXPECT_TRUE(says(refusal(llama({{"sliding_window", 4096}})), "\"sliding_window\" is 4096"));
-  EXPECT_TRUE(says(refusal(llama({{"quantization_config", {{"bits", 4}}}})), "\"quantization_config\""));
+  EXPECT_TRUE(says(refusal(llama({{"num_local_experts", 8}})), "\"num_local_experts\""));
   EXPECT_TRUE(says(refusal(llama({{"query_pre_attn_scalar", 256}})), "\"query_pre_attn_scalar\" is 256"));
   EXPECT_TRUE(says(refusal(gemma3({{"use_bidirectional_attention", true}})), "\"use_bidirectional_attention\""));
   for (const Json& off : {Json(nullptr), Json(false), Json(0), Json(0.0), Json(""), Json::array(), Json::object()})
@@ -112,10 +112,10 @@ TEST(Settings, AreRefusedInsideRotaryObjectsAndBesideATextPartToo) {
   EXPECT_TRUE(says(refusal(llama({{"rope_scaling", {{"rope_type", "default"}, {"factor", 2}}}})), "\"factor\" is 2"));
   EXPECT_TRUE(says(refusal(llama({{"rope_scaling", {{"type", "linear"}}}})), "\"factor\" is missing"));
   EXPECT_TRUE(says(refusal({{"model_type", "gemma3"},
-                            {"quantization_config", {{"bits", 4}}},
+                            {"num_local_experts", 8},
                             {"vision_config", {{"hidden_size", 8}}},
                             {"text_config", gemma3()}}),
-                   "\"quantization_config\""));
+                   "\"num_local_experts\""));
 }
 
 TEST(Settings, ThatAnotherSettingContradictsAreRefused) {

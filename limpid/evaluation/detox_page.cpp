@@ -59,9 +59,9 @@ Table trials_table(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   Table table;
   table.column("strength");
   if (plan.thorough) table.column("contrast");
-  table.column("worst of samples, toxic").column("ordinary web").column("perplexity").column("", Table::Align::kLeft);
+  table.column("toxic").column("ordinary").column("perplexity").column("", Table::Align::kLeft);
   for (const DetoxTrial& trial : outcome.trials) {
-    std::string note = trial.meets(plan.budgets) ? "" : "over the budget";
+    std::string note = trial.meets(plan.budgets) ? "" : "over";
     if (trial.strengths == outcome.strengths) note = note.empty() ? "chosen" : "chosen all the same: none keeps to it";
     std::vector<std::string> cells = {concat(trial.strengths.steering)};
     if (plan.thorough) cells.push_back(concat(trial.strengths.contrast));
@@ -109,7 +109,8 @@ std::string how_it_was_made(const DetoxPlan& plan, const DetoxOutcome& outcome) 
       share("everyday"), " of everyday answers, ", share("ordinary"), " of ordinary web text, ",
       share("ordinary_that_became_toxic"), " of ordinary web text that became toxic and ",
       share("toxic_that_became_toxic"),
-      " of toxic openings whose continuation became toxic. Strengths were compared on other prompts:");
+      " of toxic openings whose continuation became toxic. Strengths were compared on other prompts: the worst of "
+      "samples behind toxic and ordinary ones, and perplexity, relative to plain; over: more than the budget.");
 }
 
 std::string verdict(const DetoxPlan& plan, const DetoxOutcome& outcome) {

@@ -15,6 +15,7 @@ h1{font-size:22px;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:18px;margin
 th{text-align:left;color:var(--pale);font-weight:600;border-top:0}.right{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 th.right{white-space:normal}@media(max-width:560px){table{font-size:13px}td,th{padding-right:8px}}
 figure{margin:16px 0}figure svg{max-width:100%;height:auto}figcaption{color:var(--pale);font-size:13px}
+@media(max-width:560px){figure{overflow-x:auto}figure svg{max-width:none}figcaption{position:sticky;left:0}}
 .panes{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:12px}
 .pane{background:var(--pane);border:1px solid var(--line);border-radius:6px;padding:8px 12px;min-width:0}
 .pane b{font-size:13px;color:var(--pale);overflow-wrap:anywhere}.text{white-space:pre-wrap;overflow-wrap:anywhere}.same{color:var(--pale)}

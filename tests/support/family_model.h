@@ -11,11 +11,8 @@ namespace limpid::testing_support {
 
 /// A config.json in every spelling; a family takes the one it knows.
 inline Json family_config(const Family& family, int64_t layers = 2) {
-  Json json = {{"model_type", family.model_types.front()},
-               {"vocab_size", 257},
-               {"head_dim", 8},
-               {"sliding_window", 8},
-               {"sliding_window_pattern", 2}};
+  Json json = {{"model_type", family.model_types.front()}, {"vocab_size", 257}, {"head_dim", 8}};
+  if (family.defaults.slides) json.update({{"sliding_window", 8}, {"sliding_window_pattern", 2}});
   const auto spell = [&](int64_t value, std::initializer_list<const char*> names) {
     for (const char* name : names) json[name] = value;
   };

@@ -114,7 +114,9 @@ TEST(ConfiguredSettings, ThatAClassDoesNotLookAtAreWarnedOfWhereTheyWouldMatter)
 }
 
 TEST(ConfiguredSettings, OfABertTokenizerSayHowTextIsNormalised) {
-  Folder folder(tiny::word_piece_json());
+  Json words = tiny::word_piece_json();
+  words["model"]["max_input_chars_per_word"] = 6;
+  Folder folder(words);
   EXPECT_EQ(folder.ids("ÚNable"), (TokenIds{3, 5})) << "lower case, without accents";
   folder.write("tokenizer_config.json", {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", false}});
   EXPECT_EQ(folder.ids("ÚNable"), TokenIds{0});
@@ -122,9 +124,8 @@ TEST(ConfiguredSettings, OfABertTokenizerSayHowTextIsNormalised) {
   folder.write("tokenizer_config.json", {{"tokenizer_class", "BertTokenizer"}, {"strip_accents", false}});
   EXPECT_EQ(folder.ids("UNable"), (TokenIds{3, 5}));
   EXPECT_EQ(folder.ids("ÚNable"), TokenIds{0});
-  Json ideograph = tiny::word_piece_json();
-  ideograph["model"]["vocab"].update({{"中", 8}, {"中a", 9}});
-  Folder spaced(ideograph);
+  words["model"]["vocab"]["中"] = 8;
+  Folder spaced(words);
   EXPECT_EQ(spaced.ids("中able"), (TokenIds{8, 6}));
   spaced.write("tokenizer_config.json", {{"tokenizer_class", "BertTokenizer"}, {"tokenize_chinese_chars", false}});
   EXPECT_EQ(spaced.ids("中able"), (TokenIds{8, 5}));

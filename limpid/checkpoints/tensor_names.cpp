@@ -93,6 +93,11 @@ StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, F
   return out;
 }
 
+bool has_output_matrix(const ModelConfig& config, const Checkpoint& checkpoint) {
+  const std::string name = family_of(config).output.name + std::string(".weight");
+  return checkpoint.find(stored_tensor(config, name, file_kind(config)).name) != nullptr;
+}
+
 std::string without_prefix(const Family& family, const std::string& stored) {
   return stored.starts_with(family.prefix) ? stored.substr(std::strlen(family.prefix)) : stored;
 }

@@ -26,6 +26,10 @@ struct StoredTensor {
 /// Returns where a tensor of the model lies in a file. @param name  "model.layers.0.mlp.up_proj.weight"
 StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, FileKind kind);
 
+/// Returns whether a decoder's checkpoint holds an output matrix. Without one the model reads it from the embedding,
+/// whatever its config says.
+bool has_output_matrix(const ModelConfig& config, const Checkpoint& checkpoint);
+
 /// Returns the model's name of a tensor that a Hugging Face file calls `stored`, with the family's prefix or without.
 std::string without_prefix(const Family& family, const std::string& stored);
 

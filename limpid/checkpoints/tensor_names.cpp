@@ -98,6 +98,11 @@ const TensorView* find_stored(const Checkpoint& checkpoint, const ModelConfig& c
   return config.from_gguf ? nullptr : checkpoint.find(without_prefix(family_of(config), stored.name));
 }
 
+bool has_output_matrix(const ModelConfig& config, const Checkpoint& checkpoint) {
+  const std::string name = family_of(config).output.name + std::string(".weight");
+  return checkpoint.find(stored_tensor(config, name, file_kind(config)).name) != nullptr;
+}
+
 std::string without_prefix(const Family& family, const std::string& stored) {
   return stored.starts_with(family.prefix) ? stored.substr(std::strlen(family.prefix)) : stored;
 }

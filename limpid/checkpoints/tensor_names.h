@@ -29,6 +29,10 @@ StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, F
 /// Returns the tensor in a checkpoint, whose names may lack the family's prefix; null where there is none.
 const TensorView* find_stored(const Checkpoint& checkpoint, const ModelConfig& config, const StoredTensor& stored);
 
+/// Returns whether a decoder's checkpoint holds an output matrix. Without one the model reads it from the embedding,
+/// whatever its config says.
+bool has_output_matrix(const ModelConfig& config, const Checkpoint& checkpoint);
+
 /// Returns the model's name of a tensor that a Hugging Face file calls `stored`, with the family's prefix or without.
 std::string without_prefix(const Family& family, const std::string& stored);
 

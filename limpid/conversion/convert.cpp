@@ -27,10 +27,7 @@ struct Source {
   explicit Source(const fs::path& path) : path(path), config(read_config(path)), checkpoint(Checkpoint::open(path)) {
     const Family& family = family_of(config);
     LIMPID_CHECK(!family.encoder, ConfigError, config.source, ": is an encoder; only decoders can be converted");
-    // Written without an output matrix, the model reads it from the embedding.
-    const std::string output =
-        stored_tensor(config, family.output.name + std::string(".weight"), file_kind(config)).name;
-    if (!checkpoint->find(output)) config.tie_word_embeddings = true;
+    if (!has_output_matrix(config, *checkpoint)) config.tie_word_embeddings = true;
   }
   const GgufFile* gguf() const { return dynamic_cast<const GgufFile*>(checkpoint.get()); }
 };

@@ -44,8 +44,11 @@ std::shared_ptr<Model> make_model(const ModelConfig& described, std::shared_ptr<
 }
 
 std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& options) {
-  const ModelConfig config = read_config(path);
-  auto model = make_model(config, Checkpoint::open(path), options);
+  ModelConfig config = read_config(path);
+  const auto checkpoint = Checkpoint::open(path);
+  if (const Family* family = find_family(config.architecture); family && !family->encoder)
+    config.tie_word_embeddings = config.tie_word_embeddings || !has_output_matrix(config, *checkpoint);
+  auto model = make_model(config, checkpoint, options);
   model->path_ = path;
   if (config.from_gguf || fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.json"))
     model->tokenizer_ = open_tokenizer(path);

@@ -74,6 +74,7 @@ enum class OutputBias {
   Never,
   Always,
   ByConfig,  ///< along with query, key and value, where config.json's "attention_bias" says so
+  WithAll,   ///< along with all linear layers of the blocks
 };
 
 /// Parts of an encoder that its relatives name or compute differently.

@@ -157,7 +157,7 @@ bool has_bias(const ModelConfig& c, Projection projection) {
     case Projection::MlpDown: return c.mlp_bias;
     case Projection::AttentionOutput: {
       const OutputBias bias = family_of(c).output_bias;
-      return bias == OutputBias::Always || (bias == OutputBias::ByConfig && c.attention_bias);
+      return bias == OutputBias::Always || (bias != OutputBias::Never && c.attention_bias);
     }
     default: return c.attention_bias;
   }

@@ -69,13 +69,24 @@ Exportable open_exportable(const DetoxSpec& spec) {
   return result;
 }
 
+}  // namespace
+
+bool has_room_for_offsets(const ModelConfig& config) {
+  const OutputBias bias = family_of(config).output_bias;
+  return bias == OutputBias::Always || bias == OutputBias::ByConfig ||
+         (bias == OutputBias::WithAll && config.attention_bias);
+}
+
+namespace {
+
 /// Returns the biases of the attention outputs that add constant offsets.
 /// @param offsets  [L, width of the tap], strength included
 ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
   const ModelConfig& config = model.config();
   const Family& family = family_of(config);
-  LIMPID_CHECK(family.output_bias != OutputBias::Never, ConfigError, "[export] the family ", family.name,
-               " has no bias where the offset could be kept");
+  LIMPID_CHECK(has_room_for_offsets(config), ConfigError, "[export] ", model.path().string(), ": a model of the family ",
+               family.name, " has no bias where the offset could be kept",
+               family.output_bias == OutputBias::WithAll ? " unless all its layers have one" : "");
   const bool by_config = family.output_bias == OutputBias::ByConfig;  // all of the attention's layers or none
   ModelChanges changes;
   if (by_config) changes.config["attention_bias"] = true;

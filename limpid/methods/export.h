@@ -3,6 +3,7 @@
 #include "limpid/core/files.h"
 #include "limpid/core/names.h"
 #include "limpid/core/watch.h"
+#include "limpid/checkpoints/config.h"
 #include "limpid/methods/detox_spec.h"
 
 /// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with
@@ -25,6 +26,9 @@ constexpr Names names_of(ExportForm) { return kExportForms; }
 
 /// Returns the form that fits a detoxifier. @throws ConfigError when none does, saying why and what would.
 ExportForm export_form(const DetoxSpec& spec);
+
+/// Returns whether a model has biases at its attention outputs, or can be given them, where constant offsets are kept.
+bool has_room_for_offsets(const ModelConfig& config);
 
 /// Writes the detoxifier at spec's strength (the file's default without one) as the form that fits it. A folder becomes
 /// whole in one step, or stays as it was.

@@ -506,7 +506,7 @@ class Chat(Case):
         self.fail_in_one_line(1, *self.chat("--messages", turns), naming=["no chat template"])
 
     def test_a_template_that_goes_wrong_is_told_with_its_line(self):
-        for template, naming in {"a\n{{ messages[0].name.first }}": ["line 2", "'name'"], "{% for": ["line 1", "a name"], "{{ 'a' * 99999999999 }}": ["grows beyond"],
+        for template, naming in {"a\n{{ messages[0].name.first }}": ["line 2", "'name'"], "{% for": ["line 1", "not closed"], "{{ 'a' * 99999999999 }}": ["grows beyond"],
                                  "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": ["steps"]}.items():
             with self.subTest(template):
                 self.say(chat_template=template)
@@ -517,7 +517,7 @@ class Chat(Case):
                 {"messages": [{"content": "Hi", "role": "user"}], "x": 1, "chat_template": "{{ messages }}{{ x }}{{ eos_token is string }}"}]
         shown = [json.loads(line) for line in self.succeed("tokenize", "-m", self.model, self.write("m.jsonl", "".join(json.dumps(row) + "\n" for row in rows))).splitlines()]
         self.assertEqual([row["text"] for row in shown], ["<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "[{'content': 'Hi', 'role': 'user'}]1True"])
-        bad = self.write("bad.jsonl", json.dumps(rows[0]) + "\n" + json.dumps({"messages": [], "chat_template": "{{ x.y }}"}) + "\n")
+        bad = self.write("bad.jsonl", "\n" + json.dumps({"messages": [], "chat_template": "{{ x.y }}"}) + "\n")
         self.fail_in_one_line(1, "tokenize", "-m", self.model, bad, naming=[f"{bad}:2", "'x' is undefined"])
 
     def test_a_malformed_conversation_is_told_with_file_and_place(self):

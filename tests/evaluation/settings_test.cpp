@@ -261,18 +261,21 @@ TEST(TuneDetoxifier, TheCopyHasTheFoundStrengthAndTheOptionsItWasFoundWith) {
 
 TEST(TuneDetoxifier, WhatTheFileNeedsIsFoundFromTheCopyToo) {
   const TempDir folder;
-  folder.write("models/small/model.safetensors", "weights");
+  folder.write("a/models/small/model.safetensors", "weights");
+  const fs::path inner = folder.path() / "a", file = inner / "f.detox.safetensors",
+                 copied = folder.path() / "g.detox.safetensors";
   DetoxifierInfo info;
   info.method = "fusion";
   info.target = {"llama", 32, 2, 257, ""};
-  info.needs = {{"calibrator", "models/small", weights_sha256(folder.path() / "models" / "small")},
+  info.needs = {{"calibrator", "models/small", weights_sha256(inner / "models" / "small")},
                 {"base", "a-pulled-name", "00"}};
-  write_detoxifier(folder.path() / "f.detox.safetensors", info, {});
-  fs::create_directories(folder.path() / "a" / "b");
-  write_tuned(folder.path() / "a" / "b" / "g.detox.safetensors",
-              DetoxSpec::parse((folder.path() / "f.detox.safetensors").string()), 0.5, {});
-  const auto copy = DetoxifierFile::open(folder.path() / "a" / "b" / "g.detox.safetensors");
-  EXPECT_TRUE(fs::equivalent(copy->need("calibrator"), folder.path() / "models" / "small"));
+  write_detoxifier(file, info, {});
+  write_tuned(copied, DetoxSpec::parse(file.string()), 0.5, {});
+  const auto copy = DetoxifierFile::open(copied);
+  EXPECT_TRUE(fs::equivalent(copy->need("calibrator"), inner / "models" / "small"));
+  fs::create_directories(inner / "b");
+  EXPECT_THROW(write_tuned(inner / "b" / "g.detox.safetensors", DetoxSpec::parse(file.string()), 0.5, {}), Error)
+      << "what it needs would not be below it";
   EXPECT_EQ(copy->info().needs[1].path, "a-pulled-name");
 }
 

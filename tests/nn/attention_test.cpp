@@ -152,11 +152,18 @@ TEST(Attention, RowsMayBeSlicesOfAWiderTensor) {
                            attend(spec, x)));
 }
 
-TEST(Attention, RefusesSoftCappingInTraining) {
-  AttentionSpec spec = kSpecs[0];
-  spec.softcap = 30.0;
-  const Qkv x = random_qkv(spec, 3, 7);
-  EXPECT_THROW(attention(spec, x.q, x.k, x.v, 0, Pass::dense(torch::zeros({1, 3}, torch::kInt64))), ConfigError);
+TEST(Attention, ComputesTheSameInTrainingWithCapsWindowsAndBiases) {
+  for (const double cap : {0.0, 0.5}) {
+    for (const int64_t window : {0, 3}) {
+      AttentionSpec spec = kSpecs[0];
+      spec.softcap = cap;
+      spec.window = window;
+      spec.bias = torch::randn({spec.heads, 16}, torch::kFloat32);
+      const Qkv x = random_qkv(spec, 6, 7);
+      const Tensor dense = attention(spec, x.q, x.k, x.v, 0, Pass::dense(torch::zeros({1, 6}, torch::kInt64)));
+      EXPECT_TRUE(torch::allclose(dense, attend(spec, x), 1e-4, 1e-5)) << cap << ", " << window;
+    }
+  }
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ Family falcon_family() {
                         {"ln_mlp", "attn_norm"},
                         {"ln_attn", "attn_norm_2"},
                         {"post_attention_layernorm", "ffn_norm"}},
-      .output_bias = OutputBias::ByConfig,
+      .output_bias = OutputBias::WithAll,
   };
 }
 

@@ -89,7 +89,7 @@ Family mpt_family() {
                       {MlpGate, "ffn.up_proj", {"ffn_up"}},
                       {MlpDown, "ffn.down_proj", {"ffn_down"}}},
       .block_tensors = {{"norm_1", "attn_norm"}, {"norm_2", "ffn_norm"}},
-      .output_bias = OutputBias::ByConfig,
+      .output_bias = OutputBias::WithAll,
   };
 }
 

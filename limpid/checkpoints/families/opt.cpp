@@ -44,7 +44,7 @@ Family opt_family() {
                       {MlpGate, "fc1", {}},
                       {MlpDown, "fc2", {}}},
       .block_tensors = {{"self_attn_layer_norm"}, {"final_layer_norm"}},
-      .output_bias = OutputBias::ByConfig,
+      .output_bias = OutputBias::WithAll,
   };
 }
 

@@ -34,9 +34,9 @@ void add_ignored_settings(Subcommand& c, CommonOptions& o) {
 Option add_model_name(Subcommand& c, ModelOptions& o) {
   c.heading("Model");
   const Option model = c.value("-m,--model", o.model,
-                                "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
-                            .required()
-                            .environment("LIMPID_MODEL");
+                               "A GGUF file, a Hugging Face folder, or the name of a pulled model (limpid models)")
+                           .required()
+                           .environment("LIMPID_MODEL");
   add_ignored_settings(c, o);
   c.heading("");
   return model;

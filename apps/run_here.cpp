@@ -24,8 +24,8 @@ int run(const TokenizeCommand& options) {
   begin(options);
   const auto tokenizer = open_tokenizer(resolve_model(options.model));
   for_each_row(resolve_data(options.file), {"text"}, [&](const DataRow& row) {
-    tokenize_row(*tokenizer, row.is_plain() ? Json{{"text", row.text}} : row.fields, row.json, "[tokenize] " + row.source,
-                 !options.no_special, options.decode, std::cout);
+    tokenize_row(*tokenizer, row.is_plain() ? Json{{"text", row.text}} : row.fields, row.json,
+                 "[tokenize] " + row.source, !options.no_special, options.decode, std::cout);
   });
   return 0;
 }

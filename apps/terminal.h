@@ -20,8 +20,8 @@ class Terminal final : public Watch {
   void warning(const std::string& message) override;
   bool stop() override;                           ///< Ctrl-C was pressed, or the process was told to end
   void set_quiet(bool quiet) { quiet_ = quiet; }  ///< only warnings are shown
-  /// Makes the first Ctrl-C, SIGTERM or SIGHUP from now on ask long work to stop; the second ends the process at once, if
-  /// `twice_ends`. Under nohup SIGHUP stays ignored.
+  /// Makes the first Ctrl-C, SIGTERM or SIGHUP from now on ask long work to stop; the second ends the process at once,
+  /// if `twice_ends`. Under nohup SIGHUP stays ignored.
   void catch_interrupts(bool twice_ends = true);
   bool forget_interrupt();    ///< as if Ctrl-C had not been pressed; returns whether it was
   static int stopped_code();  ///< exit code of a process that was asked to stop: 128 and the signal's number

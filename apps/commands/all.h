@@ -30,8 +30,9 @@ using AllCommands =
                 FitDesteinCommand, FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand,
                 FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand,
                 TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand,
-                DistilCommand, ConvertCommand, QuantizeCommand, EvaluateCommand, CompareCommand, PlotCommand, ScoreCommand, MetricsCommand,
-                PerplexityCommand, MultipleChoiceCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
-                DataExportCommand, InspectCommand, TokenizeCommand, DoctorCommand>;
+                DistilCommand, ConvertCommand, QuantizeCommand, EvaluateCommand, CompareCommand, PlotCommand,
+                ScoreCommand, MetricsCommand, PerplexityCommand, MultipleChoiceCommand, ModelsCommand,
+                ModelsPullCommand, DataCommand, DataShowCommand, DataExportCommand, InspectCommand, TokenizeCommand,
+                DoctorCommand>;
 
 }  // namespace limpid::apps

@@ -144,9 +144,10 @@ struct ScoreCommand : CommonOptions {
     c.value("file", file, "jsonl with \"text\", or generations (each sample gets its score)").required();
     add_scorer(c, scorer);
     c.value("--field", field, "Field that holds the text");
-    c.value("-o,--output", output,
-            "Write here instead of standard output. Finished rows are kept in FILE.part meanwhile: after an interruption "
-            "the same command goes on from there, another is refused until you delete it");
+    c.value(
+        "-o,--output", output,
+        "Write here instead of standard output. Finished rows are kept in FILE.part meanwhile: after an interruption "
+        "the same command goes on from there, another is refused until you delete it");
     add_ignored_settings(c, *this);
     add_common(c, *this);
   }

@@ -16,9 +16,10 @@ struct TokenizeCommand : CommonOptions {
     c.value("-m,--model", model, "A GGUF file, a folder, a tokenizer.json, or the name of a pulled model")
         .required()
         .environment("LIMPID_MODEL");
-    c.value("file", file,
-            "Rows with \"text\", or \"messages\" for the chat template (with --decode: \"ids\"): jsonl, a JSON list or a "
-            "table; or plain text lines")
+    c.value(
+         "file", file,
+         "Rows with \"text\", or \"messages\" for the chat template (with --decode: \"ids\"): jsonl, a JSON list or a "
+         "table; or plain text lines")
         .required();
     c.flag("--no-special", no_special, "Do not add the tokenizer's special tokens");
     c.flag("--decode", decode, "From ids to text");

@@ -58,9 +58,10 @@ struct GenerateCommand : ModelOptions {
            "layer");
     c.flag("--timings", timings, "Report tokens per second and the time to the first token on standard error");
     c.flag("--json", json, "One JSON object per prompt on standard output").excludes(grow);
-    c.value("-o,--output", output,
-            "Write that jsonl to a file. Finished prompts are kept in FILE.part meanwhile: after an interruption the same "
-            "command goes on from there, another is refused until you delete it")
+    c.value(
+         "-o,--output", output,
+         "Write that jsonl to a file. Finished prompts are kept in FILE.part meanwhile: after an interruption the same "
+         "command goes on from there, another is refused until you delete it")
         .excludes(grow);
   }
 };

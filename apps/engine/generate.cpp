@@ -170,8 +170,7 @@ size_t failed_before(const RowOutput& output) {
   if (!output.kept()) return failed;
   output.kept()->for_each_row([&](std::string_view line) {
     const Json row = parse_json(line, output.kept()->path().string());
-    for (const Json& sample : row.at("generations"))
-      failed += sample.at("finish_reason") == name(FinishReason::Error);
+    for (const Json& sample : row.at("generations")) failed += sample.at("finish_reason") == name(FinishReason::Error);
   });
   return failed;
 }

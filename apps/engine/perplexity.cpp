@@ -83,7 +83,7 @@ int run(const PerplexityCommand& options) {
   if (!options.output.empty()) {
     const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
     write_safetensors(options.output, {{"nll", DType::F32, {int64_t(nll.size())}, bytes(nll)},
-                                        {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
+                                       {"best", DType::I32, {int64_t(best.size())}, bytes(best)}});
   }
   const size_t counted = documents.ids.size() - failed;
   Json report = {{"model", options.model},

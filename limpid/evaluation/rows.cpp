@@ -181,10 +181,9 @@ WrittenRows write_rows(const RowsPlan& plan, const EvaluationSetting& setting, c
   journal.sort_by_index();
   WrittenRows written{journal.rows(), setting.is_plain() ? 0.0 : mean_kl(journal), speed.tokens_per_second()};
   constexpr const char* kSpeed = "tokens_per_second";
-  if (written.tokens_per_second > 0.0)
-    write_file(files.speed, to_text(Json{{kSpeed, written.tokens_per_second}}));
-  else if (fs::exists(files.speed))
+  if (written.tokens_per_second == 0.0 && fs::exists(files.speed))
     written.tokens_per_second = get_or<double>(read_json(files.speed), kSpeed, 0.0, files.speed.string());
+  write_file(files.speed, to_text(Json{{kSpeed, written.tokens_per_second}}));
   return written;
 }
 

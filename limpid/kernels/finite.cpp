@@ -156,9 +156,10 @@ std::optional<NotFinite> first_not_finite(DType type, const std::byte* data, siz
   const DTypeInfo& layout = info(type);
   const BlockTraits& traits = block_traits(type);
   const size_t blocks = elements / layout.block_elements;
-  auto found = traits.scale_at < 0
-                   ? first_of(DecodedScales{type, data, layout.block_bytes, layout.block_elements / traits.group}, blocks)
-                   : first_of(Scales{data + traits.scale_at, layout.block_bytes, traits.has_min}, blocks);
+  auto found =
+      traits.scale_at < 0
+          ? first_of(DecodedScales{type, data, layout.block_bytes, layout.block_elements / traits.group}, blocks)
+          : first_of(Scales{data + traits.scale_at, layout.block_bytes, traits.has_min}, blocks);
   if (found) found->index *= layout.block_elements;
   return found;
 }

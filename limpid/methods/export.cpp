@@ -84,8 +84,8 @@ namespace {
 ModelChanges bias_changes(const Model& model, Tap tap, const Tensor& offsets) {
   const ModelConfig& config = model.config();
   const Family& family = family_of(config);
-  LIMPID_CHECK(has_room_for_offsets(config), ConfigError, "[export] ", model.path().string(), ": a model of the family ",
-               family.name, " has no bias where the offset could be kept",
+  LIMPID_CHECK(has_room_for_offsets(config), ConfigError, "[export] ", model.path().string(),
+               ": a model of the family ", family.name, " has no bias where the offset could be kept",
                family.output_bias == OutputBias::WithAll ? " unless all its layers have one" : "");
   const bool by_config = family.output_bias == OutputBias::ByConfig;  // all of the attention's layers or none
   ModelChanges changes;

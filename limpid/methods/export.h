@@ -1,9 +1,9 @@
 #pragma once
 
+#include "limpid/checkpoints/config.h"
 #include "limpid/core/files.h"
 #include "limpid/core/names.h"
 #include "limpid/core/watch.h"
-#include "limpid/checkpoints/config.h"
 #include "limpid/methods/detox_spec.h"
 
 /// `limpid export`: detoxifiers as what other programs read. What comes out steers every row and every position with

@@ -59,7 +59,8 @@ void tokenize_row(const Tokenizer& tokenizer, const Json& row, std::string_view 
 void tokenize_file(const Tokenizer& tokenizer, const fs::path& jsonl, bool add_special, bool decode,
                    std::ostream& out) {
   for_each_jsonl(jsonl, [&](const Json& row, size_t line) {
-    tokenize_row(tokenizer, row, to_text(row), concat("[tokenize] ", jsonl.string(), ":", line), add_special, decode, out);
+    tokenize_row(tokenizer, row, to_text(row), concat("[tokenize] ", jsonl.string(), ":", line), add_special, decode,
+                 out);
   });
 }
 

@@ -95,6 +95,7 @@ class DataInAnyForm(Case):
         os.mkfifo(pipe)
         folder.mkdir()
         os.mkfifo(folder / "config.json")
+        shutil.copyfile(LLAMA / "model.safetensors", folder / "model.safetensors")
         for arguments in (["generate", "-m", pipe, "-p", "x"], ["inspect", pipe], ["tokenize", "-m", pipe, "x"], ["generate", "-m", folder, "-p", "x"],
                           ["generate", "-m", LLAMA, "-p", "x", "--detox", pipe]):
             self.fail_in_one_line(1, *arguments, naming=["is a pipe"])
@@ -222,7 +223,7 @@ class TheCommandLine(Case):
     def test_settings_that_do_nothing_are_named(self):
         def warnings(*arguments):
             return [line for line in limpid(*arguments).stderr.splitlines() if line.startswith("warning: ")]
-        for arguments, idle in ((["--greedy", "--top-p", 0.5], "--top-p"), (["--temperature", 0, "--top-k", 5], "--top-k"), (["--explain"], "--explain"), (["--plain-sampling"], "--plain-sampling")):
+        for arguments, idle in ((["--greedy", "--top-p", 0.5], "--top-p"), (["--temperature", 0, "--top-k", 5], "--top-k"), (["--plain-sampling"], "--plain-sampling")):
             found = warnings("generate", "-m", "nothing", "-p", "x", *arguments)
             self.assertEqual(len(found), 1, found)
             self.assertIn(idle + " does nothing", found[0])

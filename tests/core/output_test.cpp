@@ -80,7 +80,8 @@ TEST(AtomicFile, KeepsTheOwnerWhereItMay) {
 
 TEST(AtomicFile, WritesTheFileBehindALinkAndTheLinkStays) {
   const TempDir dir;
-  const fs::path file = dir.write("far/away/file.txt", "old"), link = dir.path() / "link.txt", second = dir.path() / "l2";
+  const fs::path file = dir.write("far/away/file.txt", "old"), link = dir.path() / "link.txt",
+                 second = dir.path() / "l2";
   fs::create_symlink("far/away/file.txt", link);
   fs::create_symlink(link, second);
   write_file(second, "new");
@@ -115,7 +116,8 @@ TEST(AtomicFile, WritesThroughAPipeAsItComes) {
 TEST(AtomicFile, WritesThroughADeviceAndTellsThatItIsFull) {
   const TempDir dir;
   const fs::path null = dir.path() / "null", full = dir.path() / "full";
-  if (mknod(null.c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0 || mknod(full.c_str(), S_IFCHR | 0666, makedev(1, 7)) != 0)
+  if (mknod(null.c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0 ||
+      mknod(full.c_str(), S_IFCHR | 0666, makedev(1, 7)) != 0)
     GTEST_SKIP() << "skipped: devices cannot be made here";
   if (const Descriptor opened(::open(null.c_str(), O_WRONLY)); !opened)
     GTEST_SKIP() << "skipped: devices cannot be opened in " << dir.path();
@@ -152,7 +154,8 @@ TEST(AtomicFile, RefusesAFolderAndAFileThatMayNotBeWrittenAtOnce) {
 TEST(AtomicFile, ClearsPartsOfDeadProcessesAndNoOthers) {
   const TempDir dir;
   const fs::path path = dir.path() / "out.jsonl";
-  const std::string dead = concat("out.jsonl.", dead_process(), ".part"), living = concat("out.jsonl.", getppid(), ".part");
+  const std::string dead = concat("out.jsonl.", dead_process(), ".part"),
+                    living = concat("out.jsonl.", getppid(), ".part");
   for (const std::string& name : {dead, living, std::string("out.jsonl.part"), std::string("other.jsonl.1.part"),
                                   std::string("out.jsonl.x.part"), concat("out.jsonl.", getpid(), ".part")})
     dir.write(name, "half");

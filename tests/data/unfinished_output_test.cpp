@@ -47,7 +47,9 @@ TEST(UnfinishedOutput, KeepsFinishedRowsAndWritesThemInOrder) {
 
 TEST(UnfinishedOutput, LeavesNoPartWhenItIsFinishedOrHasNoRow) {
   const TempDir dir;
-  { UnfinishedOutput nothing(dir.path() / "a", kSettings); }
+  {
+    UnfinishedOutput nothing(dir.path() / "a", kSettings);
+  }
   {
     UnfinishedOutput whole(dir.path() / "b", kSettings);
     whole.add(0, "{}");
@@ -95,7 +97,8 @@ TEST(UnfinishedOutput, RefusesRowsOfAnotherRunAndSaysWhatDiffers) {
 
 TEST(UnfinishedOutput, BeginsAnewWhereNoRowWouldBeLost) {
   const TempDir dir;
-  for (const char* bytes : {"", "{\"form", "{\"format\":1,\"settings\":{\"seed\":7}}\n", "{\"format\":1,\"settings\":{\"se"}) {
+  for (const char* bytes :
+       {"", "{\"form", "{\"format\":1,\"settings\":{\"seed\":7}}\n", "{\"format\":1,\"settings\":{\"se"}) {
     dir.write("out.jsonl.part", bytes);
     UnfinishedOutput output(dir.path() / "out.jsonl", kSettings);
     output.add(0, "{}");
@@ -108,8 +111,9 @@ TEST(UnfinishedOutput, RefusesWhatIsDamagedAndLeavesIt) {
   const TempDir dir;
   const std::string header = to_text(Json{{"format", 1}, {"settings", kSettings}}) + "\n";
   for (const std::string& bytes :
-       {header + "x {}\n", header + "1\n", header + "1 {\n", header + "1 []\n", std::string("[]\n1 {}\n"), std::string("{}"),
-        std::string("{\"format\":2,\"settings\":{}}\n1 {}\n"), std::string("a download that is half there")}) {
+       {header + "x {}\n", header + "1\n", header + "1 {\n", header + "1 []\n", std::string("[]\n1 {}\n"),
+        std::string("{}"), std::string("{\"format\":2,\"settings\":{}}\n1 {}\n"),
+        std::string("a download that is half there")}) {
     const fs::path part = dir.write("out.jsonl.part", bytes);
     const std::string message = message_of([&] { UnfinishedOutput output(dir.path() / "out.jsonl", kSettings); });
     EXPECT_NE(message.find("out.jsonl.part"), std::string::npos) << bytes << message;

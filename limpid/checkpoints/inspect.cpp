@@ -23,9 +23,10 @@ void add_tensors(const std::vector<TensorView>& tensors, Json& out) {
   int64_t parameters = 0;
   for (const TensorView& tensor : tensors) {
     const char* type = info(tensor.dtype).name;
-    list.push_back({{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", tensor.data.size()}});
+    const size_t bytes = byte_size(tensor.dtype, size_t(tensor.elements()));  // some are made when they are loaded
+    list.push_back({{"name", tensor.name}, {"dtype", type}, {"shape", tensor.shape}, {"bytes", bytes}});
     ++sums[type].tensors;
-    sums[type].bytes += tensor.data.size();
+    sums[type].bytes += bytes;
     parameters += tensor.elements();
   }
   Json& types = out["types"] = Json::object();
@@ -194,7 +195,7 @@ Json inspect_folder(const fs::path& folder) {
   out = {{"kind", "folder"}, {"config", describe_or_reason([&] { return read_config(folder); })}};
   add_tensors(checkpoint->tensors(), out);
   uint64_t bytes = 0;
-  for (const TensorView& tensor : checkpoint->tensors()) bytes += tensor.data.size();
+  for (const TensorView& tensor : checkpoint->tensors()) bytes += byte_size(tensor.dtype, size_t(tensor.elements()));
   out["bytes"] = bytes;
   if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
   if (fs::exists(folder / "training.json")) out["training"] = read_guarded_json(folder / "training.json");

@@ -82,7 +82,7 @@ TEST_F(Quantised, GptqWithInputsInAnotherOrderBecomesFloats) {
 }
 
 TEST_F(Quantised, AwqWordsHoldEightOutputsInTheirOwnOrder) {
-  std::vector<int32_t> codes(32, 0x73625140), zeros = {0};  // outputs 0 to 7 have the codes 0 to 7
+  std::vector<int32_t> codes(32, 0x75316420), zeros = {0};  // outputs 0 to 7 have the codes 0 to 7
   const std::vector<uint16_t> scales(8, float_to_f16(0.5f));
   const auto checkpoint =
       open(R"({"quant_method": "awq", "bits": 4, "version": "GEMM"})",

@@ -171,6 +171,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& path) {
 
 std::vector<float> to_floats(const TensorView& tensor) {
   std::vector<float> out(size_t(tensor.elements()));
+  LIMPID_CHECK(tensor.data.size() == byte_size(tensor.dtype, out.size()), ShapeError, "[checkpoint] tensor ",
+               quote(tensor.name), " comes with ", tensor.data.size(), " bytes; is it one to be loaded first?");
   dequantize(tensor.dtype, tensor.data.data(), out.size(),
              out.data());  // takes any address: files promise no alignment
   return out;

@@ -27,7 +27,8 @@ void add_tensors(const Checkpoint& checkpoint, Json& out) {
     sums[type].bytes += bytes;
   };
   for (const TensorView& tensor : checkpoint.tensors()) {
-    add(tensor.name, info(tensor.dtype).name, tensor.shape, tensor.data.size());
+    // Some are made when they are loaded.
+    add(tensor.name, info(tensor.dtype).name, tensor.shape, byte_size(tensor.dtype, size_t(tensor.elements())));
     parameters += tensor.elements();
   }
   for (const OtherTensor& other : checkpoint.others()) add(other.name, printable(other.type), other.shape, other.bytes);

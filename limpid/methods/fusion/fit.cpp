@@ -160,7 +160,8 @@ void add_blocks(const std::string& prefix, const Model& model, OutgoingTensors& 
   for (const TensorView& view : checkpoint->tensors()) {
     const std::string plain = without_prefix(family, view.name);
     if (shared.contains(plain) || plain == output || view.shape.empty() || view.shape.size() > 2) continue;
-    const std::vector<float> values = to_floats(view);
+    std::vector<std::byte> storage;
+    const std::vector<float> values = to_floats(checkpoint->load(view, storage));
     const Tensor tensor = torch::from_blob(const_cast<float*>(values.data()), view.shape, torch::kFloat32);
     out.add(prefix + view.name, tensor, stored_type(view.shape, model.packed_tables().contains(plain)));
   }

@@ -7,21 +7,30 @@ namespace limpid {
 
 namespace {
 
+/// Returns the file with an extension where there is just one.
+fs::path only_file(const fs::path& folder, const char* extension) {
+  fs::path found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != extension) continue;
+    if (!found.empty()) return {};
+    found = entry.path();
+  }
+  return found;
+}
+
 std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
   const auto has = [&](const char* name) { return fs::exists(folder / name); };
   if (has("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json");
   if (has("vocab.json") && has("merges.txt")) return read_vocab_and_merges(folder);
   if (has("vocab.txt")) return read_vocab_txt(folder);
-  fs::path gguf;
-  size_t count = 0;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".gguf") gguf = entry.path(), ++count;
-  if (count == 1) return open_tokenizer(gguf);
-  LIMPID_CHECK(!has("tokenizer.model"), ConfigError, "[tokenizer] ", (folder / "tokenizer.model").string(),
-               ": SentencePiece model files are not supported; convert to tokenizer.json or GGUF");
+  for (const char* name : {"tokenizer.model", "spiece.model"})
+    if (has(name)) return open_tokenizer(folder / name);
+  for (const char* extension : {".tiktoken", ".gguf"})
+    if (const fs::path file = only_file(folder, extension); !file.empty()) return open_tokenizer(file);
   throw ConfigError(
       concat("[tokenizer] ", folder.string(),
-             ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, or one .gguf file"));
+             ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, tokenizer.model, or one "
+             ".tiktoken or .gguf file"));
 }
 
 }  // namespace
@@ -36,9 +45,13 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
   if (path.extension() == ".json") return read_tokenizer_json(path);
   const auto file = MappedFile::open(path);
   const auto bytes = file->bytes();
-  if (bytes.size() >= 4 && std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) == "GGUF")
-    return read_gguf_tokenizer(*GgufFile::open(path));
-  throw ConfigError(concat("[tokenizer] ", path.string(), ": is neither a GGUF file nor a tokenizer.json"));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("GGUF")) return read_gguf_tokenizer(*GgufFile::open(path));
+  // A ModelProto begins with its first piece, field 1; Llama 3 calls a tiktoken file tokenizer.model too.
+  if (text.starts_with('\n')) return read_sentencepiece_file(path);
+  if (path.extension() == ".tiktoken" || path.extension() == ".model") return read_tiktoken(path);
+  throw ConfigError(concat("[tokenizer] ", path.string(),
+                           ": is neither a GGUF file, a tokenizer.json, a SentencePiece model nor a tiktoken file"));
 }
 
 std::string vocab_sha256(const Tokenizer& tokenizer) {

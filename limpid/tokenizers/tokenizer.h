@@ -50,7 +50,8 @@ class Tokenizer {
   virtual size_t safe_cut(std::string_view text, bool at_start) const { return 0; }
 };
 
-/// Opens a GGUF file, a tokenizer.json, or a folder with tokenizer.json, vocab.json + merges.txt, or vocab.txt.
+/// Opens a GGUF file, a tokenizer.json, a SentencePiece model, a tiktoken file, or a folder with one of these, with
+/// vocab.json + merges.txt, or with vocab.txt.
 /// @throws FormatError for malformed files; ConfigError for kinds that are not supported, naming the kind.
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path);
 

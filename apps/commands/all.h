@@ -16,6 +16,7 @@
 #include "apps/commands/fit_toxification_reversal.h"
 #include "apps/commands/generate.h"
 #include "apps/commands/train.h"
+#include "apps/commands/train_tokenizer.h"
 
 namespace limpid::apps {
 
@@ -27,7 +28,7 @@ using AllCommands =
     CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
                 DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
                 DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
-                TrainScorerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
+                TrainScorerCommand, TrainTokenizerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
                 FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
                 FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
                 MultipleChoiceCommand, CompareCommand, PlotCommand>;

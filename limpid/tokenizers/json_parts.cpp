@@ -170,7 +170,9 @@ void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::
       stage.pattern = SplitStage::Pattern::kPunctuation;
       stage.behavior = read_behavior(member, "Isolated", member_place);
     } else if (kind == "Whitespace") {
-      stage = regex_stage(R"(\w+|[^\w\s]+)", member_place);
+      // \w+|[^\w\s]+ as Rust has it, where \w joins what a zero-width joiner stands between.
+      const std::string word = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D})";
+      stage = regex_stage(concat("[", word, "]+|[^", word, "\\s]+"), member_place);
       stage.invert = true;
       stage.behavior = SplitStage::Behavior::kRemoved;
     } else if (kind == "CharDelimiterSplit") {

@@ -11,10 +11,11 @@ namespace limpid {
 namespace {
 
 // Note [Oniguruma in PCRE2]
-// White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks and all connectors
-// there, \h is a hexadecimal digit. \p{Han} is the script alone; PCRE2 adds what other scripts share with it. A class may hold classes and intersections (&&). These are spelt out; the rest of
+// White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks, all connectors and
+// six fractions and powers of Latin-1 there, \h is a hexadecimal digit. \p{Han} is the script alone; PCRE2 adds what other scripts share with it. A class may hold classes and intersections (&&). These are spelt out; the rest of
 // what tokenizers use reads the same in both.
-constexpr std::string_view kWord = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}", kHexadecimal = "0-9a-fA-F";
+constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
+constexpr std::string_view kHexadecimal = "0-9a-fA-F";
 
 /// Appends the escape that starts at `at` as PCRE2 has it, and moves behind it.
 void append_escape(std::string_view pattern, size_t& at, std::string& out) {

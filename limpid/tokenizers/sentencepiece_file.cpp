@@ -112,6 +112,7 @@ std::shared_ptr<const Tokenizer> parse_sentencepiece_file(std::string_view bytes
                                                           const fs::path& folder) {
   SentencePieceParts pieces;
   pieces.place = "[tokenizer] " + source;
+  pieces.collapse_spaces = true;  // where the file does not say
   FileSettings settings;
   for (ProtobufReader reader(bytes, pieces.place); reader.next();) {
     switch (reader.field()) {

@@ -35,7 +35,7 @@ const Encoding kEncodings[] = {
     {"p50k", 50'280, kGpt2Split, {{"<|endoftext|>", -24}}},
     {"cl100k",
      100'256,
-     kLlama3Split,
+     kCl100kSplit,
      {{"<|endoftext|>", 1}, {"<|fim_prefix|>", 2}, {"<|fim_middle|>", 3}, {"<|fim_suffix|>", 4}, {"<|endofprompt|>", 20}}},
     {"o200k", 199'998, kO200kSplit, {{"<|endoftext|>", 1}, {"<|endofprompt|>", 20}}},
     {"qwen", 151'643, kQwen2Split, {{"<|endoftext|>", 0}, {"<|im_start|>", 1}, {"<|im_end|>", 2}}},

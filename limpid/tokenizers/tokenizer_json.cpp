@@ -23,9 +23,15 @@ NamedTokens with_added(const NamedTokens& model, const std::vector<AddedToken>& 
   return tokens;
 }
 
-/// Sets what tokens stand for, and how their names become text.
-void set_decoder(const NamedTokens& tokens, const std::vector<AddedToken>& added, Decoder decoder, bool byte_level,
+/// Sets what tokens stand for, and how their names become text. What is looked for in normalised text is shown so.
+void set_decoder(const NamedTokens& tokens, std::vector<AddedToken> added, Decoder decoder, bool byte_level,
                  PipelineParts& parts) {
+  std::vector<AddedToken> shown = added;
+  for (size_t i = 0; i < added.size(); ++i) {
+    if (!added[i].normalized) continue;
+    shown[i].content = parts.normalizer.apply(added[i].content, {true, true});
+    if (!added[i].special) added[i].content = shown[i].content;
+  }
   std::vector<std::string> texts = tokens.names();
   bool dummy_prefix = false;
   for (std::string& name : texts) {
@@ -37,7 +43,7 @@ void set_decoder(const NamedTokens& tokens, const std::vector<AddedToken>& added
   }
   parts.dummy_prefix = dummy_prefix && !byte_level;
   parts.tokens = token_table(texts, added);
-  parts.names = token_table(tokens.names(), added);
+  parts.names = token_table(tokens.names(), shown);
   parts.decoder = std::move(decoder);
 }
 

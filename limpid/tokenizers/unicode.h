@@ -34,7 +34,7 @@ std::string to_valid_utf8(std::string_view text);
 bool is_white_space(char32_t code);   ///< property White_Space
 bool is_numeric(char32_t code);       ///< categories Nd, Nl, No
 bool is_punctuation(char32_t code);   ///< ASCII punctuation (which includes $+<=>^`|~), and the categories P*
-bool is_word(char32_t code);          ///< letters, marks, digits, connectors: \w of regular expressions
+bool is_word(char32_t code);          ///< letters, marks, digits, connectors, zero-width joiners: \w of Rust's expressions
 bool is_mark(char32_t code);          ///< category Mn
 bool is_control_like(char32_t code);  ///< categories Cc, Cf and Co, but not tab, line feed, carriage return
 

@@ -47,8 +47,7 @@ std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& optio
   const ModelConfig config = read_config(path);
   auto model = make_model(config, Checkpoint::open(path), options);
   model->path_ = path;
-  if (config.from_gguf || fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.json"))
-    model->tokenizer_ = open_tokenizer(path);
+  if (config.from_gguf || has_tokenizer(path)) model->tokenizer_ = open_tokenizer(path);
   return model;
 }
 

@@ -18,15 +18,19 @@ fs::path only_file(const fs::path& folder, const char* extension) {
   return found;
 }
 
-std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
+/// Returns the file that describes the tokenizer of a folder, empty where there is none but perhaps a GGUF file.
+fs::path tokenizer_file(const fs::path& folder) {
   const auto has = [&](const char* name) { return fs::exists(folder / name); };
-  if (has("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json");
-  if (has("vocab.json") && has("merges.txt")) return read_vocab_and_merges(folder);
-  if (has("vocab.txt")) return read_vocab_txt(folder);
-  for (const char* name : {"tokenizer.model", "spiece.model"})
-    if (has(name)) return open_tokenizer(folder / name);
-  for (const char* extension : {".tiktoken", ".gguf"})
-    if (const fs::path file = only_file(folder, extension); !file.empty()) return open_tokenizer(file);
+  if (has("tokenizer.json")) return folder / "tokenizer.json";
+  if (has("vocab.json") && has("merges.txt")) return folder / "vocab.json";
+  for (const char* name : {"vocab.txt", "tokenizer.model", "spiece.model"})
+    if (has(name)) return folder / name;
+  return only_file(folder, ".tiktoken");
+}
+
+std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
+  for (const fs::path& file : {tokenizer_file(folder), only_file(folder, ".gguf")})
+    if (!file.empty()) return open_tokenizer(file);
   throw ConfigError(
       concat("[tokenizer] ", folder.string(),
              ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, tokenizer.model, or one "
@@ -34,6 +38,8 @@ std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
 }
 
 }  // namespace
+
+bool has_tokenizer(const fs::path& folder) { return fs::is_directory(folder) && !tokenizer_file(folder).empty(); }
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
   LIMPID_CHECK(fs::exists(path), IoError, "[tokenizer] ", path.string(), ": no such file or folder");

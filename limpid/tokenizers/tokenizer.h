@@ -55,6 +55,9 @@ class Tokenizer {
 /// @throws FormatError for malformed files; ConfigError for kinds that are not supported, naming the kind.
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path);
 
+/// Returns whether a folder holds files of a tokenizer, other than inside a GGUF file.
+bool has_tokenizer(const fs::path& folder);
+
 /// Returns the SHA-256 over, for each id in order, the token's byte length (u32 little-endian) and its bytes
 /// (token_text).
 std::string vocab_sha256(const Tokenizer& tokenizer);

@@ -73,7 +73,7 @@ std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& te
     if (by_id[id])
       table->append(by_id[id]->content, by_id[id]->special);
     else
-      table->append(texts[id], false);
+      table->append(id < texts.size() ? std::string_view(texts[id]) : "", false);  // ids between added ones
   }
   return table;
 }

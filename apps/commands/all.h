@@ -28,9 +28,9 @@ using AllCommands =
     CommandList<GenerateCommand, TraceCommand, BenchCommand, PerplexityCommand, TokenizeCommand, InspectCommand,
                 DoctorCommand, MetricsCommand, ModelsCommand, ModelsPullCommand, DataCommand, DataShowCommand,
                 DataExportCommand, TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand,
-                TrainScorerCommand, TrainTokenizerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand, FitDebiasingCommand,
-                FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand,
-                FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand, EvaluateCommand, TuneCommand,
-                MultipleChoiceCommand, CompareCommand, PlotCommand>;
+                TrainScorerCommand, TrainTokenizerCommand, FitFusionCommand, FitDesteinCommand, FitReversalCommand,
+                FitDebiasingCommand, FitSasaCommand, FitProfsCommand, FitModelSurgeryCommand, FitDexpertsCommand,
+                FitGediCommand, FitGateCommand, DetoxCommand, DistilCommand, ExportCommand, ScoreCommand,
+                EvaluateCommand, TuneCommand, MultipleChoiceCommand, CompareCommand, PlotCommand>;
 
 }  // namespace limpid::apps

@@ -32,9 +32,7 @@ std::optional<TokenId> special_id(const GgufFile& file, const char* key) {
   return TokenId(id);
 }
 
-bool is_added_type(int64_t type) {
-  return type == kControlToken || type == kUserDefinedToken || type == kUnknownToken;
-}
+bool is_added_type(int64_t type) { return type == kControlToken || type == kUserDefinedToken || type == kUnknownToken; }
 
 GgufWordPiece read_gguf_wordpiece(const GgufFile& file) {
   const auto& names = token_names(file);

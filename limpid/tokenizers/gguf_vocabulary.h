@@ -9,7 +9,8 @@
 #include "limpid/core/types.h"
 #include "limpid/tokenizers/token_types.h"
 
-/// What the readers and the writer of vocabularies in GGUF files share. They throw FormatError with "[tokenizer] FILE: …".
+/// What the readers and the writer of vocabularies in GGUF files share. They throw FormatError with "[tokenizer] FILE:
+/// …".
 namespace limpid {
 
 std::string place_of(const GgufFile& file);  ///< begins every error

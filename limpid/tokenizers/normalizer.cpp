@@ -163,8 +163,7 @@ std::string run(const Normalizer::Step& step, std::string text, Place place) {
       return out;
     case Kind::kStripSpaces: return strip_spaces(text, step.strip_left, step.strip_right);
     case Kind::kReplace:
-      return step.regex ? step.regex->replaced(text, step.to)
-                        : replace_all(std::move(text), step.from, step.to);
+      return step.regex ? step.regex->replaced(text, step.to) : replace_all(std::move(text), step.from, step.to);
     case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
     case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
     case Kind::kBertClean:

@@ -12,15 +12,16 @@ namespace {
 
 // Note [Oniguruma in PCRE2]
 // White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks, all connectors and
-// six fractions and powers of Latin-1 there, \h is a hexadecimal digit. \p{Han} is the script alone; PCRE2 adds what other scripts share with it. A class may hold classes and intersections (&&). These are spelt out; the rest of
-// what tokenizers use reads the same in both.
+// six fractions and powers of Latin-1 there, \h is a hexadecimal digit. \p{Han} is the script alone; PCRE2 adds what
+// other scripts share with it. A class may hold classes and intersections (&&). These are spelt out; the rest of what
+// tokenizers use reads the same in both.
 constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 constexpr std::string_view kHexadecimal = "0-9a-fA-F";
 
 /// Appends the escape that starts at `at` as PCRE2 has it, and moves behind it.
 void append_escape(std::string_view pattern, size_t& at, std::string& out) {
-  static constexpr std::string_view kScripts[] = {"Han",   "Hiragana", "Katakana", "Hangul", "Latin",     "Greek",
-                                                  "Cyrillic", "Arabic", "Hebrew",  "Thai",   "Devanagari"};
+  static constexpr std::string_view kScripts[] = {"Han",      "Hiragana", "Katakana", "Hangul", "Latin",     "Greek",
+                                                  "Cyrillic", "Arabic",   "Hebrew",   "Thai",   "Devanagari"};
   out += pattern.substr(at, 2);
   const bool property = pattern[at + 1] == 'p' || pattern[at + 1] == 'P';
   at += 2;

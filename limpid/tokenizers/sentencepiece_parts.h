@@ -21,7 +21,7 @@ struct SentencePieceParts {
   std::optional<TokenId> unknown;
   bool unigram = false;  // else BPE
   bool add_space_prefix = true;
-  bool collapse_spaces = false;                        // SentencePiece's remove_extra_whitespaces
+  bool collapse_spaces = false;                            // SentencePiece's remove_extra_whitespaces
   std::shared_ptr<const CharacterMap> character_map = {};  // rules of normalisation, if there are any
 
   /// Adds the next token. @throws FormatError for a byte token that is not named <0xNN>, or an unknown type.

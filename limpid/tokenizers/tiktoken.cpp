@@ -36,7 +36,11 @@ const Encoding kEncodings[] = {
     {"cl100k",
      100'256,
      kCl100kSplit,
-     {{"<|endoftext|>", 1}, {"<|fim_prefix|>", 2}, {"<|fim_middle|>", 3}, {"<|fim_suffix|>", 4}, {"<|endofprompt|>", 20}}},
+     {{"<|endoftext|>", 1},
+      {"<|fim_prefix|>", 2},
+      {"<|fim_middle|>", 3},
+      {"<|fim_suffix|>", 4},
+      {"<|endofprompt|>", 20}}},
     {"o200k", 199'998, kO200kSplit, {{"<|endoftext|>", 1}, {"<|endofprompt|>", 20}}},
     {"qwen", 151'643, kQwen2Split, {{"<|endoftext|>", 0}, {"<|im_start|>", 1}, {"<|im_end|>", 2}}},
     {"llama3",
@@ -62,8 +66,7 @@ const Encoding& encoding_of(const fs::path& file, size_t ranks) {
   if (name == "tokenizer.model") return kEncodings[std::size(kEncodings) - 1];
   std::string names;
   for (const Encoding& encoding : kEncodings) (names += names.empty() ? "" : ", ") += encoding.name;
-  throw ConfigError(concat("[tokenizer] ", file.string(),
-                           ": neither its name nor its number of ranks, ", ranks,
+  throw ConfigError(concat("[tokenizer] ", file.string(), ": neither its name nor its number of ranks, ", ranks,
                            ", says how text is cut; rename it so that its name holds one of ", names));
 }
 

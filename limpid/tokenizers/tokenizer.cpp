@@ -31,10 +31,10 @@ fs::path tokenizer_file(const fs::path& folder) {
 std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
   for (const fs::path& file : {tokenizer_file(folder), only_file(folder, ".gguf")})
     if (!file.empty()) return open_tokenizer(file);
-  throw ConfigError(
-      concat("[tokenizer] ", folder.string(),
-             ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, tokenizer.model, or one "
-             ".tiktoken or .gguf file"));
+  throw ConfigError(concat(
+      "[tokenizer] ", folder.string(),
+      ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, tokenizer.model, or one "
+      ".tiktoken or .gguf file"));
 }
 
 }  // namespace

@@ -188,9 +188,15 @@ Json BpeTrainer::train() const {
   merger.run(options_.vocab_size, options_.min_frequency);
   Json vocabulary = Json::object();
   for (size_t id = 0; id < merger.names().size(); ++id) vocabulary[merger.names()[id]] = id;
-  const Json model = {{"type", "BPE"},          {"dropout", nullptr},        {"unk_token", nullptr},
-                      {"fuse_unk", false},      {"byte_fallback", false},    {"ignore_merges", false},
-                      {"vocab", vocabulary},    {"merges", merge_list(merger)}, {"continuing_subword_prefix", nullptr},
+  const Json model = {{"type", "BPE"},
+                      {"dropout", nullptr},
+                      {"unk_token", nullptr},
+                      {"fuse_unk", false},
+                      {"byte_fallback", false},
+                      {"ignore_merges", false},
+                      {"vocab", vocabulary},
+                      {"merges", merge_list(merger)},
+                      {"continuing_subword_prefix", nullptr},
                       {"end_of_word_suffix", nullptr}};
   return {{"version", "1.0"},
           {"truncation", nullptr},

@@ -10,9 +10,9 @@
 
 namespace limpid {
 
-/// Makes a byte-level BPE vocabulary from text, as the tokenizers library's BpeTrainer does: of the pairs of tokens side
-/// by side within a word, the most frequent becomes a token, then the next; of equally frequent ones that with the lower
-/// ids. The same texts give the same vocabulary, in whatever order they come.
+/// Makes a byte-level BPE vocabulary from text, as the tokenizers library's BpeTrainer does: of the pairs of tokens
+/// side by side within a word, the most frequent becomes a token, then the next; of equally frequent ones that with the
+/// lower ids. The same texts give the same vocabulary, in whatever order they come.
 class BpeTrainer {
  public:
   struct Options {

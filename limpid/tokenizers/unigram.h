@@ -13,10 +13,11 @@ namespace limpid {
 class UnigramModel final : public PieceModel {
  public:
   struct Options {
-    TokenId unknown = -1;         ///< for characters without a token, one for a run of them; -1 leaves them out
-    std::vector<TokenId> bytes;   ///< 256 ids that write such characters in bytes, or none
-    double unknown_score = 0;     ///< score of such a character, far below the tokens'
-    bool single_precision = false;  ///< paths are compared in float32 as SentencePiece does; the tokenizers library in float64
+    TokenId unknown = -1;        ///< for characters without a token, one for a run of them; -1 leaves them out
+    std::vector<TokenId> bytes;  ///< 256 ids that write such characters in bytes, or none
+    double unknown_score = 0;    ///< score of such a character, far below the tokens'
+    bool single_precision =
+        false;  ///< paths are compared in float32 as SentencePiece does; the tokenizers library in float64
   };
   /// @param entries  spellings and ids; no empty ones
   /// @param scores  by id, finite

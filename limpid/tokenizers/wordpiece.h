@@ -12,8 +12,8 @@ namespace limpid {
 class WordPieceModel final : public PieceModel {
  public:
   struct Options {
-    TokenId unknown = 0;        ///< for a word that cannot be put together
-    size_t longest_word = 100;  ///< in characters; longer words are unknown
+    TokenId unknown = 0;              ///< for a word that cannot be put together
+    size_t longest_word = 100;        ///< in characters; longer words are unknown
     std::string continuation = "##";  ///< in front of the names of tokens that continue a word
   };
   /// @param tokens  names by id; empty ones are no tokens

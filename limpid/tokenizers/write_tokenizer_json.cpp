@@ -86,7 +86,7 @@ struct Parts {
 /// Returns BOS where it is to be added.
 std::optional<TokenId> added_bos(const GgufFile& file, bool adds_bos) {
   return file.boolean_or("tokenizer.ggml.add_bos_token", adds_bos) ? special_id(file, "tokenizer.ggml.bos_token_id")
-                                                                     : std::nullopt;
+                                                                   : std::nullopt;
 }
 std::optional<TokenId> added_eos(const GgufFile& file) {
   return file.boolean_or("tokenizer.ggml.add_eos_token", false) ? special_id(file, "tokenizer.ggml.eos_token_id")
@@ -113,9 +113,12 @@ std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
   const auto rules = split_rules(pre.empty() ? "gpt-2" : pre);
   if (!rules) return std::nullopt;
   const Json normalizer = pre == "qwen2" ? Json{{"type", "NFC"}} : Json();  // as its own tokenizer.json
-  return Parts{normalizer, rules->pre_tokenizer, gpt2_pre_tokenizer(),
+  return Parts{normalizer,
+               rules->pre_tokenizer,
+               gpt2_pre_tokenizer(),
                bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges),
-               added_bos(vocabulary.file, rules->adds_bos), added_eos(vocabulary.file)};
+               added_bos(vocabulary.file, rules->adds_bos),
+               added_eos(vocabulary.file)};
 }
 
 std::optional<Parts> wordpiece_parts(const Vocabulary& vocabulary) {
@@ -134,12 +137,9 @@ std::optional<Parts> wordpiece_parts(const Vocabulary& vocabulary) {
                       {"max_input_chars_per_word", 100},
                       {"vocab", std::move(ids)}};
   const auto if_added = [](bool adds, TokenId id) { return adds ? std::optional(id) : std::nullopt; };
-  return Parts{normalizer,
-               {{"type", "BertPreTokenizer"}},
-               {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}},
-               model,
-               if_added(words.adds_cls, words.cls),
-               if_added(words.adds_sep, words.sep)};
+  return Parts{
+      normalizer, {{"type", "BertPreTokenizer"}},      {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}},
+      model,      if_added(words.adds_cls, words.cls), if_added(words.adds_sep, words.sep)};
 }
 
 /// Returns SentencePiece's merges, which join the pair whose joined token scores highest, as rules: for each token,

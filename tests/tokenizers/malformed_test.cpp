@@ -119,9 +119,10 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
 }
 
 TEST(UnsupportedTokenizerJson, NamesTheKind) {
-  EXPECT_EQ(json_refusal([](Json& j) { j["model"]["type"] = "Trigram"; }),
-            "[tokenizer] tokenizer.json: model type Trigram is not supported; supported are BPE, Unigram, WordPiece and "
-            "WordLevel");
+  EXPECT_EQ(
+      json_refusal([](Json& j) { j["model"]["type"] = "Trigram"; }),
+      "[tokenizer] tokenizer.json: model type Trigram is not supported; supported are BPE, Unigram, WordPiece and "
+      "WordLevel");
   EXPECT_EQ(json_refusal([](Json& j) { j["normalizer"] = {{"type", "Shout"}}; }),
             "[tokenizer] tokenizer.json: normalizer: Shout is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["pre_tokenizer"] = {{"type", "Syllables"}}; }),
@@ -131,9 +132,7 @@ TEST(UnsupportedTokenizerJson, NamesTheKind) {
 }
 
 TEST(MalformedTokenizerJson, SaysWhatIsWrongWithAUnigramModel) {
-  const auto error_of = [](const Json& model) {
-    return json_error([&](Json& j) { j["model"] = model; });
-  };
+  const auto error_of = [](const Json& model) { return json_error([&](Json& j) { j["model"] = model; }); };
   EXPECT_EQ(error_of({{"type", "Unigram"}, {"vocab", {{"a", 0}}}}),
             "[tokenizer] tokenizer.json: model.vocab is an object, expected an array of [token, score]");
   EXPECT_EQ(error_of({{"type", "Unigram"}, {"vocab", Json::array({"a"})}}),
@@ -146,9 +145,11 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithPrecompiledRules) {
   const auto error_of = [](const std::string& rules) {
     return json_error([&](Json& j) { j["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", rules}}; });
   };
-  EXPECT_EQ(error_of("a?=="), "[tokenizer] tokenizer.json: normalizer: Precompiled: precompiled_charsmap is not base64");
-  EXPECT_EQ(error_of("/wAAAA=="), "[tokenizer] tokenizer.json: normalizer: Precompiled: the rules are 4 bytes, of which "
-                                  "the trie is said to take 255; is the file truncated?");
+  EXPECT_EQ(error_of("a?=="),
+            "[tokenizer] tokenizer.json: normalizer: Precompiled: precompiled_charsmap is not base64");
+  EXPECT_EQ(error_of("/wAAAA=="),
+            "[tokenizer] tokenizer.json: normalizer: Precompiled: the rules are 4 bytes, of which "
+            "the trie is said to take 255; is the file truncated?");
 }
 
 TEST(MalformedSentencePieceModel, SaysWhereItEnds) {
@@ -156,8 +157,9 @@ TEST(MalformedSentencePieceModel, SaysWhereItEnds) {
     return message_of<FormatError>([&] { parse_sentencepiece_file(bytes, "tokenizer.model", {}); });
   };
   EXPECT_EQ(error_of(""), "[tokenizer] tokenizer.model: holds no pieces; is it a SentencePiece model?");
-  EXPECT_EQ(error_of("\x0a\x05\x0a\x01"), "[tokenizer] tokenizer.model: ends inside field 1, which takes 5 bytes, of "
-                                           "which 2 are there; is the file truncated?");
+  EXPECT_EQ(error_of("\x0a\x05\x0a\x01"),
+            "[tokenizer] tokenizer.model: ends inside field 1, which takes 5 bytes, of "
+            "which 2 are there; is the file truncated?");
   EXPECT_EQ(error_of("\x0b"), "[tokenizer] tokenizer.model: field 1 is of wire type 3, expected 0, 1, 2 or 5");
 }
 

@@ -27,7 +27,7 @@ TokenIds ids_of(const PieceModel& model, std::string_view text) {
 }
 
 TEST(Unigram, TakesTheTokensWhoseScoresAddUpHighest) {
-  EXPECT_EQ(ids_of(unigram(), "ab"), (TokenIds{3}));       // -4 beats -3 - 3
+  EXPECT_EQ(ids_of(unigram(), "ab"), (TokenIds{3}));  // -4 beats -3 - 3
   EXPECT_EQ(ids_of(unigram(), "aab"), (TokenIds{1, 3}));
   EXPECT_EQ(ids_of(unigram(), ""), TokenIds{});
 }
@@ -90,8 +90,10 @@ TEST(Decoders, SayWhatATokenAddsBetweenTwoOthers) {
 }
 
 TEST(SplitRules, OfEveryNameCompile) {
-  for (const char* name : {"default", "falcon", "gpt-2", "deepseek-llm", "deepseek-coder", "deepseek-v3", "youtu", "tekken", "chameleon", "gpt-4o",
-                           "tiny_aya", "kimi-k2", "superbpe", "bailingmoe", "seed-coder", "afmoe", "exaone-moe", "viking", "jais-2", "qwen35"}) {
+  for (const char* name :
+       {"default",    "falcon",    "gpt-2",      "deepseek-llm", "deepseek-coder", "deepseek-v3", "youtu",
+        "tekken",     "chameleon", "gpt-4o",     "tiny_aya",     "kimi-k2",        "superbpe",    "bailingmoe",
+        "seed-coder", "afmoe",     "exaone-moe", "viking",       "jais-2",         "qwen35"}) {
     const auto rules = split_rules(name);
     ASSERT_TRUE(rules) << name;
     auto json = tiny::byte_level_json();
@@ -110,10 +112,12 @@ TEST(WordLevel, KnowsWholePiecesOnly) {
 
 TEST(BpeAffixes, MarkTheEndOfAWord) {
   auto json = tiny::byte_level_json();
-  json["model"] = Json::parse(R"({"type": "BPE", "end_of_word_suffix": "</w>", "vocab": {"a": 0, "b</w>": 1, "ab</w>": 2, "b": 3},
+  json["model"] =
+      Json::parse(R"({"type": "BPE", "end_of_word_suffix": "</w>", "vocab": {"a": 0, "b</w>": 1, "ab</w>": 2, "b": 3},
     "merges": ["a b</w>"]})");
   EXPECT_EQ(tiny::open(json)->encode("ab", false), (TokenIds{2}));
-  EXPECT_EQ(tiny::open(json)->encode("aba", false), (TokenIds{0, 3}));  // "a</w>" is no token, nor is there an unknown one
+  EXPECT_EQ(tiny::open(json)->encode("aba", false),
+            (TokenIds{0, 3}));  // "a</w>" is no token, nor is there an unknown one
 }
 
 TEST(TiktokenFiles, MergeByRankAndTakeWholePiecesFirst) {

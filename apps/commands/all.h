@@ -18,6 +18,7 @@
 #include "apps/commands/fit_toxification_reversal.h"
 #include "apps/commands/generate.h"
 #include "apps/commands/train.h"
+#include "apps/commands/train_tokenizer.h"
 
 namespace limpid::apps {
 
@@ -29,7 +30,7 @@ using AllCommands =
     CommandList<GenerateCommand, ChatCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand,
                 FitDesteinCommand, FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand,
                 FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand,
-                TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand,
+                TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, TrainTokenizerCommand,
                 DistilCommand, ConvertCommand, QuantizeCommand, EvaluateCommand, CompareCommand, PlotCommand,
                 ScoreCommand, MetricsCommand, PerplexityCommand, MultipleChoiceCommand, ModelsCommand,
                 ModelsPullCommand, DataCommand, DataShowCommand, DataExportCommand, InspectCommand, TokenizeCommand,

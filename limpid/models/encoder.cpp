@@ -191,9 +191,7 @@ std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const Inferenc
                "\" is not an encoder that is supported; supported are Hugging Face folders of ", known_encoders());
   const auto encoder = std::make_shared<Encoder>(config, Weights(Checkpoint::open(path), config, options));
   encoder->path_ = path;
-  const char* const files[] = {"tokenizer.json", "vocab.json", "vocab.txt"};
-  if (std::any_of(std::begin(files), std::end(files), [&](const char* name) { return fs::exists(path / name); }))
-    encoder->tokenizer_ = open_tokenizer(path);
+  if (has_tokenizer(path)) encoder->tokenizer_ = open_tokenizer(path);
   return encoder;
 }
 

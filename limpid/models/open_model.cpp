@@ -50,8 +50,7 @@ std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& optio
     config.tie_word_embeddings = config.tie_word_embeddings || !has_output_matrix(config, *checkpoint);
   auto model = make_model(config, checkpoint, options);
   model->path_ = path;
-  if (config.from_gguf || fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.json"))
-    model->tokenizer_ = open_tokenizer(path);
+  if (config.from_gguf || has_tokenizer(path)) model->tokenizer_ = open_tokenizer(path);
   return model;
 }
 

@@ -3,6 +3,7 @@
 #include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/watch.h"
+#include "limpid/tokenizers/tokenizer.h"
 #include "limpid/tokenizers/write_tokenizer_json.h"
 
 namespace limpid {
@@ -28,11 +29,14 @@ void write_tokenizer(const fs::path& base, const fs::path& folder, Watch& watch)
     write_file(folder / "tokenizer.json", read_file(base));
     return;
   }
-  if (fs::exists(base / "tokenizer.json") || fs::exists(base / "vocab.json")) {
-    for (const char* name :
-         {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
-          "tokenizer.model", "added_tokens.json", "chat_template.jinja", "chat_template.json"})
+  if (has_tokenizer(base)) {
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+                             "merges.txt", "tokenizer.model", "spiece.model", "added_tokens.json",
+                             "chat_template.jinja", "chat_template.json"})
       if (fs::exists(base / name)) write_file(folder / name, read_file(base / name));
+    for (const auto& entry : fs::directory_iterator(base))
+      if (entry.path().extension() == ".tiktoken")
+        write_file(folder / entry.path().filename(), read_file(entry.path()));
     return;
   }
   if (fs::exists(base / "config.json")) return;  // a model without a tokenizer

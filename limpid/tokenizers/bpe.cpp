@@ -52,7 +52,7 @@ BpeModel::BpeModel(const std::vector<std::string>& tokens, const std::vector<Rul
     : options_(options),
       tokens_(tokens),
       merges_(rules.size()) {
-  const bool by_text = !options_.bytes || options_.ignore_merges;
+  const bool by_text = !options_.bytes || options_.ignore_merges || has_affixes();
   if (by_text) index_.reserve(tokens_.size());
   byte_ids_.fill(-1);
   for (size_t id = 0; id < tokens_.size(); ++id) {
@@ -85,8 +85,9 @@ void BpeModel::start_symbols(std::string_view piece, TokenIds& symbols) const {
     after_unknown = true;
   };
   if (options_.bytes) {
-    for (char byte : piece) {
-      const TokenId id = byte_ids_[uint8_t(byte)];
+    for (size_t i = 0; i < piece.size(); ++i) {
+      const TokenId id = has_affixes() ? with_affixes(piece.substr(i, 1), i == 0, i + 1 == piece.size())
+                                       : byte_ids_[uint8_t(piece[i])];
       if (id < 0) {
         unknown();
       } else {
@@ -99,8 +100,10 @@ void BpeModel::start_symbols(std::string_view piece, TokenIds& symbols) const {
   for (size_t offset = 0; offset < piece.size();) {
     const size_t size = decode_utf8(piece, offset).size;
     const std::string_view character = piece.substr(offset, size);
+    const bool first = offset == 0;
     offset += size;
-    if (const TokenId id = index_.find(character); id >= 0) {
+    const bool last = offset == piece.size();
+    if (const TokenId id = has_affixes() ? with_affixes(character, first, last) : index_.find(character); id >= 0) {
       symbols.push_back(id);
       after_unknown = false;
       continue;
@@ -116,6 +119,13 @@ void BpeModel::start_symbols(std::string_view piece, TokenIds& symbols) const {
   }
 }
 
+TokenId BpeModel::with_affixes(std::string_view character, bool first, bool last) const {
+  std::string name(first ? "" : options_.continuation);
+  name += character;
+  if (last) name += options_.word_end;
+  return index_.find(name);
+}
+
 void BpeModel::encode(std::string_view piece, TokenIds& out) const {
   if (options_.ignore_merges)
     if (const TokenId id = index_.find(piece); id >= 0) {
@@ -124,7 +134,7 @@ void BpeModel::encode(std::string_view piece, TokenIds& out) const {
     }
   // Where no merge reaches across, the two sides are encoded by themselves: the same ids from shorter merges.
   size_t begin = 0;
-  if (!options_.bytes && piece.size() > 64) {
+  if (!options_.bytes && !has_affixes() && piece.size() > 64) {
     std::string_view left = piece.substr(0, decode_utf8(piece, 0).size);
     for (size_t offset = left.size(); offset < piece.size();) {
       const std::string_view right = piece.substr(offset, decode_utf8(piece, offset).size);
@@ -153,7 +163,7 @@ void BpeModel::merge_piece(std::string_view piece, TokenIds& out) const {
 }
 
 bool BpeModel::may_join(std::string_view left, std::string_view right) const {
-  if (options_.bytes || options_.ignore_merges || merges_fallback_) return true;
+  if (options_.bytes || options_.ignore_merges || merges_fallback_ || has_affixes()) return true;
   if (index_.find(left) < 0 && index_.find(right) < 0) return true;  // could be one fused unknown token
   return joined_characters_.count(border(decode_utf8(left, 0).code, decode_utf8(right, 0).code)) > 0;
 }

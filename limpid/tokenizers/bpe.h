@@ -42,6 +42,8 @@ class BpeModel final : public PieceModel {
     bool fuse_unknown = false;   ///< neighbouring unknown characters become one unknown token
     bool ignore_merges = false;  ///< a piece that is a token is that token, whatever the merges say
     TokenId unknown = -1;        ///< -1: unknown characters are left out
+    std::string continuation;    ///< in front of the names of what does not start a piece (##)
+    std::string word_end;        ///< at the end of the names of what ends a piece (</w>)
   };
   struct Rule {
     TokenId left, right, joined;
@@ -56,6 +58,8 @@ class BpeModel final : public PieceModel {
  private:
   void merge_piece(std::string_view piece, TokenIds& out) const;
   void start_symbols(std::string_view piece, TokenIds& symbols) const;
+  bool has_affixes() const { return !options_.continuation.empty() || !options_.word_end.empty(); }
+  TokenId with_affixes(std::string_view character, bool first, bool last) const;
 
   Options options_;
   std::vector<std::string> tokens_;

@@ -4,81 +4,14 @@
 
 #include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
+#include "limpid/tokenizers/base64.h"
+#include "limpid/tokenizers/json_members.h"
 #include "limpid/tokenizers/unicode.h"
+#include "limpid/tokenizers/unicode_scripts.h"
 
 namespace limpid {
 
 namespace {
-
-std::string kind_of(const Json& json, const std::string& place) {
-  LIMPID_CHECK(json.is_object(), FormatError, place, ": is ", json_kind(json), ", expected an object");
-  return require<std::string>(json, "type", place);
-}
-
-/// Settings that the readers below honour, by the kind of the part. Offsets (trim_offsets) have no part in ids.
-struct KindSettings {
-  std::string_view kind;
-  std::string_view names[5];  // fewer: the rest is empty
-};
-constexpr KindSettings kKindSettings[] = {
-    {"BertNormalizer", {"clean_text", "handle_chinese_chars", "strip_accents", "lowercase"}},
-    {"BertProcessing", {"sep", "cls"}},
-    {"ByteLevel", {"add_prefix_space", "trim_offsets", "use_regex"}},
-    {"Digits", {"individual_digits"}},
-    {"Metaspace", {"replacement", "str_rep", "prepend_scheme", "add_prefix_space", "split"}},
-    {"Prepend", {"prepend"}},
-    {"Punctuation", {"behavior"}},
-    {"Replace", {"pattern", "content"}},
-    {"RobertaProcessing", {"sep", "cls", "trim_offsets", "add_prefix_space"}},
-    {"Split", {"pattern", "behavior", "invert"}},
-    {"Strip", {"strip_left", "strip_right", "content", "start", "stop"}},
-    {"TemplateProcessing", {"single", "pair", "special_tokens"}},
-    {"WordPiece", {"prefix", "cleanup"}},
-};
-
-void check_kind_settings(const Json& part, const std::string& kind, const std::string& place) {
-  const auto known = std::find_if(std::begin(kKindSettings), std::end(kKindSettings),
-                                  [&](const KindSettings& settings) { return settings.kind == kind; });
-  const auto is_known = [&](const std::string& name) {
-    return name == "type" ||
-           (known != std::end(kKindSettings) &&
-            std::find(std::begin(known->names), std::end(known->names), name) != std::end(known->names));
-  };
-  refuse_unknown_settings(part, is_known, concat(place, ": ", printable(kind)));
-}
-
-// Visits the members of a Sequence in order, however deep; the file's nesting is bounded so that it cannot exhaust the
-// stack.
-template <class Visit>
-void for_each_member(const Json& json, const char* list, const std::string& place, const Visit& visit, int depth = 0) {
-  if (json.is_null()) return;
-  LIMPID_CHECK(depth < 16, FormatError, place, ": nested deeper than 16");
-  const std::string kind = kind_of(json, place);
-  if (kind != "Sequence") {
-    visit(json, kind);  // refuses kinds that are not known
-    return check_kind_settings(json, kind, place);
-  }
-  const auto members = json.find(list);
-  LIMPID_CHECK(members != json.end() && members->is_array(), FormatError, place, ": a Sequence needs an array \"", list,
-               "\"");
-  for (const Json& member : *members) for_each_member(member, list, place, visit, depth + 1);
-}
-
-// {"String": …} or {"Regex": …}; an old spelling is the string itself.
-struct PatternText {
-  std::string text;
-  bool is_regex;
-};
-PatternText read_pattern(const Json& json, const std::string& place) {
-  const auto pattern = json.find("pattern");
-  LIMPID_CHECK(pattern != json.end(), FormatError, place, ": \"pattern\" is missing");
-  if (pattern->is_string()) return {pattern->get<std::string>(), false};
-  LIMPID_CHECK(
-      pattern->is_object() && pattern->size() == 1 && (pattern->contains("String") || pattern->contains("Regex")),
-      FormatError, place, ": \"pattern\" is ", json_kind(*pattern), ", expected {\"String\": …} or {\"Regex\": …}");
-  const char* key = pattern->contains("Regex") ? "Regex" : "String";
-  return {require<std::string>(*pattern, key, place + ": pattern"), pattern->contains("Regex")};
-}
 
 SplitStage::Behavior read_behavior(const Json& json, const char* fallback, const std::string& place) {
   using Behavior = SplitStage::Behavior;
@@ -116,6 +49,32 @@ SplitStage regex_stage(std::string_view expression, const std::string& place) {
   SplitStage stage;
   stage.regex = Regex(expression, place);
   return stage;
+}
+
+void add_character_map(const Json& json, Normalizer& normalizer, const std::string& place) {
+  const std::string text = get_or<std::string>(json, "precompiled_charsmap", "", place);
+  if (text.empty()) return;  // no rules
+  const auto data = decode_base64(text);
+  LIMPID_CHECK(data, FormatError, place, ": precompiled_charsmap is not base64");
+  Normalizer::Step step{Normalizer::Kind::kGraphemeMap, {}, {}, {}, false, false};
+  step.map = std::make_shared<const CharacterMap>(*data, place);
+  normalizer.add(std::move(step));
+}
+
+SplitStage delimiter_stage(const Json& json, const std::string& place) {
+  SplitStage stage;
+  stage.pattern = SplitStage::Pattern::kLiteral;
+  stage.behavior = SplitStage::Behavior::kRemoved;
+  stage.literal = require<std::string>(json, "delimiter", place);
+  LIMPID_CHECK(!stage.literal.empty() && decode_utf8(stage.literal, 0).size == stage.literal.size(), FormatError, place,
+               ": delimiter is ", quote(stage.literal), ", expected one character");
+  return stage;
+}
+
+SplitStage fixed_length_stage(const Json& json, const std::string& place) {
+  const int64_t length = get_or<int64_t>(json, "length", 5, place);
+  LIMPID_CHECK(length > 0 && length <= 65'535, FormatError, place, ": length is ", length, ", expected 1 to 65535");
+  return regex_stage(concat("[\\s\\S]{1,", length, "}"), place);
 }
 
 }  // namespace
@@ -161,6 +120,9 @@ void read_normalizer(const Json& json, Normalizer& normalizer, const std::string
     if (kind == "NFKD") return normalizer.add(Kind::kNfkd);
     if (kind == "Lowercase") return normalizer.add(Kind::kLowercase);
     if (kind == "StripAccents") return normalizer.add(Kind::kStripMarks);
+    if (kind == "Nmt") return normalizer.add(Kind::kNmt);
+    if (kind == "ByteLevel") return normalizer.add(Kind::kByteLetters);
+    if (kind == "Precompiled") return add_character_map(member, normalizer, place + ": Precompiled");
     Normalizer::Step step{Kind::kPrepend, {}, {}, {}, false, false};
     if (kind == "Strip") {
       step.kind = Kind::kStripSpaces;
@@ -208,9 +170,17 @@ void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::
       stage.pattern = SplitStage::Pattern::kPunctuation;
       stage.behavior = read_behavior(member, "Isolated", member_place);
     } else if (kind == "Whitespace") {
-      stage = regex_stage(R"(\w+|[^\w\s]+)", member_place);
+      // \w+|[^\w\s]+ as Rust has it, where \w joins what a zero-width joiner stands between.
+      const std::string word = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D})";
+      stage = regex_stage(concat("[", word, "]+|[^", word, "\\s]+"), member_place);
       stage.invert = true;
       stage.behavior = SplitStage::Behavior::kRemoved;
+    } else if (kind == "CharDelimiterSplit") {
+      stage = delimiter_stage(member, member_place);
+    } else if (kind == "FixedLength") {
+      stage = fixed_length_stage(member, member_place);
+    } else if (kind == "UnicodeScripts") {
+      stage = unicode_scripts_split();
     } else if (kind == "WhitespaceSplit") {
       stage.pattern = SplitStage::Pattern::kWhiteSpace;
       stage.behavior = SplitStage::Behavior::kRemoved;
@@ -242,54 +212,6 @@ int fallback_byte(std::string_view name) {
     value = value * 16 + int(digit);
   }
   return value;
-}
-
-JsonDecoder read_decoder(const Json& json, const std::string& place) {
-  JsonDecoder out;
-  for_each_member(json, "decoders", place, [&](const Json& member, const std::string& kind) {
-    const std::string member_place = place + ": " + kind;
-    LIMPID_CHECK(out.kind != JsonDecoder::Kind::kWordPiece, ConfigError, member_place,
-                 ": after a WordPiece decoder is not supported");
-    if (kind == "WordPiece") {
-      LIMPID_CHECK(out.kind == JsonDecoder::Kind::kNone, ConfigError, member_place,
-                   ": after another decoder is not supported");
-      out.kind = JsonDecoder::Kind::kWordPiece;
-      out.clean_up = get_or<bool>(member, "cleanup", true, member_place);
-      return;
-    }
-    out.kind = JsonDecoder::Kind::kBytes;
-    if (kind == "ByteLevel" || kind == "Fuse") return;
-    if (kind == "ByteFallback") {
-      out.byte_fallback = true;
-      return;
-    }
-    if (kind == "Replace") {
-      const PatternText pattern = read_pattern(member, member_place);
-      const std::string content = require<std::string>(member, "content", member_place);
-      LIMPID_CHECK(!pattern.is_regex && content == " " && out.space_mark.empty(), ConfigError, member_place, " of ",
-                   quote(pattern.text), " by ", quote(content),
-                   " is not supported; supported is one mark that stands for a space");
-      out.space_mark = pattern.text;
-      return;
-    }
-    if (kind == "Strip") {
-      const int64_t start = get_or<int64_t>(member, "start", 0, member_place),
-                    stop = get_or<int64_t>(member, "stop", 0, member_place);
-      LIMPID_CHECK(
-          get_or<std::string>(member, "content", " ", member_place) == " " && (start == 0 || start == 1) && stop == 0,
-          ConfigError, member_place, ": only one space at the start is supported");
-      out.strips_space = start == 1;
-      return;
-    }
-    if (kind == "Metaspace") {
-      out.space_mark = get_or<std::string>(member, "replacement", std::string(kWordMark), member_place);
-      const std::string scheme = get_or<std::string>(member, "prepend_scheme", "always", member_place);
-      out.strips_space = scheme != "never" && get_or<bool>(member, "add_prefix_space", true, member_place);
-      return;
-    }
-    throw ConfigError(concat(place, ": ", kind, " is not supported"));
-  });
-  return out;
 }
 
 namespace {

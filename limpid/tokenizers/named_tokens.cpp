@@ -41,14 +41,15 @@ std::pair<std::string_view, std::string_view> split_merge(std::string_view text,
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
-BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place) {
+BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place,
+                          size_t prefix) {
   const auto id = [&](std::string_view name) {
     const TokenId token = names.find(name);
     LIMPID_CHECK(token >= 0, FormatError, place(), ": ", quote(name), " is not in the vocabulary");
     return token;
   };
   std::string whole(left);
-  whole += right;
+  whole += right.substr(std::min(prefix, right.size()));
   return {id(left), id(right), id(whole)};
 }
 
@@ -72,7 +73,7 @@ std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& te
     if (by_id[id])
       table->append(by_id[id]->content, by_id[id]->special);
     else
-      table->append(texts[id], false);
+      table->append(id < texts.size() ? std::string_view(texts[id]) : "", false);  // ids between added ones
   }
   return table;
 }
@@ -100,6 +101,21 @@ void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideograp
   if (space_ideographs) normalizer.add(Normalizer::Kind::kBertSpaceIdeographs);
   if (strip_accents) normalizer.add(Normalizer::Kind::kStripAccents);
   if (lower_case) normalizer.add(Normalizer::Kind::kLowercase);
+}
+
+void set_wordpiece_decoder(const std::vector<std::string>& names, const std::vector<AddedToken>& added,
+                           PipelineParts& parts) {
+  Decoder decoder;
+  Decoder::Step step{Decoder::Kind::kWordPiece, "##"};
+  step.clean_up = true;
+  decoder.add(std::move(step));
+  std::vector<std::string> texts = names;
+  for (std::string& text : texts)
+    if (!text.empty()) text = text.starts_with("##") ? text.substr(2) : " " + text;
+  parts.tokens = token_table(texts, added);
+  parts.names = token_table(names, added);
+  parts.decoder = std::move(decoder);
+  parts.dummy_prefix = true;
 }
 
 void add_bert_pretokenizer(PreTokenizer& pretokenizer) {

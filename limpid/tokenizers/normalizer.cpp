@@ -86,17 +86,78 @@ std::string replace_text(std::string text, const std::string& from, const std::s
   return replace_all(std::move(text), from, to);
 }
 
-std::string replace_matches(std::string_view text, const Regex& regex, std::string_view to, size_t limit) {
-  std::string out;
-  size_t done = 0, from = 0;
-  for (Regex::Span match{}; from <= text.size() && regex.find(text, from, match) == Regex::Result::kMatch;) {
-    out.append(text, done, match.begin - done).append(to);
-    check_growth(out.size(), limit);
-    done = match.end;
-    from = match.end;
-    if (match.begin == match.end) from += match.end < text.size() ? decode_utf8(text, match.end).size : 1;
+void append_nmt(char32_t c, std::string& out) {
+  if ((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F) return;
+  const bool blank = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
+                     c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+  append_utf8(out, blank ? U' ' : c);
+}
+
+size_t grapheme_end(std::string_view text, size_t begin) {
+  Utf8 last = decode_utf8(text, begin);
+  utf8proc_int32_t state = 0;
+  for (size_t end = begin + last.size; end < text.size(); end += last.size) {
+    const Utf8 next = decode_utf8(text, end);
+    if (utf8proc_grapheme_break_stateful(utf8proc_int32_t(last.code), utf8proc_int32_t(next.code), &state)) return end;
+    last = next;
   }
-  return out.append(text.substr(done));
+  return text.size();
+}
+
+void append_mapped(std::string_view text, const CharacterMap& map, std::string& out) {
+  const auto match = map.shortest(text);
+  out += match ? match->replacement : text;
+}
+
+// The library asks for a grapheme cluster as a whole when it is short, and then takes the rule of its shortest prefix:
+// marks behind it are lost. Vocabularies were made with that.
+std::string map_graphemes(std::string_view text, const CharacterMap& map) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t begin = 0; begin < text.size();) {
+    const bool ascii = uint8_t(text[begin]) < 0x80 && text[begin] != '\r' &&
+                       (begin + 1 == text.size() || uint8_t(text[begin + 1]) < 0x80);
+    const size_t end = ascii ? begin + 1 : grapheme_end(text, begin);
+    const std::string_view cluster = text.substr(begin, end - begin);
+    if (cluster.size() < 6 && map.shortest(cluster))
+      append_mapped(cluster, map, out);
+    else
+      for (size_t offset = 0; offset < cluster.size(); offset += decode_utf8(cluster, offset).size)
+        append_mapped(cluster.substr(offset, decode_utf8(cluster, offset).size), map, out);
+    begin = end;
+  }
+  return out;
+}
+
+void map_longest(std::string_view text, const CharacterMap& map, std::string& out) {
+  for (size_t offset = 0; offset < text.size();) {
+    const auto match = map.longest(text.substr(offset));
+    const size_t size = match ? match->length : decode_utf8(text, offset).size;
+    out += match ? match->replacement : text.substr(offset, size);
+    offset += size;
+  }
+}
+
+std::string map_longest(std::string_view text, const Normalizer::Step& step) {
+  std::string out;
+  out.reserve(text.size());
+  size_t done = 0;
+  for (const AddedTokens::Match& match : step.unmapped.find_all(text)) {
+    map_longest(text.substr(done, match.begin - done), *step.map, out);
+    out += text.substr(match.begin, match.end - match.begin);
+    done = match.end;
+  }
+  map_longest(text.substr(done), *step.map, out);
+  return out;
+}
+
+std::string collapse_spaces(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (char c : text)
+    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
+  if (out.ends_with(' ')) out.pop_back();
+  return out;
 }
 
 /// @param limit  bytes that may come of it
@@ -121,7 +182,7 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, siz
       return out;
     case Kind::kStripSpaces: return strip_spaces(text, step.strip_left, step.strip_right);
     case Kind::kReplace:
-      return step.regex ? replace_matches(text, *step.regex, step.to, limit)
+      return step.regex ? step.regex->replaced(text, step.to, limit)
                         : replace_text(std::move(text), step.from, step.to, limit);
     case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
     case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
@@ -138,6 +199,11 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, siz
         if (is_ideograph(c)) out += ' ';
       });
       return out;
+    case Kind::kNmt: for_each_character(text, [&](char32_t c) { append_nmt(c, out); }); return out;
+    case Kind::kByteLetters: return to_byte_letters(text);
+    case Kind::kGraphemeMap: return map_graphemes(text, *step.map);
+    case Kind::kLongestMap: return map_longest(text, step);
+    case Kind::kCollapseSpaces: return collapse_spaces(text);
   }
   return text;
 }
@@ -156,7 +222,7 @@ std::string Normalizer::apply(std::string_view text, Place place) const {
 
 bool Normalizer::works_in_parts() const {
   return std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
-    if (step.kind == Kind::kStripSpaces) return false;
+    if (step.kind == Kind::kStripSpaces || step.kind == Kind::kCollapseSpaces || step.map) return false;
     if (step.kind != Kind::kReplace) return true;
     return !step.regex && !step.from.empty() && decode_utf8(step.from, 0).size == step.from.size();
   });

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "limpid/tokenizers/added_tokens.h"
+#include "limpid/tokenizers/character_map.h"
 #include "limpid/tokenizers/regex.h"
 
 namespace limpid {
@@ -33,12 +36,19 @@ class Normalizer {
     kBertClean,            ///< drops control characters, makes every white space a space
     kBertSpaceIdeographs,  ///< puts a space on both sides of CJK ideographs
     kStripAccents,         ///< decomposes and drops non-spacing marks
+    kNmt,                  ///< drops control characters, makes invisible ones and line ends spaces
+    kByteLetters,          ///< every byte as its letter of the byte alphabet
+    kGraphemeMap,          ///< `map` over grapheme clusters and characters, as the tokenizers library applies it
+    kLongestMap,           ///< `map` over the longest strings that have a rule, as SentencePiece applies it
+    kCollapseSpaces,       ///< one space for a run of them, none at the ends
   };
   struct Step {
     Kind kind;
     std::string from, to;
     std::optional<Regex> regex;
     bool strip_left = false, strip_right = false;
+    std::shared_ptr<const CharacterMap> map = {};
+    AddedTokens unmapped = {};  ///< what kLongestMap leaves as it is
   };
 
   void add(Step step) { steps_.push_back(std::move(step)); }

@@ -138,40 +138,21 @@ std::vector<size_t> PipelineTokenizer::piece_cuts(std::string_view text, Place p
   return cuts;
 }
 
-namespace {
-
-// Removes what the tokenizers library removes when a WordPiece decoder cleans up, token by token.
-std::string clean_up(std::string word) {
-  static constexpr std::pair<const char*, const char*> kRules[] = {
-      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
-      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-  for (const auto& [from, to] : kRules) word = replace_all(std::move(word), from, to);
-  return word;
-}
-
-}  // namespace
-
-std::string PipelineTokenizer::decode_words(std::span<const TokenId> ids, bool skip_special) const {
-  std::string text;
-  bool first = true;
-  for (TokenId id : ids) {
-    const bool special = is_special(id);
-    if (special && skip_special) continue;
-    const bool spaced = special || parts_.decode == PipelineParts::Decode::kSpaces;
-    std::string word = spaced ? concat(" ", token_text(id)) : std::string(token_bytes(id));
-    if (first && word.starts_with(' ')) word.erase(0, 1);
-    text += parts_.clean_up ? clean_up(std::move(word)) : word;
-    first = false;
-  }
-  return to_valid_utf8(text);
-}
-
 std::string PipelineTokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
-  using Decode = PipelineParts::Decode;
-  if (parts_.decode == Decode::kWordPiece || parts_.decode == Decode::kSpaces) return decode_words(ids, skip_special);
+  if (parts_.decoder) {
+    std::vector<std::string> names;
+    for (TokenId id : ids)
+      if (parts_.names->known(id) && !(skip_special && is_special(id))) names.emplace_back(parts_.names->text(id));
+    return to_valid_utf8(parts_.decoder->text(std::move(names)));
+  }
   std::string bytes;
-  const bool show_special = !skip_special && parts_.decode != Decode::kBytesNoSpecial;
-  for (TokenId id : ids) bytes += show_special ? token_text(id) : token_bytes(id);
+  const bool show_special = !skip_special && !parts_.hides_special;
+  for (TokenId id : ids) {
+    if (id == parts_.unknown)
+      bytes += parts_.unknown_text;
+    else
+      bytes += show_special ? token_text(id) : token_bytes(id);
+  }
   if (parts_.dummy_prefix && bytes.starts_with(' ')) bytes.erase(0, 1);
   return to_valid_utf8(bytes);
 }

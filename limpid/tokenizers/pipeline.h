@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "limpid/tokenizers/added_tokens.h"
+#include "limpid/tokenizers/decoder.h"
 #include "limpid/tokenizers/model.h"
 #include "limpid/tokenizers/normalizer.h"
 #include "limpid/tokenizers/pretokenizer.h"
@@ -23,13 +25,12 @@ struct PipelineParts {
   std::unique_ptr<PieceModel> model;
   TokenIds prefix, suffix;  // special tokens around a text
 
-  enum class Decode : uint8_t {
-    kBytes,           // the tokens' bytes one after another
-    kBytesNoSpecial,  // the tokens' bytes; special tokens are never shown (SentencePiece)
-    kWordPiece,       // a space before each token that starts a word
-    kSpaces,          // a space between any two tokens
-  } decode = Decode::kBytes;
-  bool clean_up = false;      // WordPiece: no space before punctuation and contractions
+  /// Makes text of names; where there is none, text is the tokens' bytes one after another.
+  std::optional<Decoder> decoder;
+  std::shared_ptr<const TokenTable> names;  // what the decoder is given
+  bool hides_special = false;               // special tokens are never shown (SentencePiece) …
+  TokenId unknown = -1;                     // … but for this one, which is shown as
+  std::string unknown_text;
   bool dummy_prefix = false;  // a space at the start of decoded text is not shown
 
   std::optional<TokenId> bos, eos, pad;
@@ -65,7 +66,6 @@ class PipelineTokenizer final : public Tokenizer {
   void encode_pieces(std::string_view normalized, Place place, TokenIds& ids) const;
   size_t segment_cut(std::string_view segment, Place place) const;
   std::vector<size_t> piece_cuts(std::string_view text, Place place) const;
-  std::string decode_words(std::span<const TokenId> ids, bool skip_special) const;
 
   PipelineParts parts_;
   std::vector<std::pair<std::string, TokenId>> specials_;  // sorted by spelling

@@ -1,6 +1,7 @@
 #include "limpid/tokenizers/pretokenizer.h"
 
 #include "limpid/core/error.h"
+#include "limpid/tokenizers/split_rules.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
@@ -108,8 +109,7 @@ void run_split(const SplitStage& stage, std::string_view text, std::vector<Span>
 }  // namespace
 
 SplitStage gpt2_split() {
-  static const Regex regex(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
-                           "GPT-2 split");
+  static const Regex regex(kGpt2Split, "GPT-2 split");
   SplitStage stage;
   stage.regex = regex;
   return stage;

@@ -4,51 +4,148 @@
 #include <pcre2.h>
 
 #include "limpid/core/error.h"
+#include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
 
 namespace {
 
 // Note [Oniguruma in PCRE2]
-// White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks and all connectors
-// there, \h is a hexadecimal digit. These are spelt out; the rest of what tokenizers use reads the same in both.
+// White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks, all connectors and
+// six fractions and powers of Latin-1 there, \h is a hexadecimal digit. \p{Han} is the script alone; PCRE2 adds what
+// other scripts share with it. A class may hold classes and intersections (&&). These are spelt out; the rest of what
+// tokenizers use reads the same in both.
+constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
+constexpr std::string_view kHexadecimal = "0-9a-fA-F";
+
+/// Appends the escape that starts at `at` as PCRE2 has it, and moves behind it.
+void append_escape(std::string_view pattern, size_t& at, std::string& out) {
+  static constexpr std::string_view kScripts[] = {"Han",      "Hiragana", "Katakana", "Hangul", "Latin",     "Greek",
+                                                  "Cyrillic", "Arabic",   "Hebrew",   "Thai",   "Devanagari"};
+  out += pattern.substr(at, 2);
+  const bool property = pattern[at + 1] == 'p' || pattern[at + 1] == 'P';
+  at += 2;
+  if (!property) return;
+  for (std::string_view script : kScripts)
+    if (pattern.substr(at).starts_with(concat("{", script, "}"))) {
+      out += concat("{sc:", script, "}");
+      at += script.size() + 2;
+      return;
+    }
+}
+
+std::string negated(std::string_view items) { return concat("[^", items, "]"); }
+
+/// Translates the classes of one expression.
+class ClassReader {
+ public:
+  ClassReader(std::string_view pattern, const std::string& source) : pattern_(pattern), source_(source) {}
+
+  /// Reads the class that starts with the [ at `at` and moves behind it. Returns an expression for one character.
+  std::string read(size_t& at) {
+    LIMPID_CHECK(++depth_ <= 50, FormatError, source_, ": classes nested deeper than 50");
+    const Union all = read_union(at);
+    --depth_;
+    return all.text;
+  }
+
+ private:
+  /// Characters of a class: `items` to stand between brackets, or, where brackets cannot say it, only `text`.
+  struct Union {
+    std::string text, items;
+    bool plain = false;  // items say it all
+  };
+
+  Union read_union(size_t& at) {
+    const bool negates = at + 1 < pattern_.size() && pattern_[at + 1] == '^';
+    at += negates ? 2 : 1;
+    std::string items, others, conditions;
+    const auto one = [&] {
+      const std::string characters = concat("[", items, "]");
+      if (others.empty()) return characters;
+      return items.empty() ? concat("(?:", others.substr(1), ")") : concat("(?:", characters, others, ")");
+    };
+    if (at < pattern_.size() && pattern_[at] == ']') items += "\\]", ++at;
+    for (; at < pattern_.size() && pattern_[at] != ']';) {
+      if (pattern_.substr(at).starts_with("&&")) {
+        conditions += concat("(?=", one(), ")");
+        items.clear(), others.clear();
+        at += 2;
+      } else {
+        read_member(at, items, others);
+      }
+    }
+    LIMPID_CHECK(at < pattern_.size(), FormatError, source_, ": regular expression: a [ without its ]");
+    ++at;
+    if (others.empty() && conditions.empty() && !negates) return {one(), items, true};
+    if (others.empty() && conditions.empty()) return {negated(items), "", false};
+    if (negates) return {concat("(?:(?!", conditions, one(), ")[\\s\\S])"), "", false};
+    return {concat("(?:", conditions, one(), ")"), "", false};
+  }
+
+  void read_member(size_t& at, std::string& items, std::string& others) {
+    if (pattern_[at] == '[' && at + 1 < pattern_.size() && pattern_[at + 1] == ':') {
+      const size_t end = pattern_.find(":]", at + 2);
+      LIMPID_CHECK(end != std::string_view::npos, FormatError, source_, ": regular expression: a [: without its :]");
+      items += pattern_.substr(at, end + 2 - at);
+      at = end + 2;
+    } else if (pattern_[at] == '[') {
+      LIMPID_CHECK(++depth_ <= 50, FormatError, source_, ": classes nested deeper than 50");
+      const Union inner = read_union(at);
+      --depth_;
+      if (inner.plain)
+        items += inner.items;
+      else
+        others += "|" + inner.text;
+    } else if (pattern_[at] == '\\' && at + 1 < pattern_.size()) {
+      const char kind = pattern_[at + 1];
+      if (kind == 's')
+        items += "\\p{wspace}";
+      else if (kind == 'S')
+        items += "\\P{wspace}";
+      else if (kind == 'w' || kind == 'h')
+        items += kind == 'w' ? kWord : kHexadecimal;
+      else if (kind == 'W' || kind == 'H')
+        others += "|" + negated(kind == 'W' ? kWord : kHexadecimal);
+      else
+        return append_escape(pattern_, at, items);
+      at += 2;
+    } else {
+      items += pattern_[at++];
+    }
+  }
+
+  std::string_view pattern_;
+  const std::string& source_;
+  int depth_ = 0;
+};
+
 std::string translate(std::string_view pattern, const std::string& source) {
   std::string out;
-  int depth = 0;  // of character classes
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char kind = pattern[++i];
-      if (kind == 's')
-        out += "\\p{wspace}";
-      else if (kind == 'S')
-        out += "\\P{wspace}";
-      else if (kind == 'w')
-        out += depth ? "\\p{L}\\p{M}\\p{Nd}\\p{Pc}" : "[\\p{L}\\p{M}\\p{Nd}\\p{Pc}]";
-      else if (kind == 'W' && !depth)
-        out += "[^\\p{L}\\p{M}\\p{Nd}\\p{Pc}]";
-      else if (kind == 'h')
-        out += depth ? "0-9a-fA-F" : "[0-9a-fA-F]";
-      else if (kind == 'H' && !depth)
-        out += "[^0-9a-fA-F]";
-      else if (kind == 'W' || kind == 'H')
-        throw ConfigError(concat(source, ": \\", kind, " inside […] is not supported"));
-      else
-        (out += '\\') += kind;
+  ClassReader classes(pattern, source);
+  for (size_t i = 0; i < pattern.size();) {
+    if (pattern[i] == '[') {
+      out += classes.read(i);
       continue;
     }
-    if (depth && c == '&' && i + 1 < pattern.size() && pattern[i + 1] == '&')
-      throw ConfigError(concat(source, ": && inside […] is not supported"));
-    if (depth && c == '[') throw ConfigError(concat(source, ": [ inside […] is not supported"));  // nested in Oniguruma
-    if (c == '[') {
-      ++depth;
-      out += c;
-      if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']') (out += '\\') += pattern[++i];
+    if (pattern[i] != '\\' || i + 1 == pattern.size()) {
+      out += pattern[i++];
       continue;
     }
-    if (c == ']' && depth) --depth;
-    out += c;
+    const char kind = pattern[i + 1];
+    if (kind == 's')
+      out += "\\p{wspace}";
+    else if (kind == 'S')
+      out += "\\P{wspace}";
+    else if (kind == 'w' || kind == 'h')
+      out += concat("[", kind == 'w' ? kWord : kHexadecimal, "]");
+    else if (kind == 'W' || kind == 'H')
+      out += negated(kind == 'W' ? kWord : kHexadecimal);
+    else {
+      append_escape(pattern, i, out);
+      continue;
+    }
+    i += 2;
   }
   return out;
 }
@@ -131,6 +228,20 @@ Regex::Result Regex::find(std::string_view text, size_t from, Span& match, bool 
                ": the regular expression matches backwards");
   match = {ends[0], ends[1]};
   return Result::kMatch;
+}
+
+std::string Regex::replaced(std::string_view text, std::string_view to, size_t most) const {
+  std::string out;
+  size_t done = 0, from = 0;
+  for (Span match{}; from <= text.size() && find(text, from, match) == Result::kMatch;) {
+    out.append(text, done, match.begin - done).append(to);
+    LIMPID_CHECK(out.size() <= most, FormatError, source_, ": what replaces its matches takes more than ", most,
+                 " bytes; is the tokenizer damaged?");
+    done = match.end;
+    from = match.end;
+    if (match.begin == match.end) from += match.end < text.size() ? decode_utf8(text, match.end).size : 1;
+  }
+  return out.append(text.substr(done));
 }
 
 }  // namespace limpid

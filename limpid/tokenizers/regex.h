@@ -28,6 +28,10 @@ class Regex {
   /// @throws FormatError when the expression exceeds its work limit.
   Result find(std::string_view text, size_t from, Span& match, bool stable = false) const;
 
+  /// Returns the text with `to` for every match.
+  /// @param most  bytes that may come of it    @throws FormatError when more do
+  std::string replaced(std::string_view text, std::string_view to, size_t most = SIZE_MAX) const;
+
   /// Returns whether a match never depends on what stands before its start: the search can begin at the end of a match
   /// as if the text began there.
   bool forgets_the_past() const { return forgets_; }

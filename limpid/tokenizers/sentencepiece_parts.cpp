@@ -1,10 +1,13 @@
 #include "limpid/tokenizers/sentencepiece_parts.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/json_parts.h"
+#include "limpid/tokenizers/unigram.h"
 
 namespace limpid {
 
@@ -12,7 +15,7 @@ void SentencePieceParts::add(std::string_view name, int64_t type) {
   const TokenId id = TokenId(tokens->size());
   LIMPID_CHECK(type >= kNormalToken && type <= kByteToken, FormatError, place, ": token ", id, " is of type ", type,
                ", expected 1 to 6");
-  mergeable.push_back(type == kNormalToken || type == kUnusedToken);
+  types.push_back(type);
   switch (type) {
     case kByteToken: {
       const int byte = fallback_byte(name);
@@ -30,12 +33,70 @@ void SentencePieceParts::add(std::string_view name, int64_t type) {
       return tokens->append(name, true);
     default: tokens->append_marked(name, false);
   }
-  if (type != kUserDefinedToken) return;
-  AddedToken token;
-  token.content = std::string(tokens->text(id));
-  token.id = id;
-  user_defined.push_back(std::move(token));
 }
+
+namespace {
+
+std::vector<AddedToken> user_defined(const SentencePieceParts& pieces) {
+  std::vector<AddedToken> out;
+  for (size_t id = 0; id < pieces.types.size(); ++id) {
+    if (pieces.types[id] != kUserDefinedToken) continue;
+    AddedToken token;
+    token.content = std::string(pieces.tokens->text(TokenId(id)));
+    token.id = TokenId(id);
+    out.push_back(std::move(token));
+  }
+  return out;
+}
+
+std::unique_ptr<PieceModel> bpe_model(SentencePieceParts pieces) {
+  std::vector<bool> mergeable;
+  for (int64_t type : pieces.types) mergeable.push_back(type == kNormalToken || type == kUnusedToken);
+  SentencePieceModel::Options options;
+  options.unknown = pieces.unknown.value_or(-1);
+  options.bytes = std::move(pieces.bytes);
+  return std::make_unique<SentencePieceModel>(pieces.tokens, mergeable, pieces.scores, std::move(options));
+}
+
+// Source of the constants: SentencePiece, src/unigram_model.cc.
+std::unique_ptr<PieceModel> unigram_model(SentencePieceParts pieces) {
+  double lowest = std::numeric_limits<float>::max(), highest = std::numeric_limits<float>::lowest();
+  for (size_t id = 0; id < pieces.types.size(); ++id) {
+    if (pieces.types[id] != kNormalToken) continue;
+    lowest = std::min(lowest, pieces.scores[id]);
+    highest = std::max(highest, pieces.scores[id]);
+  }
+  std::vector<std::pair<std::string_view, TokenId>> entries;
+  for (size_t id = 0; id < pieces.types.size(); ++id) {
+    const std::string_view text = pieces.tokens->text(TokenId(id));
+    const bool bound = pieces.types[id] == kUserDefinedToken;  // to be chosen wherever it stands
+    if (text.empty() || (pieces.types[id] != kNormalToken && !bound)) continue;
+    entries.emplace_back(text, TokenId(id));
+    if (bound) pieces.scores[id] = double(float(text.size()) * float(highest)) - 0.1;
+  }
+  UnigramModel::Options options;
+  options.unknown = pieces.unknown.value_or(-1);
+  options.bytes = std::move(pieces.bytes);
+  options.unknown_score = double(float(lowest) - 10.0f);
+  options.single_precision = true;
+  return std::make_unique<UnigramModel>(std::move(entries), std::move(pieces.scores), std::move(options));
+}
+
+void add_normalizer(const SentencePieceParts& pieces, Normalizer& normalizer) {
+  using Kind = Normalizer::Kind;
+  if (pieces.character_map) {
+    Normalizer::Step step{Kind::kLongestMap, {}, {}, {}, false, false};
+    step.map = pieces.character_map;
+    step.unmapped = AddedTokens(user_defined(pieces));
+    normalizer.add(std::move(step));
+  }
+  if (pieces.collapse_spaces) normalizer.add(Kind::kCollapseSpaces);
+  // SentencePiece writes spaces as U+2581, so the two are one to it; here both are spaces.
+  normalizer.add({Kind::kReplace, std::string(kWordMark), " ", {}, false, false});
+  if (pieces.add_space_prefix) normalizer.add({Kind::kPrependToText, {}, " ", {}, false, false});
+}
+
+}  // namespace
 
 std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, PipelineParts parts) {
   for (size_t id = 0; id < pieces.scores.size(); ++id)
@@ -44,19 +105,12 @@ std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, P
   for (size_t byte = 0; byte < pieces.bytes.size(); ++byte)
     LIMPID_CHECK(pieces.bytes[byte] >= 0, FormatError, pieces.place, ": there are byte tokens, but none for byte ",
                  byte);
-  // SentencePiece writes spaces as U+2581, so the two are one to it; here both are spaces.
-  Normalizer::Step unmark{Normalizer::Kind::kReplace, std::string(kWordMark), " ", {}, false, false};
-  parts.normalizer.add(std::move(unmark));
-  if (pieces.add_space_prefix) parts.normalizer.add({Normalizer::Kind::kPrependToText, {}, " ", {}, false, false});
-  SentencePieceModel::Options options;
-  options.unknown = pieces.unknown.value_or(-1);
-  options.bytes = std::move(pieces.bytes);
+  add_normalizer(pieces, parts.normalizer);
   parts.tokens = pieces.tokens;
-  parts.model =
-      std::make_unique<SentencePieceModel>(pieces.tokens, pieces.mergeable, pieces.scores, std::move(options));
-  parts.normalized_added = AddedTokens(std::move(pieces.user_defined));
-  parts.decode = PipelineParts::Decode::kBytesNoSpecial;
+  parts.hides_special = true;
   parts.dummy_prefix = pieces.add_space_prefix;
+  if (!pieces.unigram) parts.normalized_added = AddedTokens(user_defined(pieces));
+  parts.model = pieces.unigram ? unigram_model(std::move(pieces)) : bpe_model(std::move(pieces));
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }
 

@@ -7,20 +7,39 @@ namespace limpid {
 
 namespace {
 
-std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
+/// Returns the file with an extension where there is just one.
+fs::path only_file(const fs::path& folder, const char* extension) {
+  fs::path found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != extension) continue;
+    if (!found.empty()) return {};
+    found = entry.path();
+  }
+  return found;
+}
+
+/// Returns the file that describes the tokenizer of a folder, empty where there is none but perhaps a GGUF file.
+fs::path tokenizer_file(const fs::path& folder) {
   const auto has = [&](const char* name) { return fs::exists(folder / name); };
-  if (has("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json");
-  if (has("vocab.json") && has("merges.txt")) return read_vocab_and_merges(folder);
-  if (has("vocab.txt")) return read_vocab_txt(folder);
+  if (has("tokenizer.json")) return folder / "tokenizer.json";
+  if (has("vocab.json") && has("merges.txt")) return folder / "vocab.json";
+  for (const char* name : {"vocab.txt", "tokenizer.model", "spiece.model"})
+    if (has(name)) return folder / name;
+  return only_file(folder, ".tiktoken");
+}
+
+std::shared_ptr<const Tokenizer> open_folder(const fs::path& folder) {
+  if (const fs::path file = tokenizer_file(folder); !file.empty()) return open_tokenizer(file);
   if (const auto gguf = gguf_models(folder); gguf.size() == 1) return open_tokenizer(gguf.front());
-  LIMPID_CHECK(!has("tokenizer.model"), ConfigError, "[tokenizer] ", (folder / "tokenizer.model").string(),
-               ": SentencePiece model files are not supported; convert to tokenizer.json or GGUF");
-  throw ConfigError(
-      concat("[tokenizer] ", folder.string(),
-             ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, or one .gguf file"));
+  throw ConfigError(concat(
+      "[tokenizer] ", folder.string(),
+      ": no tokenizer here; expected tokenizer.json, vocab.json with merges.txt, vocab.txt, tokenizer.model, or one "
+      ".tiktoken or .gguf file"));
 }
 
 }  // namespace
+
+bool has_tokenizer(const fs::path& folder) { return fs::is_directory(folder) && !tokenizer_file(folder).empty(); }
 
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
   LIMPID_CHECK(fs::exists(path), IoError, "[tokenizer] ", path.string(), ": no such file or folder");
@@ -32,9 +51,13 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path) {
   if (path.extension() == ".json") return read_tokenizer_json(path);
   const auto file = MappedFile::open(path);
   const auto bytes = file->bytes();
-  if (bytes.size() >= 4 && std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) == "GGUF")
-    return read_gguf_tokenizer(*GgufFile::open(path));
-  throw ConfigError(concat("[tokenizer] ", path.string(), ": is neither a GGUF file nor a tokenizer.json"));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("GGUF")) return read_gguf_tokenizer(*GgufFile::open(path));
+  // A ModelProto begins with its first piece, field 1; Llama 3 calls a tiktoken file tokenizer.model too.
+  if (text.starts_with('\n')) return read_sentencepiece_file(path);
+  if (path.extension() == ".tiktoken" || path.extension() == ".model") return read_tiktoken(path);
+  throw ConfigError(concat("[tokenizer] ", path.string(),
+                           ": is neither a GGUF file, a tokenizer.json, a SentencePiece model nor a tiktoken file"));
 }
 
 std::string vocab_sha256(const Tokenizer& tokenizer) {

@@ -50,9 +50,13 @@ class Tokenizer {
   virtual size_t safe_cut(std::string_view text, bool at_start) const { return 0; }
 };
 
-/// Opens a GGUF file, a tokenizer.json, or a folder with tokenizer.json, vocab.json + merges.txt, or vocab.txt.
+/// Opens a GGUF file, a tokenizer.json, a SentencePiece model, a tiktoken file, or a folder with one of these, with
+/// vocab.json + merges.txt, or with vocab.txt.
 /// @throws FormatError for malformed files; ConfigError for kinds that are not supported, naming the kind.
 std::shared_ptr<const Tokenizer> open_tokenizer(const fs::path& path);
+
+/// Returns whether a folder holds files of a tokenizer, other than inside a GGUF file.
+bool has_tokenizer(const fs::path& folder);
 
 /// Returns the SHA-256 over, for each id in order, the token's byte length (u32 little-endian) and its bytes
 /// (token_text).

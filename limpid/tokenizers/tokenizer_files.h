@@ -20,10 +20,14 @@ std::shared_ptr<const Tokenizer> read_tokenizer_json(const fs::path& file);
 std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder);  ///< vocab.json, merges.txt (GPT-2)
 std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder);         ///< vocab.txt (BERT)
 std::shared_ptr<const Tokenizer> read_gguf_tokenizer(const GgufFile& file);
+std::shared_ptr<const Tokenizer> read_sentencepiece_file(const fs::path& file);  ///< SentencePiece's ModelProto
+std::shared_ptr<const Tokenizer> read_tiktoken(const fs::path& file);            ///< lines of "base64 rank"
 
 /// Reads text in memory, for tests and fuzzing. `folder` may hold tokenizer_config.json; empty for none.
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
                                                       const fs::path& folder);
+std::shared_ptr<const Tokenizer> parse_sentencepiece_file(std::string_view bytes, const std::string& source,
+                                                          const fs::path& folder);
 
 /// Names in a vocabulary with an id for each; what the formats share. Ids without a name are empty strings.
 class NamedTokens {
@@ -50,7 +54,9 @@ using Where = std::function<std::string()>;
 /// Splits "left right" of one merge. @throws FormatError "WHERE: "th e x" has 3 fields, expected 2".
 std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& place);
 /// Returns a merge by the names of its sides. @throws FormatError when a side or the whole is not in the vocabulary.
-BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place);
+/// @param prefix  bytes in front of the right side that the whole does not have (##)
+BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place,
+                          size_t prefix = 0);
 
 /// Returns the token bytes of a byte-level vocabulary: names are written in the byte alphabet, but for added tokens.
 std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::vector<AddedToken>& added);
@@ -66,5 +72,8 @@ void add_gpt2_pretokenizer(PreTokenizer& pretokenizer, bool add_prefix_space = f
 void add_bert_normalizer(Normalizer& normalizer, bool clean, bool space_ideographs, bool strip_accents,
                          bool lower_case);
 void add_bert_pretokenizer(PreTokenizer& pretokenizer);
+/// Sets WordPiece's decoder, which cleans up, over names like "word" and "##ing".
+void set_wordpiece_decoder(const std::vector<std::string>& names, const std::vector<AddedToken>& added,
+                           PipelineParts& parts);
 
 }  // namespace limpid

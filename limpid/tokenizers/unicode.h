@@ -31,11 +31,11 @@ size_t incomplete_tail(std::string_view text);       ///< bytes of an unfinished
 /// Returns valid text as it is, otherwise with one U+FFFD for each maximal valid beginning that goes nowhere.
 std::string to_valid_utf8(std::string_view text);
 
-bool is_white_space(char32_t code);   ///< property White_Space
-bool is_numeric(char32_t code);       ///< categories Nd, Nl, No
-bool is_punctuation(char32_t code);   ///< ASCII punctuation (which includes $+<=>^`|~), and the categories P*
-bool is_word(char32_t code);          ///< letters, marks, digits, connectors: \w of regular expressions
-bool is_mark(char32_t code);          ///< category Mn
+bool is_white_space(char32_t code);  ///< property White_Space
+bool is_numeric(char32_t code);      ///< categories Nd, Nl, No
+bool is_punctuation(char32_t code);  ///< ASCII punctuation (which includes $+<=>^`|~), and the categories P*
+bool is_word(char32_t code);  ///< letters, marks, digits, connectors, zero-width joiners: \w of Rust's expressions
+bool is_mark(char32_t code);  ///< category Mn
 bool is_control_like(char32_t code);  ///< categories Cc, Cf and Co, but not tab, line feed, carriage return
 
 /// Returns whether a character was assigned or reclassified after Unicode 8, see Note [Classes of Unicode 8];

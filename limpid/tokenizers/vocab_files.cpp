@@ -118,13 +118,9 @@ std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder) {
   if (tokens.id_of(name_or(config.pad, "[PAD]")) >= 0) parts.pad = special(name_or(config.pad, "[PAD]"));
   if (tokens.id_of(name_or(config.mask, "[MASK]")) >= 0) special(name_or(config.mask, "[MASK]"));
   add_configured_tokens(config, tokens, added);
-  const std::vector<std::string> bytes = wordpiece_bytes(tokens.names(), "##");
-  parts.model = std::make_unique<WordPieceModel>(bytes, options);
-  parts.tokens = token_table(bytes, added);
+  parts.model = std::make_unique<WordPieceModel>(tokens.names(), options);
+  set_wordpiece_decoder(tokens.names(), added, parts);
   set_added_tokens(std::move(added), config.split_special, parts);
-  parts.decode = PipelineParts::Decode::kWordPiece;
-  parts.clean_up = true;
-  parts.dummy_prefix = true;
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }
 

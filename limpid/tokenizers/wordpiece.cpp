@@ -10,11 +10,12 @@ WordPieceModel::WordPieceModel(const std::vector<std::string>& tokens, const Opt
   starts_.reserve(tokens_.size());
   for (size_t id = 0; id < tokens_.size(); ++id) {
     std::string_view token = tokens_[id];
-    const bool start = token.starts_with(' ');
-    if (start) token.remove_prefix(1);
     if (token.empty()) continue;
-    (start ? starts_ : continuations_).insert(token, TokenId(id));
+    starts_.insert(token, TokenId(id));  // a word may be spelt like a continuation
     longest_ = std::max(longest_, token.size());
+    if (!token.starts_with(options_.continuation)) continue;
+    token.remove_prefix(options_.continuation.size());
+    if (!token.empty()) continuations_.insert(token, TokenId(id));
   }
 }
 
@@ -42,16 +43,6 @@ void WordPieceModel::encode(std::string_view word, TokenIds& out) const {
     out.push_back(id);
     begin = end;
   }
-}
-
-std::vector<std::string> wordpiece_bytes(const std::vector<std::string>& names, const std::string& continuation) {
-  std::vector<std::string> out(names.size());
-  for (size_t id = 0; id < names.size(); ++id) {
-    if (names[id].empty()) continue;
-    const bool continues = !continuation.empty() && names[id].starts_with(continuation);
-    out[id] = continues ? names[id].substr(continuation.size()) : " " + names[id];
-  }
-  return out;
 }
 
 }  // namespace limpid

@@ -12,10 +12,11 @@ namespace limpid {
 class WordPieceModel final : public PieceModel {
  public:
   struct Options {
-    TokenId unknown = 0;        ///< for a word that cannot be put together
-    size_t longest_word = 100;  ///< in characters; longer words are unknown
+    TokenId unknown = 0;              ///< for a word that cannot be put together
+    size_t longest_word = 100;        ///< in characters; longer words are unknown
+    std::string continuation = "##";  ///< in front of the names of tokens that continue a word
   };
-  /// @param tokens  bytes by id: a space in front marks the start of a word, without one a token continues a word.
+  /// @param tokens  names by id; empty ones are no tokens
   WordPieceModel(const std::vector<std::string>& tokens, const Options& options);
   void encode(std::string_view word, TokenIds& out) const override;
 
@@ -25,8 +26,5 @@ class WordPieceModel final : public PieceModel {
   StringIndex starts_, continuations_;
   size_t longest_ = 0;  // bytes of the longest token
 };
-
-/// Returns vocabulary entries of BERT ("word", "##ing") as WordPieceModel takes them (" word", "ing").
-std::vector<std::string> wordpiece_bytes(const std::vector<std::string>& names, const std::string& continuation);
 
 }  // namespace limpid

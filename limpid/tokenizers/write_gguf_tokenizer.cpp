@@ -42,7 +42,7 @@ BpeFile read_bpe_file(const fs::path& folder) {
     LIMPID_CHECK(fs::exists(folder / "vocab.json") && fs::exists(folder / "merges.txt"), ConfigError, "[tokenizer] ",
                  folder.string(), ": expected tokenizer.json, or vocab.json with merges.txt");
     file = {"[tokenizer] " + (folder / "vocab.json").string(),
-            {{"pre_tokenizer", byte_level_json(true)},
+            {{"pre_tokenizer", gpt2_pre_tokenizer()},
              {"model",
               {{"type", "BPE"},
                {"vocab", read_guarded_json(folder / "vocab.json")},

@@ -6,7 +6,7 @@
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 #include "limpid/core/json.h"
-#include "limpid/tokenizers/sentencepiece_parts.h"
+#include "limpid/tokenizers/gguf_vocabulary.h"
 #include "limpid/tokenizers/split_rules.h"
 #include "limpid/tokenizers/string_index.h"
 #include "limpid/tokenizers/unicode.h"
@@ -18,32 +18,18 @@ struct Vocabulary {
   const GgufFile& file;
   const std::vector<std::string_view>& names;
 
-  std::string place() const { return "[tokenizer] " + file.source(); }
-  std::string name(int64_t id, const char* key) const {
-    LIMPID_CHECK(id >= 0 && size_t(id) < names.size(), FormatError, place(), ": ", key, " is ", id, ", expected 0 to ",
-                 names.size() - 1);
-    return std::string(names[size_t(id)]);
-  }
+  std::string place() const { return place_of(file); }
+  std::string name(TokenId id) const { return std::string(names[size_t(id)]); }
   std::optional<std::string> special(const char* key) const {
-    if (!file.has(key)) return std::nullopt;
-    return name(file.integer(key), key);
+    const auto id = special_id(file, key);
+    return id ? std::optional(name(*id)) : std::nullopt;
   }
 };
-
-std::vector<int64_t> types_of(const Vocabulary& vocabulary) {
-  if (!vocabulary.file.has("tokenizer.ggml.token_type"))
-    return std::vector<int64_t>(vocabulary.names.size(), kNormalToken);
-  const auto& types = vocabulary.file.integers("tokenizer.ggml.token_type");
-  LIMPID_CHECK(types.size() == vocabulary.names.size(), FormatError, vocabulary.place(),
-               ": tokenizer.ggml.token_type has ", types.size(), " entries, tokenizer.ggml.tokens ",
-               vocabulary.names.size());
-  return types;
-}
 
 Json added_tokens(const Vocabulary& vocabulary, const std::vector<int64_t>& types) {
   Json added = Json::array();
   for (size_t id = 0; id < types.size(); ++id) {
-    if (types[id] != kControlToken && types[id] != kUserDefinedToken && types[id] != kUnknownToken) continue;
+    if (!is_added_type(types[id])) continue;
     // Words with visible spaces can only be met once spaces have become visible.
     const bool marked =
         types[id] == kUserDefinedToken && vocabulary.names[id].find(kWordMark) != std::string_view::npos;
@@ -69,26 +55,43 @@ Json merge_list(const Vocabulary& vocabulary) {
   return merges;
 }
 
-/// Puts BOS in front where the file asks for it.
-Json post_processor(const Vocabulary& vocabulary, const std::optional<std::string>& bos, bool adds_bos) {
-  if (!adds_bos || !bos) return nullptr;
-  const Json begin = {{"SpecialToken", {{"id", *bos}, {"type_id", 0}}}},
-             text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-  const Json second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}},
-             begin_second = {{"SpecialToken", {{"id", *bos}, {"type_id", 1}}}};
-  const Json ids = Json::array({vocabulary.file.integer("tokenizer.ggml.bos_token_id")});
-  Json processor = {{"type", "TemplateProcessing"},
-                    {"special_tokens", {{*bos, {{"id", *bos}, {"ids", ids}, {"tokens", Json::array({*bos})}}}}}};
-  processor["single"] = Json::array({begin, text});
-  processor["pair"] = Json::array({begin, text, begin_second, second});
-  return processor;
+/// Puts a token in front and one behind, where they are given.
+Json post_processor(const Vocabulary& vocabulary, std::optional<TokenId> before, std::optional<TokenId> behind) {
+  if (!before && !behind) return nullptr;
+  Json specials = Json::object(), single = Json::array(), pair = Json::array();
+  const auto add = [&](std::optional<TokenId> id, int type, Json& sequence) {
+    if (!id) return;
+    const std::string name = vocabulary.name(*id);
+    specials[name] = {{"id", name}, {"ids", Json::array({*id})}, {"tokens", Json::array({name})}};
+    sequence.push_back({{"SpecialToken", {{"id", name}, {"type_id", type}}}});
+  };
+  const auto add_text = [&](const char* text, int type, Json& sequence) {
+    add(before, type, sequence);
+    sequence.push_back({{"Sequence", {{"id", text}, {"type_id", type}}}});
+    add(behind, type, sequence);
+  };
+  add_text("A", 0, single);
+  add_text("A", 0, pair);
+  if (behind) before = std::nullopt;  // between two texts stands what ends the first
+  add_text("B", 1, pair);
+  return {{"type", "TemplateProcessing"}, {"special_tokens", specials}, {"single", single}, {"pair", pair}};
 }
 
 /// Parts that a kind of vocabulary says in its own way.
 struct Parts {
   Json normalizer, pre_tokenizer, decoder, model;
-  bool adds_bos = false;
+  std::optional<TokenId> before, behind;  // added to a text
 };
+
+/// Returns BOS where it is to be added.
+std::optional<TokenId> added_bos(const GgufFile& file, bool adds_bos) {
+  return file.boolean_or("tokenizer.ggml.add_bos_token", adds_bos) ? special_id(file, "tokenizer.ggml.bos_token_id")
+                                                                   : std::nullopt;
+}
+std::optional<TokenId> added_eos(const GgufFile& file) {
+  return file.boolean_or("tokenizer.ggml.add_eos_token", false) ? special_id(file, "tokenizer.ggml.eos_token_id")
+                                                                : std::nullopt;
+}
 
 Json bpe_model(const Vocabulary& vocabulary, Json merges, bool byte_fallback, const Json& unknown, bool ignore_merges) {
   Json ids = Json::object();
@@ -106,10 +109,37 @@ Json bpe_model(const Vocabulary& vocabulary, Json merges, bool byte_fallback, co
 }
 
 std::optional<Parts> byte_level_parts(const Vocabulary& vocabulary) {
-  const auto rules = split_rules(vocabulary.file.text_or("tokenizer.ggml.pre", ""));
+  const std::string pre = vocabulary.file.text_or("tokenizer.ggml.pre", "");
+  const auto rules = split_rules(pre.empty() ? "gpt-2" : pre);
   if (!rules) return std::nullopt;
-  return Parts{rules->normalizer, rules->pre_tokenizer, byte_level_json(true),
-               bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges), rules->adds_bos};
+  const Json normalizer = split_rules_normalizer(pre);
+  return Parts{normalizer,
+               rules->pre_tokenizer,
+               gpt2_pre_tokenizer(),
+               bpe_model(vocabulary, merge_list(vocabulary), false, nullptr, rules->ignore_merges),
+               added_bos(vocabulary.file, rules->adds_bos),
+               added_eos(vocabulary.file)};
+}
+
+std::optional<Parts> wordpiece_parts(const Vocabulary& vocabulary) {
+  const GgufWordPiece words = read_gguf_wordpiece(vocabulary.file);
+  Json ids = Json::object();
+  for (size_t id = 0; id < words.names.size(); ++id)
+    ids[words.names[id].empty() ? vocabulary.name(TokenId(id)) : words.names[id]] = id;
+  const Json normalizer = {{"type", "BertNormalizer"},
+                           {"clean_text", true},
+                           {"handle_chinese_chars", true},
+                           {"strip_accents", nullptr},
+                           {"lowercase", !words.cased}};
+  const Json model = {{"type", "WordPiece"},
+                      {"unk_token", vocabulary.name(words.unknown)},
+                      {"continuing_subword_prefix", "##"},
+                      {"max_input_chars_per_word", 100},
+                      {"vocab", std::move(ids)}};
+  const auto if_added = [](bool adds, TokenId id) { return adds ? std::optional(id) : std::nullopt; };
+  return Parts{
+      normalizer, {{"type", "BertPreTokenizer"}},      {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}},
+      model,      if_added(words.adds_cls, words.cls), if_added(words.adds_sep, words.sep)};
 }
 
 /// Returns SentencePiece's merges, which join the pair whose joined token scores highest, as rules: for each token,
@@ -143,7 +173,7 @@ std::optional<Parts> sentencepiece_parts(const Vocabulary& vocabulary, const std
   std::optional<std::string> unknown = vocabulary.special("tokenizer.ggml.unknown_token_id");
   if (const auto token = std::find(types.begin(), types.end(), int64_t(kUnknownToken));
       !unknown && token != types.end())
-    unknown = vocabulary.name(token - types.begin(), "the unknown token");
+    unknown = vocabulary.name(TokenId(token - types.begin()));
   if (!unknown || std::find(types.begin(), types.end(), int64_t(kByteToken)) == types.end()) return std::nullopt;
   const std::string mark(kWordMark);
   const Json mark_spaces = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", mark}};
@@ -159,40 +189,39 @@ std::optional<Parts> sentencepiece_parts(const Vocabulary& vocabulary, const std
                nullptr,
                {{"type", "Sequence"}, {"decoders", decoders}},
                bpe_model(vocabulary, merges_by_score(vocabulary, types, scores), true, *unknown, false),
-               true};
+               added_bos(vocabulary.file, true),
+               added_eos(vocabulary.file)};
 }
 
 }  // namespace
 
 bool write_tokenizer_json(const GgufFile& file, const fs::path& folder) {
   const std::string kind = file.text_or("tokenizer.ggml.model", "");
-  if (kind != "gpt2" && kind != "llama") return false;
-  const Vocabulary vocabulary{file, file.texts("tokenizer.ggml.tokens")};
-  const std::vector<int64_t> types = types_of(vocabulary);
-  const std::optional<Parts> parts =
-      kind == "gpt2" ? byte_level_parts(vocabulary) : sentencepiece_parts(vocabulary, types);
+  if (kind != "gpt2" && kind != "llama" && kind != "bert") return false;
+  const Vocabulary vocabulary{file, token_names(file)};
+  const std::vector<int64_t> types = token_types(file);
+  const std::optional<Parts> parts = kind == "gpt2"   ? byte_level_parts(vocabulary)
+                                     : kind == "bert" ? wordpiece_parts(vocabulary)
+                                                      : sentencepiece_parts(vocabulary, types);
   if (!parts) return false;
-  const auto bos = vocabulary.special("tokenizer.ggml.bos_token_id"),
-             eos = vocabulary.special("tokenizer.ggml.eos_token_id"),
-             pad = vocabulary.special("tokenizer.ggml.padding_token_id");
-  const bool adds_bos = file.boolean_or("tokenizer.ggml.add_bos_token", parts->adds_bos);
   const Json tokenizer = {{"version", "1.0"},
                           {"truncation", nullptr},
                           {"padding", nullptr},
                           {"added_tokens", added_tokens(vocabulary, types)},
                           {"normalizer", parts->normalizer},
                           {"pre_tokenizer", parts->pre_tokenizer},
-                          {"post_processor", post_processor(vocabulary, bos, adds_bos)},
+                          {"post_processor", post_processor(vocabulary, parts->before, parts->behind)},
                           {"decoder", parts->decoder},
                           {"model", parts->model}};
 
   // The generic class takes tokenizer.json as it is; others are rebuilt from their name and lose split rules.
-  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                 {"clean_up_tokenization_spaces", false},
-                 {"add_bos_token", adds_bos}};
-  if (bos) config["bos_token"] = *bos;
-  if (eos) config["eos_token"] = *eos;
-  if (pad) config["pad_token"] = *pad;
+  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
+  if (kind != "bert") config["add_bos_token"] = parts->before.has_value();
+  const std::pair<const char*, const char*> roles[] = {{"bos_token", "tokenizer.ggml.bos_token_id"},
+                                                       {"eos_token", "tokenizer.ggml.eos_token_id"},
+                                                       {"pad_token", "tokenizer.ggml.padding_token_id"}};
+  for (const auto& [role, key] : roles)
+    if (const auto name = vocabulary.special(key)) config[role] = *name;
   if (file.has("tokenizer.chat_template")) config["chat_template"] = file.text("tokenizer.chat_template");
   write_file(folder / "tokenizer.json", to_text(tokenizer));
   write_file(folder / "tokenizer_config.json", to_text(config, 2) + "\n");

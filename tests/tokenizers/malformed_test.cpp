@@ -131,18 +131,56 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
 }
 
 TEST(UnsupportedTokenizerJson, NamesTheKind) {
-  EXPECT_EQ(json_refusal([](Json& j) { j["model"]["type"] = "Unigram"; }),
-            "[tokenizer] tokenizer.json: model type Unigram is not supported; supported are BPE and WordPiece");
-  EXPECT_EQ(json_refusal([](Json& j) { j["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", ""}}; }),
-            "[tokenizer] tokenizer.json: normalizer: Precompiled is not supported");
-  EXPECT_EQ(json_refusal([](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }),
-            "[tokenizer] tokenizer.json: pre_tokenizer: UnicodeScripts is not supported");
-  EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "CTC"}}; }),
-            "[tokenizer] tokenizer.json: decoder: CTC is not supported");
   EXPECT_EQ(
-      json_refusal([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }),
-      "[tokenizer] tokenizer.json: model: \"end_of_word_suffix\" is \"</w>\", which is not supported; ignore what "
-      "changes nothing by name (--ignore-config end_of_word_suffix)");
+      json_refusal([](Json& j) { j["model"]["type"] = "Trigram"; }),
+      "[tokenizer] tokenizer.json: model type Trigram is not supported; supported are BPE, Unigram, WordPiece and "
+      "WordLevel");
+  EXPECT_EQ(json_refusal([](Json& j) { j["normalizer"] = {{"type", "Shout"}}; }),
+            "[tokenizer] tokenizer.json: normalizer: Shout is not supported");
+  EXPECT_EQ(json_refusal([](Json& j) { j["pre_tokenizer"] = {{"type", "Syllables"}}; }),
+            "[tokenizer] tokenizer.json: pre_tokenizer: Syllables is not supported");
+  EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "Whisper"}}; }),
+            "[tokenizer] tokenizer.json: decoder: Whisper is not supported");
+}
+
+TEST(MalformedTokenizerJson, SaysWhatIsWrongWithAUnigramModel) {
+  const auto error_of = [](const Json& model) { return json_error([&](Json& j) { j["model"] = model; }); };
+  EXPECT_EQ(error_of({{"type", "Unigram"}, {"vocab", {{"a", 0}}}}),
+            "[tokenizer] tokenizer.json: model.vocab is an object, expected an array of [token, score]");
+  EXPECT_EQ(error_of({{"type", "Unigram"}, {"vocab", Json::array({"a"})}}),
+            "[tokenizer] tokenizer.json: model.vocab[0]: found a string, expected [\"token\", score]");
+  EXPECT_EQ(error_of({{"type", "Unigram"}, {"unk_id", 7}, {"vocab", Json::array({Json::array({"a", -1.5})})}}),
+            "[tokenizer] tokenizer.json: model.unk_id is 7, expected 0 to 0");
+}
+
+TEST(MalformedTokenizerJson, SaysWhatIsWrongWithPrecompiledRules) {
+  const auto error_of = [](const std::string& rules) {
+    return json_error([&](Json& j) { j["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", rules}}; });
+  };
+  EXPECT_EQ(error_of("a?=="),
+            "[tokenizer] tokenizer.json: normalizer: Precompiled: precompiled_charsmap is not base64");
+  EXPECT_EQ(error_of("/wAAAA=="),
+            "[tokenizer] tokenizer.json: normalizer: Precompiled: the rules are 4 bytes, of which "
+            "the trie is said to take 255; is the file truncated?");
+}
+
+TEST(MalformedSentencePieceModel, SaysWhereItEnds) {
+  const auto error_of = [](const std::string& bytes) {
+    return message_of<FormatError>([&] { parse_sentencepiece_file(bytes, "tokenizer.model", {}); });
+  };
+  EXPECT_EQ(error_of(""), "[tokenizer] tokenizer.model: holds no pieces; is it a SentencePiece model?");
+  EXPECT_EQ(error_of("\x0a\x05\x0a\x01"),
+            "[tokenizer] tokenizer.model: ends inside field 1, which takes 5 bytes, of "
+            "which 2 are there; is the file truncated?");
+  EXPECT_EQ(error_of("\x0b"), "[tokenizer] tokenizer.model: field 1 is of wire type 3, expected 0, 1, 2 or 5");
+}
+
+TEST(MalformedTiktoken, NamesTheLine) {
+  EXPECT_NE(folder_error({{"cl100k_base.tiktoken", "YQ== 0\nYg 1\n"}})
+                .find("cl100k_base.tiktoken:2: \"Yg 1\" is no line of a tiktoken file, expected \"base64 rank\""),
+            std::string::npos);
+  EXPECT_NE(folder_error({{"cl100k_base.tiktoken", "YQ== 0\nYg== 0\n"}}).find(":2: rank 0 is given twice"),
+            std::string::npos);
 }
 
 TEST(UnsupportedTokenizerJson, NamesSettingsThatItDoesNotKnowUnlessTheyAreOff) {
@@ -151,7 +189,6 @@ TEST(UnsupportedTokenizerJson, NamesSettingsThatItDoesNotKnowUnlessTheyAreOff) {
     EXPECT_TRUE(message.find(found) != std::string::npos) << message;
   };
   refuses([](Json& j) { j["model"]["dropout"] = 0.1; }, "model: \"dropout\" is 0.1");
-  refuses([](Json& j) { j["model"]["continuing_subword_prefix"] = "##"; }, "\"continuing_subword_prefix\" is \"##\"");
   refuses([](Json& j) { j["pre_tokenizer"]["pattern"] = "x"; }, "pre_tokenizer: ByteLevel: \"pattern\" is \"x\"");
   refuses([](Json& j) { j["normalizer"] = {{"type", "NFC"}, {"form", "strict"}}; }, "normalizer: NFC: \"form\"");
   refuses([](Json& j) { j["added_tokens"][0]["trainable"] = true; }, "added_tokens[0]: \"trainable\" is true");
@@ -239,13 +276,13 @@ TEST(MalformedGgufTokenizer, NamesTheKeyAndThePlace) {
 TEST(UnsupportedGgufTokenizer, NamesTheKind) {
   TempDir dir;
   auto metadata = tiny::byte_level_metadata();
-  metadata["tokenizer.ggml.pre"] = {std::string("deepseek-llm")};
+  metadata["tokenizer.ggml.pre"] = {std::string("gemma9")};
   EXPECT_NE(message_of<ConfigError>([&] {
               tiny::open(dir, metadata);
-            }).find("pre-tokenizer \"deepseek-llm\" (tokenizer.ggml.pre) is not supported"),
+            }).find("pre-tokenizer \"gemma9\" (tokenizer.ggml.pre) is not supported"),
             std::string::npos);
-  metadata["tokenizer.ggml.model"] = {std::string("t5")};
-  EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("tokenizer kind \"t5\""),
+  metadata["tokenizer.ggml.model"] = {std::string("rwkv")};
+  EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("tokenizer kind \"rwkv\""),
             std::string::npos);
   metadata.erase("tokenizer.ggml.model");
   EXPECT_NE(message_of<ConfigError>([&] { tiny::open(dir, metadata); }).find("holds no tokenizer"), std::string::npos);

@@ -1,5 +1,7 @@
 #include "limpid/data/rows.h"
 
+#include <algorithm>
+
 #include "limpid/checkpoints/json_guard.h"
 #include "limpid/data/json_values.h"
 #include "limpid/data/separated_values.h"
@@ -95,9 +97,10 @@ class RowReader {
     const std::string_view value = text_.substr(first, *end - first);
     if (text_.find_first_not_of(kBlank, *end) != std::string_view::npos)
       return value.find('\n') == std::string_view::npos ? read_json_lines() : read_values(first);
-    const Json only = parse_json_line(value, source_at(1));
+    const auto line = 1 + size_t(std::count(text_.begin(), text_.begin() + std::ptrdiff_t(first), '\n'));
+    const Json only = parse_json_line(value, source_at(line));
     const auto rows = count_column_rows(only);
-    if (!rows) return object(only, source_at(1), value);
+    if (!rows) return object(only, source_at(line), value);
     for (size_t r = 0; r < *rows; ++r) {
       const std::string source = concat(path_, ": row ", r + 1);
       object(column_row(only, r), source);

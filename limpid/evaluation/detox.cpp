@@ -157,7 +157,7 @@ std::vector<Phase> phases_of(const DetoxPlan& plan, const Shares& shares) {
   const double texts = double(shares.own_texts.count), search = double(splits.search * splits.search_samples),
                check = double(splits.check * splits.check_samples), trials = plan.thorough ? 10 : 4;
   std::vector<Phase> phases;
-  if (plan.thorough) phases = {{"own texts", 0.06 * texts, 1}, {"calibrators", 0.09 * texts, 3}};
+  if (plan.thorough) phases = {{"own texts", 0.06 * texts, 1}, {"calibrators", 30 + 0.09 * texts, 3}};
   phases.push_back({"directions", 0.02 * double(plan.pairs), 2});
   phases.push_back({"gate", 0.6 * double(splits.gate), 2});
   phases.push_back({"strengths", 0.07 * search * (trials + 1), 2 * (trials + 1)});

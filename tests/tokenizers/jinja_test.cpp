@@ -56,8 +56,8 @@ TEST(Jinja, PrintsAsPythonDoes) {
 TEST(Jinja, CalculatesAsPythonDoes) {
   EXPECT_EQ(render("{{ -7 // 2 }} {{ -7 % 3 }} {{ 7 % -3 }} {{ 7 / 2 }} {{ 2 ** 3 ** 2 }} {{ 2 ** -1 }}"),
             "-4 2 -2 3.5 64 0.5");
-  EXPECT_EQ(render("{{ 1 + 2 * 3 ~ 4 }} {{ -2 ** 2 }} {{ 'ab' * 2 }} {{ [1] + [2] }} {{ true + 1 }}"),
-            "25 4 abab [1, 2] 2");
+  EXPECT_EQ(render("{{ 1 + 2 * 3 }} {{ 2 * 3 ~ 4 }} {{ -2 ** 2 }} {{ 'ab' * 2 }} {{ [1] + [2] }} {{ true + 1 }}"),
+            "7 64 4 abab [1, 2] 2");
   EXPECT_EQ(render("{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == 1.0 }} {{ 'a' in 'abc' }} {{ 4 not in l }}"),
             "True False True True True");
   EXPECT_EQ(render("{{ 0 or 'x' }} {{ n and s }} {{ not n }} {{ 'a' if n > 5 else 'b' if n else 'c' }}"),

@@ -135,20 +135,20 @@ TEST(Checkpoint, RefusesFoldersWithoutWeightsAndFilesThatAreSomethingElse) {
 
 TEST(Safetensors, ListsTensorsOfOtherTypesAndRefusesThemWhenAskedFor) {
   const std::string header =
-      R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F8_E4M3","shape":[2,2],"data_offsets":[4,8]}})";
+      R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F8_E8M0","shape":[2,2],"data_offsets":[4,8]}})";
   const std::string bytes = safetensors(header, std::string(8, '\0'));
   const auto file = SafetensorsFile::parse(std::as_bytes(std::span(bytes)), "odd.safetensors");
   EXPECT_EQ(file->tensors().size(), 1u);
   EXPECT_NE(file->find("a"), nullptr);
   ASSERT_EQ(file->others().size(), 1u);
-  EXPECT_EQ(file->others()[0].type, "F8_E4M3");
+  EXPECT_EQ(file->others()[0].type, "F8_E8M0");
   EXPECT_EQ(file->others()[0].bytes, 4u);
   EXPECT_EQ(file->find("c"), nullptr);
   try {
     file->find("b");
     ADD_FAILURE() << "was found";
   } catch (const FormatError& error) {
-    EXPECT_NE(std::string(error.what()).find("tensor \"b\" has type F8_E4M3, which is not supported"),
+    EXPECT_NE(std::string(error.what()).find("tensor \"b\" has type F8_E8M0, which is not supported"),
               std::string::npos);
   }
   EXPECT_THROW(file->require_all(), FormatError);

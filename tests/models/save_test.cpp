@@ -68,7 +68,7 @@ TEST(WriteTokenizerJson, LeavesOtherKindsAlone) {
   const TempDir dir;
   std::map<std::string, GgufValue> metadata;
   metadata["general.architecture"].value = std::string("llama");
-  metadata["tokenizer.ggml.model"].value = std::string("bert");
+  metadata["tokenizer.ggml.model"].value = std::string("rwkv");
   write_gguf(dir.path() / "bert.gguf", metadata, {});
   EXPECT_FALSE(write_tokenizer_json(*GgufFile::open(dir.path() / "bert.gguf"), dir.path() / "out"));
   EXPECT_FALSE(fs::exists(dir.path() / "out"));

@@ -30,9 +30,9 @@ using AllCommands =
     CommandList<GenerateCommand, ChatCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand,
                 FitDesteinCommand, FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand,
                 FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand,
-                TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand, TrainTokenizerCommand,
-                DistilCommand, ConvertCommand, QuantizeCommand, EvaluateCommand, CompareCommand, PlotCommand,
-                ScoreCommand, MetricsCommand, PerplexityCommand, MultipleChoiceCommand, ModelsCommand,
+                TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand,
+                TrainTokenizerCommand, DistilCommand, ConvertCommand, QuantizeCommand, EvaluateCommand, CompareCommand,
+                PlotCommand, ScoreCommand, MetricsCommand, PerplexityCommand, MultipleChoiceCommand, ModelsCommand,
                 ModelsPullCommand, DataCommand, DataShowCommand, DataExportCommand, InspectCommand, TokenizeCommand,
                 DoctorCommand>;
 

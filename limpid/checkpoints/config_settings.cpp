@@ -97,7 +97,8 @@ void read_layer_types(const ConfigKeys& keys, const ConfigDefaults& defaults, bo
   LIMPID_CHECK(c.num_layers >= 0 && c.num_layers <= 10'000, FormatError, keys.place(), ": number of layers is ",
                c.num_layers, ", expected 1 to 10000");
   c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
-  const bool no_window = defaults.slides && keys.json() && keys.json()->contains("sliding_window") && !keys.has({{"sliding_window"}});
+  const bool no_window =
+      defaults.slides && keys.json() && keys.json()->contains("sliding_window") && !keys.has({{"sliding_window"}});
   const bool slides = !no_window && keys.boolean_or({{"use_sliding_window"}}, true);
   if (!slides) keys.pass_over({"sliding_window"});
   if (defaults.slides && slides)

@@ -159,7 +159,8 @@ Json split_rules_normalizer(std::string_view name) { return name == "qwen2" ? Js
 
 std::optional<std::string> split_rules_name(const Json& pre_tokenizer, const Json& normalizer) {
   for (const char* name : {"gpt-2", "smollm", "llama-bpe", "qwen2"})
-    if (plainly(split_rules(name)->pre_tokenizer) == plainly(pre_tokenizer) && split_rules_normalizer(name) == normalizer)
+    if (plainly(split_rules(name)->pre_tokenizer) == plainly(pre_tokenizer) &&
+        split_rules_normalizer(name) == normalizer)
       return name;
   return std::nullopt;
 }

@@ -55,8 +55,7 @@ TEST(MalformedTokenizerJson, ANormalizerThatDoublesTheTextAgainAndAgainIsStopped
     json["normalizer"] = {{"type", "Sequence"}, {"normalizers", steps}};
     const auto tokenizer = tiny::open(json);
     EXPECT_EQ(tokenizer->encode("b", false).size(), 1u);
-    EXPECT_NE(message_of<FormatError>([&] { tokenizer->encode("a", false); }).find("more than"),
-              std::string::npos);
+    EXPECT_NE(message_of<FormatError>([&] { tokenizer->encode("a", false); }).find("more than"), std::string::npos);
   }
 }
 

@@ -90,7 +90,9 @@ std::string Decoder::between(std::string_view name) const {
   for (const Step& step : steps_) {
     // Once all tokens are one, a token in the middle is at no end.
     if (joined && step.kind == Kind::kStrip) continue;
-    token = run(step, std::move(token), {});
+    // The space in front of a word is its own, also where cleaning up takes it from the text that is shown: hashes of
+    // vocabularies count it.
+    token = step.kind == Kind::kWordPiece ? without_prefix(token, step, {}) : run(step, std::move(token), {});
     joined |= joins(step.kind);
   }
   return token;

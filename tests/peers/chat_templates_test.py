@@ -126,6 +126,7 @@ WRITTEN = [
     "{{ 'abc'.center(10, '*') }}|{{ 'ab'.center(5) }}|{{ 'foo bar baz qux'|truncate(9) }}|{{ 'foo bar baz qux'|truncate(9, true) }}|{{ 'a\\nb\\n\\nc'|indent }}|{{ 'a\\n\\nb'|indent('> ', true, true) }}",
     "{{ '<a href=\"x\">&\\'</a>'|e }} {{ '<b>'|safe + '<i>' }} {{ ('<b>'|safe) ~ '<i>' }} {{ '<'|e|e }} {{ ['<'|e] }}",
     "{{ tools|tojson(indent=4) }} {{ 'é\\u2028</script>\\x7f\\x01'|tojson }} {{ 'é😀'|tojson(ensure_ascii=true) }} {{ {1: 2, none: 3, true: 4}|tojson }} {{ [1.0, 1e20, 1e-7, []]|tojson(indent=0) }} {{ d|tojson(sort_keys=true, separators=(',', ':')) }}",
+    "{{ nested|groupby('k')|list }} {{ nested[:2]|map(attribute='a.b')|list }} {{ nested|sort(attribute='k')|map(attribute='k')|list }} {{ d|dictsort(by='value', reverse=true) }} {{ [1, 2, 3, 4, 5]|slice(3, 'x')|list }}",
     "{{ 'a b c d'.split(' ', 2) }} {{ ' a b c '.rsplit(none, 1) }} {{ ''.split() }} {{ 'a\\nb\\r\\nc\\n'.splitlines() }} {{ 'xx'.replace('', '-') }} {{ 'ñbc'.find('c') }} {{ 'abc'.startswith(('x', 'a')) }} {{ 'straße'.upper() }} {{ \"it's\".title() }} {{ \"it's\"|title }}",
     "{{ d.keys() }}|{{ d.keys()|length }}|{{ range(1, 10, 3)|list }}{{ range(3) }}|{{ l[true] }}{{ l.0 }}{{ l['0'] is defined }}|{{ missing|length }}{{ missing == none }}{{ missing is sequence }}",
 ]
@@ -176,7 +177,7 @@ class TemplatesRenderAsInTransformers(unittest.TestCase):
             file.write_text("".join(json.dumps(row) + "\n" for row in rows))
             done = subprocess.run([PROGRAM, "tokenize", "-m", MODELS[0], file], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return [json.loads(line)["text"] for line in done.stdout.split("\n") if line]
+        return [json.loads(line)["text"] for line in done.stdout.splitlines()]
 
     def test_written_templates(self):
         for template, ours in zip(WRITTEN, self.ours(WRITTEN), strict=True):

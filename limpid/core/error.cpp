@@ -1,14 +1,21 @@
 #include "limpid/core/error.h"
 
 #include <new>
+#include <string_view>
+
+#include "limpid/core/out_of_memory.h"
 
 namespace limpid {
+
+bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) ||
+         std::string_view(error.what()).find("DefaultCPUAllocator") != std::string_view::npos;  // has no type of its own
+}
 
 std::string reason_of(const std::exception& error) {
   std::string line = error.what();
   line = line.substr(0, line.find_first_of("\r\n"));
-  const bool refused = line.find("DefaultCPUAllocator") != std::string::npos;  // LibTorch has no type for it
-  if (!refused && !dynamic_cast<const std::bad_alloc*>(&error)) return line;
+  if (!is_out_of_memory(error)) return line;
   std::string amount;
   if (const size_t begin = line.find("tried to allocate "); begin != std::string::npos)
     amount =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "limpid/core/out_of_memory.h"
 #include "limpid/core/random.h"
 #include "limpid/decoding/continuation_text.h"
 #include "limpid/decoding/logits.h"
@@ -181,6 +182,7 @@ Tensor Generator::read(std::span<ActiveRow* const> rows) {
   } catch (const Interrupted&) {
     throw;
   } catch (const std::exception& error) {
+    if (is_out_of_memory(error)) throw;  // no row's fault: the next step would want as much
     for (ActiveRow* row : rows)
       if (!row->error) row->error = reason_of(error);
     return {};

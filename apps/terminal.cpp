@@ -1,8 +1,10 @@
 #include "apps/terminal.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,10 +29,14 @@ spdlog::logger& logger() {
 
 volatile std::sig_atomic_t signal_ = 0;  // that asked us to stop; 0: none
 volatile std::sig_atomic_t twice_ends_ = 1;
+int woken_ = -1;  // an event: readable after a signal. It may come to any thread, and before poll() waits
 
 void on_signal(int number) {
   if (signal_ != 0 && twice_ends_) _exit(128 + number);
   signal_ = number;
+  const int error = errno;
+  eventfd_write(woken_, 1);
+  errno = error;
 }
 
 std::string progress_line(const WorkState& state) {
@@ -41,15 +47,25 @@ std::string progress_line(const WorkState& state) {
   return line + ", " + human_duration(state.seconds / double(state.fresh) * double(state.total - state.done)) + " left";
 }
 
+/// Returns the file to read standard input from. Ctrl-C throws a line away that a terminal had ready, so read() must not
+/// wait; a terminal is opened anew for that, since the shell shares the file that we were given.
+int standard_input() {
+  static const int file = [] {
+    const int own = isatty(STDIN_FILENO) ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+    return own >= 0 ? own : STDIN_FILENO;
+  }();
+  return file;
+}
+
 /// Returns what comes next on standard input; empty at its end. @throws Interrupted when Ctrl-C ends the wait for it.
 std::string read_part() {
   for (;;) {
-    pollfd ready{STDIN_FILENO, POLLIN, 0};
-    const int polled = poll(&ready, 1, -1);  // a signal ends it; it would not end read()
     terminal().throw_if_stopped();
-    if (polled < 0 && errno == EINTR) continue;
+    pollfd ready[] = {{standard_input(), POLLIN, 0}, {woken_, POLLIN, 0}};
+    if (poll(ready, 2, -1) < 0 || ready[0].revents == 0) continue;
     char part[1 << 16];
-    const ssize_t size = read(STDIN_FILENO, part, sizeof part);
+    const ssize_t size = read(standard_input(), part, sizeof part);
+    if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     LIMPID_CHECK(size >= 0, IoError, "standard input cannot be read: ", std::strerror(errno));
     return std::string(part, size_t(size));
   }
@@ -93,6 +109,7 @@ bool Terminal::stop() { return signal_ != 0; }
 
 void Terminal::catch_interrupts(bool twice_ends) {
   twice_ends_ = twice_ends;
+  if (woken_ < 0) woken_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   for (const int number : {SIGINT, SIGTERM, SIGHUP})
     if (std::signal(number, on_signal) == SIG_IGN && number == SIGHUP) std::signal(number, SIG_IGN);  // nohup
 }
@@ -100,6 +117,8 @@ void Terminal::catch_interrupts(bool twice_ends) {
 bool Terminal::forget_interrupt() {
   if (signal_ != SIGINT) return false;
   signal_ = 0;
+  eventfd_t ignored;
+  eventfd_read(woken_, &ignored);
   return true;
 }
 

@@ -125,7 +125,7 @@ struct MultipleChoiceCommand : ModelOptions {
     c.value("--shots", shots,
             "The first so many questions of each category are shown with their answers, and not asked")
         .not_negative();
-    c.value("--limit", limit, "Only the first questions; 0 is all");
+    c.value("--limit", limit, "Only the first questions; 0 is all").not_negative();
     c.value("--rows", rows, "Choices read together").positive();
     c.flag("--json", json, "JSON instead of a table");
     c.value("-o,--output", output, "Also write each question's log-likelihoods (jsonl)");

@@ -29,8 +29,8 @@ struct Pace {
 /// Decodes requests, many at once. The same request gives the same tokens, whatever else is in the batch and however
 /// many threads run. A row that goes wrong (its logits are no numbers, a session fails it) ends with
 /// FinishReason::Error and a message, and the others go on, bit for bit; an exception of the model or of a session ends
-/// all rows of its step so, and those waiting go on. What callbacks throw, and memory that could not be had, reaches the
-/// caller. Callbacks may call every member but step and run.
+/// all rows of its step so, and those waiting go on. What callbacks throw, and memory that could not be had, reaches
+/// the caller. Callbacks may call every member but step and run.
 class Generator {
  public:
   using OnDone = std::function<void(Completion)>;

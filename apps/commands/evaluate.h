@@ -141,7 +141,10 @@ struct ScoreCommand : CommonOptions {
   fs::path output;
 
   void declare(Subcommand& c) {
-    c.value("file", file, "jsonl with \"text\", or generations (each sample gets its score)").required();
+    c.value("file", file,
+            "Rows with \"text\" (jsonl, a JSON list or a table), plain text lines, generations (each sample gets its "
+            "score), or - for standard input")
+        .required();
     add_scorer(c, scorer);
     c.value("--field", field, "Field that holds the text");
     c.value(

@@ -1,5 +1,6 @@
 #include "limpid/checkpoints/finite.h"
 
+#include "limpid/checkpoints/checkpoint.h"
 #include "limpid/checkpoints/layout.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"

@@ -40,6 +40,7 @@ struct ConfigDefaults {
   bool tied = false;    ///< the output matrix is the embedding
   bool biased = false;  ///< linear layers of the blocks have biases
   double rope_theta = 1e4;
+  double rotary_fraction = 1;   ///< part of each head that rotates
   double local_rope_theta = 0;  ///< base of sliding layers; 0: that of the others, scaling included
   bool slides = false;          ///< may have sliding layers
   int64_t sliding_window = 0;
@@ -67,6 +68,8 @@ struct ProjectionFormat {
 struct TensorNames {
   const char* name;
   const char* gguf = nullptr;  ///< null: as in Hugging Face files
+  /// Returns whether a model has it; null: all models of the family do.
+  bool (*when)(const ModelConfig& config) = nullptr;
 };
 
 /// Condition on which the attention's output projection has a bias.
@@ -95,6 +98,9 @@ struct Family {
   void (*read_config)(const ConfigKeys& keys, ModelConfig& config) = nullptr;
   /// Keys of a config.json for a model that has none, besides those of all families; null: cannot be written.
   Json (*write_config)(const ModelConfig& config) = nullptr;
+  const char* written_as = nullptr;  ///< architecture in GGUF files that are written; null: the first above
+  /// Metadata of a GGUF file besides those of all families, by their names behind "ARCHITECTURE.".
+  std::map<std::string, GgufValue> (*write_metadata)(const ModelConfig& config) = nullptr;
 
   const char* prefix = "";  ///< in front of all names but the output matrix's in Hugging Face files; some leave it out
   const char* layers = "";  ///< "model.layers.": a block's number follows

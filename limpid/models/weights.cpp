@@ -35,7 +35,6 @@ const TensorView* Weights::find(const StoredTensor& stored) const {
 const TensorView& Weights::at(const StoredTensor& stored) const {
   const TensorView* view = find(stored);
   LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"", stored.name, "\" is missing");
-  check_finite(*view, shared_->checkpoint->source());
   return *view;
 }
 
@@ -48,6 +47,7 @@ TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t c
       stored.transposed ? std::vector{columns, stored_rows} : std::vector{stored_rows, columns};
   LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
                shape_text(view.shape), ", the config asks for ", shape_text(expected));
+  check_finite(view, shared_->checkpoint->source());
   if (stored.transposed) view = transposed(view, storage);
   if (!stored.row.empty()) view = gathered(view, stored.row, storage);
   return view;
@@ -123,6 +123,7 @@ Tensor Weights::vector(const std::string& name, int64_t size) const {
   TensorView view = at(stored);
   LIMPID_CHECK(view.elements() == stored_size && view.shape.size() == 1, ShapeError, shared_->checkpoint->source(),
                ": \"", view.name, "\" has shape ", shape_text(view.shape), ", the config asks for [", stored_size, "]");
+  check_finite(view, shared_->checkpoint->source());
   std::vector<std::byte> storage;
   if (!stored.row.empty()) view = gathered(view, stored.row, storage);
   return parameter(full_name, float_tensor(view));

@@ -13,7 +13,7 @@
 namespace limpid::fuzzing {
 namespace {
 
-constexpr size_t kLongestMessage = 2000;  // bytes; texts from a file are cut when they are quoted
+constexpr size_t kLongestMessage = 4000;  // bytes; texts from a file are cut when they are quoted
 constexpr size_t kMostTokens = 64;        // of a text whose incremental encoding is compared
 
 bool is_integer(DType type) {
@@ -28,11 +28,14 @@ void finding(const std::string& what) {
   std::abort();
 }
 
-void check_message(std::string_view message) {
+void check_line(std::string_view line) {
   const auto is_control = [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; };
+  if (std::any_of(line.begin(), line.end(), is_control)) finding("control characters: " + std::string(line));
+}
+
+void check_message(std::string_view message) {
   if (message.empty()) finding("an error without a message");
-  if (std::any_of(message.begin(), message.end(), is_control))
-    finding("an error with control characters: " + std::string(message));
+  check_line(message);
   if (message.size() > kLongestMessage) finding("a long error: " + std::string(message));
 }
 

@@ -17,6 +17,8 @@ namespace limpid::fuzzing {
 
 /// Ends the process with a sentence.
 [[noreturn]] void finding(const std::string& what);
+/// Looks at a line that a terminal is to show.
+void check_line(std::string_view line);
 /// Looks at the message of an Error.
 void check_message(std::string_view message);
 

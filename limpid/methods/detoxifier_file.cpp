@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "limpid/checkpoints/finite.h"
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/layout.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/quote.h"
@@ -130,7 +129,7 @@ std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path)
                "has no metadata \"limpid\"; it is not a detoxifier");
   auto file = std::make_shared<DetoxifierFile>();
   file->path_ = path;
-  file->info_ = parse_info(parse_guarded_json(metadata->second, prefix + "metadata \"limpid\""), prefix);
+  file->info_ = parse_info(parse_json(metadata->second, prefix + "metadata \"limpid\""), prefix);
 
   Json blocks = Json::object();
   if (file->info_.settings.contains("blocks"))

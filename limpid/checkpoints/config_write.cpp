@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "limpid/checkpoints/family_parts.h"
+#include "limpid/checkpoints/quote.h"
 
 namespace limpid {
 namespace {
@@ -69,7 +70,7 @@ Json rope_scaling(const ModelConfig& config) {
               {"original_max_position_embeddings", rope.original_max_position}};
     case Scaling::kOther: break;
   }
-  throw ConfigError(concat(config.source, ": rope scaling \"", rope.type_name, "\" cannot be written to config.json"));
+  throw ConfigError(concat(config.source, ": rope scaling ", quote(rope.type_name), " cannot be written to config.json"));
 }
 
 }  // namespace
@@ -109,10 +110,13 @@ Json config_to_huggingface(const ModelConfig& c) {
     if (c.pad_id >= 0) json["pad_token_id"] = c.pad_id;
     if (!c.eos_ids.empty()) json["eos_token_id"] = c.eos_ids.size() == 1 ? Json(c.eos_ids[0]) : Json(c.eos_ids);
   }
-  const char* num_layers = "num_hidden_layers";
-  for (const char* spelling : {"n_layer", "n_layers"})
-    if (json.contains(spelling)) num_layers = spelling;
-  json[num_layers] = c.num_layers;
+  bool says_layers = false;
+  for (const char* spelling : {"num_hidden_layers", "n_layer", "n_layers", "num_layers"}) {
+    if (!json.contains(spelling)) continue;
+    json[spelling] = c.num_layers;
+    says_layers = true;
+  }
+  if (!says_layers) json["num_hidden_layers"] = c.num_layers;
   if (json.contains("layer_types")) json["layer_types"] = layer_types_json(c);
   json[json.contains("dtype") ? "dtype" : "torch_dtype"] = "float32";
   json.erase("quantization_config");

@@ -1,5 +1,6 @@
 #include "limpid/checkpoints/family.h"
 
+#include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 
 namespace limpid {
@@ -44,7 +45,7 @@ const Family* find_family(const std::string& name) {
 
 const Family& family_of(const ModelConfig& config) {
   const Family* family = find_family(config.architecture);
-  LIMPID_CHECK(family, ConfigError, config.source, ": architecture \"", config.architecture, "\" is not supported");
+  LIMPID_CHECK(family, ConfigError, config.source, ": architecture ", quote(config.architecture), " is not supported");
   return *family;
 }
 

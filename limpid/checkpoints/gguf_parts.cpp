@@ -42,6 +42,7 @@ void GgufFile::add_part(const GgufFile& part) {
                  quote(tensor.name), " is in another part, too");
     tensors_.push_back(tensor);
   }
+  others_.insert(others_.end(), part.others_.begin(), part.others_.end());
 }
 
 std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
@@ -71,9 +72,9 @@ std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
     whole->metadata_ = opened->metadata_;
     expected = opened->integer_or("split.tensors.count", -1);
   }
-  LIMPID_CHECK(expected < 0 || expected == int64_t(whole->tensors_.size()), FormatError, prefix, "the ", count,
-               " parts hold ", whole->tensors_.size(), " tensors, expected ", expected,
-               "; are they of one and the same model?");
+  const auto found = int64_t(whole->tensors_.size() + whole->others_.size());
+  LIMPID_CHECK(expected < 0 || expected == found, FormatError, prefix, "the ", count, " parts hold ", found,
+               " tensors, expected ", expected, "; are they of one and the same model?");
   return whole;
 }
 

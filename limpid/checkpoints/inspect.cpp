@@ -5,7 +5,6 @@
 
 #include "limpid/checkpoints/family.h"
 #include "limpid/checkpoints/gguf.h"
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
@@ -117,7 +116,7 @@ Json inspect_safetensors(const fs::path& path) {
   const auto limpid = file->metadata().find("limpid");
   if (limpid == file->metadata().end()) return out;
   const std::string place = concat(path.string(), ": metadata \"limpid\"");
-  Json about = parse_guarded_json(limpid->second, place);
+  Json about = parse_json(limpid->second, place);
   LIMPID_CHECK(about.is_object(), FormatError, place, " is ", json_kind(about), ", expected an object");
   out["metadata"].erase("limpid");
   if (about.contains("kind") && about["kind"].is_string()) {
@@ -171,7 +170,7 @@ Json inspect_gguf(const fs::path& path) {
 Json folder_tokenizer(const fs::path& folder) {
   Json out;
   if (fs::exists(folder / "tokenizer.json")) {
-    const Json file = read_guarded_json(folder / "tokenizer.json");
+    const Json file = read_json(folder / "tokenizer.json");
     const Json model = file.is_object() ? file.value("model", Json::object()) : Json::object();
     out["kind"] = model.is_object() && model.contains("type") && model["type"].is_string()
                       ? model["type"].get<std::string>()
@@ -190,7 +189,7 @@ Json folder_tokenizer(const fs::path& folder) {
 Json inspect_folder(const fs::path& folder) {
   Json out;
   if (fs::exists(folder / "adapter_config.json")) {
-    out = {{"kind", "adapter"}, {"adapter", read_guarded_json(folder / "adapter_config.json")}};
+    out = {{"kind", "adapter"}, {"adapter", read_json(folder / "adapter_config.json")}};
     if (fs::exists(folder / "adapter_model.safetensors"))
       add_tensors(*SafetensorsFile::open(folder / "adapter_model.safetensors"), out);
     return out;
@@ -204,7 +203,7 @@ Json inspect_folder(const fs::path& folder) {
   for (const auto& [type, sum] : out["types"].items()) bytes += sum["bytes"].get<uint64_t>();
   out["bytes"] = bytes;
   if (Json tokenizer = folder_tokenizer(folder); !tokenizer.is_null()) out["tokenizer"] = std::move(tokenizer);
-  if (fs::exists(folder / "training.json")) out["training"] = read_guarded_json(folder / "training.json");
+  if (fs::exists(folder / "training.json")) out["training"] = read_json(folder / "training.json");
   return out;
 }
 
@@ -234,7 +233,7 @@ Json inspect_jsonl(const fs::path& path) {
 }
 
 Json inspect_plain_json(const fs::path& path) {
-  const Json file = read_guarded_json(path);
+  const Json file = read_json(path);
   Json keys = Json::array();
   if (file.is_object())
     for (const auto& [name, value] : file.items()) keys.push_back({{"name", name}, {"kinds", {json_kind(value)}}});

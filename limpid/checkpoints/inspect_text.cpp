@@ -220,9 +220,9 @@ void write_detoxifier(const Json& in, std::string& out) {
 void write_ours(const Json& about, std::string& out) {
   for (const auto& [key, value] : about.items()) {
     if (value.is_object())
-      write_object(out, key, value);
+      write_object(out, printable(key), value);
     else
-      line(out, key, plain(value));
+      line(out, printable(key), plain(value));
   }
 }
 

@@ -8,6 +8,8 @@
 namespace limpid {
 namespace {
 
+constexpr size_t kMostNamed = 12;  // settings in one error
+
 std::vector<std::string>& ignored() {
   static std::vector<std::string> names;
   return names;
@@ -45,11 +47,13 @@ std::string shown(const Json& value) {
 void refuse_unknown_settings(const Json& object, const std::function<bool(const std::string&)>& is_known,
                              const std::string& place, const std::string& advice) {
   std::string found, names;
+  size_t count = 0;
   for (const auto& [name, value] : object.items()) {
-    if (is_known(name) || is_off(value)) continue;
+    if (is_known(name) || is_off(value) || ++count > kMostNamed) continue;
     found += concat(found.empty() ? "" : " and ", quote(name), " is ", shown(value));
-    names += concat(names.empty() ? "" : " --ignore-config ", printable(name));
+    names += concat(names.empty() ? "" : " --ignore-config ", printable(name.substr(0, 80)));
   }
+  if (count > kMostNamed) found += concat(" and ", count - kMostNamed, " others");
   LIMPID_CHECK(found.empty(), ConfigError, place, ": ", found, ", which is not supported; ", advice,
                advice.empty() ? "" : ", or ", "ignore what changes nothing by name (--ignore-config ", names, ")");
 }

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "limpid/checkpoints/finite.h"
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
@@ -113,7 +112,7 @@ bool is_peft_folder(const fs::path& folder) { return fs::exists(folder / kConfig
 
 std::shared_ptr<const PeftAdapter> PeftAdapter::open(const fs::path& folder) {
   const fs::path config_file = folder / kConfigFile, tensor_file = folder / kTensorFile;
-  Json json = read_guarded_json(config_file);
+  Json json = read_json(config_file);
   remove_ignored_settings(json, config_file.string());
   auto adapter = std::make_shared<PeftAdapter>();
   adapter->path_ = folder;

@@ -13,11 +13,24 @@ std::string_view no_number(std::string_view text) {
   return {};
 }
 
+/// Nesting deeper than in any file of ours; printing and copying a document recurse, so a bomb of brackets must not get
+/// that far.
+constexpr int kMaxDepth = 64;
+
+bool deeper_than(const Json& value, int depth) {
+  if (!value.is_structured()) return false;
+  if (depth == 0) return true;
+  for (const Json& part : value)
+    if (deeper_than(part, depth - 1)) return true;
+  return false;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& source) {
+  Json value;
   try {
-    return Json::parse(text);
+    value = Json::parse(text);
   } catch (const Json::parse_error& error) {
     const size_t byte = error.byte;
     const std::string_view word = byte > 0 && byte <= text.size() ? no_number(text.substr(byte - 1)) : "";
@@ -26,6 +39,8 @@ Json parse_json(std::string_view text, const std::string& source) {
   } catch (const Json::out_of_range&) {  // 1e999
     throw FormatError(concat(source, ": not valid JSON: a number is out of range"));
   }
+  LIMPID_CHECK(!deeper_than(value, kMaxDepth), FormatError, source, ": is nested more than ", kMaxDepth, " deep");
+  return value;
 }
 
 std::string nan_as_null(std::string_view text) {

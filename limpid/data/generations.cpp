@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 
+#include "limpid/checkpoints/quote.h"
 #include "limpid/data/named_data.h"
 
 namespace limpid {
@@ -12,7 +13,7 @@ std::string keys_of(const Json& object) {
   std::string list;
   for (const auto& [key, value] : object.items()) {
     if (list.size() > 120) return list + ", …";
-    list += (list.empty() ? "" : ", ") + key;
+    list += (list.empty() ? "" : ", ") + printable(key.substr(0, 60));
   }
   return list.empty() ? "none" : list;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "limpid/checkpoints/quote.h"
+
 namespace limpid {
 namespace {
 
@@ -19,7 +21,7 @@ void flatten(const Json& value, const std::string& name, std::map<std::string, s
     for (const auto& [key, inner] : value.items()) flatten(inner, name.empty() ? key : name + "." + key, out);
   } else {
     std::string text = to_text(value);
-    out[name] = text.size() > 60 ? text.substr(0, 57) + "..." : text;
+    out[printable(name)] = text.size() > 60 ? text.substr(0, 57) + "..." : text;
   }
 }
 

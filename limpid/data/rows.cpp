@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/data/json_values.h"
 #include "limpid/data/separated_values.h"
 #include "limpid/tokenizers/unicode.h"
@@ -147,7 +146,7 @@ void for_each_line(std::string_view text, const std::function<void(std::string_v
 }
 
 Json parse_json_line(std::string_view line, const std::string& source) {
-  Json value = guarded(parse_json_data(line, source), source);
+  Json value = parse_json_data(line, source);
   LIMPID_CHECK(value.is_object(), FormatError, source, ": found ", json_kind(value),
                ", expected a JSON object per line");
   return value;

@@ -14,7 +14,7 @@ constexpr struct {
 } kNames[] = {{"plain", Isa::Plain}, {"avx2", Isa::Avx2}, {"avx512", Isa::Avx512}, {"avx512_bf16", Isa::Avx512Bf16}};
 
 Isa detect() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(LIMPID_PLAIN_KERNELS)
   __builtin_cpu_init();
   // Clang 14 cannot ask for F16C; every processor with AVX2 has it.
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

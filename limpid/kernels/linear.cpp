@@ -17,7 +17,7 @@ constexpr size_t kPrepareTogether = 16'384;  // inputs; more are prepared by all
 constexpr size_t kMaxOutputs = 8;            // of one parallel region
 
 const LinearKernels& kernels_of(Isa isa) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(LIMPID_PLAIN_KERNELS)
   if (isa == Isa::Avx512Bf16) return avx512_bf16::kLinear;
   if (isa == Isa::Avx512) return avx512::kLinear;
   if (isa == Isa::Avx2) return avx2::kLinear;

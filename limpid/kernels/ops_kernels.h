@@ -65,7 +65,7 @@ extern const OpsKernels kOps;
 }
 
 inline const OpsKernels& ops_of(Isa isa) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(LIMPID_PLAIN_KERNELS)
   if (isa >= Isa::Avx512) return avx512::kOps;
   if (isa == Isa::Avx2) return avx2::kOps;
 #endif

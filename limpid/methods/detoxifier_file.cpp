@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "limpid/checkpoints/finite.h"
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/layout.h"
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/quote.h"
@@ -130,7 +129,7 @@ std::shared_ptr<const DetoxifierFile> DetoxifierFile::open(const fs::path& path)
                "has no metadata \"limpid\"; it is not a detoxifier");
   auto file = std::make_shared<DetoxifierFile>();
   file->path_ = path;
-  file->info_ = parse_info(parse_guarded_json(metadata->second, prefix + "metadata \"limpid\""), prefix);
+  file->info_ = parse_info(parse_json(metadata->second, prefix + "metadata \"limpid\""), prefix);
 
   Json blocks = Json::object();
   if (file->info_.settings.contains("blocks"))
@@ -170,17 +169,12 @@ std::shared_ptr<const Checkpoint> DetoxifierFile::tensors_below(const std::strin
   return list;
 }
 
-void DetoxifierFile::check_target(const Model& target) const {
-  const std::string difference = info_.target.difference(TargetSignature::of(target));
-  LIMPID_CHECK(difference.empty(), MismatchError, "[detoxifier] ", path_.string(),
-               ": made for another model: ", difference);
-}
-
 fs::path DetoxifierFile::need(const std::string& role) const {
   for (const DetoxifierNeed& need : info_.needs) {
     if (need.role != role) continue;
     fs::path model = path_.parent_path() / need.path;
-    if (!fs::exists(model)) {
+    std::error_code unreachable;  // a name too long for any file
+    if (!fs::exists(model, unreachable)) {
       const std::string what = concat("[detoxifier] ", path_.string(), ": needs the ", role, " ", quote(need.path),
                                       ", which is not beside it");
       LIMPID_CHECK(find_packaged_model(need.path), IoError, what, " and no packaged model");
@@ -197,17 +191,6 @@ fs::path DetoxifierFile::need(const std::string& role) const {
     return model;
   }
   throw FormatError(concat("[detoxifier] ", path_.string(), ": \"needs\" names no ", role));
-}
-
-DetoxifierInfo new_detoxifier(const MethodInfo& method, const Model& target, std::optional<float> strength,
-                              const Json& provenance) {
-  DetoxifierInfo info;
-  info.method = method.name;
-  info.target = TargetSignature::of(target);
-  info.default_strength = double(strength ? *strength : method.strength.usual.value_or(1.0f));
-  info.strength_meaning = method.strength.meaning;
-  info.provenance = provenance;
-  return info;
 }
 
 void write_detoxifier(const fs::path& path, const DetoxifierInfo& info, const std::vector<TensorView>& tensors) {

@@ -1,12 +1,8 @@
 #include "limpid/methods/target_signature.h"
 
-namespace limpid {
+#include "limpid/core/error.h"
 
-TargetSignature TargetSignature::of(const Model& model) {
-  const ModelConfig& config = model.config();
-  return {config.architecture, config.hidden_size, config.num_layers, config.vocab_size,
-          model.tokenizer() ? limpid::vocab_sha256(*model.tokenizer()) : ""};
-}
+namespace limpid {
 
 std::string TargetSignature::difference(const TargetSignature& other) const {
   std::string text;

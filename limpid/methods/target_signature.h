@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <string>
 
-#include "limpid/models/model.h"
-
 namespace limpid {
+
+class Model;
 
 /// The model a detoxifier was made for.
 struct TargetSignature {

@@ -4,10 +4,8 @@
 #include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
-#include "limpid/core/parse.h"
 #include "limpid/core/resources.h"
-#include "limpid/data/file_query.h"
-#include "limpid/scorers/scorer_file.h"
+#include "limpid/scorers/scorer_encoder.h"
 #include "limpid/scorers/text_batches.h"
 
 namespace limpid {
@@ -109,7 +107,7 @@ class HeadScorer final : public EncoderScorer {
 
  private:
   std::vector<double> score_batch(const EncoderBatch& batch) const override {
-    const Tensor features = file_.features.compute(*encoder_, batch);
+    const Tensor features = compute_features(file_.features, *encoder_, batch);
     std::vector<double> scores;
     for (int64_t b = 0; b < batch.texts(); ++b)
       scores.push_back(file_.score(features.const_data_ptr<float>() + b * features.size(1)));
@@ -160,30 +158,6 @@ size_t toxic_label(const std::vector<std::string>& labels, const std::string& wa
   return labels.size() - 1;
 }
 
-ScorerSpec ScorerSpec::parse(const std::string& text) {
-  const FileQuery query = FileQuery::parse(text);
-  ScorerSpec spec;
-  spec.path = query.path;
-  std::vector<FileQuery::Part> parts = query.parts();
-  if (parts.empty() && text != query.path) parts.emplace_back();  // a '?' with nothing behind it is a slip
-  for (const auto& [part, key, value] : parts) {
-    if (key == "label") {
-      spec.label = value;
-    } else if (key == "threshold") {
-      spec.threshold = parse_number<double>(value);
-      LIMPID_CHECK(spec.threshold && *spec.threshold >= 0.0 && *spec.threshold <= 1.0, ConfigError, "scorer \"", text,
-                   "\": threshold is \"", value, "\", expected a number from 0 to 1");
-    } else {
-      const Names precisions = kernels::kPrecisions;
-      const auto precision = std::find(precisions.begin(), precisions.end(), value);
-      LIMPID_CHECK(key == "precision" && precision != precisions.end(), ConfigError, "scorer \"", text, "\": \"", part,
-                   "\" is not understood, expected label=NAME, threshold=NUMBER or precision=", join(precisions, "|"));
-      spec.precision = Precision(precision - precisions.begin());
-    }
-  }
-  return spec;
-}
-
 std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
   fs::path path = spec.path.empty() ? find_resource(kBuiltIn) : fs::path(spec.path);
   if (!fs::exists(path)) path = resolve_model(spec.path);
@@ -199,7 +173,7 @@ std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
   LIMPID_CHECK(spec.label.empty(), ConfigError, path.string(),
                ": is a scorer file, which has no labels to choose from");
   ScorerFile file = ScorerFile::read(path);
-  auto encoder = file.open_encoder(spec.precision.value_or(Precision::BF16), path.string());
+  auto encoder = open_scorer_encoder(file, spec.precision.value_or(Precision::BF16), path.string());
   const double threshold = spec.threshold.value_or(file.threshold);
   return std::make_shared<HeadScorer>(path, std::move(file), std::move(encoder), threshold);
 }

@@ -4,10 +4,9 @@
 #include <cmath>
 
 #include "limpid/checkpoints/finite.h"
-#include "limpid/checkpoints/model_store.h"
+#include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/half.h"
-#include "limpid/methods/detoxifier_file.h"
 
 namespace limpid {
 namespace {
@@ -23,33 +22,7 @@ std::vector<float> finite_floats(const SafetensorsFile& file, const char* name, 
   return to_floats(view);
 }
 
-/// Collects the means of the stages that a head asks for.
-class StageMeans final : public EncoderHook {
- public:
-  StageMeans(std::span<const int64_t> stages, Tensor& out) : stages_(stages), out_(out) {}
-  void stage(int64_t stage, const EncoderBatch& batch, const Tensor& x) override {
-    const int64_t D = x.size(1), F = out_.size(1);
-    for (size_t s = 0; s < stages_.size(); ++s) {
-      if (stages_[s] != stage) continue;
-      const Tensor mean = mean_pool(batch, x, /*normalise=*/true);
-      for (int64_t b = 0; b < batch.texts(); ++b)
-        std::copy_n(mean.const_data_ptr<float>() + b * D, D, out_.mutable_data_ptr<float>() + b * F + int64_t(s) * D);
-    }
-  }
-
- private:
-  std::span<const int64_t> stages_;
-  Tensor& out_;
-};
-
 }  // namespace
-
-Tensor ScorerFeatures::compute(const Encoder& encoder, const EncoderBatch& batch) const {
-  Tensor out = torch::empty({batch.texts(), int64_t(stages.size()) * encoder.config().hidden_size}, torch::kFloat32);
-  StageMeans means(stages, out);
-  encoder.hidden(batch, &means);
-  return out;
-}
 
 double ScorerFile::score(const float* x) const {
   const size_t F = inputs(), H = hidden_bias.size();
@@ -74,7 +47,7 @@ ScorerFile ScorerFile::read(const fs::path& path) {
   const Json meta = parse_json(entry->second, place + ": metadata");
   LIMPID_CHECK(meta.is_object(), FormatError, place, ": metadata is ", json_kind(meta), ", expected an object");
   const auto kind = get_or<std::string>(meta, "kind", "detoxifier", place);
-  LIMPID_CHECK(kind == "scorer", FormatError, place, ": is a ", kind, ", expected a scorer");
+  LIMPID_CHECK(kind == "scorer", FormatError, place, ": is a ", quote(kind), ", expected a scorer");
   const auto format = require<int64_t>(meta, "format", place);
   LIMPID_CHECK(format == kFormat, FormatError, place, ": format ", format, ", this program reads ", kFormat);
   LIMPID_CHECK(require<std::string>(meta, "pooling", place) == "mean" && require<bool>(meta, "normalise", place),
@@ -143,40 +116,6 @@ void ScorerFile::write(const fs::path& path) const {
   }
   check_finite_to_write(tensors, "[scorer] " + path.string());
   write_safetensors(path, tensors, {{"limpid", to_text(meta)}});
-}
-
-std::shared_ptr<const Encoder> ScorerFile::open_encoder(Precision precision, const std::string& source) const {
-  const fs::path beside = fs::path(source).parent_path() / encoder_name;
-  const fs::path folder = fs::exists(beside / "config.json") ? beside : resolve_model(encoder_name);
-  const std::string hash = encoder_weights_sha256(folder);
-  LIMPID_CHECK(hash == encoder_sha256, MismatchError, source, ": was trained on weights ", encoder_sha256.substr(0, 12),
-               " of ", encoder_name, ", ", folder.string(), " holds ", hash.substr(0, 12));
-  InferenceOptions options;
-  options.precision = precision;
-  auto encoder = limpid::open_encoder(folder, options);
-  LIMPID_CHECK(encoder->tokenizer(), ConfigError, folder.string(), ": has no tokenizer (tokenizer.json or vocab.txt)");
-  LIMPID_CHECK(limpid::vocab_sha256(*encoder->tokenizer()) == vocab_sha256, MismatchError, source,
-               ": was trained with another vocabulary than ", folder.string());
-  const int64_t F = int64_t(features.stages.size()) * encoder->config().hidden_size;
-  LIMPID_CHECK(int64_t(inputs()) == F, MismatchError, source, ": the head takes ", inputs(), " values, ", encoder_name,
-               " gives ", F);
-  for (int64_t stage : features.stages)
-    LIMPID_CHECK(stage <= encoder->num_layers(), MismatchError, source, ": reads stage ", stage, " of an encoder with ",
-                 encoder->num_layers(), " layers");
-  LIMPID_CHECK(features.max_length <= encoder->max_tokens(), MismatchError, source, ": reads ", features.max_length,
-               " tokens, ", encoder_name, " takes ", encoder->max_tokens());
-  return encoder;
-}
-
-std::string encoder_weights_sha256(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors")) return sha256_file(folder / "model.safetensors");
-  std::vector<fs::path> shards;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
-  std::sort(shards.begin(), shards.end());
-  std::string hashes;
-  for (const fs::path& shard : shards) hashes += sha256_file(shard);
-  return sha256(hashes);
 }
 
 }  // namespace limpid

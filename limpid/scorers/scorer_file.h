@@ -1,12 +1,11 @@
 #pragma once
 
-#include <memory>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "limpid/core/files.h"
 #include "limpid/core/json.h"
-#include "limpid/methods/detoxifier_file.h"
-#include "limpid/models/encoder.h"
 
 /// Our scorer file: a small head on a frozen sentence encoder. One safetensors file whose `__metadata__` has one key,
 /// `limpid`:
@@ -21,9 +20,6 @@ namespace limpid {
 struct ScorerFeatures {
   std::vector<int64_t> stages;
   int64_t max_length = 96;  ///< tokens, special ones in
-
-  /// Returns [texts, F], float32.
-  Tensor compute(const Encoder& encoder, const EncoderBatch& batch) const;
 };
 
 struct ScorerFile {
@@ -46,14 +42,6 @@ struct ScorerFile {
   static ScorerFile read(const fs::path& path);
   /// Writes float16 for a hidden layer, float32 otherwise. @throws FormatError for numbers that are not finite.
   void write(const fs::path& path) const;
-
-  /// Opens the encoder it was trained on: a folder of that name beside the file, else a pulled model. @throws
-  /// ConfigError when it is not there; MismatchError when its weights or vocabulary differ.
-  std::shared_ptr<const Encoder> open_encoder(Precision precision, const std::string& source) const;
 };
-
-/// Returns the SHA-256 of model.safetensors in an encoder's folder; of the shards' hashes in order of their names where
-/// there are several.
-std::string encoder_weights_sha256(const fs::path& folder);
 
 }  // namespace limpid

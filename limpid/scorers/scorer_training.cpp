@@ -42,7 +42,7 @@ std::vector<float> scorer_features(const Encoder& encoder, const ScorerFeatures&
     size_t done = begin;
     for_each_batch(encoder, texts, features.max_length, [&](const EncoderBatch& batch, std::span<const size_t> text) {
       watch.throw_if_stopped();
-      const Tensor batch_features = features.compute(encoder, batch);
+      const Tensor batch_features = compute_features(features, encoder, batch);
       for (size_t i = 0; i < text.size(); ++i)
         std::copy_n(batch_features.const_data_ptr<float>() + i * F, F, values.data() + (begin + text[i]) * F);
       progress.update(done += text.size());

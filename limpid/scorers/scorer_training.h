@@ -6,7 +6,7 @@
 #include "limpid/core/watch.h"
 #include "limpid/data/labelled_text.h"
 #include "limpid/scorers/quality.h"
-#include "limpid/scorers/scorer_file.h"
+#include "limpid/scorers/scorer_encoder.h"
 #include "limpid/scorers/training_options.h"
 
 /// `limpid train scorer`: a logistic head on a frozen sentence encoder.

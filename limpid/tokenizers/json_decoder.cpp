@@ -61,7 +61,7 @@ Decoder read_decoder(const Json& json, const std::string& place) {
     } else if (kind == "CTC") {
       step = {Kind::kCtc, text("pad_token", "<pad>"), text("word_delimiter_token", "|")};
     } else {
-      throw ConfigError(concat(place, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", quote(kind), " is not supported"));
     }
     step.clean_up = get_or<bool>(member, "cleanup", true, member_place);
     decoder.add(std::move(step));

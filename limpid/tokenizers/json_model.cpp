@@ -153,7 +153,7 @@ std::unique_ptr<PieceModel> read_json_model(const std::string& type, const JsonM
   if (type == "Unigram") return read_unigram(model);
   if (type == "WordPiece") return read_wordpiece(model);
   if (type == "WordLevel") return read_wordlevel(model);
-  throw ConfigError(concat(model.place, ": model type ", type,
+  throw ConfigError(concat(model.place, ": model type ", quote(type),
                            " is not supported; supported are BPE, Unigram, WordPiece and WordLevel"));
 }
 

@@ -144,7 +144,7 @@ void read_normalizer(const Json& json, Normalizer& normalizer, const std::string
                                  get_or<bool>(member, "handle_chinese_chars", true, place),
                                  get_or<bool>(member, "strip_accents", lower, place), lower);
     } else {
-      throw ConfigError(concat(place, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", quote(kind), " is not supported"));
     }
     normalizer.add(std::move(step));
   });
@@ -196,7 +196,7 @@ void read_pretokenizer(const Json& json, PreTokenizer& pretokenizer, const std::
       stage.behavior = read_behavior(member, "Isolated", member_place);
       stage.invert = get_or<bool>(member, "invert", false, member_place);
     } else {
-      throw ConfigError(concat(place, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", quote(kind), " is not supported"));
     }
     pretokenizer.add_split(std::move(stage));
   });
@@ -216,13 +216,21 @@ int fallback_byte(std::string_view name) {
 
 namespace {
 
+TokenId read_id(const Json& id, const std::string& place) {
+  LIMPID_CHECK(id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t(INT32_MAX), FormatError, place, ": an id is ",
+               shown(id), ", expected a whole number from 0");
+  return TokenId(id.get<uint64_t>());
+}
+
 TokenIds template_ids(const Json& processor, const Json& piece, const std::string& place) {
   LIMPID_CHECK(piece.is_object(), FormatError, place, ": SpecialToken is ", json_kind(piece), ", expected an object");
   const std::string name = require<std::string>(piece, "id", place);
   const auto specials = processor.find("special_tokens");
   LIMPID_CHECK(specials != processor.end() && specials->is_object() && specials->contains(name), FormatError, place,
                ": the template names ", quote(name), ", which special_tokens does not have");
-  return require<TokenIds>((*specials)[name], "ids", place);
+  TokenIds ids;
+  for (const Json& id : require<std::vector<Json>>((*specials)[name], "ids", place)) ids.push_back(read_id(id, place));
+  return ids;
 }
 
 SpecialFrame read_template(const Json& processor, const std::string& place) {
@@ -249,10 +257,9 @@ SpecialFrame read_template(const Json& processor, const std::string& place) {
 
 TokenId pair_id(const Json& processor, const char* key, const std::string& place) {  // ["</s>", 2]
   const auto pair = processor.find(key);
-  LIMPID_CHECK(pair != processor.end() && pair->is_array() && pair->size() == 2 && (*pair)[1].is_number_integer(),
-               FormatError, place, ": \"", key, "\" is ", pair == processor.end() ? "missing" : json_kind(*pair),
-               ", expected [\"token\", id]");
-  return (*pair)[1].get<TokenId>();
+  LIMPID_CHECK(pair != processor.end() && pair->is_array() && pair->size() == 2, FormatError, place, ": \"", key,
+               "\" is ", pair == processor.end() ? "missing" : json_kind(*pair), ", expected [\"token\", id]");
+  return read_id((*pair)[1], concat(place, ": \"", key, "\""));
 }
 
 }  // namespace
@@ -268,7 +275,7 @@ SpecialFrame read_post_processor(const Json& json, const NamedTokens& tokens, co
     else if (kind == "RobertaProcessing" || kind == "BertProcessing")
       frame = {{pair_id(member, "cls", member_place)}, {pair_id(member, "sep", member_place)}};
     else
-      throw ConfigError(concat(place, ": ", kind, " is not supported"));
+      throw ConfigError(concat(place, ": ", quote(kind), " is not supported"));
     out.prefix.insert(out.prefix.begin(), frame.prefix.begin(), frame.prefix.end());
     out.suffix.insert(out.suffix.end(), frame.suffix.begin(), frame.suffix.end());
   });

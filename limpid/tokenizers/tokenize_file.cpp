@@ -28,7 +28,7 @@ TokenIds read_ids(const Json& row, const Tokenizer& tokenizer, const std::string
 /// @param row  as it stands in the file: templates see the order of keys, which Json does not keep
 std::string rendered_row(const Tokenizer& tokenizer, const std::string& row, const std::string& place) {
   try {
-    return render_chat(tokenizer, ChatVariables::parse(row));
+    return render_chat(tokenizer, ChatVariables::parse(nan_as_null(row)));
   } catch (const Error& error) {
     throw ConfigError(concat(place, ": ", error.what()));
   }

@@ -78,7 +78,7 @@ std::vector<AddedToken> read_added_file(const Json& file, const std::vector<Adde
   for (const auto& [content, id] : file.items()) {
     const std::string token_place = concat(place, ": ", quote(content));
     LIMPID_CHECK(id.is_number_integer(), FormatError, token_place, ": id is ", json_kind(id), ", expected an integer");
-    const auto named = [&](const AddedToken& special) { return special.content == content; };
+    const auto named = [&content = content](const AddedToken& special) { return special.content == content; };
     tokens.push_back(read_token(content, std::any_of(specials.begin(), specials.end(), named), token_place));
     tokens.back().id = id_from(id.get<int64_t>(), token_place);
   }

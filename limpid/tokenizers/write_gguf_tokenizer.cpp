@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/sentencepiece_parts.h"
 #include "limpid/tokenizers/split_rules.h"
@@ -37,7 +36,7 @@ BpeFile read_bpe_file(const fs::path& folder) {
   BpeFile file;
   const fs::path path = folder / "tokenizer.json";
   if (fs::exists(path)) {
-    file = {"[tokenizer] " + path.string(), read_guarded_json(path)};
+    file = {"[tokenizer] " + path.string(), read_json(path)};
   } else {
     LIMPID_CHECK(fs::exists(folder / "vocab.json") && fs::exists(folder / "merges.txt"), ConfigError, "[tokenizer] ",
                  folder.string(), ": expected tokenizer.json, or vocab.json with merges.txt");
@@ -45,7 +44,7 @@ BpeFile read_bpe_file(const fs::path& folder) {
             {{"pre_tokenizer", gpt2_pre_tokenizer()},
              {"model",
               {{"type", "BPE"},
-               {"vocab", read_guarded_json(folder / "vocab.json")},
+               {"vocab", read_json(folder / "vocab.json")},
                {"merges", merges_of_text(read_file(folder / "merges.txt"))}}}}};
   }
   LIMPID_CHECK(file.json.is_object() && file.json.contains("model") && file.model().is_object(), FormatError,

@@ -1,6 +1,5 @@
 #include "limpid/training/fine_tuning.h"
 
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/models/save.h"
 #include "limpid/training/fresh_weights.h"
 #include "limpid/training/text_objective.h"
@@ -24,7 +23,7 @@ Subject open_base(const FineTuningOptions& options) {
 }
 
 Subject from_scratch(const FineTuningOptions& options) {
-  const ModelConfig config = config_from_huggingface(read_guarded_json(options.init), Json(), options.init.string());
+  const ModelConfig config = config_from_huggingface(read_json(options.init), Json(), options.init.string());
   const auto tokenizer = open_tokenizer(options.tokenizer);
   LIMPID_CHECK(int64_t(tokenizer->vocab_size()) <= config.vocab_size, ConfigError, options.init.string(),
                ": \"vocab_size\" is ", config.vocab_size, ", the tokenizer has ", tokenizer->vocab_size(), " tokens");

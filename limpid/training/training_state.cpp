@@ -4,7 +4,6 @@
 #include <set>
 
 #include "limpid/checkpoints/finite.h"
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/safetensors.h"
 
 namespace limpid {
@@ -67,7 +66,7 @@ TrainingProgress load_training_state(const fs::path& file, const std::map<std::s
   const auto metadata = state->metadata().find("limpid");
   LIMPID_CHECK(metadata != state->metadata().end(), FormatError, source,
                ": has no \"limpid\" metadata; was it written by limpid train?");
-  const Json about = parse_guarded_json(metadata->second, source);
+  const Json about = parse_json(metadata->second, source);
   LIMPID_CHECK(
       about.is_object() && about.value("format", 0) == 1 && about.contains("settings") && about.contains("progress"),
       FormatError, source, ": metadata of another format, expected format 1");

@@ -86,6 +86,21 @@ TEST(SplitGguf, RefusesPartsOfAnotherNameNumberOrModel) {
   EXPECT_NE(error_of(dir.path() / name_of_part(2)).find("part 7 (counted from 0) of 3"), std::string::npos);
 }
 
+TEST(SplitGguf, TensorsOfTypesThatAreNotReadAreListedOfEveryPart) {
+  TempDir dir;
+  write_parts(dir);
+  GgufBytes file;
+  file.entries = {gguf_entry("split.no", 2, raw(uint16_t(1))), gguf_entry("split.count", 2, raw(uint16_t(3)))};
+  file.infos = {gguf_info("b", {32}, 9, 0)};  // Q8_1
+  file.data = std::string(64, '\0');
+  dir.write(name_of_part(2), file.bytes());
+  const auto whole = GgufFile::open(dir.path() / name_of_part(1));
+  EXPECT_EQ(whole->tensors().size(), 2u);
+  ASSERT_EQ(whole->others().size(), 1u);
+  EXPECT_EQ(whole->others()[0].name, "b");
+  EXPECT_THROW(whole->find("b"), FormatError);
+}
+
 TEST(Gguf, MultipliesNvfp4WeightsByTheScaleBesideThem) {
   GgufBytes file;
   file.infos = {gguf_info("blk.0.ffn_up.weight", {64, 1}, 40, 0), gguf_info("blk.0.ffn_up.scale", {1}, 0, 64)};

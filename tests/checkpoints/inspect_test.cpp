@@ -65,6 +65,13 @@ TEST(Inspect, ToleratesDetoxifiersThatLackPartsOrComeFromTheFuture) {
   }
 }
 
+TEST(Inspect, ShowsNamesFromAFileOnOneLineAndWithoutColours) {
+  TempDir dir;
+  const fs::path path = dir.path() / "scorer.safetensors";
+  write_safetensors(path, {}, {{"limpid", R"({"kind": "scorer", "a\u001b[31m": 1, "b\n": {"c\n": 2}})"}});
+  expect_parts(inspect(path), {"a\\x1b[31m", "b\\x0a", "c\\x0a: 2"});
+}
+
 TEST(Inspect, ShowsTypesShapesAndMetadataOfSafetensors) {
   TempDir dir;
   const std::vector<float> values(6);

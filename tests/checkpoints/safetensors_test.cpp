@@ -110,6 +110,8 @@ TEST(Checkpoint, SaysWhichShardOrTensorIsMissing) {
   EXPECT_NE(message(R"({"a":"../model-1.safetensors"})").find("expected the name of a file in the same folder"),
             std::string::npos);
   EXPECT_NE(message(R"({"a":5})").find("expected a file name"), std::string::npos);
+  EXPECT_NE(message(R"({"a":")" + std::string(300, 'x') + R"("})").find("is missing"), std::string::npos)
+      << "a name longer than any file's";
   EXPECT_NE(message("[]").find("weight_map"), std::string::npos);
 }
 

@@ -59,6 +59,14 @@ struct Listener {
   }
 };
 
+TEST(Settings, OfVeryManyThatNobodyKnowsSomeAreNamedAndTheOthersCounted) {
+  Json many = Json::object();
+  for (int i = 0; i < 1000; ++i) many["unknown" + std::to_string(i) + std::string(500, 'x')] = std::string(500, 'y');
+  const std::string message = refusal(llama(many));
+  EXPECT_TRUE(says(message, " and 988 others, which is not supported"));
+  EXPECT_LT(message.size(), 4000u);
+}
+
 TEST(Settings, OneThatNobodyKnowsIsRefusedByNameAndValueUnlessItIsOff) {
   EXPECT_TRUE(
       says(refusal(llama({{"qk_norm", true}})), "dir/config.json: \"qk_norm\" is true, which is not supported"));

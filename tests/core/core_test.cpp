@@ -94,6 +94,13 @@ TEST(NanAsNull, ReplacesPythonsWordsForNoNumberAndLeavesStringsAlone) {
   EXPECT_THROW(parse_json_data(R"({"a": NaNs})", "line"), FormatError);
 }
 
+TEST(ParseJson, ABombOfBracketsIsRefusedBeforeAnythingRecursesIntoIt) {
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  EXPECT_THROW(parse_json(deep, "tokenizer.json"), FormatError);
+  EXPECT_THROW(parse_json("{\"normalizer\": " + deep + "}", "tokenizer.json"), FormatError);
+  EXPECT_NO_THROW(parse_json(std::string(64, '[') + std::string(64, ']'), "tokenizer.json"));
+}
+
 TEST(ParseJson, SaysThatNanIsNoNumberWhereOneIsNeeded) {
   for (const std::string word : {"NaN", "Infinity", "-Infinity"}) {
     try {

@@ -75,6 +75,7 @@ TEST(ReadPrompts, RefusesWhatIsNotAPromptFile) {
   EXPECT_NE(error("empty.txt", "\n \n").find("holds no prompts"), std::string::npos);
   EXPECT_NE(error("latin.txt", "fine\ncaf\xE9\n").find("latin.txt:2: not valid UTF-8"), std::string::npos);
   EXPECT_NE(error("a.jsonl", "{\"text\": \"x\"}\n").find("\"prompt\" is missing; keys found: text"), std::string::npos);
+  EXPECT_NE(error("a.jsonl", "{\"two\\nlines\": 1}\n").find("keys found: two\\x0alines"), std::string::npos);
   EXPECT_NE(error("b.jsonl", "{\"prompt\": 3}\n").find("\"prompt\" is a number"), std::string::npos);
   EXPECT_NE(error("c.jsonl", "[1]\n").find("found an array"), std::string::npos);
 }

@@ -46,6 +46,10 @@ TEST(GenerationJournal, GivesFinishedPromptsBack) {
   EXPECT_EQ(again.dropped_bytes(), 0u);
 }
 
+TEST(DescribeDifference, IsOneLineWhateverTheNamesInTheFile) {
+  EXPECT_EQ(describe_difference({{"two\nlines", 1}}, Json::object()), "two\\x0alines: 1 there, absent now");
+}
+
 TEST(GenerationJournal, DropsALineThatACrashCutOffAtAnyPlace) {
   TempDir dir;
   const std::string first = to_line(row_of(0, " zero")) + "\n", second = to_line(row_of(1, " one")) + "\n";

@@ -78,7 +78,7 @@ TEST(ScorerFile, RefusesMalformedFilesWithOneLine) {
     } catch (const Error& error) {
       const std::string message = error.what();
       EXPECT_NE(message.find("s.safetensors"), std::string::npos) << message;
-      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+      EXPECT_EQ(message.find_first_of("\n\x1b"), std::string::npos) << message;
     }
   };
   const auto with = [&](const char* key, Json value) {
@@ -92,6 +92,7 @@ TEST(ScorerFile, RefusesMalformedFilesWithOneLine) {
   write(Json(), weights, {0}), refused("no metadata");
   write(Json::array(), weights, {0}), refused("metadata is a list");
   write(with("kind", "detoxifier"), weights, {0}), refused("another kind");
+  write(with("kind", "two\nlines \x1b[31m"), weights, {0}), refused("a kind that would colour the terminal");
   write(with("format", 2), weights, {0}), refused("a newer format");
   write(with("pooling", "cls"), weights, {0}), refused("another pooling");
   write(with("encoder", "minilm"), weights, {0}), refused("encoder is no object");

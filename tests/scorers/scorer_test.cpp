@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "limpid/scorers/scorer_file.h"
+#include "limpid/scorers/scorer_encoder.h"
 #include "tests/support/tiny_encoder.h"
 
 namespace limpid {

@@ -113,6 +113,11 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
             }),
             "[tokenizer] tokenizer.json: post_processor: id 99 is not in the vocabulary");
   EXPECT_EQ(json_error([](Json& j) {
+              j["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"x", 4294967296}}, {"sep", {"x", 1}}};
+            }),
+            "[tokenizer] tokenizer.json: post_processor: BertProcessing: \"cls\": an id is 4294967296, expected a whole "
+            "number from 0");
+  EXPECT_EQ(json_error([](Json& j) {
               j["post_processor"] = {{"type", "TemplateProcessing"},
                                      {"single", {{{"SpecialToken", {{"id", "x"}}}}}},
                                      {"special_tokens", Json::object()}};
@@ -123,7 +128,7 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
             "[tokenizer] tokenizer.json: unk_token \"[UNK]\" is not in the vocabulary");
   EXPECT_EQ(json_error([](Json& j) {
               Json deep = {{"type", "NFC"}};
-              for (int i = 0; i < 40; ++i) deep = {{"type", "Sequence"}, {"normalizers", {deep}}};
+              for (int i = 0; i < 20; ++i) deep = {{"type", "Sequence"}, {"normalizers", {deep}}};
               j["normalizer"] = deep;
             }),
             "[tokenizer] tokenizer.json: normalizer: nested deeper than 16");
@@ -132,14 +137,16 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
 TEST(UnsupportedTokenizerJson, NamesTheKind) {
   EXPECT_EQ(
       json_refusal([](Json& j) { j["model"]["type"] = "Trigram"; }),
-      "[tokenizer] tokenizer.json: model type Trigram is not supported; supported are BPE, Unigram, WordPiece and "
+      "[tokenizer] tokenizer.json: model type \"Trigram\" is not supported; supported are BPE, Unigram, WordPiece and "
       "WordLevel");
   EXPECT_EQ(json_refusal([](Json& j) { j["normalizer"] = {{"type", "Shout"}}; }),
-            "[tokenizer] tokenizer.json: normalizer: Shout is not supported");
+            "[tokenizer] tokenizer.json: normalizer: \"Shout\" is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["pre_tokenizer"] = {{"type", "Syllables"}}; }),
-            "[tokenizer] tokenizer.json: pre_tokenizer: Syllables is not supported");
+            "[tokenizer] tokenizer.json: pre_tokenizer: \"Syllables\" is not supported");
   EXPECT_EQ(json_refusal([](Json& j) { j["decoder"] = {{"type", "Whisper"}}; }),
-            "[tokenizer] tokenizer.json: decoder: Whisper is not supported");
+            "[tokenizer] tokenizer.json: decoder: \"Whisper\" is not supported");
+  EXPECT_EQ(json_refusal([](Json& j) { j["normalizer"] = {{"type", "two\nlines"}}; }),
+            "[tokenizer] tokenizer.json: normalizer: \"two\\x0alines\" is not supported");
 }
 
 TEST(MalformedTokenizerJson, SaysWhatIsWrongWithAUnigramModel) {

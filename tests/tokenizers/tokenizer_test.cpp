@@ -218,6 +218,15 @@ TEST(TokenizeFile, NamesTheLineThatIsWrong) {
   EXPECT_NE(message("{\"id\": []}\n", false).find("x.jsonl:1: \"text\" is missing"), std::string::npos);
 }
 
+TEST(TokenizeRow, MessagesBesideANumberThatIsMissingAreRendered) {
+  const auto tokenizer = tiny::open(tiny::byte_level_json());
+  const std::string row =
+      R"({"messages": [{"role": "user", "content": "ab"}], "score": NaN, "chat_template": "{{ messages[0].content }}"})";
+  std::ostringstream out;
+  tokenize_row(*tokenizer, parse_json_data(row, "x"), row, "x.jsonl:1", false, false, out);
+  EXPECT_EQ(out.str(), "{\"text\":\"ab\",\"ids\":[4]}\n");
+}
+
 // The heap and the short scan are two ways to the same merges.
 TEST(MergeSymbols, GivesTheSameForShortAndLongSequences) {
   const auto rank = [](int left, int right) {

@@ -1,4 +1,3 @@
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/layout.h"
 #include "limpid/checkpoints/quantised/quantised_weight.h"
 #include "limpid/checkpoints/quote.h"
@@ -19,7 +18,7 @@ struct State {
 State read_state(const StoredForm& form, const std::string& tensor) {
   const TensorView bytes = form.part(tensor, {DType::U8}, {-1});
   const std::string place = concat("[quantised] ", form.checkpoint.source(), ": tensor ", quote(tensor));
-  const Json json = parse_guarded_json({reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size()}, place);
+  const Json json = parse_json({reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size()}, place);
   State state{.tensor = tensor};
   const auto shape = json.is_object() ? json.find("shape") : json.end();
   LIMPID_CHECK(shape != json.end() && shape->is_array(), FormatError, place, " has no \"shape\"");

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "limpid/checkpoints/family.h"
-#include "limpid/checkpoints/json_guard.h"
 #include "limpid/checkpoints/quantised/quantised_weight.h"
 #include "limpid/checkpoints/quote.h"
 
@@ -100,7 +99,7 @@ void check_layout(const Json& config, const std::string& method, const std::stri
 std::shared_ptr<const Checkpoint> with_quantised_weights(std::shared_ptr<const Checkpoint> stored,
                                                          const fs::path& config) {
   std::error_code error;
-  const Json file = fs::is_regular_file(config, error) ? read_guarded_json(config) : Json::object();
+  const Json file = fs::is_regular_file(config, error) ? read_json(config) : Json::object();
   const std::string place = concat("[quantised] ", config.string());
   Json settings = file.is_object() ? file.value("quantization_config", Json()) : Json();
   if (settings.is_null()) {

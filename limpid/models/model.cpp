@@ -27,7 +27,10 @@ Model::Model(const ModelConfig& config, const Weights& weights)
   }
   pool_ = std::make_shared<nn::KvPool>(
       nn::KvShape{size_t(config_.num_layers), size_t(config_.num_kv_heads), size_t(config_.head_dim)});
-  for (int64_t layer = 0; layer < config_.num_layers; ++layer) linears_.push_back(weights.linears(layer));
+  for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
+    linears_.push_back(weights.linears(layer));
+    experts_.push_back(weights.experts(layer));
+  }
   head_ = config.tie_word_embeddings ? weights.tied(embedding_)
                                      : weights.linear(family_of(config).output.name, config.vocab_size,
                                                       embedding_width(config), /*bias=*/false);
@@ -47,6 +50,7 @@ BlockContext Model::context(int64_t layer, const nn::Pass& pass, ActivationHook*
   const bool rotates = c.rotating_layers.empty() || c.rotating_layers[size_t(layer)];
   return {.layer = layer,
           .linears = linears_[size_t(layer)],
+          .experts = experts_[size_t(layer)],
           .attention = {.heads = c.num_heads,
                         .kv_heads = c.num_kv_heads,
                         .head_dim = c.head_dim,
@@ -93,8 +97,9 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
 
 const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
   const nn::Linear& linear = linears_.at(size_t(layer))[size_t(projection)];
-  LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture,
-               " has no such linear layer");
+  LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": layer ", layer,
+               config_.has_experts(layer) ? " has experts instead of such a linear layer"
+                                          : " has no such linear layer");
   return linear;
 }
 

@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/checkpoints/tensor_names.h"
+#include "limpid/nn/experts.h"
 #include "limpid/nn/linear.h"
 #include "limpid/nn/norm.h"
 
@@ -58,6 +60,7 @@ class Weights {
 
   Weights block(int64_t layer) const;         ///< the scope of one block
   BlockLinears linears(int64_t layer) const;  ///< all that the description names, with their biases
+  nn::Experts experts(int64_t layer) const;   ///< undefined where the block has none
 
   /// Weight [out, in] and, where `bias`, bias [out]. @throws FormatError when missing, ShapeError naming both shapes.
   nn::Linear linear(const std::string& name, int64_t out, int64_t in, bool bias) const;
@@ -86,6 +89,7 @@ class Weights {
     LoadOptions options;
     std::map<std::string, Tensor> parameters;
     std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> tables;
+    std::set<const TensorView*> finite;  // of the checkpoint: looked at
   };
   bool has(const std::string& name) const;  ///< name with its ending, for example "ln_1.bias"
   const TensorView* find(const StoredTensor& stored) const;
@@ -94,6 +98,8 @@ class Weights {
   TensorView matrix(const std::string& full_name, int64_t rows, int64_t columns, std::vector<std::byte>& storage) const;
   std::shared_ptr<const nn::PackedMatrix> packed(const std::string& full_name, int64_t rows, int64_t columns) const;
   Tensor parameter(const std::string& full_name, Tensor value) const;
+  /// A router, or a layer of an expert: without a bias, and without an adapter in training.
+  nn::Linear expert_linear(const std::string& name, int64_t out, int64_t in, Precision precision) const;
   Tensor trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const;
 
   std::shared_ptr<Shared> shared_;

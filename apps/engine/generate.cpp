@@ -116,7 +116,7 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
     const DetoxSpec spec = DetoxSpec::parse(text);
     if (!spec.is_control()) files.push_back(file_stamp(resolve_detoxifier(spec.file)));
   }
-  return {{"version", version()},
+  Json settings = {{"version", version()},
           {"model", file_stamp(model.path())},
           {"precision", name(model.precision())},
           {"prompts", {{"count", openings.size()}, {"sha256", sha256(to_text(texts))}}},
@@ -129,6 +129,8 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
           {"chat", writing.chat},
           {"system", writing.system ? Json(*writing.system) : Json()},
           {"ignore_eos", writing.ignore_end}};
+  note_kv_cache(model, settings);
+  return settings;
 }
 
 /// Writes samples to standard output as lines, in order, each when it is its turn: nothing is held until its prompt is

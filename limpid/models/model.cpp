@@ -11,6 +11,15 @@ int64_t embedding_width(const ModelConfig& config) {
   return config.embedding_width > 0 ? config.embedding_width : config.hidden_size;
 }
 
+nn::KvShape cache_shape(const ModelConfig& config, const LoadOptions& options) {
+  nn::KvShape shape{size_t(config.num_layers), size_t(config.num_kv_heads), size_t(config.head_dim)};
+  shape.window = size_t(config.sliding_window);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer)
+    shape.slides.push_back(config.layer_types[size_t(layer)] == LayerType::kSliding);
+  if (const auto* inference = std::get_if<InferenceOptions>(&options)) shape.type = inference->kv_cache;
+  return shape;
+}
+
 }  // namespace
 
 Model::Model(const ModelConfig& config, const Weights& weights)
@@ -25,8 +34,7 @@ Model::Model(const ModelConfig& config, const Weights& weights)
                  " layers of a model that has ", config_.num_layers);
     config_.num_layers = *layers;
   }
-  pool_ = std::make_shared<nn::KvPool>(
-      nn::KvShape{size_t(config_.num_layers), size_t(config_.num_kv_heads), size_t(config_.head_dim)});
+  pool_ = std::make_shared<nn::KvPool>(cache_shape(config_, options_));
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
     linears_.push_back(weights.linears(layer));
     experts_.push_back(weights.experts(layer));

@@ -53,6 +53,7 @@ class Model : public std::enable_shared_from_this<Model> {
   /// Tensors under autograd by name; empty for packed weights.
   const std::map<std::string, Tensor>& parameters() const { return parameters_; }
 
+  nn::CacheType kv_cache() const { return pool_->shape().type; }
   /// An empty cache for one sequence of this model; see Note [One cache per model].
   nn::KvCache make_cache() const { return nn::KvCache(pool_); }
 

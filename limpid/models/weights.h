@@ -12,6 +12,7 @@
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/checkpoints/tensor_names.h"
 #include "limpid/nn/experts.h"
+#include "limpid/nn/kv_cache.h"
 #include "limpid/nn/linear.h"
 #include "limpid/nn/norm.h"
 
@@ -29,6 +30,7 @@ Precision natural_precision(const Checkpoint& checkpoint);
 struct InferenceOptions {
   Precision precision = Precision::BF16;  ///< of activations
   std::optional<int64_t> layers;          ///< only the first layers of the model
+  nn::CacheType kv_cache = nn::CacheType::F32;  ///< how keys and values are kept
   bool eight_bit = false;                 ///< round the layers' matrices to 8-bit blocks where their width allows
   /// Matrices of another model in memory, used instead of the checkpoint's, by full name.
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;

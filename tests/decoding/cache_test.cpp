@@ -133,35 +133,45 @@ TEST_P(Caches, SamplesOfOnePromptHaveTheBitsThatTheyHaveAlone) {
   }
 }
 
-TEST_P(Caches, ARequestIsTakenBackWithinTheWindowOrRefusedInOneLine) {
+TEST_P(Caches, ARequestIsTakenBackAsFarAsKeysAreKeptAndElseRefused) {
   const auto model = open();
-  Request request = requests().back();  // 200 tokens, and up to 102 more
+  const Request request = requests().back();  // 200 tokens, and 102 more
   const Steps expected = decode(model, {request}, 1);
-  for (const size_t tokens : {5, 60, 90}) {
+  for (const size_t tokens : {1, 5, 60, 100}) {
     SCOPED_TRACE(testing::Message() << tokens << " tokens");
-    const bool refused = slides() && tokens > nn::KvCache::kSlack + 40;
     std::vector<std::vector<float>> steps;
     GeneratorOptions options;
     options.on_logits = [&](const Row&, std::span<const float> z) { steps.emplace_back(z.begin(), z.end()); };
     Generator generator(model, {}, options);
     const RequestId id = generator.submit(request);
     const auto done = [](const Completion& completion) { completion.check(); };
-    for (int i = 0; i < 95; ++i) generator.step(done);
-    if (refused) {
+    while (steps.size() < 101) generator.step(done);
+    if (slides() && tokens > nn::KvCache::kSlack) {
       EXPECT_THROW(generator.rewind(id, tokens), ConfigError);
-      continue;
-    }
-    const size_t written = steps.size();
-    try {
+    } else {
       generator.rewind(id, tokens);
-    } catch (const ConfigError& error) {  // a page more or less is kept
-      EXPECT_TRUE(slides() && tokens > nn::KvCache::kSlack) << error.what();
-      EXPECT_NE(std::string(error.what()).find("longer than the model's window"), std::string::npos);
-      continue;
+      steps.resize(steps.size() - tokens);
     }
-    steps.resize(written - tokens);
     generator.run(done);
     EXPECT_EQ(steps, expected.begin()->second);
+  }
+}
+
+TEST_P(Caches, ATextThatIsReadAlongGoesBackBehindItsWindowByBeingReadAnew) {
+  const auto model = open();
+  for (const size_t agree : {295, 20}) {
+    SCOPED_TRACE(agree);
+    ReadingBench bench(model, {{.model = model, .prefixes = {{40, 41}}}});
+    ActiveRow row = bench.row(text_of(300)), fresh = bench.row(text_of(300));
+    bench.states({&row});
+    TokenIds other = text_of(300);
+    for (size_t i = agree; i < other.size(); ++i) other[i] = TokenId(i % 257);
+    row.row.request.prompt_ids = fresh.row.request.prompt_ids = other;
+    const uint64_t before = bench.tokens_read();
+    const Tensor found = bench.states({&row});
+    const uint64_t again = bench.tokens_read() - before;
+    EXPECT_EQ(again, slides() && agree == 20 ? 302 : 300 - agree);
+    EXPECT_TRUE(torch::equal(found, bench.states({&fresh})));
   }
 }
 

@@ -37,6 +37,7 @@ struct EvaluateCommand : ProtocolOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);
+    add_kv_cache(c, kv_cache);
     const Option detoxifiers =
         c.value(
              "--detox", detox,

@@ -115,6 +115,7 @@ struct PerplexityCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::Exact);
+    add_kv_cache(c, kv_cache);
     c.value("file", file, "Plain text lines, or rows with \"text\" or \"ids\": jsonl, a JSON list or a table")
         .required();
     c.value("-o,--output", output, "Also write each token's negative log-likelihood and the best token as safetensors");

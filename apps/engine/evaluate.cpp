@@ -44,7 +44,8 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     InferenceOptions load;
     load.precision = precision_for(options.judge_precision, resolve_model(judge));
     const bool is_target = resolve_model(judge) == resolve_model(options.model);
-    const auto model = is_target && plan.model->precision() == load.precision
+    const bool is_same = plan.model->precision() == load.precision && plan.model->kv_cache() == load.kv_cache;
+    const auto model = is_target && is_same
                            ? plan.model
                            : std::shared_ptr<const Model>(open_named_model(judge, load));
     const std::string note = concat(is_target ? " (target)" : "",
@@ -53,6 +54,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
   }
   const fs::path path = resolve_model(options.model);
   Json common = {{"version", version()}, {"model", plan.model_name}, {"precision", name(plan.model->precision())}};
+  note_kv_cache(*plan.model, common);
   common[fs::is_directory(path) ? "model_files" : "model_sha256"] = content_stamp(path);
   if (!options.ignored_settings.empty()) common["ignored_settings"] = options.ignored_settings;
   plan.provenance = common;

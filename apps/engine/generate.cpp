@@ -115,7 +115,7 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
   for (const std::string& text : options.detox) {
     for (const fs::path& file : files_of(DetoxSpec::parse(text))) files.push_back(file_stamp(file));
   }
-  return {{"version", version()},
+  Json settings = {{"version", version()},
           {"model", file_stamp(model.path())},
           {"ignored", options.ignored_settings},
           {"precision", name(model.precision())},
@@ -129,6 +129,8 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
           {"chat", writing.chat},
           {"system", writing.system ? Json(*writing.system) : Json()},
           {"ignore_eos", writing.ignore_end}};
+  note_kv_cache(model, settings);
+  return settings;
 }
 
 /// Writes samples to standard output as lines, in order, each when it is its turn: nothing is held until its prompt is

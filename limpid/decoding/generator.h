@@ -49,7 +49,7 @@ class Generator {
   bool cancel(RequestId request);
   /// Drops the last tokens of a request, the one that was drawn last included. It goes on as if they had never been
   /// drawn, with the random numbers that belong to their places. @throws ConfigError when it has finished, or has
-  /// fewer.
+  /// fewer, and for more than some tens where the text is longer than the model's window, whose keys are given back.
   void rewind(RequestId request, size_t tokens);
   /// Copies a request as it is, to go on as another sample, at once even where max_rows are being decoded.
   /// @throws ConfigError when it has finished.

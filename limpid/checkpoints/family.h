@@ -75,7 +75,7 @@ struct TensorNames {
 };
 
 /// Parts of a feed-forward half with several experts, of which a router chooses some for each token.
-struct ExpertParts {
+struct ExpertsFormat {
   TensorNames router;  ///< [experts, D]; within the block
   /// Within the block; an expert's number follows, a dot and the name of its layer: "mlp.experts." of
   /// "mlp.experts.3.up_proj".
@@ -125,7 +125,7 @@ struct Family {
   std::vector<TensorNames> block_tensors = {};  ///< others of a block
   double norm_offset = 0;                       ///< norms multiply by this + weight; in GGUF files it is added in
   OutputBias output_bias = OutputBias::Never;
-  std::optional<ExpertParts> experts = {};   ///< of families some of whose blocks have experts
+  std::optional<ExpertsFormat> experts = {};   ///< of families some of whose blocks have experts
   std::optional<EncoderParts> encoder = {};  ///< of encoders only
 
   const ProjectionFormat* find(Projection projection) const;  ///< null where the family has no such layer

@@ -74,7 +74,7 @@ TensorMap::TensorMap(const ModelConfig& config, std::shared_ptr<const Checkpoint
   if (from_ == FileKind::Gguf && to_ == FileKind::Gguf) add_rest();
 }
 
-void TensorMap::add_experts(const ExpertParts& parts, const std::string& block) {
+void TensorMap::add_experts(const ExpertsFormat& parts, const std::string& block) {
   add(block + parts.router.name, Role::Other);
   for (const ProjectionFormat& format : parts.projections)
     for (int64_t expert = 0; expert < config_.num_experts; ++expert)

@@ -37,7 +37,7 @@ class TensorMap {
  private:
   using Role = MappedTensor::Role;
   void add(const std::string& name, Role role);
-  void add_experts(const ExpertParts& parts, const std::string& block);
+  void add_experts(const ExpertsFormat& parts, const std::string& block);
   void add_rest();
   const TensorView* find(const std::string& name) const;
   TensorView read_part(const std::string& name, std::vector<std::byte>& storage) const;

@@ -106,7 +106,7 @@ nn::Experts Weights::experts(int64_t layer) const {
   const ModelConfig& c = config();
   if (!c.has_experts(layer)) return {};
   const Weights scope = block(layer);
-  const ExpertParts& parts = *family_of(c).experts;
+  const ExpertsFormat& parts = *family_of(c).experts;
   std::vector<nn::Expert> experts(size_t(c.num_experts));
   for (int64_t e = 0; e < c.num_experts; ++e)
     for (const ProjectionFormat& format : parts.projections) {

@@ -22,6 +22,7 @@ struct GenerateCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this);
+    add_kv_cache(c, kv_cache);
     const Option prompt =
         c.value("-p,--prompt", prompts, "Prompt text (repeatable); - reads it from standard input").one_at_a_time();
     const Option file = c.value(
@@ -96,6 +97,7 @@ struct BenchCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this);
+    add_kv_cache(c, kv_cache);
     add_detox(c, detox);
     c.value("--rows", rows, "Samples of one prompt decoded together").comma_separated().positive();
     c.value("--prefill", prefill, "Prompt tokens").positive();

@@ -321,6 +321,15 @@ class Generation(Case):
             self.assertEqual(self.generate(*arguments), expected, arguments)
         self.assertNotEqual(self.generate(seed=4), expected)
 
+    def test_each_type_of_the_cache_gives_the_same_text_at_any_number_of_rows(self):
+        self.assertEqual(self.generate("--kv-cache", "f32"), self.generate())
+        for kind in ("bf16", "q8"):
+            expected = self.generate("--kv-cache", kind)
+            self.assertEqual(self.generate("--kv-cache", kind, "--rows", 1), expected, kind)
+        done = limpid("generate", "-m", MODEL, "-p", "Once", "--kv-cache", "q4")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("f32", done.stderr)
+
     def test_json_has_the_documented_form(self):
         rows = [json.loads(line) for line in self.generate("--json").strip().split("\n")]
         self.assertEqual([row["prompt"] for row in rows], ["Once upon", "The other day"])

@@ -213,6 +213,48 @@ class GgufFilesHaveTheNamesOfLlamaCpp(Folder):
         np.testing.assert_allclose(logits[0], logits[1], atol=1e-4)
 
 
+class ExpertsLieInOneTensorOfAGgufFile(Folder):
+    IDS = [5, 17, 200, 33, 91, 301, 44, 45, 260, 7, 99, 123]
+
+    def logits(self, model):
+        ids = self.folder / "ids.txt"
+        ids.write_text(" ".join(map(str, self.IDS)) + "\n")
+        limpid("trace", "-m", model, "--exact", "--ids", ids, "-o", self.folder / "t.safetensors")
+        return load_file(self.folder / "t.safetensors")["logits"].numpy()
+
+    def check(self, config, architecture):
+        model, file = self.folder / "model", self.folder / "m.gguf"
+        torch.manual_seed(0)
+        transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(model)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(golden_model("llama") / name, model)
+        limpid("convert", "-m", model, "-o", file)
+        self.assertSameBits(self.logits(file), self.logits(model))
+        reader = gguf.GGUFReader(file)
+        prefix = gguf.MODEL_ARCH_NAMES[architecture]
+        self.assertEqual(reader.get_field(gguf.Keys.LLM.EXPERT_COUNT.format(arch=prefix)).contents(), 4)
+        self.assertEqual(reader.get_field(gguf.Keys.LLM.EXPERT_USED_COUNT.format(arch=prefix)).contents(), 2)
+        known = {gguf.TENSOR_NAMES[kind].format(bid=layer) + ".weight" for kind in gguf.MODEL_TENSORS[architecture] for layer in range(2)}
+        tensors = {tensor.name: tensor for tensor in reader.tensors}
+        self.assertLessEqual(tensors.keys(), known)
+        F = getattr(config, "moe_intermediate_size", config.intermediate_size)
+        self.assertEqual(tensors["blk.1.ffn_up_exps.weight"].data.shape, (4, F, 48))
+        self.assertEqual(tensors["blk.1.ffn_down_exps.weight"].data.shape, (4, 48, F))
+        limpid("quantize", "-m", model, "--type", "q8_0", "--documents", 0, "-o", self.folder / "q.gguf")
+        limpid("convert", "-m", self.folder / "q.gguf", "-o", self.folder / "back", "--type", "f32")
+        np.testing.assert_allclose(self.logits(self.folder / "back"), self.logits(self.folder / "q.gguf"), atol=1e-4)
+
+    SIZES = {"vocab_size": 400, "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2,
+             "intermediate_size": 96, "max_position_embeddings": 128, "num_experts_per_tok": 2, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1}
+
+    def test_mixtral(self):
+        self.check(transformers.MixtralConfig(num_local_experts=4, **self.SIZES), gguf.MODEL_ARCH.LLAMA)
+
+    def test_qwen3_moe(self):
+        self.check(transformers.Qwen3MoeConfig(num_experts=4, moe_intermediate_size=32, norm_topk_prob=True, head_dim=16, **self.SIZES),
+                   gguf.MODEL_ARCH.QWEN3MOE)
+
+
 class WeightsThatOtherProgramsQuantised(Folder):
     """Each form beside its formula in float32. A form is made for one matrix of a golden llama."""
 

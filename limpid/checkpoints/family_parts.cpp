@@ -1,6 +1,7 @@
 #include "limpid/checkpoints/family_parts.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace limpid {
 
@@ -29,6 +30,15 @@ int64_t grouped_row(const ModelConfig& config, Projection, int64_t row) {
   else if (head >= keys)
     group = head - keys, place = shared;
   return (group * (shared + 2) + place) * width + i;
+}
+
+Json number_json(double value) {
+  const bool whole = std::trunc(value) == value && std::fabs(value) < 1e15;
+  return whole ? Json(int64_t(value)) : Json(value);
+}
+
+double gemma_score_scalar(const ModelConfig& c, int64_t layers_of_27b) {
+  return double(c.num_layers == layers_of_27b ? c.hidden_size / c.num_heads : c.head_dim);
 }
 
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& c) {

@@ -25,6 +25,11 @@ void read_upper_windows(const ConfigKeys& keys, ModelConfig& config);
 /// Returns the keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of
 /// the attention. @throws ConfigError for rotary scaling that config.json cannot say.
 Json decoder_config_json(const ModelConfig& config);
+/// Returns an integer where a number is one: transformers takes nothing else for some settings.
+Json number_json(double value);
+/// Returns what Gemma's scores are divided by the square root of, which its GGUF files do not hold: the head size, but
+/// hidden_size / num_heads in the model of 27B. @param layers_of_27b  how many layers that one has
+double gemma_score_scalar(const ModelConfig& config, int64_t layers_of_27b);
 Json layer_types_json(const ModelConfig& config);  ///< ["sliding_attention", "full_attention", …]
 
 /// Returns linear layers under the names that most families of rotary, gated decoders have.

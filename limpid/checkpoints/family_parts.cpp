@@ -54,4 +54,11 @@ void read_upper_windows(const ConfigKeys& keys, ModelConfig& c) {
   }
 }
 
+void add_upper_windows(const ModelConfig& c, Json& json) {
+  if (c.sliding_window <= 0) return;
+  json["use_sliding_window"] = true;
+  json["sliding_window"] = c.sliding_window;
+  json["layer_types"] = layer_types_json(c);
+}
+
 }  // namespace limpid

@@ -21,6 +21,8 @@ void read_encoder_config(const ConfigKeys& keys, ModelConfig& config);
 /// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on
 /// where it does not list their types (Family::read_config).
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& config);
+/// Adds such windows to a config.json, where the model has some (Family::write_config).
+void add_upper_windows(const ModelConfig& config, Json& json);
 
 /// Returns the keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of
 /// the attention. @throws ConfigError for rotary scaling that config.json cannot say.

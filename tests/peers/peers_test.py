@@ -182,6 +182,8 @@ FAMILIES = {  # name: class of the config, settings
     "gemma": ("GemmaConfig", {"head_dim": 16}),
     "gemma2": ("Gemma2Config", {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 24, "attn_logit_softcapping": 5.0,
                                 "final_logit_softcapping": 3.0}),
+    "gemma2, scores by the head size": (
+        "Gemma2Config", {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 16}),
     "gemma2, no caps": ("Gemma2Config", {"head_dim": 16, "sliding_window": 8, "attn_logit_softcapping": None,
                                          "final_logit_softcapping": None}),
     "smollm3": ("SmolLM3Config", {"num_hidden_layers": 5}),
@@ -200,7 +202,7 @@ FAMILIES = {  # name: class of the config, settings
 
 
 # What GGUF files have no words for, or Limpid writes none.
-NOT_IN_GGUF = {"opt", "opt, norms behind, narrow embeddings, no biases", "falcon, alibi", "mistral",
+NOT_IN_GGUF = {"gemma2", "gemma2, no caps", "opt", "opt, norms behind, narrow embeddings, no biases", "falcon, alibi", "mistral",
                "phi3, partial rotation, window, long", "smollm3, its own layers", "llama, long"}
 
 

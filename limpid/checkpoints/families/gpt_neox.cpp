@@ -6,7 +6,6 @@ namespace limpid {
 namespace {
 
 void read_gpt_neox(const ConfigKeys& keys, ModelConfig& c) {
-  if (keys.gguf()) c.attention_bias = true;
   c.num_kv_heads = c.num_heads;
   c.mlp_bias = true;
   c.parallel_halves = keys.boolean_or({{"use_parallel_residual"}, "use_parallel_residual"}, true);

@@ -101,10 +101,13 @@ Json config_to_huggingface(const ModelConfig& c) {
     if (c.pad_id >= 0) json["pad_token_id"] = c.pad_id;
     if (!c.eos_ids.empty()) json["eos_token_id"] = c.eos_ids.size() == 1 ? Json(c.eos_ids[0]) : Json(c.eos_ids);
   }
-  const char* num_layers = "num_hidden_layers";
-  for (const char* spelling : {"n_layer", "n_layers"})
-    if (json.contains(spelling)) num_layers = spelling;
-  json[num_layers] = c.num_layers;
+  bool said = false;
+  for (const char* spelling : {"num_hidden_layers", "n_layer", "n_layers", "num_layers"}) {
+    if (!json.contains(spelling)) continue;
+    json[spelling] = c.num_layers;
+    said = true;
+  }
+  if (!said) json["num_hidden_layers"] = c.num_layers;
   if (json.contains("layer_types")) json["layer_types"] = layer_types_json(c);
   if (const auto list = json.find("no_rope_layers"); list != json.end() && list->is_array())
     list->get_ref<Json::array_t&>().resize(size_t(c.num_layers));

@@ -83,7 +83,11 @@ TEST(GgufMetadata, OfPartsOfAFamilyAreReadAsTheyWere) {
   const Json granite = {{"model_type", "granite"},      {"embedding_multiplier", 3.0}, {"residual_multiplier", 0.4},
                         {"attention_multiplier", 0.2}, {"logits_scaling", 2.5}};
   const Json mistral = {{"model_type", "mistral"}, {"sliding_window", nullptr}};
-  for (const Json& changes : {granite, mistral}) {
+  const Json mpt = {{"model_type", "mpt"},
+                    {"tie_word_embeddings", false},
+                    {"attn_config", {{"alibi_bias_max", 16}, {"clip_qkv", 0.5}}}};
+  const Json neox = {{"model_type", "gpt_neox"}, {"use_parallel_residual", false}, {"attention_bias", false}};
+  for (const Json& changes : {granite, mistral, mpt, neox}) {
     const ModelConfig config = llama(changes);
     EXPECT_EQ(first_difference(config, through_gguf(config)), "") << config.architecture;
   }

@@ -165,7 +165,6 @@ FAMILIES = {  # name: class of the config, settings
         "FalconConfig", {"new_decoder_architecture": True, "num_kv_heads": 3, "num_ln_in_parallel_attn": 1, "bias": True}),
     "falcon, alibi": ("FalconConfig", {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True}),
     "mpt": ("MptConfig", {"d_model": 48, "n_heads": 6, "n_layers": 3, "max_seq_len": 128, "attn_config": {"clip_qkv": 0.5}}),
-    "mpt, steeper": ("MptConfig", {"d_model": 48, "n_heads": 6, "n_layers": 3, "max_seq_len": 128, "attn_config": {"alibi_bias_max": 16}}),
     "mistral": ("MistralConfig", {"sliding_window": 9, "head_dim": 12}),
     "mistral, no window": ("MistralConfig", {"sliding_window": None}),
     "qwen2": ("Qwen2Config", {}),

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "apps/begin.h"
 #include "apps/commands/convert.h"
 #include "apps/terminal.h"
 #include "limpid/checkpoints/model_store.h"
@@ -9,7 +10,7 @@
 namespace limpid::apps {
 
 int run(const ConvertCommand& options) {
-  terminal().set_quiet(options.quiet);
+  begin(options);
   constexpr DType kTypes[] = {DType::F32, DType::F16, DType::BF16};  // in the order of PlainType
   const auto type = options.type ? std::optional(kTypes[size_t(*options.type)]) : std::nullopt;
   const fs::path model = resolve_model(options.model);

@@ -27,6 +27,7 @@ struct ConvertCommand : CommonOptions {
     c.value("-m,--model", model, "A Hugging Face folder, a GGUF file, or the name of a pulled model")
         .required()
         .environment("LIMPID_MODEL");
+    add_ignored_settings(c, *this);
     c.choice("--type", type,
              "Type of the weights; auto keeps them as they are: blocks stay blocks in a GGUF file and become f32 in a "
              "folder, which has none");
@@ -50,6 +51,7 @@ struct QuantizeCommand : CommonOptions {
     c.value("-m,--model", model, "A Hugging Face folder, a GGUF file, or the name of a pulled model")
         .required()
         .environment("LIMPID_MODEL");
+    add_ignored_settings(c, *this);
     c.choice("--type", type,
              "Blocks for the layers' matrices; the embedding and the output matrix get q8_0 at least, norms stay f32");
     c.value("--text", text, "What both models are measured on: plain text lines, jsonl with \"text\", or a named set");

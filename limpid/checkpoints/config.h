@@ -38,6 +38,10 @@ struct RopeConfig {
   bool operator==(const RopeConfig&) const = default;
 };
 
+/// Metadata that name tokens at which a text ends, in order.
+inline constexpr const char* kGgufEndTokens[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                                 "tokenizer.ggml.eom_token_id"};
+
 /// Sizes and settings common to the families. For those of family.h everything is filled and checked; for other
 /// architectures what could be read (0 and empty otherwise), so that they can be named.
 struct ModelConfig {
@@ -78,7 +82,7 @@ struct ModelConfig {
   double attention_scale = 0;  ///< scores are multiplied by this: query_pre_attn_scalar^-1/2, else head_dim^-1/2
   double attention_softcap = 0, final_softcap = 0;  ///< cap * tanh(x / cap); 0 is none
 
-  std::vector<int64_t> eos_ids;  ///< generation_config.json before config.json; ids outside the vocabulary are left out
+  std::vector<int64_t> eos_ids;  ///< of GGUF files by kGgufEndTokens; else generation_config.json before config.json; ids outside the vocabulary are left out
   int64_t bos_id = -1, pad_id = -1;  ///< -1 where there is none
 
   // Encoders.
@@ -109,6 +113,9 @@ ModelConfig config_from_gguf(const GgufFile& file);
 /// @throws ConfigError for a family that is not known or whose config.json we cannot write, and for settings that
 /// config.json cannot say.
 Json config_to_huggingface(const ModelConfig& config);
+
+/// Returns the generation_config.json that a config.json stands for: its special ids.
+Json generation_json(const Json& config);
 
 /// Refuses values that make no sense: no heads, heads that do not divide, sizes that are negative or absurd.
 void check_config(const ModelConfig& config);

@@ -31,11 +31,13 @@ bool is_finite_positive(double value) { return std::isfinite(value) && value > 0
 
 void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::string& prefix) {
   LIMPID_CHECK(rope.scaling != RopeConfig::Scaling::kOther, FormatError, prefix, "rotary scaling of type ",
-               quote(rope.type_name), " is not supported, expected default, dynamic, linear, llama3 or yarn");
+               quote(rope.type_name), " is not supported, expected default, dynamic, linear, llama3, longrope or yarn");
   LIMPID_CHECK(is_finite_positive(rope.theta), FormatError, prefix, "rotary base is ", rope.theta,
                ", expected a positive number");
   LIMPID_CHECK(is_finite_positive(rope.factor), FormatError, prefix, "rotary scaling factor is ", rope.factor,
                ", expected a positive number");
+  LIMPID_CHECK(is_finite_positive(rope.magnitude), FormatError, prefix,
+               "rotary scaling: \"attention_factor\" is ", rope.magnitude, ", expected a positive number");
   if (rope.scaling == RopeConfig::Scaling::kLlama3) {
     LIMPID_CHECK(rope.original_max_position > 0, FormatError, prefix,
                  "rotary scaling: \"original_max_position_embeddings\" is ", rope.original_max_position,
@@ -47,10 +49,9 @@ void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::st
   }
   if (rope.scaling == RopeConfig::Scaling::kYarn)
     LIMPID_CHECK(rope.original_max_position > 0 && rope.slow_turns > 0 && rope.fast_turns >= rope.slow_turns &&
-                     std::isfinite(rope.fast_turns) && is_finite_positive(rope.magnitude) && rope.theta > 1,
+                     std::isfinite(rope.fast_turns) && rope.theta > 1,
                  FormatError, prefix, "rotary scaling yarn: \"beta_fast\" is ", rope.fast_turns, ", \"beta_slow\" ",
-                 rope.slow_turns, ", \"attention_factor\" ", rope.magnitude,
-                 ", expected 0 < slow <= fast and a positive factor");
+                 rope.slow_turns, ", expected 0 < slow <= fast");
   for (float divisor : rope.divisors)
     LIMPID_CHECK(is_finite_positive(divisor), FormatError, prefix, "tensor \"rope_freqs.weight\" holds ", divisor,
                  ", expected positive numbers");

@@ -21,8 +21,7 @@ void read_special_ids(const GgufFile& file, ModelConfig& config) {
   };
   config.bos_id = id("tokenizer.ggml.bos_token_id");
   config.pad_id = id("tokenizer.ggml.padding_token_id");
-  for (const char* key :
-       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+  for (const char* key : kGgufEndTokens) {
     const int64_t value = id(key);
     if (value >= 0 && std::find(config.eos_ids.begin(), config.eos_ids.end(), value) == config.eos_ids.end())
       config.eos_ids.push_back(value);

@@ -2,14 +2,10 @@
 
 #include "limpid/checkpoints/family_parts.h"
 #include "limpid/checkpoints/known_settings.h"
+#include "limpid/checkpoints/rotary_frequencies.h"
 
 namespace limpid {
 namespace {
-
-/// Returns the magnitude that YaRN gives queries and keys for a context `factor` times as long.
-double yarn_magnitude(double factor, double weight = 1) {
-  return factor <= 1 ? 1 : 0.1 * weight * std::log(factor) + 1;
-}
 
 void read_yarn(const ConfigKeys& keys, RopeConfig& rope, int64_t max_positions) {
   rope.fast_turns = keys.number_or({{"beta_fast"}}, 32);
@@ -33,7 +29,20 @@ void read_longrope(const ConfigKeys& keys, RopeConfig& rope) {
                  ", expected numbers");
     rope.divisors.push_back(factor.get<float>());
   }
+  rope.factor = keys.number_or({{"factor"}}, 0);
   rope.magnitude = keys.number_or({{"attention_factor"}}, 0);
+}
+
+/// LongRoPE has one set of factors for texts within the original context and one for longer ones, and a text that grows
+/// beyond would have to be read anew: the model is used within its original context. What the file left open, 0 until
+/// here, follows from the two contexts.
+void limit_to_original_context(int64_t original, ModelConfig& c) {
+  if (original <= 0 || original >= c.max_positions) original = c.max_positions;
+  RopeConfig& rope = c.rope;
+  if (rope.factor == 0) rope.factor = double(c.max_positions) / double(original);
+  if (rope.magnitude == 0)
+    rope.magnitude = rope.factor > 1 ? std::sqrt(1 + std::log(rope.factor) / std::log(double(original))) : 1;
+  c.max_positions = original;
 }
 
 RopeConfig::Scaling scaling_named(const std::string& type) {
@@ -59,7 +68,7 @@ void read_rotary_object(const ConfigKeys& keys, ModelConfig& c, RopeConfig& rope
   }
   keys.pass_over({"original_max_position_embeddings"});  // says how the model was trained; some compute with it
   keys.pass_over({"long_factor"});                       // of texts that are not read
-  if (type == "dynamic" || rope.scaling == Scaling::kDivisors) keys.pass_over({"factor"});
+  if (type == "dynamic") keys.pass_over({"factor"});
   if (rope.scaling == Scaling::kLinear || rope.scaling == Scaling::kLlama3 || rope.scaling == Scaling::kYarn)
     rope.factor = keys.number({{"factor"}});
   if (rope.scaling == Scaling::kLlama3) {
@@ -73,8 +82,20 @@ void read_rotary_object(const ConfigKeys& keys, ModelConfig& c, RopeConfig& rope
   keys.refuse_unread();
 }
 
-void read_gguf_scaling(const ConfigKeys& keys, int64_t max_positions, RopeConfig& rope) {
+/// Reads one divisor for each frequency. @return whether the file has the tensor
+bool read_divisors(const ConfigKeys& keys, const char* tensor, RopeConfig& rope) {
+  const TensorView* divisors = keys.gguf()->find(tensor);
+  if (!divisors) return false;
+  LIMPID_CHECK(divisors->elements() <= 1 << 16, FormatError, keys.place(), ": tensor \"", tensor, "\" has ",
+               divisors->elements(), " elements, expected half a head");
+  rope.scaling = RopeConfig::Scaling::kDivisors;
+  rope.divisors = to_floats(*divisors);
+  return true;
+}
+
+void read_gguf_scaling(const ConfigKeys& keys, ModelConfig& c) {
   using Scaling = RopeConfig::Scaling;
+  RopeConfig& rope = c.rope;
   constexpr ConfigKey kFactor{{}, "rope.scaling.factor"};
   const std::string type = keys.text_or({{}, "rope.scaling.type"}, keys.has(kFactor) ? "linear" : "none");
   rope.scaling = Scaling::kOther;
@@ -85,7 +106,9 @@ void read_gguf_scaling(const ConfigKeys& keys, int64_t max_positions, RopeConfig
   if (rope.scaling == Scaling::kOther) rope.type_name = type;
   if (rope.scaling != Scaling::kNone) rope.factor = keys.number_or(kFactor, 1);
   if (rope.scaling == Scaling::kYarn) {
-    rope.original_max_position = keys.integer_or({{}, "rope.scaling.original_context_length"}, max_positions);
+    rope.original_max_position = keys.integer_or({{}, "rope.scaling.original_context_length"}, c.max_positions);
+    rope.fast_turns = keys.number_or({{}, "rope.scaling.yarn_beta_fast"}, 32);
+    rope.slow_turns = keys.number_or({{}, "rope.scaling.yarn_beta_slow"}, 1);
     rope.magnitude = keys.number_or({{}, "rope.scaling.attn_factor"}, 1) * yarn_magnitude(rope.factor);
   }
   constexpr ConfigKey kOlder{{}, "rope.scale_linear"};
@@ -93,11 +116,10 @@ void read_gguf_scaling(const ConfigKeys& keys, int64_t max_positions, RopeConfig
     rope.scaling = Scaling::kLinear;
     rope.factor = keys.number_or(kOlder, 1);
   }
-  if (const TensorView* divisors = keys.gguf()->find("rope_freqs.weight")) {
-    LIMPID_CHECK(divisors->elements() <= 1 << 16, FormatError, keys.place(), ": tensor \"rope_freqs.weight\" has ",
-                 divisors->elements(), " elements, expected half a head");
-    rope.scaling = Scaling::kDivisors;
-    rope.divisors = to_floats(*divisors);
+  if (!read_divisors(keys, "rope_freqs.weight", rope) && read_divisors(keys, "rope_factors_short.weight", rope)) {
+    rope.factor = 0;
+    rope.magnitude = keys.number_or({{}, "rope.scaling.attn_factor"}, 0);
+    limit_to_original_context(keys.integer_or({{}, "rope.scaling.original_context_length"}, 0), c);
   }
 }
 
@@ -123,12 +145,14 @@ void read_two_rotary_objects(const ConfigKeys& keys, ModelConfig& c) {
 
 /// Reads config.json's rotary settings. Objects of the old and the new name mean the same; the old one counts first,
 /// and the base in it before the one at the top, as transformers 5 has it.
-void read_json_rope(const ConfigKeys& keys, bool one_base, ModelConfig& c) {
-  c.rotary_fraction = keys.number_or({{"partial_rotary_factor", "rotary_pct"}}, 1);
-  if (!one_base) return read_two_rotary_objects(keys, c);
+void read_json_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& c) {
+  c.rotary_fraction = keys.number_or({{"partial_rotary_factor", "rotary_pct"}}, defaults.rotary_fraction);
+  if (defaults.local_rope_theta != 0) return read_two_rotary_objects(keys, c);
   const auto used = [&](const char* name) { return keys.has({{name}}) && !is_off((*keys.json())[name]); };
   const bool old_name = used("rope_scaling"), new_name = used("rope_parameters");
   if (old_name || new_name) read_rotary_object(keys.inside(old_name ? "rope_scaling" : "rope_parameters"), c, c.rope);
+  if (c.rope.scaling == RopeConfig::Scaling::kDivisors)
+    limit_to_original_context(keys.integer_or({{"original_max_position_embeddings"}}, c.rope.original_max_position), c);
   c.local_rope = c.rope;
 }
 
@@ -139,8 +163,8 @@ void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConf
   c.rope.theta = keys.number_or({{"rope_theta", "rotary_emb_base"}, "rope.freq_base"}, defaults.rope_theta);
   if (!one_base)
     c.local_rope.theta = keys.number_or({{"rope_local_base_freq"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
-  if (keys.json()) return read_json_rope(keys, one_base, c);
-  read_gguf_scaling(keys, c.max_positions, c.rope);
+  if (keys.json()) return read_json_rope(keys, defaults, c);
+  read_gguf_scaling(keys, c);
   const int64_t rotating = keys.integer_or({{}, "rope.dimension_count"}, c.head_dim);
   c.rotary_fraction = c.head_dim > 0 ? double(rotating) / double(c.head_dim) : 1;
   if (one_base) c.local_rope = c.rope;

@@ -1,59 +1,50 @@
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "limpid/checkpoints/family_parts.h"
 #include "limpid/checkpoints/quote.h"
+#include "limpid/checkpoints/rotary_frequencies.h"
 
 namespace limpid {
 namespace {
 
-/// The part of Llama 3's scaling that every published Llama 3.x model shares.
-constexpr double kLowFrequency = 1.0, kHighFrequency = 4.0;
+/// Returns Llama 3's scaling as every published Llama 3.x model has it, but for the factor and the first context.
+RopeConfig llama3_rope(const ModelConfig& config, double factor, int64_t original) {
+  RopeConfig rope;
+  rope.theta = config.rope.theta;
+  rope.scaling = RopeConfig::Scaling::kLlama3;
+  rope.factor = factor;
+  rope.original_max_position = original;
+  return rope;
+}
 
-/// Returns whether Llama 3's rule, for a model made for `original` positions, gives these divisors of the frequencies.
-bool gives_divisors(const ModelConfig& config, double factor, double original) {
-  const auto& divisors = config.rope.divisors;
-  for (size_t i = 0; i < divisors.size(); ++i) {
-    const double frequency = std::pow(config.rope.theta, -double(2 * i) / double(2 * divisors.size()));
-    const double wavelength = 2.0 * std::numbers::pi / frequency;
-    double expected = 1.0;
-    if (wavelength > original / kLowFrequency) {
-      expected = factor;
-    } else if (wavelength > original / kHighFrequency) {
-      const double blend = (original / wavelength - kLowFrequency) / (kHighFrequency - kLowFrequency);
-      expected = 1.0 / ((1.0 - blend) / factor + blend);
-    }
-    if (!(std::fabs(double(divisors[i]) - expected) < 1e-3 * expected)) return false;
-  }
-  return true;
+bool gives_divisors(const ModelConfig& config, const RopeConfig& rope) {
+  const std::vector<float>& divisors = config.rope.divisors;
+  const std::vector<float> expected = llama3_divisors(rope, 2 * int64_t(divisors.size()));
+  return std::ranges::equal(divisors, expected, [](float a, float b) { return std::fabs(a - b) < 1e-3f * b; });
 }
 
 /// Returns Llama 3's scaling, which GGUF keeps as one divisor per frequency. The factor is the largest divisor; the
 /// original context, 8,192 in every published Llama 3.x model, is a power of two that gives the divisors back.
-Json llama3_scaling(const ModelConfig& config) {
-  const auto& divisors = config.rope.divisors;
-  const double factor = *std::max_element(divisors.begin(), divisors.end());
-  double original = 8192.0;
-  if (!gives_divisors(config, factor, original))
-    for (original = 16.0; original <= 1 << 20 && !gives_divisors(config, factor, original);) original *= 2;
-  LIMPID_CHECK(gives_divisors(config, factor, original), ConfigError, config.source,
-               ": the rope divisors are not those of Llama 3's rule, so config.json cannot say them; train from the "
-               "Hugging Face folder instead");
-  return {{"rope_type", "llama3"},
-          {"factor", factor},
-          {"low_freq_factor", kLowFrequency},
-          {"high_freq_factor", kHighFrequency},
-          {"original_max_position_embeddings", int64_t(original)}};
+RopeConfig llama3_scaling(const ModelConfig& config) {
+  const double factor = *std::ranges::max_element(config.rope.divisors);
+  std::vector<int64_t> contexts = {8192};
+  for (int64_t original = 16; original <= 1 << 20; original *= 2) contexts.push_back(original);
+  for (int64_t original : contexts)
+    if (const RopeConfig rope = llama3_rope(config, factor, original);
+        config.rope.magnitude == 1 && gives_divisors(config, rope))
+      return rope;
+  throw ConfigError(concat(config.source,
+                           ": the rope divisors are not those of Llama 3's rule, so config.json cannot say them; "
+                           "train from the Hugging Face folder instead"));
 }
 
 Json rope_scaling(const ModelConfig& config) {
   using Scaling = RopeConfig::Scaling;
-  const RopeConfig& rope = config.rope;
+  const RopeConfig rope = config.rope.scaling == Scaling::kDivisors ? llama3_scaling(config) : config.rope;
   switch (rope.scaling) {
     case Scaling::kNone: return nullptr;
     case Scaling::kLinear: return {{"rope_type", "linear"}, {"factor", rope.factor}};
-    case Scaling::kDivisors: return llama3_scaling(config);
     case Scaling::kLlama3:
       return {{"rope_type", "llama3"},
               {"factor", rope.factor},
@@ -68,6 +59,7 @@ Json rope_scaling(const ModelConfig& config) {
               {"truncate", rope.whole_pairs},
               {"attention_factor", rope.magnitude},
               {"original_max_position_embeddings", rope.original_max_position}};
+    case Scaling::kDivisors:
     case Scaling::kOther: break;
   }
   throw ConfigError(concat(config.source, ": rope scaling ", quote(rope.type_name), " cannot be written to config.json"));
@@ -110,17 +102,26 @@ Json config_to_huggingface(const ModelConfig& c) {
     if (c.pad_id >= 0) json["pad_token_id"] = c.pad_id;
     if (!c.eos_ids.empty()) json["eos_token_id"] = c.eos_ids.size() == 1 ? Json(c.eos_ids[0]) : Json(c.eos_ids);
   }
-  bool says_layers = false;
+  bool said = false;
   for (const char* spelling : {"num_hidden_layers", "n_layer", "n_layers", "num_layers"}) {
     if (!json.contains(spelling)) continue;
     json[spelling] = c.num_layers;
-    says_layers = true;
+    said = true;
   }
-  if (!says_layers) json["num_hidden_layers"] = c.num_layers;
+  if (!said) json["num_hidden_layers"] = c.num_layers;
   if (json.contains("layer_types")) json["layer_types"] = layer_types_json(c);
+  if (const auto list = json.find("no_rope_layers"); list != json.end() && list->is_array())
+    list->get_ref<Json::array_t&>().resize(size_t(c.num_layers));
   json[json.contains("dtype") ? "dtype" : "torch_dtype"] = "float32";
   json.erase("quantization_config");
   return json;
+}
+
+Json generation_json(const Json& config) {
+  Json generation = {{"_from_model_config", true}};
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
+    if (config.contains(key) && !config[key].is_null()) generation[key] = config[key];
+  return generation;
 }
 
 }  // namespace limpid

@@ -1,6 +1,7 @@
 #include "limpid/checkpoints/family_parts.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace limpid {
 
@@ -43,6 +44,15 @@ void read_window_switch(const ConfigKeys& keys, ModelConfig& c) {
   c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
 }
 
+Json number_json(double value) {
+  const bool whole = std::trunc(value) == value && std::fabs(value) < 1e15;
+  return whole ? Json(int64_t(value)) : Json(value);
+}
+
+double gemma_score_scalar(const ModelConfig& c, int64_t layers_of_27b) {
+  return double(c.num_layers == layers_of_27b ? c.hidden_size / c.num_heads : c.head_dim);
+}
+
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& c) {
   read_window_switch(keys, c);
   if (keys.json() && c.sliding_window > 0 && !keys.has({{"layer_types"}})) {
@@ -51,6 +61,13 @@ void read_upper_windows(const ConfigKeys& keys, ModelConfig& c) {
     for (int64_t layer = 0; layer < std::min(full, c.num_layers); ++layer)
       c.layer_types[size_t(layer)] = LayerType::kFull;
   }
+}
+
+void add_upper_windows(const ModelConfig& c, Json& json) {
+  if (c.sliding_window <= 0) return;
+  json["use_sliding_window"] = true;
+  json["sliding_window"] = c.sliding_window;
+  json["layer_types"] = layer_types_json(c);
 }
 
 }  // namespace limpid

@@ -24,10 +24,17 @@ void read_window_switch(const ConfigKeys& keys, ModelConfig& config);
 /// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on
 /// where it does not list their types (Family::read_config).
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& config);
+/// Adds such windows to a config.json, where the model has some (Family::write_config).
+void add_upper_windows(const ModelConfig& config, Json& json);
 
 /// Returns the keys of a config.json that most decoders have (Family::write_config): sizes, rotary positions, biases of
 /// the attention. @throws ConfigError for rotary scaling that config.json cannot say.
 Json decoder_config_json(const ModelConfig& config);
+/// Returns an integer where a number is one: transformers takes nothing else for some settings.
+Json number_json(double value);
+/// Returns what Gemma's scores are divided by the square root of, which its GGUF files do not hold: the head size, but
+/// hidden_size / num_heads in the model of 27B. @param layers_of_27b  how many layers that one has
+double gemma_score_scalar(const ModelConfig& config, int64_t layers_of_27b);
 Json layer_types_json(const ModelConfig& config);  ///< ["sliding_attention", "full_attention", …]
 
 /// Returns linear layers under the names that most families of rotary, gated decoders have.

@@ -23,6 +23,9 @@ class GgufFile final : public Checkpoint {
   /// all, the metadata of the first. @throws FormatError, IoError
   static std::shared_ptr<const GgufFile> open(const fs::path& path);
   static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
+  /// Returns a file as it would be read, before it is written. Tensors need no bytes where nobody looks at them.
+  static std::shared_ptr<const GgufFile> of(std::map<std::string, GgufValue> metadata, std::vector<TensorView> tensors,
+                                            std::string source);
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const std::vector<OtherTensor>& others() const override { return others_; }
@@ -30,6 +33,8 @@ class GgufFile final : public Checkpoint {
   std::string source() const override { return source_; }
   /// Multiplies weights in NVFP4 blocks by the scale of the whole matrix beside them ("blk.0.ffn_up.scale").
   TensorView load(const TensorView& tensor, std::vector<std::byte>& storage) const override;
+  /// Returns that scale's tensor; null where a tensor has none.
+  static const TensorView* scale_of(const Checkpoint& file, const TensorView& tensor);
   const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
 
   bool has(const std::string& key) const { return metadata_.count(key) > 0; }

@@ -45,6 +45,16 @@ void GgufFile::add_part(const GgufFile& part) {
   others_.insert(others_.end(), part.others_.begin(), part.others_.end());
 }
 
+std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> metadata,
+                                             std::vector<TensorView> tensors, std::string source) {
+  auto file = std::make_shared<GgufFile>();
+  file->source_ = std::move(source);
+  file->metadata_ = std::move(metadata);
+  file->tensors_ = std::move(tensors);
+  for (size_t i = 0; i < file->tensors_.size(); ++i) file->index_.emplace(file->tensors_[i].name, i);
+  return file;
+}
+
 std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
   const auto given = open_one(path);
   const int64_t count = given->integer_or("split.count", 1), number = given->integer_or("split.no", 0);
@@ -78,11 +88,15 @@ std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
   return whole;
 }
 
-TensorView GgufFile::load(const TensorView& tensor, std::vector<std::byte>& storage) const {
+const TensorView* GgufFile::scale_of(const Checkpoint& file, const TensorView& tensor) {
   const std::string_view ending = ".weight";
-  if (tensor.dtype != DType::NVFP4 || !tensor.name.ends_with(ending)) return tensor;
-  const TensorView* scale = find(tensor.name.substr(0, tensor.name.size() - ending.size()) + ".scale");
-  if (!scale) scale = find(tensor.name + ".scale");
+  if (tensor.dtype != DType::NVFP4 || !tensor.name.ends_with(ending)) return nullptr;
+  const TensorView* scale = file.find(tensor.name.substr(0, tensor.name.size() - ending.size()) + ".scale");
+  return scale ? scale : file.find(tensor.name + ".scale");
+}
+
+TensorView GgufFile::load(const TensorView& tensor, std::vector<std::byte>& storage) const {
+  const TensorView* scale = scale_of(*this, tensor);
   if (!scale) return tensor;
   LIMPID_CHECK(scale->elements() == 1, FormatError, "[gguf] ", source_, ": tensor ", quote(scale->name), " has ",
                scale->elements(), " elements, expected the one scale of ", quote(tensor.name));

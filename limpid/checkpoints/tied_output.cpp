@@ -16,7 +16,9 @@ void untie_separate_output(ModelConfig& config, const Checkpoint& checkpoint) {
   };
   const TensorView *output = find(family.output), *embedding = find(family.embedding);
   if (!output || !embedding) return;
-  if (output->dtype == embedding->dtype && std::ranges::equal(output->data, embedding->data)) return;
+  std::vector<std::byte> made_output, made_embedding;
+  const TensorView its_own = checkpoint.load(*output, made_output), tied = checkpoint.load(*embedding, made_embedding);
+  if (its_own.dtype == tied.dtype && std::ranges::equal(its_own.data, tied.data)) return;
   config.tie_word_embeddings = false;
   if (config.raw.is_object()) config.raw["tie_word_embeddings"] = false;
   warn(concat("[config] ", config.source, ": \"tie_word_embeddings\" is true, but ", checkpoint.source(), " holds a \"",

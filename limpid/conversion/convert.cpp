@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <set>
 
+#include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
+#include "limpid/checkpoints/rotary_frequencies.h"
 #include "limpid/checkpoints/safetensors.h"
+#include "limpid/checkpoints/tied_output.h"
 #include "limpid/conversion/gguf_metadata.h"
 #include "limpid/conversion/tensor_map.h"
 #include "limpid/core/error.h"
+#include "limpid/core/staged_folder.h"
 #include "limpid/kernels/quantize.h"
+#include "limpid/tokenizers/tokenizer.h"
 #include "limpid/tokenizers/write_gguf_tokenizer.h"
 #include "limpid/tokenizers/write_tokenizer_json.h"
 
@@ -28,6 +34,7 @@ struct Source {
     const Family& family = family_of(config);
     LIMPID_CHECK(!family.encoder, ConfigError, config.source, ": is an encoder; only decoders can be converted");
     if (!has_output_matrix(config, *checkpoint)) config.tie_word_embeddings = true;
+    untie_separate_output(config, *checkpoint);
   }
   const GgufFile* gguf() const { return dynamic_cast<const GgufFile*>(checkpoint.get()); }
 };
@@ -114,8 +121,28 @@ bool has_layer_norm(const Source& source, const TensorMap& map) {
   return false;
 }
 
-bool has_tokenizer(const fs::path& folder) {
-  return fs::exists(folder / "tokenizer.json") || fs::exists(folder / "vocab.json");
+/// Refuses an output that is a file of the model itself.
+void check_output(const Source& source, const fs::path& output) {
+  std::set<std::string> files = {source.path.string()};
+  for (const TensorView& tensor : source.checkpoint->tensors())
+    if (const char* file = mapped_file_at(tensor.data.data())) files.insert(file);
+  for (const std::string& file : files) {
+    std::error_code ignored;
+    LIMPID_CHECK(!fs::equivalent(output, file, ignored), ConfigError, "[convert] ", output.string(),
+                 ": is a file of the model itself, which would be overwritten");
+  }
+}
+
+/// Says where texts end and begin as the model's own files do. The tokenizer's own end stays the first, where the model
+/// knows it.
+void add_special_ids(const ModelConfig& config, GgufMetadata& metadata) {
+  std::vector<int64_t> ends = config.eos_ids;
+  if (const auto own = metadata.find(kGgufEndTokens[0]); own != metadata.end())
+    std::ranges::stable_partition(ends, [&](int64_t id) { return own->second.value == GgufValue{id}.value; });
+  for (size_t i = 0; i < std::min(ends.size(), std::size(kGgufEndTokens)); ++i)
+    metadata[kGgufEndTokens[i]] = {ends[i]};
+  if (config.bos_id >= 0) metadata.try_emplace("tokenizer.ggml.bos_token_id", GgufValue{config.bos_id});
+  if (config.pad_id >= 0) metadata.try_emplace("tokenizer.ggml.padding_token_id", GgufValue{config.pad_id});
 }
 
 /// @param tokenizer  keeps the texts that the metadata look at
@@ -125,7 +152,8 @@ GgufMetadata metadata_of(const Source& source, const TensorMap& map, DType type,
   if (const GgufFile* file = source.gguf()) {
     metadata = file->metadata();
     std::erase_if(metadata, [](const auto& entry) {
-      return entry.first.starts_with("split.") || entry.first == "general.alignment";
+      return entry.first.starts_with("split.") || entry.first == "general.alignment" ||
+             is_ignored_setting(entry.first);
     });
   } else {
     metadata = gguf_metadata(source.config, has_layer_norm(source, map));
@@ -137,23 +165,29 @@ GgufMetadata metadata_of(const Source& source, const TensorMap& map, DType type,
     } else {
       watch.warning(concat(folder.string(), ": has no tokenizer; the GGUF file has none either"));
     }
+    add_special_ids(source.config, metadata);
   }
   metadata["general.file_type"] = {gguf_file_type(type)};
   if (is_quantised(type)) metadata["general.quantization_version"] = {int64_t(2)};
   return metadata;
 }
 
-/// Reads what was written as any reader does: settings that GGUF has no key for would be lost without a word.
-void check_settings(const Source& source, const fs::path& output) {
+/// Reads what will be written as any reader does: settings that it has no key for would be lost without a word.
+/// @param read  reads it
+void check_settings(const Source& source, const char* kind, const std::function<ModelConfig()>& read) {
+  const std::string prefix = concat("[convert] ", source.config.source, ": ", kind, " as Limpid writes it ");
   std::string difference;
   try {
-    difference = first_difference(source.config, read_config(output));
+    difference = first_difference(source.config, read());
   } catch (const Error& error) {
-    difference = error.what();
+    throw ConfigError(concat(prefix, "could not be opened: ", error.what()));
   }
-  if (difference.empty()) return;
-  fs::remove(output);
-  throw ConfigError(concat("[convert] ", source.config.source, ": a GGUF file cannot say this model's ", difference));
+  LIMPID_CHECK(difference.empty(), ConfigError, prefix, "cannot say this model's ", difference);
+}
+
+/// Returns the divisors of the rotary frequencies; none for other scaling than Llama 3's.
+std::vector<float> divisors_of(const ModelConfig& config) {
+  return family_of(config).rotary ? llama3_divisors(config.rope, config.rotary_width()) : std::vector<float>();
 }
 
 std::string torch_name(DType type) {
@@ -161,38 +195,35 @@ std::string torch_name(DType type) {
   return type == DType::BF16 ? "bfloat16" : "float32";
 }
 
-Json generation_json(const Json& config) {
-  Json generation = {{"_from_model_config", true}};
-  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
-    if (config.contains(key) && !config[key].is_null()) generation[key] = config[key];
-  return generation;
-}
-
 }  // namespace
 
 ConvertedModel write_gguf_model(const fs::path& model, const fs::path& output, std::optional<DType> type,
                                 Watch& watch) {
   const Source source(model);
-  std::error_code ignored;
-  LIMPID_CHECK(!fs::equivalent(output, model, ignored), ConfigError, "[convert] ", output.string(),
-               ": is the model itself, which would be overwritten");
-  const TensorMap map(source.config, source.checkpoint, FileKind::Gguf);
+  check_output(source, output);
+  const TensorMap map(source.config, source.checkpoint, FileKind::Gguf, /*stored=*/source.gguf() && !type);
   std::vector<TensorView> views;
-  for (const MappedTensor& tensor : map.tensors())
-    views.push_back({tensor.name, gguf_type(tensor, type), tensor.shape, {}});
-  const std::vector<float> divisors = source.gguf() ? std::vector<float>() : rope_divisors(source.config);
+  for (const MappedTensor& tensor : map.tensors()) {
+    const bool copied = tensor.parts.empty();  // some of these are settings: divisors of rotary frequencies
+    views.push_back({tensor.name, gguf_type(tensor, type), tensor.shape,
+                     copied ? source.checkpoint->at(tensor.name).data : std::span<const std::byte>()});
+  }
+  const std::vector<float> divisors = source.gguf() ? std::vector<float>() : divisors_of(source.config);
   if (!divisors.empty())
     views.push_back({"rope_freqs.weight", DType::F32, {int64_t(divisors.size())}, std::as_bytes(std::span(divisors))});
   GgufTokenizer tokenizer;
   const GgufMetadata metadata = metadata_of(source, map, type.value_or(usual_type(map)), tokenizer, watch);
+  check_settings(source, "a GGUF file",
+                 [&] { return config_from_gguf(*GgufFile::of(metadata, views, output.string())); });
   Stream stream(map, std::move(views), watch);
   write_gguf(output, metadata, stream.views(), [&](size_t index) { return stream.bytes(index); });
-  check_settings(source, output);
   return stream.finish(*source.checkpoint);
 }
 
 ConvertedModel write_huggingface_model(const fs::path& model, const fs::path& folder, std::optional<DType> type,
                                        Watch& watch) {
+  LIMPID_CHECK(!fs::exists(folder / "config.json"), ConfigError, "[convert] ", folder.string(),
+               ": holds a model already, whose other files would stay beside the new ones; name another folder");
   const Source source(model);
   const GgufFile* file = source.gguf();
   LIMPID_CHECK(file, ConfigError, "[convert] ", model.string(),
@@ -211,15 +242,20 @@ ConvertedModel write_huggingface_model(const fs::path& model, const fs::path& fo
     views.push_back({tensor.name, chosen, tensor.shape, {}});
   }
   config[config.contains("dtype") ? "dtype" : "torch_dtype"] = torch_name(type.value_or(natural));
-  fs::create_directories(folder);
-  if (!write_tokenizer_json(*file, folder))
+  const Json generation = generation_json(config);
+  check_settings(source, "config.json", [&] {
+    return config_from_huggingface(config, generation, (folder / "config.json").string());
+  });
+  StagedFolder staged(folder, "config.json");
+  if (!write_tokenizer_json(*file, staged.path()))
     watch.warning(concat(folder.string(), ": the tokenizer of ", model.filename().string(),
                          " cannot be written as tokenizer.json; the folder has none"));
-  write_file(folder / "generation_config.json", to_text(generation_json(config), 2) + "\n");
+  write_file(staged.path() / "generation_config.json", to_text(generation, 2) + "\n");
   Stream stream(map, std::move(views), watch);
-  write_safetensors(folder / "model.safetensors", stream.views(), {{"format", "pt"}},
+  write_safetensors(staged.path() / "model.safetensors", stream.views(), {{"format", "pt"}},
                     [&](size_t index) { return stream.bytes(index); });
-  write_file(folder / "config.json", to_text(config, 2) + "\n");  // last: a folder with it is whole
+  write_file(staged.path() / "config.json", to_text(config, 2) + "\n");
+  staged.commit();
   return stream.finish(*source.checkpoint);
 }
 

@@ -1,22 +1,33 @@
 #include "limpid/conversion/gguf_metadata.h"
 
+#include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <variant>
 
-#include "limpid/checkpoints/family.h"
+#include "limpid/checkpoints/quote.h"
+#include "limpid/checkpoints/rotary_frequencies.h"
+#include "limpid/checkpoints/tensor_names.h"
 #include "limpid/core/error.h"
 
 namespace limpid {
 namespace {
 
 void add_rotary(const ModelConfig& c, const std::string& prefix, GgufMetadata& out) {
-  out[prefix + "rope.freq_base"] = {c.rope.theta};
-  out[prefix + "rope.dimension_count"] = {int64_t(std::llround(c.rotary_fraction * double(c.head_dim)))};
-  if (c.rope.scaling == RopeConfig::Scaling::kLinear) {
-    out[prefix + "rope.scaling.type"] = {std::string("linear")};
-    out[prefix + "rope.scaling.factor"] = {c.rope.factor};
+  using Scaling = RopeConfig::Scaling;
+  const RopeConfig& rope = c.rope;
+  out[prefix + "rope.freq_base"] = {rope.theta};
+  out[prefix + "rope.dimension_count"] = {c.rotary_width()};
+  if (rope.scaling == Scaling::kLinear || rope.scaling == Scaling::kYarn) {
+    out[prefix + "rope.scaling.type"] = {std::string(rope.scaling == Scaling::kYarn ? "yarn" : "linear")};
+    out[prefix + "rope.scaling.factor"] = {rope.factor};
   }
-  if (c.local_rope != c.rope) out[prefix + "rope.freq_base_swa"] = {c.local_rope.theta};
+  if (rope.scaling == Scaling::kYarn) {
+    out[prefix + "rope.scaling.original_context_length"] = {rope.original_max_position};
+    out[prefix + "rope.scaling.attn_factor"] = {rope.magnitude / yarn_magnitude(rope.factor)};
+    out[prefix + "rope.scaling.yarn_beta_fast"] = {rope.fast_turns};
+    out[prefix + "rope.scaling.yarn_beta_slow"] = {rope.slow_turns};
+  }
+  if (c.local_rope != rope) out[prefix + "rope.freq_base_swa"] = {c.local_rope.theta};
 }
 
 /// Says which layers slide, where that does not follow from the family.
@@ -42,18 +53,89 @@ void add_experts(const ModelConfig& c, const std::string& prefix, GgufMetadata& 
 
 bool close(double a, double b) { return a == b || std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b)); }
 
-bool same_rotation(const RopeConfig& a, const RopeConfig& b) {
-  const bool llama3 = a.scaling == RopeConfig::Scaling::kLlama3 && b.scaling == RopeConfig::Scaling::kDivisors;
-  return close(a.theta, b.theta) && (llama3 || (a.scaling == b.scaling && close(a.factor, b.factor)));
+bool same(double a, double b) { return close(a, b); }
+bool same(int64_t a, int64_t b) { return a == b; }
+bool same(bool a, bool b) { return a == b; }
+bool same(const std::string& a, const std::string& b) { return a == b; }
+
+bool same_rotation(const RopeConfig& a, const RopeConfig& b, int64_t width) {
+  return close(a.magnitude, b.magnitude) &&
+         std::ranges::equal(rotary_frequencies(a, width), rotary_frequencies(b, width), close);
+}
+
+std::string in_words(const std::string& value) { return quote(value); }
+std::string in_words(bool value) { return value ? "true" : "false"; }
+std::string in_words(auto value) { return concat(value); }
+
+/// What is computed with, by its name for people.
+using Setting = std::variant<double ModelConfig::*, int64_t ModelConfig::*, bool ModelConfig::*,
+                             std::string ModelConfig::*>;
+const std::pair<const char*, Setting> kSettings[] = {
+    {"norm epsilon", &ModelConfig::norm_eps},
+    {"scale of the embedding", &ModelConfig::embedding_scale},
+    {"scale of the residual sums", &ModelConfig::residual_scale},
+    {"scale of the logits", &ModelConfig::logit_scale},
+    {"scale of attention", &ModelConfig::attention_scale},
+    {"soft cap of attention", &ModelConfig::attention_softcap},
+    {"soft cap of the logits", &ModelConfig::final_softcap},
+    {"ALiBi bias", &ModelConfig::alibi_bias_max},
+    {"clip of queries, keys and values", &ModelConfig::qkv_clip},
+    {"vocabulary size", &ModelConfig::vocab_size},
+    {"hidden size", &ModelConfig::hidden_size},
+    {"width of the embedding", &ModelConfig::embedding_width},
+    {"number of layers", &ModelConfig::num_layers},
+    {"number of heads", &ModelConfig::num_heads},
+    {"number of key-value heads", &ModelConfig::num_kv_heads},
+    {"head size", &ModelConfig::head_dim},
+    {"intermediate size", &ModelConfig::intermediate_size},
+    {"number of positions", &ModelConfig::max_positions},
+    {"first position", &ModelConfig::position_offset},
+    {"sliding window", &ModelConfig::sliding_window},
+    {"number of experts", &ModelConfig::num_experts},
+    {"number of experts for a token", &ModelConfig::experts_per_token},
+    {"size of an expert", &ModelConfig::expert_size},
+    {"shares of experts that add up to 1 (\"norm_topk_prob\")", &ModelConfig::whole_shares},
+    {"tied output matrix", &ModelConfig::tie_word_embeddings},
+    {"norms before the halves of a block", &ModelConfig::norm_first},
+    {"halves of a block side by side", &ModelConfig::parallel_halves},
+    {"norms of the halves of a block", &ModelConfig::separate_norms},
+    {"activation", &ModelConfig::activation}};
+
+bool has_sliding_layers(const ModelConfig& c) {
+  return std::ranges::find(c.layer_types, LayerType::kSliding) != c.layer_types.end();
+}
+
+/// Says in one way what configs say in several.
+ModelConfig plain(ModelConfig c) {
+  if (c.embedding_width == 0) c.embedding_width = c.hidden_size;
+  if (c.rotating_layers.empty()) c.rotating_layers.assign(size_t(c.num_layers), true);
+  if (!has_sliding_layers(c)) c.sliding_window = 0, c.local_rope = c.rope;
+  std::ranges::sort(c.eos_ids);
+  return c;
+}
+
+/// Compares what lies in lists.
+std::string first_difference_of_layers(const ModelConfig& a, const ModelConfig& b) {
+  if (a.layer_types != b.layer_types) return "choice of the layers that slide";
+  if (a.with_experts != b.with_experts) return "choice of the layers with experts";
+  if (a.rotating_layers != b.rotating_layers) return "choice of the layers that rotate";
+  for (const ProjectionFormat& format : family_of(a).projections)
+    if (has_bias(a, format.projection) != has_bias(b, format.projection)) return "choice of the layers with a bias";
+  const int64_t width = a.rotary_width();
+  if (family_of(a).rotary && (width != b.rotary_width() || !same_rotation(a.rope, b.rope, width) ||
+                              !same_rotation(a.local_rope, b.local_rope, width)))
+    return "rotary positions";
+  return "";
 }
 
 }  // namespace
 
 GgufMetadata gguf_metadata(const ModelConfig& c, bool layer_norm) {
   const Family& family = family_of(c);
-  LIMPID_CHECK(!family.gguf_architectures.empty() && !c.is_encoder(), ConfigError, c.source, ": a model of family ",
-               c.architecture, " cannot be written as a GGUF file");
-  const std::string architecture = family.gguf_architectures.front(), prefix = architecture + ".";
+  LIMPID_CHECK((family.written_as || !family.gguf_architectures.empty()) && !c.is_encoder(), ConfigError, c.source,
+               ": a model of family ", c.architecture, " cannot be written as a GGUF file");
+  const std::string architecture = family.written_as ? family.written_as : family.gguf_architectures.front();
+  const std::string prefix = architecture + ".";
   GgufMetadata out;
   out["general.architecture"] = {architecture};
   out["general.type"] = {std::string("model")};
@@ -73,60 +155,27 @@ GgufMetadata gguf_metadata(const ModelConfig& c, bool layer_norm) {
   add_experts(c, prefix, out);
   if (c.attention_softcap > 0) out[prefix + "attn_logit_softcapping"] = {c.attention_softcap};
   if (c.final_softcap > 0) out[prefix + "final_logit_softcapping"] = {c.final_softcap};
+  if (family.write_metadata)
+    for (auto& [key, value] : family.write_metadata(c)) out[prefix + key] = std::move(value);
   return out;
 }
 
-std::vector<float> rope_divisors(const ModelConfig& c) {
-  const RopeConfig& rope = c.rope;
-  if (rope.scaling != RopeConfig::Scaling::kLlama3) return {};
-  std::vector<float> divisors;
-  const auto original = double(rope.original_max_position);
-  for (int64_t i = 0; i < c.head_dim / 2; ++i) {
-    const double wavelength = 2 * std::numbers::pi * std::pow(rope.theta, double(2 * i) / double(c.head_dim));
-    double divisor = 1;
-    if (wavelength > original / rope.low_freq_factor) {
-      divisor = rope.factor;
-    } else if (wavelength > original / rope.high_freq_factor) {
-      const double blend =
-          (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
-      divisor = 1 / ((1 - blend) / rope.factor + blend);
-    }
-    divisors.push_back(float(divisor));
+std::string first_difference(const ModelConfig& source, const ModelConfig& read) {
+  const ModelConfig a = plain(source), b = plain(read);
+  for (const auto& [what, setting] : kSettings) {
+    const std::string difference = std::visit(
+        [&](auto member) {
+          return same(a.*member, b.*member)
+                     ? ""
+                     : concat(" (", in_words(a.*member), ", would be read as ", in_words(b.*member), ")");
+        },
+        setting);
+    if (!difference.empty()) return what + difference;
   }
-  return divisors;
-}
-
-std::string first_difference(const ModelConfig& a, const ModelConfig& b) {
-  const std::pair<const char*, double ModelConfig::*> numbers[] = {
-      {"norm epsilon", &ModelConfig::norm_eps},
-      {"scale of the embedding", &ModelConfig::embedding_scale},
-      {"share of a head that rotates", &ModelConfig::rotary_fraction},
-      {"scale of attention", &ModelConfig::attention_scale},
-      {"soft cap of attention", &ModelConfig::attention_softcap},
-      {"soft cap of the logits", &ModelConfig::final_softcap}};
-  for (const auto& [what, number] : numbers)
-    if (!close(a.*number, b.*number)) return concat(what, " (", a.*number, ", would be read as ", b.*number, ")");
-  const std::pair<const char*, int64_t ModelConfig::*> sizes[] = {
-      {"vocabulary size", &ModelConfig::vocab_size},
-      {"hidden size", &ModelConfig::hidden_size},
-      {"number of layers", &ModelConfig::num_layers},
-      {"number of heads", &ModelConfig::num_heads},
-      {"number of key-value heads", &ModelConfig::num_kv_heads},
-      {"head size", &ModelConfig::head_dim},
-      {"intermediate size", &ModelConfig::intermediate_size},
-      {"number of positions", &ModelConfig::max_positions},
-      {"sliding window", &ModelConfig::sliding_window},
-      {"number of experts", &ModelConfig::num_experts},
-      {"number of experts for a token", &ModelConfig::experts_per_token},
-      {"size of an expert", &ModelConfig::expert_size}};
-  for (const auto& [what, size] : sizes)
-    if (a.*size != b.*size) return concat(what, " (", a.*size, ", would be read as ", b.*size, ")");
-  if (a.activation != b.activation) return concat("activation (", a.activation, ")");
-  if (a.whole_shares != b.whole_shares) return "shares of experts, which do not add up to 1 (\"norm_topk_prob\")";
-  if (a.with_experts != b.with_experts) return "choice of the layers with experts";
-  if (a.layer_types != b.layer_types) return "choice of the layers that slide";
-  if (!same_rotation(a.rope, b.rope) || !same_rotation(a.local_rope, b.local_rope)) return "scaling of the positions";
-  return a.attention_bias != b.attention_bias || a.mlp_bias != b.mlp_bias ? "choice of the layers with a bias" : "";
+  if (const std::string difference = first_difference_of_layers(a, b); !difference.empty()) return difference;
+  if (!a.eos_ids.empty() && a.eos_ids != b.eos_ids)
+    return concat("tokens that end a text (", a.eos_ids.size(), ", would be read as ", b.eos_ids.size(), ")");
+  return "";
 }
 
 int64_t gguf_file_type(DType type) {

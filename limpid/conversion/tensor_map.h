@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "limpid/checkpoints/tensor_names.h"
 
@@ -25,26 +26,37 @@ struct MappedTensor {
 
 class TensorMap {
  public:
-  /// @param to  the kind of file that is written
-  /// @throws FormatError when a matrix of the model is missing.
-  TensorMap(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, FileKind to);
+  /// @param to      the kind of file that is written
+  /// @param stored  from GGUF to GGUF: NVFP4 blocks stay beside the scale of their matrix; else they are read with it
+  /// @throws FormatError when a tensor of the model is missing, ShapeError for one of another shape.
+  TensorMap(const ModelConfig& config, std::shared_ptr<const Checkpoint> checkpoint, FileKind to, bool stored = false);
 
   const std::vector<MappedTensor>& tensors() const { return tensors_; }
   /// Returns a tensor in the order of the file that is written, of the type it says; `storage` keeps what had to be
-  /// rearranged.
+  /// rearranged. @throws FormatError for numbers that are not finite.
   TensorView read(const MappedTensor& tensor, std::vector<std::byte>& storage) const;
 
  private:
   using Role = MappedTensor::Role;
-  void add(const std::string& name, Role role);
-  void add_experts(const ExpertsFormat& parts, const std::string& block);
+  /// A module of the model: its weight, and its bias where there is one.
+  struct Module {
+    std::string name;
+    Role role = Role::Other;
+    std::vector<int64_t> shape = {};   ///< of the weight; empty: any
+    std::optional<bool> bias = {};     ///< none: where the file has one
+  };
+  std::vector<Module> modules() const;
+  void add_experts(const ExpertsFormat& parts, const std::string& block, std::vector<Module>& modules) const;
+  void add(const Module& module, const std::string& ending);
   void add_rest();
   const TensorView* find(const std::string& name) const;
+  TensorView load(const TensorView& tensor, std::vector<std::byte>& storage) const;
   TensorView read_part(const std::string& name, std::vector<std::byte>& storage) const;
 
   ModelConfig config_;
   std::shared_ptr<const Checkpoint> checkpoint_;
   FileKind from_, to_;
+  bool stored_;
   double norm_offset_ = 0;  ///< added to norms on the way
   std::vector<MappedTensor> tensors_;
   std::map<std::string, size_t> index_;

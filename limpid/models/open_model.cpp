@@ -50,7 +50,8 @@ std::shared_ptr<Model> open_model(const fs::path& path, const LoadOptions& optio
     config.tie_word_embeddings = config.tie_word_embeddings || !has_output_matrix(config, *checkpoint);
   auto model = make_model(config, checkpoint, options);
   model->path_ = path;
-  if (config.from_gguf || has_tokenizer(path)) model->tokenizer_ = open_tokenizer(path);
+  const auto* gguf = dynamic_cast<const GgufFile*>(checkpoint.get());
+  if (has_tokenizer(path) || (gguf && gguf->has("tokenizer.ggml.model"))) model->tokenizer_ = open_tokenizer(path);
   return model;
 }
 

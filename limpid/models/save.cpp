@@ -87,15 +87,12 @@ void save_hf_folder(const Model& model, const fs::path& folder, const std::map<s
   check_finite_to_write(views, "[save] " + folder.string());
   Json json = config_to_huggingface(config);
   json.update(changes.config);
-  Json generation = {{"_from_model_config", true}};
-  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
-    if (json.contains(key) && !json[key].is_null()) generation[key] = json[key];
   const fs::path base_generation = model.path() / "generation_config.json";
   fs::create_directories(folder);
   write_tokenizer(changes.tokenizer.empty() ? model.path() : changes.tokenizer, folder, watch);
   write_file(folder / "generation_config.json",
              !model.path().empty() && !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation)
-                                                                                       : to_text(generation, 2) + "\n");
+                                                                                       : to_text(generation_json(json), 2) + "\n");
   write_safetensors(folder / "model.safetensors", views, about);
   write_file(folder / "config.json", to_text(json, 2) + "\n");  // last: a folder with it is whole
 }

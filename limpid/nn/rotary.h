@@ -25,7 +25,7 @@ class Rotary {
   Tensor apply(Tensor x, int64_t heads, const RotaryTable& table) const;
 
  private:
-  std::vector<double> inverse_frequency_;  // [rotary_dim / 2]
+  std::vector<float> inverse_frequency_;  // [rotary_dim / 2]
   double magnitude_ = 1;                   // of cos and sin
 };
 

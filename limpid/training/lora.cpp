@@ -45,6 +45,7 @@ TrainingReport train_adapter(const LoraOptions& options, const std::string& kind
       TrainingOptions{
           .compute = compute_type(options), .frozen = true, .recompute = options.recompute, .adapter = make});
   adapters.check_targets();
+  adapters.check_storage(model->config());
   const auto objective = make_objective(*model);
   const auto write = [&](const fs::path& folder, const Json& about) {
     adapters.write(folder, model->config(), {{"limpid", to_text(about)}});

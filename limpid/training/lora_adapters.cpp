@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "limpid/checkpoints/tensor_names.h"
 #include "limpid/core/names.h"
@@ -11,6 +12,12 @@
 
 namespace limpid {
 namespace {
+
+constexpr std::string_view kEnding = ".weight";
+
+StoredTensor stored_in_files(const ModelConfig& model, const std::string& layer) {
+  return stored_tensor(model, concat(layer, kEnding), FileKind::HuggingFace);
+}
 
 std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
@@ -82,20 +89,29 @@ void LoraAdapters::check_targets() const {
                  known, ", or all-linear");
 }
 
+void LoraAdapters::check_storage(const ModelConfig& model) const {
+  for (const std::string& layer : layers_) {
+    const StoredTensor stored = stored_in_files(model, layer);
+    LIMPID_CHECK(stored.row.empty() || int64_t(stored.row.size()) == stored.rows, ConfigError, "[lora] ", layer,
+                 " is a part of ", stored.name, " in files, which has one adapter for all its parts; leave ",
+                 last_part(layer), " out of --target-modules");
+  }
+}
+
 void LoraAdapters::write(const fs::path& folder, const ModelConfig& model,
                          const std::map<std::string, std::string>& metadata) const {
   PeftConfig config = config_;
   std::set<std::string> targets;
   std::vector<PeftModule> modules;
+  std::deque<torch::Tensor> ups;  // what the modules look at
   for (const std::string& layer : layers_) {
-    const std::string ending = ".weight";
-    const StoredTensor stored = stored_tensor(model, layer + ending, FileKind::HuggingFace);
-    LIMPID_CHECK(stored.row.empty(), ConfigError, "[lora] ", layer,
-                 " is a part of a larger matrix in files, whose adapter would have to be one for all parts");
+    const StoredTensor stored = stored_in_files(model, layer);
+    torch::Tensor& up = ups.emplace_back(parameters_.at(layer + ".lora_B").detach());
+    if (!stored.row.empty()) up = torch::empty_like(up).index_copy_(0, torch::tensor(stored.row), up);
     config.fan_in_fan_out = config.fan_in_fan_out || stored.transposed;
     targets.insert(last_part(layer));
-    modules.push_back({stored.name.substr(0, stored.name.size() - ending.size()),
-                       view_of(parameters_.at(layer + ".lora_A")), view_of(parameters_.at(layer + ".lora_B"))});
+    modules.push_back({stored.name.substr(0, stored.name.size() - kEnding.size()),
+                       view_of(parameters_.at(layer + ".lora_A")), view_of(up)});
   }
   config.target_modules.assign(targets.begin(), targets.end());
   write_peft(folder, config, modules, metadata);

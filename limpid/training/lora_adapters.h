@@ -23,6 +23,9 @@ class LoraAdapters {
   std::shared_ptr<const nn::LowRank> make(const std::string& name, int64_t out, int64_t in);
   /// @throws ConfigError when a target matched no layer, naming those there are. Call when the model is open.
   void check_targets() const;
+  /// @throws ConfigError when an adapter cannot be written: files keep several layers in one matrix, which has one
+  /// adapter for all. Call when the model is open.
+  void check_storage(const ModelConfig& model) const;
 
   /// Returns "NAME.lora_A" [r, in] and "NAME.lora_B" [out, r] by the layer's name in Model::parameters().
   const std::map<std::string, torch::Tensor>& parameters() const { return parameters_; }

@@ -262,7 +262,7 @@ TEST(Config, ReadsAFolderAndNamesWhatIsMissing) {
   EXPECT_THROW(read_config(dir.path()), FormatError);
 }
 
-std::string gguf_config(const std::string& architecture, const std::vector<std::string>& more = {}) {
+GgufBytes gguf_bytes(const std::string& architecture, const std::vector<std::string>& more = {}) {
   const auto key = [&](const char* name) { return architecture + "." + name; };
   GgufBytes file;
   file.entries = {gguf_entry("general.architecture", 8, text(architecture)),
@@ -274,7 +274,11 @@ std::string gguf_config(const std::string& architecture, const std::vector<std::
                   gguf_entry(key("feed_forward_length"), 4, raw(uint32_t(128))),
                   gguf_entry(key("context_length"), 4, raw(uint32_t(256)))};
   for (const std::string& entry : more) file.entries.push_back(entry);
-  return file.bytes();
+  return file;
+}
+
+std::string gguf_config(const std::string& architecture, const std::vector<std::string>& more = {}) {
+  return gguf_bytes(architecture, more).bytes();
 }
 
 ModelConfig read_gguf(const std::string& bytes) {
@@ -377,6 +381,55 @@ TEST(ConfigReal, ReadsGemma3) {
   EXPECT_EQ(config.local_rope.theta, 1e4);
   EXPECT_DOUBLE_EQ(config.embedding_scale, std::sqrt(640.0));
   EXPECT_EQ(std::count(config.layer_types.begin(), config.layer_types.end(), LayerType::kFull), 3);
+}
+
+const Json kNeox = {{"model_type", "gpt_neox"}, {"vocab_size", 400},       {"hidden_size", 64},
+                    {"num_hidden_layers", 1},   {"num_attention_heads", 2}, {"intermediate_size", 128}};
+
+TEST(Config, AFullRotationThatIsSaidIsNotTakenForTheClassesQuarter) {
+  const Json full = {{"rope_type", "default"}, {"rope_theta", 1e4}, {"partial_rotary_factor", 1.0}};
+  EXPECT_EQ(read(kNeox).rotary_fraction, 0.25);
+  EXPECT_EQ(read(with(kNeox, {{"rope_parameters", full}})).rotary_fraction, 1);
+  EXPECT_EQ(read(with(kNeox, {{"rotary_pct", 1.0}})).rotary_fraction, 1);
+  const Json stablelm = with(llama(), {{"model_type", "stablelm"}});
+  EXPECT_EQ(read(stablelm).rotary_fraction, 0.25);
+  EXPECT_EQ(read(with(stablelm, {{"rope_parameters", full}})).rotary_fraction, 1);
+}
+
+TEST(Config, LongRopeOfAnyFamilyIsUsedWithinItsOriginalContext) {
+  const Json factors = {1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0};
+  const Json scaling = {{"rope_type", "longrope"},
+                        {"short_factor", factors},
+                        {"long_factor", factors},
+                        {"original_max_position_embeddings", 32}};
+  for (const char* family : {"llama", "phi3"}) {
+    const ModelConfig config = read(with(llama(), {{"model_type", family}, {"rope_scaling", scaling}}));
+    EXPECT_EQ(config.max_positions, 32) << family;
+    EXPECT_DOUBLE_EQ(config.rope.magnitude, std::sqrt(1 + std::log(4.0) / std::log(32.0))) << family;
+    EXPECT_EQ(config.local_rope, config.rope) << family;
+  }
+  const ModelConfig stated = read(with(llama(), {{"rope_scaling", with(scaling, {{"factor", 2.0}})}}));
+  EXPECT_DOUBLE_EQ(stated.rope.magnitude, std::sqrt(1 + std::log(2.0) / std::log(32.0)));
+  EXPECT_NE(error_of(with(llama(), {{"rope_scaling", with(scaling, {{"attention_factor", -1.0}})}}))
+                .find("\"attention_factor\" is -1, expected a positive number"),
+            std::string::npos);
+}
+
+TEST(Config, LongRopeInAGgufFileOfAnyFamilyIsReadWithItsFactors) {
+  GgufBytes file = gguf_bytes("llama", {gguf_entry("llama.rope.scaling.type", 8, text("longrope")),
+                                         gguf_entry("llama.rope.scaling.original_context_length", 4, raw(uint32_t(64)))});
+  file.infos.push_back(gguf_info("rope_factors_short.weight", {8}, 0, 0));
+  for (int i = 0; i < 8; ++i) file.data += raw(1.0f + float(i));
+  const ModelConfig config = read_gguf(file.bytes());
+  EXPECT_EQ(config.rope.divisors.at(7), 8.0f);
+  EXPECT_EQ(config.max_positions, 64);
+  EXPECT_DOUBLE_EQ(config.rope.magnitude, std::sqrt(1 + std::log(4.0) / std::log(64.0)));
+}
+
+TEST(Config, OfAModelWithFewerLayersHasShorterLists) {
+  ModelConfig config = read(with(llama(), {{"model_type", "smollm3"}, {"no_rope_layers", {0, 1, 0}}}));
+  config.num_layers = 2;
+  EXPECT_EQ(config_to_huggingface(config)["no_rope_layers"], Json({0, 1}));
 }
 
 }  // namespace

@@ -41,6 +41,10 @@ TEST(CheckFinite, OfABlockSaysWhereItsScaleBelongs) {
   EXPECT_NE(refusal(view).find("the scale of the block at [2, 32] is inf"), std::string::npos) << refusal(view);
 }
 
+TEST(CheckFinite, RefusesATensorWithoutItsBytes) {
+  EXPECT_THROW(check_finite({"to be made", DType::F32, {2, 2}, {}}, "file"), ShapeError);
+}
+
 TEST(CheckFinite, AcceptsTensorsOfNothingAndIntegers) {
   EXPECT_EQ(refusal({"empty", DType::F32, {0, 4}, {}}), "");
   EXPECT_EQ(refusal(test_builders::view("ids", DType::I32, {2}, std::vector<int32_t>{0x7fc00000, -1})), "");

@@ -114,5 +114,19 @@ TEST(Gguf, MultipliesNvfp4WeightsByTheScaleBesideThem) {
   EXPECT_EQ(to_floats(loaded), std::vector<float>(64, 0.5f));
 }
 
+TEST(SplitGguf, TensorsOfOtherTypesAreListedAndRefusedWhereTheyAreNeeded) {
+  TempDir dir;
+  write_parts(dir);
+  GgufBytes file;
+  file.entries = {gguf_entry("split.no", 2, raw(uint16_t(1))), gguf_entry("split.count", 2, raw(uint16_t(3)))};
+  file.infos = {gguf_info("b", {256}, 15, 0)};  // Q8_K
+  file.data.resize(292);
+  dir.write(name_of_part(2), file.bytes());
+  const auto whole = GgufFile::open(dir.path() / name_of_part(1));
+  ASSERT_EQ(whole->others().size(), 1u);
+  EXPECT_EQ(whole->others()[0].name, "b");
+  EXPECT_THROW(whole->at("b"), FormatError);
+}
+
 }  // namespace
 }  // namespace limpid

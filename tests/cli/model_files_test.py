@@ -9,6 +9,7 @@ import struct
 import sys
 import unittest
 
+import toy_model
 from cli_test import GOLDEN, Case, limpid, needs_fixtures
 
 
@@ -91,6 +92,50 @@ class ModelFiles(Case):
             content = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"], **changes}
             (adapter / "adapter_config.json").write_text(json.dumps(content))
             self.fail_in_one_line(1, *self.generate(GOLDEN / "models" / "llama", "--detox", adapter), naming=["adapter_config.json", name])
+
+
+class Conversions(Case):
+    """Of the model of toy_model.py, which needs no fixtures."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = toy_model.write_folder(self.folder / "model", toy_model.weights())
+        self.ids = self.write("ids.txt", "72 101 108 108 111\n")
+
+    def config(self, **settings):
+        (self.model / "config.json").write_text(json.dumps({**toy_model.CONFIG, **settings}))
+
+    def test_a_gguf_file_without_a_tokenizer_opens_as_a_folder_without_one_does(self):
+        (self.model / "tokenizer.json").unlink()
+        gguf = self.folder / "m.gguf"
+        done = limpid("convert", "-m", self.model, "-o", gguf)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("has no tokenizer", done.stderr)
+        self.succeed("trace", "-m", gguf, "--ids", self.ids, "-o", self.folder / "t.safetensors")
+        for model in (self.model, gguf):
+            self.fail_in_one_line(1, "generate", "-m", model, "-p", "x", naming=["tokenizer"])
+
+    def test_a_setting_is_ignored_by_name_and_does_not_go_along(self):
+        self.config(qk_norm=True)
+        gguf, again = self.folder / "m.gguf", self.folder / "again.gguf"
+        for command in (("convert",), ("quantize", "--type", "q8_0", "--documents", 0)):
+            self.fail_in_one_line(1, *command, "-m", self.model, "-o", gguf, naming=["--ignore-config qk_norm"])
+            done = limpid(*command, "-m", self.model, "-o", gguf, "--ignore-config", "qk_norm")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("\"qk_norm\" is true, which is ignored as asked for", done.stderr)
+        self.config(rope_scaling={"rope_type": "linear", "factor": 2.0})
+        self.succeed("convert", "-m", self.model, "-o", gguf)
+        limpid("convert", "-m", gguf, "-o", again, "--ignore-config", "llama.rope.scaling.factor", "--ignore-config", "llama.rope.scaling.type")
+        self.assertIn("linear", self.succeed("inspect", "--json", gguf))
+        self.assertNotIn("linear", self.succeed("inspect", "--json", again))
+
+    def test_an_output_matrix_beside_tied_embeddings_goes_along(self):
+        self.config(tie_word_embeddings=True)
+        gguf = self.folder / "m.gguf"
+        done = limpid("convert", "-m", self.model, "-o", gguf)
+        self.assertIn("lm_head.weight", done.stderr)
+        text = [limpid("generate", "-m", model, "-p", "x", "-n", 8, "--exact", "--ignore-eos").stdout for model in (self.model, gguf)]
+        self.assertEqual(*text)
 
 
 if __name__ == "__main__":

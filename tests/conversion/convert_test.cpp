@@ -8,6 +8,7 @@
 #include "limpid/checkpoints/config.h"
 #include "limpid/checkpoints/safetensors.h"
 #include "limpid/core/error.h"
+#include "limpid/core/files.h"
 #include "limpid/core/half.h"
 #include "limpid/core/random.h"
 #include "limpid/tokenizers/tokenizer.h"
@@ -286,6 +287,154 @@ TEST(Convert, RefusesNumbersThatTheTypeCannotHold) {
   EXPECT_THROW(write_gguf_model(model.dir.path(), gguf, DType::F16), ConfigError);
   EXPECT_FALSE(fs::exists(gguf));
   EXPECT_NO_THROW(write_gguf_model(model.dir.path(), gguf, DType::BF16));
+}
+
+/// Replaces the first `from` of kLlama.
+std::string llama_with(const std::string& from, const std::string& to) {
+  std::string config = kLlama;
+  return config.replace(config.find(from), from.size(), to);
+}
+
+std::string refusal(const std::function<void()>& convert) {
+  try {
+    convert();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "was converted";
+}
+
+TEST(Convert, AnOutputMatrixThatDiffersFromTheTiedEmbeddingIsKept) {
+  const Llama model(DType::F16);
+  const fs::path gguf = model.dir.path() / "m.gguf";
+  model.dir.write("config.json", llama_with(R"("tie_word_embeddings": false)", R"("tie_word_embeddings": true)"));
+  write_gguf_model(model.dir.path(), gguf, std::nullopt);
+  EXPECT_NE(GgufFile::open(gguf)->find("output.weight"), nullptr);
+}
+
+TEST(Convert, KeepsEveryTokenThatEndsAText) {
+  const Llama model(DType::F16);
+  const fs::path gguf = model.dir.path() / "m.gguf", folder = model.dir.path() / "back";
+  const auto ending_at = [&](const std::string& ids) {
+    model.dir.write("generation_config.json", R"({"eos_token_id": )" + ids + R"(, "bos_token_id": 2})");
+  };
+  ending_at("[1, 6, 3]");
+  write_gguf_model(model.dir.path(), gguf, std::nullopt);
+  EXPECT_EQ(read_config(gguf).eos_ids, (std::vector<int64_t>{6, 1, 3}));  // the tokenizer's own first
+  EXPECT_EQ(read_config(gguf).bos_id, 2);
+  write_huggingface_model(gguf, folder, std::nullopt);
+  EXPECT_EQ(read_config(folder).eos_ids, (std::vector<int64_t>{6, 1, 3}));
+  ending_at("[1, 6, 3, 4]");
+  EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), gguf, std::nullopt); }).find("tokens that end a text (4"),
+            std::string::npos);
+  fs::remove(model.dir.path() / "tokenizer.json");
+  ending_at("[3]");
+  write_gguf_model(model.dir.path(), gguf, std::nullopt);
+  EXPECT_EQ(read_config(gguf).eos_ids, std::vector<int64_t>{3});
+}
+
+TEST(Convert, WhatIsRefusedLeavesFilesAsTheyWere) {
+  const Llama model(DType::F16);
+  const fs::path gguf = model.dir.write("m.gguf", "precious");
+  model.dir.write("config.json", llama_with("\"vocab_size\"", R"("hidden_act": "gelu", "vocab_size")"));
+  EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), gguf, std::nullopt); })
+                .find("a GGUF file as Limpid writes it cannot say this model's activation (\"gelu\", would be read as "
+                      "\"silu\")"),
+            std::string::npos);
+  EXPECT_EQ(read_file(gguf), "precious");
+}
+
+TEST(Convert, RefusesToOverwriteAFileOfTheModelItself) {
+  const Llama model(DType::F16);
+  const fs::path folder = model.dir.path() / "gguf", file = folder / "m.gguf";
+  fs::create_directories(folder);
+  write_gguf_model(model.dir.path(), file, std::nullopt);
+  const std::string before = read_file(file);
+  EXPECT_NE(refusal([&] { write_gguf_model(folder, file, DType::Q8_0); }).find("is a file of the model itself"),
+            std::string::npos);
+  EXPECT_EQ(read_file(file), before);
+}
+
+TEST(Convert, RefusesAFolderThatHoldsAModel) {
+  const Llama model(DType::F16);
+  const fs::path gguf = model.dir.path() / "m.gguf";
+  write_gguf_model(model.dir.path(), gguf, std::nullopt);
+  EXPECT_NE(refusal([&] { write_huggingface_model(gguf, model.dir.path(), std::nullopt); }).find("holds a model already"),
+            std::string::npos);
+}
+
+TEST(Convert, RefusesNumbersThatAreNotFinite) {
+  Llama model(DType::F32);
+  const fs::path gguf = model.dir.path() / "m.gguf";
+  const std::string source = "mlp.up_proj.weight\": [0, 0] is ", target = "\"blk.0.ffn_up.weight\" holds ";
+  const struct {
+    float value;
+    std::optional<DType> type;
+    std::string says;
+  } cases[] = {{NAN, std::nullopt, source + "nan"},
+               {INFINITY, std::nullopt, source + "inf"},
+               {NAN, DType::Q8_0, source + "nan"},
+               {1e9f, DType::Q8_0, target + "1e+09, which Q8_0 cannot hold"},
+               {1e9f, DType::Q4_K, target + "1e+09, which Q8_0 cannot hold"}};
+  for (const auto& [value, type, says] : cases) {
+    std::memcpy(model.storage[9].data(), &value, 4);
+    write_safetensors(model.dir.path() / "model.safetensors", model.tensors);
+    const std::string message = refusal([&] { write_gguf_model(model.dir.path(), gguf, type); });
+    EXPECT_NE(message.find(says), std::string::npos) << message;
+  }
+}
+
+TEST(Convert, RefusesAModelThatLacksATensorOrHasOneOfAnotherShape) {
+  for (const char* name : {"model.embed_tokens.weight", "model.norm.weight", "model.layers.0.input_layernorm.weight",
+                           "model.layers.0.mlp.down_proj.weight"}) {
+    Llama model(DType::F32);
+    std::erase_if(model.tensors, [&](const TensorView& tensor) { return tensor.name == name; });
+    write_safetensors(model.dir.path() / "model.safetensors", model.tensors);
+    EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt); })
+                  .find(std::string("tensor \"") + name + "\" is missing"),
+              std::string::npos);
+  }
+  Llama model(DType::F32);
+  model.tensors[7].shape = {32, 128};
+  write_safetensors(model.dir.path() / "model.safetensors", model.tensors);
+  EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt); })
+                .find("o_proj.weight\" has shape [32, 128], the config asks for [64, 64]"),
+            std::string::npos);
+}
+
+TEST(Convert, ATokenizerThatAGgufFileCannotHoldIsRefusedRatherThanLeftOut) {
+  const Llama model(DType::F16);
+  fs::remove(model.dir.path() / "tokenizer.json");
+  model.dir.write("tokenizer.model", "\n");
+  EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt); })
+                .find("expected tokenizer.json, or vocab.json with merges.txt"),
+            std::string::npos);
+}
+
+TEST(Convert, BlocksWithAScaleOfTheirOwnStayBesideItOrAreReadWithIt) {
+  const Llama model(DType::F16);
+  const fs::path plain = model.dir.path() / "m.gguf", scaled = model.dir.path() / "scaled.gguf",
+                 copy = model.dir.path() / "copy.gguf";
+  write_gguf_model(model.dir.path(), plain, std::nullopt);
+  const auto file = GgufFile::open(plain);
+  const std::vector<std::byte> blocks(byte_size(DType::NVFP4, 64 * 256), std::byte(0x38));
+  const float two = 2;
+  std::vector<TensorView> tensors = file->tensors();
+  for (TensorView& tensor : tensors)
+    if (tensor.name == "blk.0.ffn_down.weight") tensor.dtype = DType::NVFP4, tensor.data = blocks;
+  tensors.push_back({"blk.0.ffn_down.scale", DType::F32, {1}, std::as_bytes(std::span(&two, 1))});
+  write_gguf(scaled, file->metadata(), tensors);
+  write_gguf_model(scaled, copy, std::nullopt);
+  const auto same = GgufFile::open(copy);
+  EXPECT_EQ(same->at("blk.0.ffn_down.weight").dtype, DType::NVFP4);
+  EXPECT_TRUE(std::ranges::equal(same->at("blk.0.ffn_down.weight").data, blocks));
+  EXPECT_EQ(to_floats(same->at("blk.0.ffn_down.scale")), std::vector<float>{2});
+  write_gguf_model(scaled, copy, DType::BF16);
+  const auto read = GgufFile::open(copy);
+  EXPECT_EQ(read->find("blk.0.ffn_down.scale"), nullptr);
+  std::vector<std::byte> storage;
+  EXPECT_EQ(to_floats(read->at("blk.0.ffn_down.weight")).front(),
+            to_floats(same->load(same->at("blk.0.ffn_down.weight"), storage)).front());
 }
 
 }  // namespace

@@ -116,6 +116,19 @@ TEST_F(Families, EachOpensAsItWasSavedUnderEitherSpellingOfItsNames) {
   }
 }
 
+TEST_F(Families, EachOpensAsItWasSavedWithFewerLayers) {
+  for (const auto& [name, family] : decoders) {
+    SCOPED_TRACE(name);
+    const fs::path whole = folder.path() / name, first = folder.path() / (name + "-first");
+    write_family_model(*family, whole);
+    const auto model = open_model(whole, TrainingOptions{.layers = 1});
+    save_hf_folder(*model, first, {}, {.tokenizer = whole});
+    const auto opened = open_model(first);
+    EXPECT_EQ(opened->config().num_layers, 1);
+    EXPECT_TRUE(torch::allclose(logits(*opened), logits(*model), 1e-4, 1e-4));
+  }
+}
+
 TEST_F(Families, ATensorThatHoldsNanOrInfinityIsRefusedByItsName) {
   for (const auto& [name, family] : decoders) {
     const fs::path saved = folder.path() / name, file = saved / "model.safetensors";

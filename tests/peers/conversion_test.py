@@ -271,8 +271,16 @@ class WeightsThatOtherProgramsQuantised(Folder):
         limpid("convert", "-m", model, "-o", self.folder / "m.gguf")
         limpid("convert", "-m", self.folder / "m.gguf", "-o", self.folder / "back", "--type", "f32")
         self.assertSameBits(weights_of(self.folder / "back")[module + ".weight"].numpy(), expected.float().numpy())
+        logits = [self.logits(path) for path in (model, self.folder / "m.gguf", self.folder / "back")]
+        np.testing.assert_allclose(logits[0], logits[2], atol=1e-3)
+        np.testing.assert_allclose(logits[1], logits[2], atol=1e-3)
         for name in ("m.gguf", "back", "model"):
             shutil.rmtree(self.folder / name) if (self.folder / name).is_dir() else (self.folder / name).unlink()
+
+    def logits(self, model):
+        (self.folder / "ids.txt").write_text("5 17 200 33 91 301\n")
+        limpid("trace", "-m", model, "--ids", self.folder / "ids.txt", "-o", self.folder / "t.safetensors")
+        return safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
 
     def setUp(self):
         super().setUp()

@@ -178,6 +178,7 @@ FAMILIES = {  # name: class of the config, settings
         "Qwen3MoeConfig", {"head_dim": 16, "num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 40, "norm_topk_prob": True,
                            "attention_bias": True, "mlp_only_layers": [1]}),
     "gpt_neox": ("GPTNeoXConfig", {"rotary_pct": 0.25, "hidden_size": 96}),
+    "gpt_neox, all of a head rotates": ("GPTNeoXConfig", {"rotary_pct": 1.0}),
     "gpt_neox, one half behind the other": ("GPTNeoXConfig", {"use_parallel_residual": False, "attention_bias": False}),
     "phi3": ("Phi3Config", {}),
     "phi3, partial rotation, window, long": (
@@ -186,6 +187,8 @@ FAMILIES = {  # name: class of the config, settings
     "gemma": ("GemmaConfig", {"head_dim": 16}),
     "gemma2": ("Gemma2Config", {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 24, "attn_logit_softcapping": 5.0,
                                 "final_logit_softcapping": 3.0}),
+    "gemma2, scores by the head size": (
+        "Gemma2Config", {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 16}),
     "gemma2, no caps": ("Gemma2Config", {"head_dim": 16, "sliding_window": 8, "attn_logit_softcapping": None,
                                          "final_logit_softcapping": None}),
     "smollm3": ("SmolLM3Config", {"num_hidden_layers": 5}),
@@ -194,15 +197,22 @@ FAMILIES = {  # name: class of the config, settings
     "granite": ("GraniteConfig", {"embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.2,
                                   "logits_scaling": 2.5, "attention_bias": True, "mlp_bias": True}),
     "stablelm": ("StableLmConfig", {"hidden_size": 96, "use_qkv_bias": True}),
+    "stablelm, all of a head rotates": ("StableLmConfig", {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0}}),
     "stablelm, parallel": ("StableLmConfig", {"hidden_size": 96, "use_parallel_residual": True}),
     "llama, yarn": ("LlamaConfig", {"rope_parameters": YARN | {"mscale": 0.7, "mscale_all_dim": 0.3, "beta_fast": 8.0}}),
+    "llama, long": ("LlamaConfig", {"rope_parameters": LONG}),
     "llama, dynamic": ("LlamaConfig", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}),
     "llama, biases, wide heads": ("LlamaConfig", {"attention_bias": True, "mlp_bias": True, "head_dim": 20}),
 }
 
 
-class EveryFamilyComputesWhatTransformersComputes(Folder):
-    """Random tiny models that transformers writes: the logits of a text, and the text written greedily behind it."""
+# What GGUF files have no words for, or Limpid writes none.
+NOT_IN_GGUF = {"gemma2", "gemma2, no caps", "opt", "opt, norms behind, narrow embeddings, no biases", "falcon, alibi", "mistral",
+               "phi3, partial rotation, window, long", "smollm3, its own layers", "llama, long"}
+
+
+class RandomModels(Folder):
+    """Random tiny models that transformers writes."""
 
     def make(self, kind, settings, seed):
         torch.manual_seed(seed)
@@ -220,15 +230,26 @@ class EveryFamilyComputesWhatTransformersComputes(Folder):
             shutil.copyfile(golden_model("llama") / name, folder / name)
         return folder, model
 
+    @staticmethod
+    def ids(seed):
+        return torch.randint(2, 400, (1, 40), generator=torch.Generator().manual_seed(seed))
+
+    def ours(self, model, seed):
+        limpid("trace", "-m", model, "--exact", "--ids", self.write("ids.txt", " ".join(map(str, self.ids(seed)[0].tolist())) + "\n"),
+               "-o", self.folder / "t.safetensors")
+        return safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"].reshape(1, 40, -1)
+
+    def theirs(self, model, seed):
+        with torch.no_grad():
+            return model(self.ids(seed), use_cache=False).logits.numpy()
+
+
+class EveryFamilyComputesWhatTransformersComputes(RandomModels):
+    """The logits of a text, and the text written greedily behind it."""
+
     def check(self, kind, settings, seed):
         folder, model = self.make(kind, settings, seed)
-        ids = torch.randint(2, 400, (1, 40), generator=torch.Generator().manual_seed(seed))
-        limpid("trace", "-m", folder, "--exact", "--ids", self.write("ids.txt", " ".join(map(str, ids[0].tolist())) + "\n"),
-               "-o", self.folder / "t.safetensors")
-        ours = safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
-        with torch.no_grad():
-            theirs = model(ids, use_cache=False).logits.numpy()
-        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, atol=1e-4)
+        np.testing.assert_allclose(self.ours(folder, seed), self.theirs(model, seed), atol=1e-4)
         self.check_greedy(folder, model)
 
     def check_greedy(self, folder, model):
@@ -268,6 +289,29 @@ class EveryFamilyComputesWhatTransformersComputes(Folder):
             for seed in (1, 2):
                 with self.subTest(name, seed=seed):
                     self.check(kind, settings, seed)
+
+
+class EveryFamilyIsConvertedWholeOrNotAtAll(RandomModels):
+    def check(self, name, kind, settings):
+        folder, model = self.make(kind, settings, 1)
+        gguf, back = folder / "m.gguf", folder / "back"
+        done = subprocess.run([PROGRAM, "convert", "-m", folder, "-o", gguf], capture_output=True, text=True)
+        self.assertEqual(done.returncode, int(name in NOT_IN_GGUF), done.stderr)
+        if done.returncode:
+            self.assertRegex(done.stderr, "cannot say this model's|cannot be written as a GGUF file|could not be opened")
+            return self.assertFalse(gguf.exists())
+        before = self.ours(folder, 1)
+        np.testing.assert_allclose(self.ours(gguf, 1), before, atol=1e-5)
+        limpid("convert", "-m", gguf, "-o", back)
+        np.testing.assert_allclose(self.ours(back, 1), before, atol=1e-5)
+        found, loading = transformers.AutoModelForCausalLM.from_pretrained(back, dtype=torch.float32, output_loading_info=True)
+        self.assertFalse(loading["missing_keys"] or loading["unexpected_keys"] or loading["mismatched_keys"], loading)
+        np.testing.assert_allclose(self.theirs(found, 1), self.theirs(model, 1), atol=1e-4)
+
+    def test_families(self):
+        for name, (kind, settings) in FAMILIES.items():
+            with self.subTest(name):
+                self.check(name, kind, settings)
 
 
 class ADetoxifierFileIsSafetensors(Folder):

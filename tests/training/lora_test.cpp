@@ -5,6 +5,7 @@
 
 #include "limpid/training/language_model_loss.h"
 #include "limpid/training/lora_adapters.h"
+#include "tests/support/family_model.h"
 #include "tests/training/slope.h"
 #include "tests/training/toy_run.h"
 #include "tests/training/toy_tokenizer.h"
@@ -192,6 +193,54 @@ TEST(DroppedOut, DropsItsShareAndKeepsTheMean) {
   for (const torch::Tensor& other : {dropped_out(ones, 0.25, 9, 2, 3, 4), dropped_out(ones, 0.25, 1, 9, 3, 4),
                                      dropped_out(ones, 0.25, 1, 2, 9, 4), dropped_out(ones, 0.25, 1, 2, 3, 9)})
     EXPECT_FALSE(torch::equal(out, other));
+}
+
+fs::path write_family(const TempDir& dir, const std::string& name) {
+  const fs::path folder = dir.path() / name;
+  testing_support::write_family_model(*find_family(name), folder);
+  testing_support::write_byte_tokenizer(folder);
+  return folder;
+}
+
+torch::Tensor tensor_of(const fs::path& folder, const std::string& name) {
+  const auto file = SafetensorsFile::open(folder / "model.safetensors");
+  const TensorView& view = file->at(name);
+  return torch::tensor(to_floats(view)).view(view.shape);
+}
+
+TEST(Lora, OfAMatrixWhoseRowsFilesKeepInAnotherOrderIsWrittenInTheirs) {
+  const Setting setting;
+  for (const std::string family : {"gpt_neox", "falcon"}) {
+    SCOPED_TRACE(family);
+    LoraOptions options = setting.options(family + "-adapter");
+    options.base = write_family(setting.dir, family);
+    options.merge = true;
+    train_lora(options);
+    const auto adapter = PeftAdapter::open(options.output);
+    for (const PeftModule& module : adapter->modules()) {
+      const torch::Tensor a = torch::tensor(to_floats(module.a)).view(module.a.shape),
+                          b = torch::tensor(to_floats(module.b)).view(module.b.shape);
+      const torch::Tensor change = b.mm(a) * adapter->config().scale(4),
+                          found = tensor_of(options.output / "merged", module.name + ".weight") -
+                                  tensor_of(options.base, module.name + ".weight");
+      EXPECT_GT(change.abs().max().item<float>(), 1e-3) << module.name;
+      EXPECT_TRUE(torch::allclose(found, change, 1e-3, 1e-5)) << module.name;
+    }
+  }
+}
+
+TEST(Lora, OfAPartOfAMatrixIsRefusedBeforeItTrains) {
+  const Setting setting;
+  LoraOptions options = setting.options("phi3-adapter");
+  options.base = write_family(setting.dir, "phi3");
+  options.after_step = [](int64_t) { FAIL() << "trained"; };
+  const std::string message = message_of<ConfigError>([&] { train_lora(options); });
+  EXPECT_NE(message.find("mlp.gate_proj is a part of model.layers.0.mlp.gate_up_proj.weight in files"),
+            std::string::npos)
+      << message;
+  options.after_step = nullptr;
+  options.adapter.target_modules = {"qkv_proj", "down_proj"};
+  EXPECT_NO_THROW(train_lora(options));
 }
 
 }  // namespace

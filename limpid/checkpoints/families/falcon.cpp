@@ -14,7 +14,7 @@ void read_falcon(const ConfigKeys& keys, ModelConfig& c) {
   const bool grouped = keys.boolean_or({{"new_decoder_architecture"}}, false);
   c.num_kv_heads = keys.boolean_or({{"multi_query"}}, true) ? 1 : c.num_heads;
   if (grouped) c.num_kv_heads = keys.integer_or({{"num_kv_heads", "n_head_kv"}}, c.num_heads);
-  keys.pass_over({"num_kv_heads", "multi_query"});
+  keys.pass_over({"num_kv_heads", "multi_query", "ff_factor"});  // ffn_hidden_size counts
   c.intermediate_size = keys.integer_or({{"ffn_hidden_size"}}, 4 * c.hidden_size);
   c.attention_bias = c.mlp_bias = keys.boolean_or({{"bias"}}, false);
   const bool parallel = keys.boolean_or({{"parallel_attn"}}, true);
@@ -30,6 +30,9 @@ void read_falcon(const ConfigKeys& keys, ModelConfig& c) {
     c.rotary_fraction = 0;
   }
 }
+
+bool has_two_beside(const ModelConfig& c) { return c.parallel_halves && c.separate_norms; }
+bool has_second_behind(const ModelConfig& c) { return !c.parallel_halves; }
 
 Json write_falcon(const ModelConfig& c) {
   const bool grouped = c.num_kv_heads > 1;
@@ -79,10 +82,10 @@ Family falcon_family() {
                       {AttentionOutput, "self_attention.dense", {"attn_output"}},
                       {MlpGate, "mlp.dense_h_to_4h", {"ffn_up"}},
                       {MlpDown, "mlp.dense_4h_to_h", {"ffn_down"}}},
-      .block_tensors = {{"input_layernorm", "attn_norm"},
-                        {"ln_mlp", "attn_norm"},
-                        {"ln_attn", "attn_norm_2"},
-                        {"post_attention_layernorm", "ffn_norm"}},
+      .block_tensors = {{"input_layernorm", "attn_norm", [](const ModelConfig& c) { return !has_two_beside(c); }},
+                        {"ln_mlp", "attn_norm", has_two_beside},
+                        {"ln_attn", "attn_norm_2", has_two_beside},
+                        {"post_attention_layernorm", "ffn_norm", has_second_behind}},
       .output_bias = OutputBias::WithAll,
   };
 }

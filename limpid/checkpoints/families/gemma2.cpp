@@ -6,16 +6,11 @@
 namespace limpid {
 namespace {
 
-constexpr int64_t kLayersOf27B = 46;
-
 void read_gemma2(const ConfigKeys& keys, ModelConfig& c) {
   c.mlp_bias = false;
   c.embedding_scale = std::sqrt(double(c.hidden_size));
-  if (keys.gguf()) {  // not in the file: head_dim, but hidden_size / num_heads in the model of 27B
-    c.query_pre_attn_scalar = double(c.num_layers == kLayersOf27B ? c.hidden_size / c.num_heads : c.head_dim);
-  } else {
-    c.query_pre_attn_scalar = keys.number_or({{"query_pre_attn_scalar"}}, 256);
-  }
+  c.query_pre_attn_scalar =
+      keys.gguf() ? gemma_score_scalar(c, /*layers_of_27b=*/46) : keys.number_or({{"query_pre_attn_scalar"}}, 256);
   const auto cap = [&](const char* key, double usual) {  // the class has a cap where the key is missing, none for null
     const bool none = keys.json() && keys.json()->contains(key);
     return keys.number_or({{key}, key}, none ? 0 : usual);
@@ -31,7 +26,7 @@ Json write_gemma2(const ModelConfig& c) {
   json["architectures"] = {"Gemma2ForCausalLM"};
   json["hidden_activation"] = c.activation;
   json["sliding_window"] = c.sliding_window;
-  json["query_pre_attn_scalar"] = int64_t(c.query_pre_attn_scalar);
+  json["query_pre_attn_scalar"] = number_json(c.query_pre_attn_scalar);
   json["attn_logit_softcapping"] = c.attention_softcap > 0 ? Json(c.attention_softcap) : Json();
   json["final_logit_softcapping"] = c.final_softcap > 0 ? Json(c.final_softcap) : Json();
   json["layer_types"] = layer_types_json(c);

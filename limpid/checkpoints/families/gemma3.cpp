@@ -6,15 +6,11 @@
 namespace limpid {
 namespace {
 
-constexpr int64_t kLayersOf27b = 62;
-
 void read_gemma3(const ConfigKeys& keys, ModelConfig& c) {
   c.mlp_bias = false;
   c.embedding_scale = std::sqrt(double(c.hidden_size));
-  if (keys.gguf())  // not in the file: head_dim, but hidden_size / num_heads in the model of 27B
-    c.query_pre_attn_scalar = double(c.num_layers == kLayersOf27b ? c.hidden_size / c.num_heads : c.head_dim);
-  else
-    c.query_pre_attn_scalar = keys.number_or({{"query_pre_attn_scalar"}}, 256);
+  c.query_pre_attn_scalar =
+      keys.gguf() ? gemma_score_scalar(c, /*layers_of_27b=*/62) : keys.number_or({{"query_pre_attn_scalar"}}, 256);
   c.attention_scale = 1 / std::sqrt(c.query_pre_attn_scalar);
 }
 
@@ -25,10 +21,7 @@ Json write_gemma3(const ModelConfig& c) {
   json["hidden_activation"] = c.activation;
   json["rope_local_base_freq"] = c.local_rope.theta;
   json["sliding_window"] = c.sliding_window;
-  // transformers takes an integer only, and no published model has another.
-  const auto scalar = int64_t(c.query_pre_attn_scalar);
-  json["query_pre_attn_scalar"] =
-      double(scalar) == c.query_pre_attn_scalar ? Json(scalar) : Json(c.query_pre_attn_scalar);
+  json["query_pre_attn_scalar"] = number_json(c.query_pre_attn_scalar);
   json["layer_types"] = layer_types_json(c);
   return json;
 }

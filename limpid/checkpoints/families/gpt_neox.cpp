@@ -6,12 +6,13 @@ namespace limpid {
 namespace {
 
 void read_gpt_neox(const ConfigKeys& keys, ModelConfig& c) {
-  if (keys.gguf()) c.attention_bias = true;
   c.num_kv_heads = c.num_heads;
   c.mlp_bias = true;
   c.parallel_halves = keys.boolean_or({{"use_parallel_residual"}, "use_parallel_residual"}, true);
-  if (keys.json() && !keys.has({{"rotary_pct", "partial_rotary_factor"}}) && c.rotary_fraction == 1)
-    c.rotary_fraction = 0.25;
+}
+
+std::map<std::string, GgufValue> neox_metadata(const ModelConfig& c) {
+  return {{"use_parallel_residual", {c.parallel_halves}}};
 }
 
 Json write_gpt_neox(const ModelConfig& c) {
@@ -44,10 +45,12 @@ Family gpt_neox_family() {
                    .max_positions = 2048,
                    .norm_eps = 1e-5,
                    .activation = "gelu",
-                   .biased = true},
+                   .biased = true,
+                   .rotary_fraction = 0.25},
       .rotary = true,
       .read_config = read_gpt_neox,
       .write_config = write_gpt_neox,
+      .write_metadata = neox_metadata,
       .prefix = "gpt_neox.",
       .layers = "layers.",
       .embedding = {"embed_in", "token_embd"},

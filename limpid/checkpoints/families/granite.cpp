@@ -26,6 +26,13 @@ Json write_granite(const ModelConfig& c) {
   return json;
 }
 
+std::map<std::string, GgufValue> granite_metadata(const ModelConfig& c) {
+  return {{"embedding_scale", {c.embedding_scale}},
+          {"residual_scale", {c.residual_scale}},
+          {"attention.scale", {c.attention_scale}},
+          {"logit_scale", {1 / c.logit_scale}}};
+}
+
 }  // namespace
 
 Family llama_family();
@@ -38,6 +45,7 @@ Family granite_family() {
   family.gguf_architectures = {"granite"};
   family.read_config = read_granite;
   family.write_config = write_granite;
+  family.write_metadata = granite_metadata;
   return family;
 }
 

@@ -52,14 +52,20 @@ Json write_mpt(const ModelConfig& c) {
           {"d_model", c.hidden_size},
           {"n_layers", c.num_layers},
           {"n_heads", c.num_heads},
-          {"expansion_ratio", c.intermediate_size / c.hidden_size},
+          {"expansion_ratio", number_json(double(c.intermediate_size) / double(c.hidden_size))},
           {"max_seq_len", c.max_positions},
           {"layer_norm_epsilon", c.norm_eps},
           {"no_bias", !c.mlp_bias},
           {"attn_config",
            {{"alibi", true},
-            {"alibi_bias_max", c.alibi_bias_max},
+            {"alibi_bias_max", number_json(c.alibi_bias_max)},
             {"clip_qkv", c.qkv_clip > 0 ? Json(c.qkv_clip) : Json()}}}};
+}
+
+std::map<std::string, GgufValue> mpt_metadata(const ModelConfig& c) {
+  return {{"attention.max_alibi_bias", {c.alibi_bias_max}},
+          {"attention.clamp_kqv", {c.qkv_clip}},
+          {"attention.layer_norm_epsilon", {c.norm_eps}}};  // without biases, the norms look like RMS norms
 }
 
 }  // namespace
@@ -80,6 +86,7 @@ Family mpt_family() {
                    .tied = true},
       .read_config = read_mpt,
       .write_config = write_mpt,
+      .write_metadata = mpt_metadata,
       .prefix = "transformer.",
       .layers = "blocks.",
       .embedding = {"wte", "token_embd"},

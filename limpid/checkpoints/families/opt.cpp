@@ -22,6 +22,8 @@ void read_opt(const ConfigKeys& keys, ModelConfig& c) {
                  usual ? "false" : "true", ", which is not supported");
 }
 
+bool has_final_norm(const ModelConfig& c) { return c.norm_first; }
+
 }  // namespace
 
 Family opt_family() {
@@ -36,7 +38,7 @@ Family opt_family() {
       .prefix = "model.",
       .layers = "decoder.layers.",
       .embedding = {"decoder.embed_tokens"},
-      .tensors = {{"decoder.embed_positions"}, {"decoder.final_layer_norm"}},
+      .tensors = {{"decoder.embed_positions"}, {"decoder.final_layer_norm", nullptr, has_final_norm}},
       .projections = {{Query, "self_attn.q_proj", {}},
                       {Key, "self_attn.k_proj", {}},
                       {Value, "self_attn.v_proj", {}},

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "limpid/checkpoints/family_parts.h"
 
 /// Phi-3 (Abdin et al. 2024, arXiv:2404.14219) and Phi-4: Llama's blocks with queries, keys and values in one matrix
@@ -7,33 +5,9 @@
 namespace limpid {
 namespace {
 
-/// LongRoPE has one set of factors for texts within the original context and one for longer ones, and a text that grows
-/// beyond would have to be read anew: the model is used within its original context.
-void limit_to_original_context(int64_t original, ModelConfig& c) {
-  if (original <= 0 || original >= c.max_positions) original = c.max_positions;
-  const double longer = double(c.max_positions) / double(original);
-  if (c.rope.magnitude == 0)
-    c.rope.magnitude = longer > 1 ? std::sqrt(1 + std::log(longer) / std::log(double(original))) : 1;
-  c.max_positions = original;
-  c.local_rope = c.rope;
-}
-
 void read_phi3(const ConfigKeys& keys, ModelConfig& c) {
   c.attention_bias = c.mlp_bias = false;
-  keys.pass_over({"original_max_position_embeddings"});
-  if (const GgufFile* file = keys.gguf()) {
-    if (const TensorView* factors = file->find("rope_factors_short.weight")) {
-      LIMPID_CHECK(factors->elements() <= 1 << 16, FormatError, keys.place(),
-                   ": tensor \"rope_factors_short.weight\" has ", factors->elements(),
-                   " elements, expected half a head");
-      c.rope.scaling = RopeConfig::Scaling::kDivisors;
-      c.rope.divisors = to_floats(*factors);
-      c.rope.magnitude = keys.number_or({{}, "rope.scaling.attn_factor"}, 0);
-      limit_to_original_context(keys.integer_or({{}, "rope.scaling.original_context_length"}, 0), c);
-    }
-  } else if (c.rope.scaling == RopeConfig::Scaling::kDivisors) {
-    limit_to_original_context(keys.integer_or({{"original_max_position_embeddings"}}, c.rope.original_max_position), c);
-  }
+  keys.pass_over({"original_max_position_embeddings"});  // stands in files without LongRoPE, too
 }
 
 Json write_phi3(const ModelConfig& c) {

@@ -16,6 +16,7 @@ Json write_qwen2(const ModelConfig& c) {
   json["model_type"] = "qwen2";
   json["architectures"] = {"Qwen2ForCausalLM"};
   json["hidden_act"] = c.activation;
+  add_upper_windows(c, json);
   return json;
 }
 

@@ -14,6 +14,7 @@ Json write_qwen3(const ModelConfig& c) {
   json["model_type"] = "qwen3";
   json["architectures"] = {"Qwen3ForCausalLM"};
   json["hidden_act"] = c.activation;
+  add_upper_windows(c, json);
   return json;
 }
 

@@ -4,8 +4,6 @@
 namespace limpid {
 namespace {
 
-constexpr double kRotating = 0.25;
-
 void read_stablelm(const ConfigKeys& keys, ModelConfig& c) {
   c.mlp_bias = false;
   keys.pass_over({"use_parallel_residual"});
@@ -16,12 +14,13 @@ void read_stablelm(const ConfigKeys& keys, ModelConfig& c) {
   } else {
     c.attention_bias = keys.boolean_or({{"use_qkv_bias"}}, false);
     c.parallel_halves = keys.boolean_or({{"use_parallel_residual"}}, false);
-    if (!keys.has({{"partial_rotary_factor"}}) && c.rotary_fraction == 1) c.rotary_fraction = kRotating;
     LIMPID_CHECK(!keys.boolean_or({{"qk_layernorm"}}, false), FormatError, keys.place(),
                  ": \"qk_layernorm\" is true, which is not supported");
   }
   c.separate_norms = !c.parallel_halves;
 }
+
+bool has_second_norm(const ModelConfig& c) { return c.separate_norms; }
 
 Json write_stablelm(const ModelConfig& c) {
   Json json = decoder_config_json(c);
@@ -45,7 +44,11 @@ Family stablelm_family() {
       .covers = "StableLM 2 1.6B, StableLM 3B and Zephyr 3B",
       .model_types = {"stablelm"},
       .gguf_architectures = {"stablelm"},
-      .defaults = {.max_positions = 4096, .num_kv_heads = 32, .norm_eps = 1e-5, .activation = "silu"},
+      .defaults = {.max_positions = 4096,
+                   .num_kv_heads = 32,
+                   .norm_eps = 1e-5,
+                   .activation = "silu",
+                   .rotary_fraction = 0.25},
       .rotary = true,
       .read_config = read_stablelm,
       .write_config = write_stablelm,
@@ -53,7 +56,7 @@ Family stablelm_family() {
       .embedding = {"model.embed_tokens", "token_embd"},
       .tensors = {{"model.norm", "output_norm"}},
       .projections = usual_projections(),
-      .block_tensors = {{"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"}},
+      .block_tensors = {{"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm", has_second_norm}},
   };
 }
 

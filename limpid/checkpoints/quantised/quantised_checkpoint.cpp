@@ -41,6 +41,7 @@ class QuantisedCheckpoint final : public Checkpoint {
   }
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
+  const std::vector<OtherTensor>& others() const override { return stored_->others(); }
   const TensorView* find(const std::string& name) const override {
     if (const auto place = index_.find(name); place != index_.end()) return &tensors_[place->second];
     return stored_->find(name);  // by another name, or what its error says

@@ -41,6 +41,9 @@ std::vector<QuantisedWeight> scaled_weights(const StoredForm& form);
 /// Formats of compressed-tensors whose weights are 8 bits with a scale: float-, int- and naive-quantized.
 std::vector<QuantisedWeight> compressed_weights(const StoredForm& form);
 
+/// Returns how many blocks cover a length. Files may claim blocks of any size.
+inline int64_t blocks_in(int64_t length, int64_t block) { return length / block + (length % block != 0); }
+
 /// Writes float32 values as bytes.
 void put_floats(const std::vector<float>& values, std::vector<std::byte>& bytes);
 

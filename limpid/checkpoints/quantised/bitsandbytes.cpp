@@ -45,11 +45,11 @@ State read_state(const StoredForm& form, const std::string& tensor) {
 
 /// Returns the scale of each block: stored as it is, or itself in 8 bits with scales.
 std::vector<float> read_scales(const StoredForm& form, const std::string& weight, const State& state) {
-  const int64_t blocks = (state.elements + state.block - 1) / state.block;
+  const int64_t blocks = blocks_of(state.elements, state.block);
   const std::string name = weight + ".absmax";
   if (state.nested_block == 0) return to_floats(form.part(name, {DType::F32}, {blocks}));
   const auto codes = to_integers(form.part(name, {DType::U8}, {blocks}));
-  const int64_t outer = (blocks + state.nested_block - 1) / state.nested_block;
+  const int64_t outer = blocks_of(blocks, state.nested_block);
   const auto map = to_floats(form.part(weight + ".nested_quant_map", {DType::F32}, {256}));
   const auto scales = to_floats(form.part(weight + ".nested_absmax", {DType::F32}, {outer}));
   std::vector<float> out;

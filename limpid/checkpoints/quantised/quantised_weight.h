@@ -24,7 +24,7 @@ struct StoredForm {
   std::string place;     ///< begins errors about the settings: "[quantised] FILE"
 
   /// Returns a tensor of a weight, checked. @param shape  -1 stands for any size
-  /// @throws FormatError when it is missing, of another type than one of `types`, or of another shape.
+  /// @throws FormatError when it is missing, of another type than one of `types`, of another shape, or empty.
   TensorView part(const std::string& name, std::initializer_list<DType> types, std::vector<int64_t> shape) const;
 };
 
@@ -40,6 +40,9 @@ std::vector<QuantisedWeight> bitsandbytes_weights(const StoredForm& form);
 std::vector<QuantisedWeight> scaled_weights(const StoredForm& form);
 /// Formats of compressed-tensors whose weights are 8 bits with a scale: float-, int- and naive-quantized.
 std::vector<QuantisedWeight> compressed_weights(const StoredForm& form);
+
+/// Returns how many blocks of a size hold a number of elements.
+constexpr int64_t blocks_of(int64_t elements, int64_t block) { return elements / block + (elements % block > 0); }
 
 /// Writes float32 values as bytes.
 void put_floats(const std::vector<float>& values, std::vector<std::byte>& bytes);

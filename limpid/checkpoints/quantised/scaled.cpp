@@ -27,9 +27,8 @@ BlockSize block_size(const StoredForm& form, const TensorView& weight, const Ten
              columns % scales.shape[1] == 0)
       size = {rows / scales.shape[0], columns / scales.shape[1]};
   }
-  const auto blocks = [](int64_t length, int64_t block) { return (length + block - 1) / block; };
-  LIMPID_CHECK(size.rows > 0 && size.columns > 0 && scales.shape[0] == blocks(rows, size.rows) &&
-                   scales.shape[1] == blocks(columns, size.columns),
+  LIMPID_CHECK(size.rows > 0 && size.columns > 0 && scales.shape[0] == blocks_of(rows, size.rows) &&
+                   scales.shape[1] == blocks_of(columns, size.columns),
                FormatError, "[quantised] ", form.checkpoint.source(), ": ", quote(scales.name), " has shape ",
                shape_text(scales.shape), " for a weight of ", shape_text(weight.shape),
                "; expected one scale, one for each row, or one for each block of \"weight_block_size\"");
@@ -42,7 +41,7 @@ QuantisedWeight read_scaled_weight(const StoredForm& form, const std::string& mo
   const BlockSize block = block_size(form, codes, scales);
   const auto make = [codes, block, factors = to_floats(scales)](std::vector<std::byte>& bytes) {
     const int64_t rows = codes.shape[0], columns = codes.shape[1];
-    const int64_t across = (columns + block.columns - 1) / block.columns;
+    const int64_t across = blocks_of(columns, block.columns);
     std::vector<float> values(size_t(rows * columns));
     if (codes.dtype == DType::I8)
       for (size_t i = 0; i < values.size(); ++i) values[i] = float(int8_t(codes.data[i]));

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "limpid/core/warnings.h"
 #include "limpid/tokenizers/byte_stream.h"
 
 namespace limpid::fuzzing {
@@ -38,6 +39,8 @@ void check_message(std::string_view message) {
   check_line(message);
   if (message.size() > kLongestMessage) finding("a long error: " + std::string(message));
 }
+
+void hear_warnings() { listen_to_warnings(check_line); }
 
 std::vector<std::string_view> files_of(std::string_view input, size_t count) {
   std::vector<std::string_view> files(count);

@@ -22,9 +22,13 @@ void check_line(std::string_view line);
 /// Looks at the message of an Error.
 void check_message(std::string_view message);
 
+/// Looks at warnings from now on, also at those that were heard before.
+void hear_warnings();
+
 /// Runs a reader, which may refuse. Returns whether it did not.
 template <class Read>
 bool attempt(Read&& read) {
+  hear_warnings();
   try {
     read();
     return true;

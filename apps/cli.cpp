@@ -103,6 +103,10 @@ Option& Option::positive() {
 }
 Option& Option::not_negative() { return check_range(option_, {.least = 0.0}), *this; }
 Option& Option::range(double low, double high) { return check_range(option_, {.least = low, .most = high}), *this; }
+Option& Option::not_empty() {
+  add_check(option_, [](const std::string& text) { return text.empty() ? "a text that is not empty" : ""; });
+  return *this;
+}
 Option& Option::existing_file() {
   add_check(option_, [](const std::string& path) {
     std::error_code ignored;
@@ -228,6 +232,7 @@ CommandLine::CommandLine(const char* about, const char* version, std::map<std::s
       headings_(std::move(headings)) {
   app_->set_version_flag("--version", version);
   app_->set_config("--config", "", "Read options from a TOML or INI file");
+  app_->allow_config_extras(CLI::config_extras_mode::error);
   app_->require_subcommand(1);
   app_->formatter(help_formatter());
   app_->footer("limpid help COMMAND explains one, with an example; limpid help detox explains detoxifiers.");

@@ -42,6 +42,7 @@ class Option {
   Option& positive();  ///< whole numbers from 1, others above 0
   Option& not_negative();
   Option& range(double low, double high);
+  Option& not_empty();  ///< a text
   Option& existing_file();
   Option& existing_path();
   Option& excludes(const Option& other);

@@ -51,6 +51,14 @@ void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precisio
   add_common(c, o);
 }
 
+void add_kv_cache(Subcommand& c, CacheType& type) {
+  c.heading("Model");
+  c.choice("--kv-cache", type,
+           "How the keys and values of the texts are kept: f32, bf16 in half the memory, or q8 in a good quarter")
+      .environment("LIMPID_KV_CACHE");
+  c.heading("");
+}
+
 std::string detox_help(const char* how) {
   return concat("Detoxifier FILE[?key=value&…][:STRENGTH]; ", how, "; strength 0 is off. limpid help detox says all");
 }

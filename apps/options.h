@@ -3,12 +3,14 @@
 #include "apps/cli.h"
 #include "limpid/data/text_data.h"
 #include "limpid/decoding/options.h"
+#include "limpid/kernels/cache_rows.h"
 #include "limpid/kernels/linear.h"
 
 /// Options that several commands share, each declared here once: flag, environment variable LIMPID_…, help. Defaults
 /// are those of the structs.
 namespace limpid::apps {
 
+using kernels::CacheType;
 using kernels::Precision;
 
 struct CommonOptions {
@@ -20,6 +22,7 @@ struct CommonOptions {
 struct ModelOptions : CommonOptions {
   std::string model;                   ///< a path, or the name of a pulled model
   std::optional<Precision> precision;  ///< none: as the weights
+  CacheType kv_cache = CacheType::F32;  ///< an option of the commands that add_kv_cache() is called for
 };
 
 void add_common(Subcommand& c, CommonOptions& o);
@@ -29,6 +32,7 @@ void add_ignored_settings(Subcommand& c, CommonOptions& o);
 Option add_model_name(Subcommand& c, ModelOptions& o);
 /// @param precision  the default: none where speed counts, more where numbers are compared
 void add_model(Subcommand& c, ModelOptions& o, std::optional<Precision> precision = std::nullopt);
+void add_kv_cache(Subcommand& c, CacheType& type);
 
 std::string detox_help(const char* how);  ///< @param how  several of them are meant
 std::string detoxifiers_explained();      ///< what `limpid help detox` prints

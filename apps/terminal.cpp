@@ -47,8 +47,8 @@ std::string progress_line(const WorkState& state) {
   return line + ", " + human_duration(state.seconds / double(state.fresh) * double(state.total - state.done)) + " left";
 }
 
-/// Returns the file to read standard input from. Ctrl-C throws a line away that a terminal had ready, so read() must not
-/// wait; a terminal is opened anew for that, since the shell shares the file that we were given.
+/// Returns the file to read standard input from. Ctrl-C throws a line away that a terminal had ready, so read() must
+/// not wait; a terminal is opened anew for that, since the shell shares the file that we were given.
 int standard_input() {
   static const int file = [] {
     const int own = isatty(STDIN_FILENO) ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
@@ -140,6 +140,7 @@ std::optional<std::string> StandardLines::next() {
     if (end != std::string::npos) {
       std::string line = waiting_.substr(0, end);
       waiting_.erase(0, end + 1);
+      if (line.ends_with('\r')) line.pop_back();
       return line;
     }
     if (ended_) return waiting_.empty() ? std::nullopt : std::optional(std::exchange(waiting_, {}));

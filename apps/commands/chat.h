@@ -18,6 +18,7 @@ struct ChatCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this);
+    add_kv_cache(c, kv_cache);
     add_detox(c, detox);
     add_tokens(c, tokens);
     add_sampling(c, sampling, seed);

@@ -27,9 +27,10 @@ struct DetoxCommand : ModelOptions {
         "--minutes", detox.minutes,
         "About so long, for a model of 135 million weights on two cores: more is measured, and with --thorough learned "
         "from; default 15, with --thorough 60");
-    c.value("--ppl-budget", detox.budgets.perplexity, "At most so many times plain's perplexity");
+    c.value("--ppl-budget", detox.budgets.perplexity, "At most so many times plain's perplexity").positive();
     c.value("--ordinary-budget", detox.budgets.identical,
-            "Share of everyday answers that stay the same, at least: where the gate opens is set by it");
+            "Share of everyday answers that stay the same, at least: where the gate opens is set by it")
+        .range(0, 1);
     c.value("--pairs", detox.pairs, "Steering pairs, drawn from paradetox").positive();
     c.value("--with", detox.with, "Another detoxifier for this model that acts beside the steering (repeatable)")
         .type_name("FILE[:S]")

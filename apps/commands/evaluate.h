@@ -37,6 +37,7 @@ struct EvaluateCommand : ProtocolOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::BF16);
+    add_kv_cache(c, kv_cache);
     const Option detoxifiers =
         c.value(
              "--detox", detox,
@@ -125,7 +126,7 @@ struct MultipleChoiceCommand : ModelOptions {
     c.value("--shots", shots,
             "The first so many questions of each category are shown with their answers, and not asked")
         .not_negative();
-    c.value("--limit", limit, "Only the first questions; 0 is all");
+    c.value("--limit", limit, "Only the first questions; 0 is all").not_negative();
     c.value("--rows", rows, "Choices read together").positive();
     c.flag("--json", json, "JSON instead of a table");
     c.value("-o,--output", output, "Also write each question's log-likelihoods (jsonl)");
@@ -141,7 +142,10 @@ struct ScoreCommand : CommonOptions {
   fs::path output;
 
   void declare(Subcommand& c) {
-    c.value("file", file, "jsonl with \"text\", or generations (each sample gets its score)").required();
+    c.value("file", file,
+            "Rows with \"text\" (jsonl, a JSON list or a table), plain text lines, generations (each sample gets its "
+            "score), or - for standard input")
+        .required();
     add_scorer(c, scorer);
     c.value("--field", field, "Field that holds the text");
     c.value(

@@ -24,12 +24,14 @@ struct FitGateCommand : ModelOptions {
         "--calibrate", fit.calibrate,
         "What its probe learns from: logistic, one label of each text; polar, several sources of labels at once (the "
         "kind of prompt, every --scorer, the list of offensive words)");
-    c.choice("--scalariser", fit.scalariser, "With --calibrate polar: how the losses of the sources become one");
+    c.choice("--scalariser", fit.scalariser, "With --calibrate polar: how the losses of the sources become one")
+        .idle_when([this] { return fit.calibrate != gate::Calibrate::Polar; }, "without --calibrate polar");
     c.flag("--weigh-sources", fit.weigh_sources,
-           "With --calibrate polar: sources that agree with the others count more");
-    c.value("--closed", fit.closed, "Share of everyday answers for which it stays closed throughout");
+           "With --calibrate polar: sources that agree with the others count more")
+        .idle_when([this] { return fit.calibrate != gate::Calibrate::Polar; }, "without --calibrate polar");
+    c.value("--closed", fit.closed, "Share of everyday answers for which it stays closed throughout").range(0, 1);
     c.value("--hold", fit.hold, "Steps that it stays open before the plain model is looked at again").positive();
-    c.value("--token-risk", fit.token_risk, "Tokens that score above this, alone, are looked ahead for");
+    c.value("--token-risk", fit.token_risk, "Tokens that score above this, alone, are looked ahead for").range(0, 1);
     c.value("--toxic-prompts", toxic, "Web prompts that provoke toxic text");
     c.value("--ordinary-prompts", ordinary, "Web prompts that do not");
     c.value("--everyday", everyday, "Everyday prompts, whose answers are to be left alone");

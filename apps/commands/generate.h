@@ -28,7 +28,7 @@ struct GenerateCommand : ModelOptions {
         "--prompts", prompts_file,
         "Prompts: jsonl, a JSON list or a table with \"prompt\" (RealToxicityPrompts), plain text lines, the name of "
         "data (limpid data), or - for standard input");
-    const Option detoxifiers = add_detox(c, detox);
+    add_detox(c, detox);
     add_tokens(c, writing.tokens);
     add_samples(c, writing.samples);
     add_rows(c, writing.rows);
@@ -46,7 +46,7 @@ struct GenerateCommand : ModelOptions {
                                     .excludes(system);
     c.flag("--plain-sampling", plain_sampling, "Sample as the options say and no other way, also in a chat")
         .idle_without({chat, conversation});
-    c.value("--stop", writing.stop, "Stop before this text (repeatable)").one_at_a_time();
+    c.value("--stop", writing.stop, "Stop before this text (repeatable)").one_at_a_time().not_empty();
     c.flag("--ignore-eos", writing.ignore_end, "Go on after the end-of-text token");
     const Option grow = c.action("--stream", "Show text as it grows, with its line breaks; default: on a terminal",
                                  [this] { stream = true; });
@@ -97,7 +97,7 @@ struct BenchCommand : ModelOptions {
   void declare(Subcommand& c) {
     add_model(c, *this);
     add_detox(c, detox);
-    c.value("--rows", rows, "Samples of one prompt decoded together").comma_separated();
+    c.value("--rows", rows, "Samples of one prompt decoded together").comma_separated().positive();
     c.value("--prefill", prefill, "Prompt tokens").positive();
     add_tokens(c, tokens);
     c.value("--repeat", repeat, "Runs; the best is reported beside the median").positive();
@@ -115,6 +115,7 @@ struct PerplexityCommand : ModelOptions {
 
   void declare(Subcommand& c) {
     add_model(c, *this, Precision::Exact);
+    add_kv_cache(c, kv_cache);
     c.value("file", file, "Plain text lines, or rows with \"text\" or \"ids\": jsonl, a JSON list or a table")
         .required();
     c.value("-o,--output", output, "Also write each token's negative log-likelihood and the best token as safetensors");

@@ -72,6 +72,7 @@ double decode_rate(const std::shared_ptr<const Model>& model, const DetoxStack& 
 
 void print_table(const Json& report) {
   std::cout << report["model"].get<std::string>() << ", " << report["precision"].get<std::string>() << ", "
+            << (report.contains("kv_cache") ? report["kv_cache"].get<std::string>() + " cache, " : "")
             << report["threads"] << " threads, " << report["kernels"].get<std::string>() << ", opened in "
             << report["open_seconds"].get<double>()
             << " s\n\n| what | rows | tokens/s, best | median |\n| --- | ---: | ---: | ---: |\n";
@@ -96,6 +97,7 @@ int run(const BenchCommand& options) {
                  {"kernels", kernels::name(kernels::active_isa())},
                  {"open_seconds", open_seconds},
                  {"results", Json::array()}};
+  note_kv_cache(*model, report);
   const auto record = [&](const char* what, int64_t rows, const Speed& speed) {
     report["results"].push_back(
         {{"what", what}, {"rows", rows}, {"tokens_per_second", speed.best}, {"median", speed.median}});

@@ -29,7 +29,9 @@ class Dials {
     for (const std::string& text : specs) {
       const DetoxSpec spec = DetoxSpec::parse(text);
       const auto detoxifier = open_detoxifier(spec);
-      dials_.push_back({detoxifier, spec.strength.value_or(detoxifier->default_strength())});
+      const float strength = spec.strength.value_or(detoxifier->default_strength());
+      warn_if_unmeasured(*detoxifier, strength, spec.file, terminal());
+      dials_.push_back({detoxifier, strength});
     }
   }
 
@@ -54,13 +56,15 @@ class Dials {
                  " numbers, expected 1 or ", dials_.size());
     auto changed = dials_;
     for (size_t i = 0; i < changed.size(); ++i) {
-      const std::string& part = parts[parts.size() == 1 ? 0 : i];
+      const std::string part(trimmed(parts[parts.size() == 1 ? 0 : i]));
       const auto strength = parse_number<float>(part);
       LIMPID_CHECK(strength, ConfigError, "/strength: found \"", part, "\", expected a number");
       changed[i].detoxifier->limits().check(*strength, "/strength: ");
       changed[i].strength = *strength;
     }
     dials_ = std::move(changed);
+    for (const AppliedDetoxifier& dial : dials_)
+      warn_if_unmeasured(*dial.detoxifier, dial.strength, dial.detoxifier->name(), terminal());
   }
 
  private:
@@ -92,6 +96,8 @@ class Chat {
 
  private:
   bool obey(const std::string& command, const std::string& text) {
+    const bool stands_alone = command == "/quit" || command == "/help" || command == "/plain" || command == "/reset";
+    LIMPID_CHECK(!stands_alone || text.empty(), ConfigError, command, ": takes nothing behind it");
     if (command == "/quit") return false;
     if (command == "/help") {
       std::cout << kHelp << std::endl;
@@ -99,12 +105,13 @@ class Chat {
       answer_plainly();
     } else if (command == "/strength") {
       if (!text.empty()) dials_.set(text);
-      terminal().info(dials_.show());
+      std::cout << dials_.show() << std::endl;
     } else if (command == "/system") {
       system_ = text.empty() ? std::nullopt : std::optional(text);
       terminal().info(system_ ? "the system turn is set" : "there is no system turn");
     } else if (command == "/reset") {
       turns_.clear();
+      asked_.clear();
       terminal().info("forgotten");
     } else {
       throw ConfigError(command + ": there is no such command; /help lists them");
@@ -117,22 +124,22 @@ class Chat {
     turns.push_back({"user", question});
     const size_t dropped = drop_oldest_turns(*model_, system_, turns, writing_.tokens);
     if (dropped > 0) terminal().info(concat("the context is full: the oldest ", dropped, " turns are forgotten"));
-    turns.push_back({"assistant", answer(turns, dials_.stack().strengths())});
+    asked_ = with_system(system_, turns);
+    turns.push_back({"assistant", answer(dials_.stack().strengths())});
     turns_ = std::move(turns);
     ++questions_;
   }
 
   void answer_plainly() {
-    LIMPID_CHECK(!turns_.empty(), ConfigError, "/plain: nothing was asked yet");
-    std::vector<Turn> turns(turns_.begin(), turns_.end() - 1);
-    terminal().info("the plain model:");
-    answer(turns, {}, /*again=*/true);
+    LIMPID_CHECK(!asked_.empty(), ConfigError, "/plain: nothing was asked yet");
+    std::cout << "the plain model:" << std::endl;
+    answer({}, /*again=*/true);
   }
 
-  /// Shows the answer as it grows. Returns what there is of it when it ends or is stopped.
+  /// Shows the answer to what was asked as it grows. Returns what there is of it when it ends or is stopped.
   /// @param again  the last question's random numbers are taken once more
-  std::string answer(const std::vector<Turn>& turns, std::vector<float> strengths, bool again = false) {
-    Request request = make_request(*model_, with_system(system_, turns), writing_);
+  std::string answer(std::vector<float> strengths, bool again = false) {
+    Request request = make_request(*model_, asked_, writing_);
     request.prompt = again ? questions_ - 1 : questions_;
     request.strengths = std::move(strengths);
     GrowingTexts growing(1, 1);
@@ -157,6 +164,7 @@ class Chat {
   WritingOptions writing_;
   std::optional<std::string> system_;
   std::vector<Turn> turns_;
+  std::vector<Turn> asked_;  // what the last answer followed, the system turn of that time in front
   uint64_t questions_ = 0;
 };
 
@@ -167,9 +175,9 @@ std::optional<std::string> next_line(StandardLines& lines, bool by_hand) {
     try {
       return lines.next();
     } catch (const Interrupted&) {
-      terminal().forget_interrupt();
+      const bool by_key = terminal().forget_interrupt();
       std::cout << std::endl;
-      if (!by_hand) throw;
+      if (!by_key || !by_hand) throw;
       terminal().info("Ctrl-D ends");
     }
   }

@@ -16,7 +16,12 @@
 namespace limpid::apps {
 
 inline std::shared_ptr<Model> open_model_for(const ModelOptions& options) {
-  return open_named_model(options.model, options.precision);
+  return open_named_model(options.model, options.precision, options.kv_cache);
+}
+
+/// Notes how a model keeps keys and values among the settings that results are kept with, where it is not as usual.
+inline void note_kv_cache(const Model& model, Json& settings) {
+  if (model.kv_cache() != CacheType::F32) settings["kv_cache"] = name(model.kv_cache());
 }
 
 /// Returns how answers are sampled: as given, and else as the model asks, which is told; `plain` leaves its wishes

@@ -7,6 +7,7 @@
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/version.h"
 #include "limpid/data/named_data.h"
+#include "limpid/data/unfinished_output.h"
 #include "limpid/evaluation/evaluate.h"
 #include "limpid/evaluation/tune_detoxifier.h"
 #include "limpid/methods/registry.h"
@@ -43,7 +44,8 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     InferenceOptions load;
     load.precision = precision_for(options.judge_precision, resolve_model(judge));
     const bool is_target = resolve_model(judge) == resolve_model(options.model);
-    const auto model = is_target && plan.model->precision() == load.precision
+    const bool is_same = plan.model->precision() == load.precision && plan.model->kv_cache() == load.kv_cache;
+    const auto model = is_target && is_same
                            ? plan.model
                            : std::shared_ptr<const Model>(open_named_model(judge, load));
     const std::string note = concat(is_target ? " (target)" : "",
@@ -52,7 +54,9 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
   }
   const fs::path path = resolve_model(options.model);
   Json common = {{"version", version()}, {"model", plan.model_name}, {"precision", name(plan.model->precision())}};
-  if (fs::is_regular_file(path)) common["model_sha256"] = sha256_file(path);
+  note_kv_cache(*plan.model, common);
+  common[fs::is_directory(path) ? "model_files" : "model_sha256"] = content_stamp(path);
+  if (!options.ignored_settings.empty()) common["ignored_settings"] = options.ignored_settings;
   plan.provenance = common;
   if (!plan.prompts.empty()) {
     plan.provenance["prompts_sha256"] = sha256_file(resolve_data(options.prompts_file));
@@ -139,8 +143,10 @@ int run(const TuneCommand& options) {
   detoxifier->open(*plan.model);  // refused now rather than after the plain run
   open_judges(plan, protocol);
   // The strengths of another file of the same name are no part of this curve.
-  if (fs::exists(spec.file))
-    plan.provenance["detoxifier_sha256"] = plan.ordinary.provenance["detoxifier_sha256"] = sha256_file(spec.file);
+  for (const fs::path& file : files_of(spec)) {
+    plan.provenance["detoxifier"].push_back(content_stamp(file));
+    plan.ordinary.provenance["detoxifier"].push_back(content_stamp(file));
+  }
   const TuneOutcome outcome =
       tune_detoxifier(std::move(plan), spec, target, search, terminal(), options.ordinary_budget);
   std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);

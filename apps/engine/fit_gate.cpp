@@ -5,6 +5,7 @@
 #include "apps/engine/common.h"
 #include "limpid/data/generations.h"
 #include "limpid/methods/gate/fit.h"
+#include "limpid/methods/resolve_detoxifier.h"
 #include "limpid/metrics/table.h"
 
 namespace limpid::apps {
@@ -41,7 +42,7 @@ Table reliability_table(const Json& bins) {
 
 int run(const FitGateCommand& options) {
   std::shared_ptr<const DetoxifierFile> onto;
-  if (!options.detox.empty()) onto = DetoxifierFile::open(options.detox);
+  if (!options.detox.empty()) onto = DetoxifierFile::open(resolve_detoxifier(options.detox));
   const gate::GateTexts texts{texts_of(options.toxic, options.limit), texts_of(options.ordinary, options.limit),
                               texts_of(options.everyday, options.limit)};
   const auto model = open_model_for(options);

@@ -17,7 +17,7 @@
 #include "limpid/decoding/sampling_json.h"
 #include "limpid/decoding/writing.h"
 #include "limpid/methods/detox_spec.h"
-#include "limpid/methods/resolve_detoxifier.h"
+#include "limpid/methods/registry.h"
 
 namespace limpid::apps {
 namespace {
@@ -62,8 +62,8 @@ std::vector<Opening> openings_of(const GenerateCommand& options) {
   if (!options.messages.empty()) return {conversation_in(options.messages)};
   std::vector<Opening> openings;
   for (const std::string& prompt : options.prompts) {
-    LIMPID_CHECK(prompt != "-" || options.prompts.size() == 1, ConfigError,
-                 "-p - reads the prompt from standard input and cannot stand beside another -p");
+    LIMPID_CHECK(prompt != "-" || (options.prompts.size() == 1 && options.prompts_file.empty()), ConfigError,
+                 "-p - reads the prompt from standard input and cannot stand beside other prompts");
     openings.push_back({prompt == "-" ? prompt_on_standard_input() : prompt, {}, ""});
   }
   if (!options.prompts_file.empty())
@@ -113,11 +113,11 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
   Json texts = Json::array(), files = Json::array();
   for (const Opening& opening : openings) texts.push_back({opening.prompt, turns_of(opening)});
   for (const std::string& text : options.detox) {
-    const DetoxSpec spec = DetoxSpec::parse(text);
-    if (!spec.is_control()) files.push_back(file_stamp(resolve_detoxifier(spec.file)));
+    for (const fs::path& file : files_of(DetoxSpec::parse(text))) files.push_back(file_stamp(file));
   }
-  return {{"version", version()},
+  Json settings = {{"version", version()},
           {"model", file_stamp(model.path())},
+          {"ignored", options.ignored_settings},
           {"precision", name(model.precision())},
           {"prompts", {{"count", openings.size()}, {"sha256", sha256(to_text(texts))}}},
           {"detox", options.detox},
@@ -129,24 +129,27 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
           {"chat", writing.chat},
           {"system", writing.system ? Json(*writing.system) : Json()},
           {"ignore_eos", writing.ignore_end}};
+  note_kv_cache(model, settings);
+  return settings;
 }
 
 /// Writes samples to standard output as lines, in order, each when it is its turn: nothing is held until its prompt is
 /// finished.
 class SampleLines {
  public:
-  explicit SampleLines(size_t samples) : samples_(samples) {}
+  explicit SampleLines(size_t samples) : samples_(samples), on_terminal_(isatty(STDOUT_FILENO)) {}
 
   void add(const Completion& completion) {
     waiting_.emplace(completion.prompt * samples_ + completion.sample, one_line(completion.text));
     for (auto line = waiting_.begin(); line != waiting_.end() && line->first == next_; ++next_) {
-      std::cout << line->second << '\n' << std::flush;
+      std::cout << (on_terminal_ ? harmless(line->second) : line->second) << '\n' << std::flush;
       line = waiting_.erase(line);
     }
   }
 
  private:
   const uint64_t samples_;
+  const bool on_terminal_;
   std::map<uint64_t, std::string> waiting_;
   uint64_t next_ = 0;
 };

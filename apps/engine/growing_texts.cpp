@@ -9,10 +9,7 @@
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid::apps {
-namespace {
 
-/// Returns the text without what moves the cursor or commands the terminal: of control characters only line breaks and
-/// tabs are left.
 std::string harmless(std::string_view text) {
   std::string out;
   for (size_t offset = 0; offset < text.size();) {
@@ -27,8 +24,6 @@ std::string harmless(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 GrowingTexts::GrowingTexts(size_t prompts, size_t samples)
     : samples_(samples),

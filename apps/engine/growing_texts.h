@@ -3,8 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace limpid::apps {
+
+/// Returns the text without what moves the cursor or commands the terminal: of control characters only line breaks and
+/// tabs are left.
+std::string harmless(std::string_view text);
 
 /// Shows texts on standard output as they grow, with their own line breaks, in order: the first one that is not
 /// finished at once, those behind it when it is their turn. Several have a header each.

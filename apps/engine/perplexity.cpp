@@ -93,6 +93,7 @@ int run(const PerplexityCommand& options) {
                  {"tokens", nll.size()},
                  {"perplexity", perplexity},
                  {"tokens_per_second", double(nll.size()) / seconds}};
+  note_kv_cache(*model, report);
   if (failed > 0) report["failed_documents"] = failed;
   if (options.json)
     std::cout << to_text(report, 1) << '\n';

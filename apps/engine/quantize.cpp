@@ -10,9 +10,14 @@ namespace limpid::apps {
 namespace {
 
 /// Perplexity in exact arithmetic on the weights, so that nothing but their rounding differs.
+/// @throws ConfigError where a text has none, and would be missing in the mean
 TextLikelihood measure(const fs::path& model, const QuantizeCommand& options) {
   const auto opened = open_named_model(model.string(), Precision::Exact);
-  return text_likelihood(*opened, read_documents(options.text, *opened, size_t(options.documents)), options.text);
+  const TextLikelihood measured =
+      text_likelihood(*opened, read_documents(options.text, *opened, size_t(options.documents)), options.text);
+  LIMPID_CHECK(measured.failed == 0, ConfigError, "[quantize] ", measured.failed, " of the texts of ", options.text,
+               " have no likelihood under ", model.string(), "; --documents 0 measures nothing");
+  return measured;
 }
 
 }  // namespace
@@ -23,6 +28,8 @@ int run(const QuantizeCommand& options) {
   LIMPID_CHECK(options.output.extension() == ".gguf", ConfigError, "[quantize] ", options.output.string(),
                ": expected a name that ends in .gguf");
   const fs::path model = resolve_model(options.model);
+  std::optional<TextLikelihood> before;  // first of all: what cannot be read is told before hours of work
+  if (options.documents > 0) before = measure(model, options);
   const ConvertedModel written = write_gguf_model(model, options.output, kTypes[size_t(options.type)], terminal());
   Json report = {{"output", options.output.string()},
                  {"type", name(options.type)},
@@ -32,13 +39,13 @@ int run(const QuantizeCommand& options) {
   std::ostringstream text;
   text << options.output.string() << ": " << double(written.bytes) / 1e6 << " MB, before "
        << double(written.stored_bytes) / 1e6 << " MB\n";
-  if (options.documents > 0) {
-    const TextLikelihood before = measure(model, options), after = measure(options.output, options);
-    report["tokens"] = before.nll.size();
-    report["perplexity_before"] = before.perplexity;
+  if (before) {
+    const TextLikelihood after = measure(options.output, options);
+    report["tokens"] = before->nll.size();
+    report["perplexity_before"] = before->perplexity;
     report["perplexity"] = after.perplexity;
-    text << "perplexity " << after.perplexity << ", before " << before.perplexity << " ("
-         << after.perplexity / before.perplexity << " times) over " << thousands(before.nll.size()) << " tokens of "
+    text << "perplexity " << after.perplexity << ", before " << before->perplexity << " ("
+         << after.perplexity / before->perplexity << " times) over " << thousands(before->nll.size()) << " tokens of "
          << options.text << "\n";
   }
   std::cout << (options.json ? to_text(report, 1) + "\n" : text.str());

@@ -7,10 +7,11 @@
 #include "limpid/core/number_text.h"
 #include "limpid/data/generations.h"
 #include "limpid/data/named_data.h"
+#include "limpid/data/rows.h"
 #include "limpid/metrics/table.h"
 #include "limpid/scorers/scorer.h"
 
-/// `limpid score`: each text of a jsonl file gets its toxicity; rows keep everything else, in their order.
+/// `limpid score`: each text of a file gets its toxicity; rows keep everything else, in their order.
 namespace limpid::apps {
 namespace {
 
@@ -33,10 +34,14 @@ const ScoredRow& text_of(const ScoredRow& object, const std::string& field, cons
   return *text;
 }
 
-/// Takes the texts of one line into the chunk.
-void add_row(Chunk& chunk, std::string_view line, const std::string& field, const std::string& source) {
-  parse_json_line(line, source);  // its errors name the line, and it refuses absurd nesting
-  ScoredRow row = ScoredRow::parse(nan_as_null(line));
+/// Returns a row as it is written, in the order of its file where there is one.
+ScoredRow scored_row(const DataRow& row, const std::string& field) {
+  if (row.is_plain()) return {{field, row.text}};
+  return row.json.empty() ? ScoredRow(row.fields) : ScoredRow::parse(nan_as_null(row.json));
+}
+
+/// Takes the texts of one row into the chunk.
+void add_row(Chunk& chunk, ScoredRow row, const std::string& field, const std::string& source) {
   const auto add = [&](const ScoredRow& object, const std::string& key, int64_t generation, const std::string& place) {
     chunk.texts.push_back(text_of(object, key, place).get<std::string>());
     chunk.places.emplace_back(chunk.rows.size(), generation);
@@ -93,10 +98,10 @@ class Scoring {
         scorer_(scorer),
         output_(output) {}
 
-  void add(std::string_view line, uint64_t row, const std::string& source) {
-    if (output_.has(row)) return;
-    add_row(chunk_, line, options_.field, source);
-    places_.push_back(row);
+  void add(const DataRow& row, uint64_t index) {
+    if (output_.has(index)) return;
+    add_row(chunk_, scored_row(row, options_.field), options_.field, row.source);
+    places_.push_back(index);
     if (chunk_.texts.size() >= kTexts) flush();
   }
 
@@ -118,7 +123,7 @@ class Scoring {
   /// Counts a row that an earlier run has scored.
   void count(std::string_view line) {
     Chunk scored;
-    add_row(scored, line, options_.field, output_.kept()->path().string());
+    add_row(scored, ScoredRow::parse(line), options_.field, output_.kept()->path().string());
     for (size_t i = 0; i < scored.texts.size(); ++i) {
       const auto [row, generation] = scored.places[i];
       const ScoredRow& text = generation < 0 ? scored.rows[row] : scored.rows[row]["generations"][size_t(generation)];
@@ -138,24 +143,16 @@ class Scoring {
   Totals totals_;
 };
 
-/// Calls `visit` for each row of the file with its number from 0 and its place for messages.
-void for_each_row(const ScoreCommand& options, std::string_view content,
-                  const std::function<void(std::string_view, uint64_t, const std::string&)>& visit) {
-  uint64_t row = 0;
-  for_each_line(content,
-                [&](std::string_view line, size_t number) { visit(line, row++, concat(options.file, ":", number)); });
-}
-
 /// Returns the number of rows. @throws FormatError for what cannot be scored: now, rather than behind hours of work.
-size_t check_rows(const ScoreCommand& options, std::string_view content) {
+size_t check_rows(const fs::path& file, const std::string& field) {
   size_t rows = 0, texts = 0;
-  for_each_row(options, content, [&](std::string_view line, uint64_t, const std::string& source) {
+  for_each_row(file, {field}, [&](const DataRow& row) {
     Chunk chunk;
-    add_row(chunk, line, options.field, source);
+    add_row(chunk, scored_row(row, field), field, row.source);
     ++rows;
     texts += chunk.texts.size();
   });
-  LIMPID_CHECK(texts > 0, FormatError, options.file, ": holds no text");
+  LIMPID_CHECK(texts > 0, FormatError, file.string(), ": holds no text");
   return rows;
 }
 
@@ -163,23 +160,24 @@ size_t check_rows(const ScoreCommand& options, std::string_view content) {
 
 int run(const ScoreCommand& options) {
   const auto scorer = open_scorer(options.scorer);
-  const auto file = MappedFile::open(resolve_data(options.file));
-  const std::string_view content = file->text();
+  const fs::path file = resolve_data(options.file);
+  const size_t rows = check_rows(file, options.field);
   const auto settings = [&] {
-    return Json{{"texts_sha256", sha256(content)}, {"field", options.field}, {"scorer", scorer->describe()}};
+    return Json{{"texts_sha256", sha256_file(file)}, {"field", options.field}, {"scorer", scorer->describe()}};
   };
-  RowOutput output(options.output, settings, check_rows(options, content), "rows");
+  RowOutput output(options.output, settings, rows, "rows");
 
   Scoring scoring(options, *scorer, output);
-  Progress progress(terminal(), "score", content.size(), "bytes");
+  Progress progress(terminal(), "score", rows, "rows");
   if (output.kept()) output.kept()->for_each_row([&](std::string_view line) { scoring.count(line); });
-  for_each_row(options, content, [&](std::string_view line, uint64_t row, const std::string& source) {
+  uint64_t index = 0;
+  for_each_row(file, {options.field}, [&](const DataRow& row) {
     const size_t before = scoring.totals().texts;
-    scoring.add(line, row, source);
-    if (scoring.totals().texts > before)
-      progress.update(size_t(line.data() + line.size() - content.data()), thousands(scoring.totals().texts) + " texts");
+    scoring.add(row, index++);
+    if (scoring.totals().texts > before) progress.update(index, thousands(scoring.totals().texts) + " texts");
   });
   scoring.flush();
+  progress.update(rows);
   output.finish();
   progress.finish();
   return report(*scorer, scoring.totals());

@@ -169,10 +169,15 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& path) {
                                 (fs::is_directory(status) ? path : path.parent_path()) / "config.json");
 }
 
+void require_bytes(const TensorView& tensor) {
+  LIMPID_CHECK(tensor.data.size() == byte_size(tensor.dtype, size_t(tensor.elements())), ShapeError,
+               "[checkpoint] tensor ", quote(tensor.name), " comes with ", tensor.data.size(),
+               " bytes; is it one to be loaded first?");
+}
+
 std::vector<float> to_floats(const TensorView& tensor) {
+  require_bytes(tensor);
   std::vector<float> out(size_t(tensor.elements()));
-  LIMPID_CHECK(tensor.data.size() == byte_size(tensor.dtype, out.size()), ShapeError, "[checkpoint] tensor ",
-               quote(tensor.name), " comes with ", tensor.data.size(), " bytes; is it one to be loaded first?");
   dequantize(tensor.dtype, tensor.data.data(), out.size(),
              out.data());  // takes any address: files promise no alignment
   return out;

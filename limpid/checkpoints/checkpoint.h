@@ -16,7 +16,7 @@ namespace limpid {
 
 /// A tensor of an element type that Limpid does not compute with. A file may hold such beside what is used.
 struct OtherTensor {
-  std::string name, type;  ///< as the file calls it: "F8_E4M3", "IQ2_XXS"
+  std::string name, type;  ///< as the file calls it: "U16", "Q8_K"
   std::vector<int64_t> shape;
   uint64_t bytes = 0;
 };
@@ -50,6 +50,8 @@ class Checkpoint {
 /// is written that does not fit in memory.
 using TensorBytes = std::function<std::span<const std::byte>(size_t index)>;
 
+/// @throws ShapeError for a tensor whose bytes are not those of its shape: of one that is to be loaded first.
+void require_bytes(const TensorView& tensor);
 std::vector<float> to_floats(const TensorView& tensor);      ///< dequantised copy
 std::vector<int64_t> to_integers(const TensorView& tensor);  ///< copy of an integer tensor
 

@@ -62,6 +62,12 @@ struct ModelConfig {
   double alibi_bias_max = 0;     ///< ALiBi: the slopes are 2^(-alibi_bias_max i / heads); 0: none
   double qkv_clip = 0;           ///< queries, keys and values are kept within +-qkv_clip; 0: as they are
 
+  int64_t num_experts = 0;        ///< of a feed-forward half that has several; 0: none has
+  int64_t experts_per_token = 0;  ///< that a token is given to
+  int64_t expert_size = 0;        ///< intermediate size of each
+  bool whole_shares = true;       ///< shares of a token's experts add up to 1; else they are parts of all experts' 1
+  std::vector<bool> with_experts;  ///< [num_layers], layers whose feed-forward half has experts; empty: none
+
   RopeConfig rope;        ///< rotary embedding of full layers
   RopeConfig local_rope;  ///< rotary embedding of sliding layers; equal to `rope` where the family has one base only
   double rotary_fraction = 1;          ///< part of each head that rotates
@@ -81,6 +87,7 @@ struct ModelConfig {
   std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
   int64_t position_offset = 0;      ///< first row of the position table that is used
 
+  bool has_experts(int64_t layer) const { return !with_experts.empty() && with_experts[size_t(layer)]; }
   bool is_encoder() const;       ///< tells by its family (family.h)
   int64_t rotary_width() const;  ///< numbers of a head that rotate, as transformers rounds the fraction
 };

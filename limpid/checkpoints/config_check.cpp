@@ -58,6 +58,16 @@ void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::st
                ", expected an even number for rotary embedding");
 }
 
+void check_experts(const ModelConfig& config, const std::string& prefix) {
+  constexpr int64_t kMostExperts = 1 << 16;
+  LIMPID_CHECK(config.num_experts > 0 && config.num_experts <= kMostExperts, FormatError, prefix,
+               "number of experts is ", config.num_experts, ", expected 1 to ", kMostExperts);
+  LIMPID_CHECK(config.experts_per_token > 0 && config.experts_per_token <= config.num_experts, FormatError, prefix,
+               "number of experts for a token is ", config.experts_per_token, ", expected 1 to ", config.num_experts);
+  LIMPID_CHECK(config.expert_size > 0 && config.expert_size <= 1 << 24, FormatError, prefix, "size of an expert is ",
+               config.expert_size, ", expected 1 to ", 1 << 24);
+}
+
 }  // namespace
 
 void check_config(const ModelConfig& config) {
@@ -69,6 +79,7 @@ void check_config(const ModelConfig& config) {
   }
   LIMPID_CHECK(config.num_heads % config.num_kv_heads == 0, FormatError, prefix, config.num_heads,
                " heads are not a multiple of ", config.num_kv_heads, " key-value heads");
+  if (family_of(config).experts) check_experts(config, prefix);
   LIMPID_CHECK(config.layer_types.size() == size_t(config.num_layers), FormatError, prefix, "\"layer_types\" has ",
                config.layer_types.size(), " entries for ", config.num_layers, " layers");
   LIMPID_CHECK(std::isfinite(config.norm_eps) && config.norm_eps >= 0 && config.norm_eps < 1, FormatError, prefix,

@@ -5,11 +5,13 @@
 namespace limpid {
 namespace {
 
-const Family* family_of_gguf(const std::string& architecture) {
+/// Returns the family of an architecture. One name may stand for a family with experts and for one without.
+const Family* family_of_gguf(const std::string& architecture, bool has_experts) {
+  const Family* found = nullptr;
   for (const auto& [name, family] : families())
     for (const std::string& known : family.gguf_architectures)
-      if (known == architecture) return &family;
-  return nullptr;
+      if (known == architecture && (!found || family.experts.has_value() == has_experts)) found = &family;
+  return found;
 }
 
 void read_special_ids(const GgufFile& file, ModelConfig& config) {
@@ -34,7 +36,7 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   config.source = file.source();
   config.from_gguf = true;
   const std::string architecture = file.text("general.architecture");
-  const Family* family = family_of_gguf(architecture);
+  const Family* family = family_of_gguf(architecture, file.integer_or(architecture + ".expert_count", 0) > 0);
   config.architecture = family ? family->name : architecture;
   const ConfigKeys keys(file, "[config] " + file.source(), /*strict=*/family);
   read_settings(keys, family, config);

@@ -132,6 +132,16 @@ void read_tied_and_biased(const ConfigKeys& keys, const ConfigDefaults& defaults
   c.mlp_bias = keys.boolean_or({{"mlp_bias"}}, defaults.biased);
 }
 
+/// Reads what blocks with experts have; which blocks do, all unless the family says otherwise.
+void read_experts(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& c) {
+  c.num_experts = keys.integer({{"num_local_experts", "num_experts"}, "expert_count"}, defaults.num_experts);
+  c.experts_per_token = keys.integer({{"num_experts_per_tok"}, "expert_used_count"}, defaults.experts_per_token);
+  const int64_t usual = keys.json() && defaults.expert_size > 0 ? defaults.expert_size : c.intermediate_size;
+  c.expert_size = keys.integer_or({{"moe_intermediate_size"}, "expert_feed_forward_length"}, usual);
+  c.with_experts.assign(size_t(c.num_layers), true);
+  keys.pass_over({"output_router_logits", "router_aux_loss_coef", "router_jitter_noise"});  // of training
+}
+
 /// Refuses a decoder that sees what follows and an encoder that does not.
 void check_direction(const ConfigKeys& keys, bool encoder) {
   const bool causal = keys.boolean_or({{"is_causal"}, "attention.causal"}, !encoder);
@@ -154,6 +164,7 @@ void read_settings(const ConfigKeys& keys, const Family* family, ModelConfig& c)
   read_tied_and_biased(keys, defaults, c);
   if (family && family->rotary) read_rope(keys, defaults, c);
   read_layer_types(keys, defaults, family, c);
+  if (family && family->experts) read_experts(keys, defaults, c);
   c.attention_scale = 1 / std::sqrt(double(c.head_dim));
   if (family) check_direction(keys, family->encoder.has_value());
   if (keys.gguf())

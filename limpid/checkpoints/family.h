@@ -40,10 +40,13 @@ struct ConfigDefaults {
   bool tied = false;    ///< the output matrix is the embedding
   bool biased = false;  ///< linear layers of the blocks have biases
   double rope_theta = 1e4;
+  double rotary_fraction = 1;   ///< part of each head that rotates
   double local_rope_theta = 0;  ///< base of sliding layers; 0: that of the others, scaling included
   bool slides = false;          ///< may have sliding layers
   int64_t sliding_window = 0;
   int64_t sliding_pattern = 0;  ///< every n-th layer is full; 0: none is
+  int64_t num_experts = 0, experts_per_token = 0;
+  int64_t expert_size = 0;  ///< 0: the intermediate size
 };
 
 /// Storage of the linear layers of one kind in one kind of file.
@@ -67,6 +70,19 @@ struct ProjectionFormat {
 struct TensorNames {
   const char* name;
   const char* gguf = nullptr;  ///< null: as in Hugging Face files
+  /// Returns whether a model has it; null: all models of the family do.
+  bool (*when)(const ModelConfig& config) = nullptr;
+};
+
+/// Parts of a feed-forward half with several experts, of which a router chooses some for each token.
+struct ExpertsFormat {
+  TensorNames router;  ///< [experts, D]; within the block
+  /// Within the block; an expert's number follows, a dot and the name of its layer: "mlp.experts." of
+  /// "mlp.experts.3.up_proj".
+  const char* list;
+  /// The linear layers of an expert. In GGUF files, within the block, those of one kind lie in one tensor, [experts,
+  /// out, in].
+  std::vector<ProjectionFormat> projections;
 };
 
 /// Condition on which the attention's output projection has a bias.
@@ -95,16 +111,21 @@ struct Family {
   void (*read_config)(const ConfigKeys& keys, ModelConfig& config) = nullptr;
   /// Keys of a config.json for a model that has none, besides those of all families; null: cannot be written.
   Json (*write_config)(const ModelConfig& config) = nullptr;
+  const char* written_as = nullptr;  ///< architecture in GGUF files that are written; null: the first above
+  /// Metadata of a GGUF file besides those of all families, by their names behind "ARCHITECTURE.".
+  std::map<std::string, GgufValue> (*write_metadata)(const ModelConfig& config) = nullptr;
 
   const char* prefix = "";  ///< in front of all names but the output matrix's in Hugging Face files; some leave it out
   const char* layers = "";  ///< "model.layers.": a block's number follows
   TensorNames embedding;    ///< the token embedding
   TensorNames output = {"lm_head", "output"};
   std::vector<TensorNames> tensors = {};        ///< others outside the blocks
-  std::vector<ProjectionFormat> projections;    ///< every block has them all
+  /// Every block has them all, but for those of the feed-forward where it has experts.
+  std::vector<ProjectionFormat> projections;
   std::vector<TensorNames> block_tensors = {};  ///< others of a block
   double norm_offset = 0;                       ///< norms multiply by this + weight; in GGUF files it is added in
   OutputBias output_bias = OutputBias::Never;
+  std::optional<ExpertsFormat> experts = {};   ///< of families some of whose blocks have experts
   std::optional<EncoderParts> encoder = {};  ///< of encoders only
 
   const ProjectionFormat* find(Projection projection) const;  ///< null where the family has no such layer

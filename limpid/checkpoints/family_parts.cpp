@@ -4,15 +4,21 @@
 
 namespace limpid {
 
-std::vector<ProjectionFormat> usual_projections(decltype(StoredMatrix::row) row) {
+std::vector<ProjectionFormat> attention_projections(decltype(StoredMatrix::row) row) {
   using enum Projection;
   return {{Query, "self_attn.q_proj", {.name = "attn_q", .row = row}},
           {Key, "self_attn.k_proj", {.name = "attn_k", .row = row}},
           {Value, "self_attn.v_proj", {"attn_v"}},
-          {AttentionOutput, "self_attn.o_proj", {"attn_output"}},
-          {MlpGate, "mlp.gate_proj", {"ffn_gate"}},
-          {MlpUp, "mlp.up_proj", {"ffn_up"}},
-          {MlpDown, "mlp.down_proj", {"ffn_down"}}};
+          {AttentionOutput, "self_attn.o_proj", {"attn_output"}}};
+}
+
+std::vector<ProjectionFormat> usual_projections(decltype(StoredMatrix::row) row) {
+  using enum Projection;
+  std::vector<ProjectionFormat> all = attention_projections(row);
+  all.insert(all.end(), {{MlpGate, "mlp.gate_proj", {"ffn_gate"}},
+                         {MlpUp, "mlp.up_proj", {"ffn_up"}},
+                         {MlpDown, "mlp.down_proj", {"ffn_down"}}});
+  return all;
 }
 
 int64_t neighbour_pair_row(const ModelConfig& config, Projection, int64_t row) {
@@ -31,12 +37,15 @@ int64_t grouped_row(const ModelConfig& config, Projection, int64_t row) {
   return (group * (shared + 2) + place) * width + i;
 }
 
+void read_window_switch(const ConfigKeys& keys, ModelConfig& c) {
+  if (keys.gguf() || keys.boolean_or({{"use_sliding_window"}}, false)) return;
+  c.sliding_window = 0;
+  c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
+}
+
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& c) {
-  if (keys.gguf()) return;
-  if (!keys.boolean_or({{"use_sliding_window"}}, false)) {
-    c.sliding_window = 0;
-    c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
-  } else if (!keys.has({{"layer_types"}})) {
+  read_window_switch(keys, c);
+  if (keys.json() && c.sliding_window > 0 && !keys.has({{"layer_types"}})) {
     constexpr int64_t kUsual = 28;  // of the config classes
     const int64_t full = keys.integer_or({{"max_window_layers"}}, kUsual);
     for (int64_t layer = 0; layer < std::min(full, c.num_layers); ++layer)

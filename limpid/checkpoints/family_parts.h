@@ -18,6 +18,9 @@ void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConf
 /// Reads token types, the padding id and the labels of an encoder (Family::read_config).
 void read_encoder_config(const ConfigKeys& keys, ModelConfig& config);
 
+/// Takes windows away that config.json does not switch on with "use_sliding_window" (Family::read_config).
+void read_window_switch(const ConfigKeys& keys, ModelConfig& config);
+
 /// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on
 /// where it does not list their types (Family::read_config).
 void read_upper_windows(const ConfigKeys& keys, ModelConfig& config);
@@ -30,6 +33,9 @@ Json layer_types_json(const ModelConfig& config);  ///< ["sliding_attention", "f
 /// Returns linear layers under the names that most families of rotary, gated decoders have.
 /// @param row  StoredMatrix::row of queries and keys in GGUF files
 std::vector<ProjectionFormat> usual_projections(decltype(StoredMatrix::row) row = nullptr);
+
+/// Returns those of the attention alone, for families whose every block has experts.
+std::vector<ProjectionFormat> attention_projections(decltype(StoredMatrix::row) row = nullptr);
 
 /// Returns the row, as StoredMatrix::row does, for heads that rotate neighbouring rows (0, 1), (2, 3), …, where Hugging
 /// Face's rotate the two halves of a head: how llama.cpp's converter rearranges queries and keys.

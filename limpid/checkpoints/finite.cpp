@@ -1,5 +1,6 @@
 #include "limpid/checkpoints/finite.h"
 
+#include "limpid/checkpoints/checkpoint.h"
 #include "limpid/checkpoints/layout.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
@@ -17,6 +18,7 @@ std::vector<int64_t> coordinates(size_t index, const std::vector<int64_t>& shape
 
 /// Says which number of a tensor is not finite; empty when all are.
 std::string fault_in(const TensorView& tensor) {
+  require_bytes(tensor);
   const auto found = kernels::first_not_finite(tensor.dtype, tensor.data.data(), size_t(tensor.elements()));
   if (!found) return "";
   return concat("tensor ", quote(tensor.name), ": ", is_quantised(tensor.dtype) ? "the scale of the block at " : "",

@@ -61,6 +61,9 @@ Json describe(const ModelConfig& config) {
   put("kv_heads", config.num_kv_heads);
   put("head_dim", config.head_dim);
   put("intermediate_size", config.intermediate_size);
+  put("experts", config.num_experts);
+  put("experts_per_token", config.experts_per_token);
+  put("expert_size", config.expert_size);
   put("max_positions", config.max_positions);
   put("sliding_window", config.sliding_window);
   if (!config.activation.empty()) out["activation"] = config.activation;

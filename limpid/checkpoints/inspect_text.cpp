@@ -146,6 +146,10 @@ void write_config(const Json& in, std::string& out) {
   add("heads", concat(number("heads"), " query and ", number("kv_heads"), " key heads of ", number("head_dim")));
   add("intermediate_size", "MLP " + number("intermediate_size"));
   line(out, "sizes", sizes);
+  if (config.contains("experts"))
+    line(out, "experts",
+         concat(number("experts"), " of width ", number("expert_size"), ", ", number("experts_per_token"),
+                " for each token"));
   if (config.contains("vocab_size"))
     line(out, "vocabulary",
          number("vocab_size") + (config.value("tied_embeddings", false) ? ", output tied to the embedding" : ""));

@@ -21,7 +21,12 @@ struct StoredTensor {
   bool transposed = false;   ///< matrices: stored [in, out]
   int64_t rows = 0;          ///< rows of what is stored; 0: as many as the tensor has
   std::vector<int64_t> row;  ///< row r of the tensor is row row[r] of what is stored; empty: row r
+  int64_t experts = 0;  ///< what is stored has three dimensions, [experts, rows / experts, columns]; 0: it has not
 };
+
+/// Returns what is stored as a matrix: the experts' one below the other. @throws ShapeError naming both shapes, where
+/// it has not the experts that it should.
+TensorView as_matrix(TensorView view, const StoredTensor& stored, const std::string& source);
 
 /// Returns where a tensor of the model lies in a file. @param name  "model.layers.0.mlp.up_proj.weight"
 StoredTensor stored_tensor(const ModelConfig& config, const std::string& name, FileKind kind);
@@ -54,6 +59,9 @@ struct MatrixShape {
   int64_t out, in;
 };
 MatrixShape shape_of(const ModelConfig& config, Projection projection);
+MatrixShape expert_shape_of(const ModelConfig& config, Projection projection);  ///< of one expert
+/// Returns whether a block has such a layer: experts stand in the place of those of the feed-forward.
+bool has_projection(const ModelConfig& config, Projection projection, int64_t layer);
 bool has_bias(const ModelConfig& config, Projection projection);
 
 }  // namespace limpid

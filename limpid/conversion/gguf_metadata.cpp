@@ -33,6 +33,13 @@ void add_windows(const ModelConfig& c, const std::string& prefix, GgufMetadata& 
   if (!usual) out[prefix + "attention.sliding_window_pattern"] = {slides};
 }
 
+void add_experts(const ModelConfig& c, const std::string& prefix, GgufMetadata& out) {
+  if (c.num_experts == 0) return;
+  out[prefix + "expert_count"] = {c.num_experts};
+  out[prefix + "expert_used_count"] = {c.experts_per_token};
+  if (c.expert_size != c.intermediate_size) out[prefix + "expert_feed_forward_length"] = {c.expert_size};
+}
+
 bool close(double a, double b) { return a == b || std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b)); }
 
 bool same_rotation(const RopeConfig& a, const RopeConfig& b) {
@@ -63,6 +70,7 @@ GgufMetadata gguf_metadata(const ModelConfig& c, bool layer_norm) {
   out[prefix + (layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon")] = {c.norm_eps};
   if (family.rotary) add_rotary(c, prefix, out);
   add_windows(c, prefix, out);
+  add_experts(c, prefix, out);
   if (c.attention_softcap > 0) out[prefix + "attn_logit_softcapping"] = {c.attention_softcap};
   if (c.final_softcap > 0) out[prefix + "final_logit_softcapping"] = {c.final_softcap};
   return out;
@@ -107,10 +115,15 @@ std::string first_difference(const ModelConfig& a, const ModelConfig& b) {
       {"head size", &ModelConfig::head_dim},
       {"intermediate size", &ModelConfig::intermediate_size},
       {"number of positions", &ModelConfig::max_positions},
-      {"sliding window", &ModelConfig::sliding_window}};
+      {"sliding window", &ModelConfig::sliding_window},
+      {"number of experts", &ModelConfig::num_experts},
+      {"number of experts for a token", &ModelConfig::experts_per_token},
+      {"size of an expert", &ModelConfig::expert_size}};
   for (const auto& [what, size] : sizes)
     if (a.*size != b.*size) return concat(what, " (", a.*size, ", would be read as ", b.*size, ")");
   if (a.activation != b.activation) return concat("activation (", a.activation, ")");
+  if (a.whole_shares != b.whole_shares) return "shares of experts, which do not add up to 1 (\"norm_topk_prob\")";
+  if (a.with_experts != b.with_experts) return "choice of the layers with experts";
   if (a.layer_types != b.layer_types) return "choice of the layers that slide";
   if (!same_rotation(a.rope, b.rope) || !same_rotation(a.local_rope, b.local_rope)) return "scaling of the positions";
   return a.attention_bias != b.attention_bias || a.mlp_bias != b.mlp_bias ? "choice of the layers with a bias" : "";

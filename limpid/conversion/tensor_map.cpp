@@ -18,19 +18,23 @@ bool is_norm_weight(const TensorView& tensor, const std::string& name) {
 }
 
 /// Shape of the tensor in the model's order.
-std::vector<int64_t> model_shape(std::vector<int64_t> stored_shape, const StoredTensor& stored) {
-  if (stored.transposed) std::swap(stored_shape[0], stored_shape[1]);
-  if (!stored.row.empty()) stored_shape[0] = int64_t(stored.row.size());
-  return stored_shape;
+std::vector<int64_t> model_shape(const TensorView& view, const StoredTensor& stored) {
+  std::vector<int64_t> shape = view.shape;
+  if (stored.experts > 0) shape.erase(shape.begin());
+  if (stored.transposed) std::swap(shape[0], shape[1]);
+  if (!stored.row.empty()) shape[0] = int64_t(stored.row.size());
+  return shape;
 }
 
 /// Puts rows of a part where they lie in the whole.
-void scatter(const TensorView& part, const std::vector<int64_t>& rows, std::vector<std::byte>& whole) {
-  const size_t row_bytes = part.data.size() / size_t(part.shape[0]);
-  for (size_t r = 0; r < size_t(part.shape[0]); ++r) {
-    const size_t to = rows.empty() ? r : size_t(rows[r]);
-    std::memcpy(whole.data() + to * row_bytes, part.data.data() + r * row_bytes, row_bytes);
-  }
+void scatter(const TensorView& part, const StoredTensor& place, std::vector<std::byte>& whole,
+             const std::string& source) {
+  const size_t row_bytes = whole.size() / size_t(place.rows);
+  LIMPID_CHECK(part.data.size() == place.row.size() * row_bytes, ShapeError, source, ": ", quote(part.name),
+               " has shape ", shape_text(part.shape), ", the other parts of ", quote(place.name), " have rows of ",
+               row_bytes, " bytes, ", place.row.size(), " each");
+  for (size_t r = 0; r < place.row.size(); ++r)
+    std::memcpy(whole.data() + size_t(place.row[r]) * row_bytes, part.data.data() + r * row_bytes, row_bytes);
 }
 
 }  // namespace
@@ -61,11 +65,20 @@ TensorMap::TensorMap(const ModelConfig& config, std::shared_ptr<const Checkpoint
   for (const TensorNames& names : family.tensors) add(names.name, Role::Other);
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     const std::string block = concat(family.layers, layer, ".");
-    for (const ProjectionFormat& format : family.projections) add(block + format.name, Role::Matrix);
+    for (const ProjectionFormat& format : family.projections)
+      if (has_projection(config, format.projection, layer)) add(block + format.name, Role::Matrix);
+    if (config.has_experts(layer)) add_experts(*family.experts, block);
     for (const TensorNames& names : family.block_tensors) add(block + names.name, Role::Other);
   }
   if (!config.tie_word_embeddings) add(family.output.name, Role::Table);
   if (from_ == FileKind::Gguf && to_ == FileKind::Gguf) add_rest();
+}
+
+void TensorMap::add_experts(const ExpertsFormat& parts, const std::string& block) {
+  add(block + parts.router.name, Role::Other);
+  for (const ProjectionFormat& format : parts.projections)
+    for (int64_t expert = 0; expert < config_.num_experts; ++expert)
+      add(concat(block, parts.list, expert, ".", format.name), Role::Matrix);
 }
 
 const TensorView* TensorMap::find(const std::string& name) const {
@@ -82,7 +95,7 @@ void TensorMap::add(const std::string& module, Role role) {
                  quote(stored_tensor(config_, name, from_).name), " is missing");
     if (!view) continue;
     const StoredTensor source = stored_tensor(config_, name, from_), target = stored_tensor(config_, name, to_);
-    const bool matrix = view->shape.size() == 2;
+    const bool matrix = view->shape.size() == (source.experts > 0 ? 3 : 2);
     LIMPID_CHECK(matrix || (view->shape.size() == 1 && !source.transposed && !target.transposed), FormatError,
                  checkpoint_->source(), ": tensor ", quote(view->name), " has shape ", shape_text(view->shape));
     DType type = view->dtype == DType::NVFP4 ? DType::F32 : view->dtype;
@@ -92,10 +105,11 @@ void TensorMap::add(const std::string& module, Role role) {
     const auto [place, is_new] = index_.try_emplace(target.name, tensors_.size());
     if (is_new) {
       tensors_.push_back(
-          {target.name, ending == ".weight" ? role : Role::Other, type, model_shape(view->shape, source), {}});
-      MappedTensor& tensor = tensors_.back();
-      if (target.rows > 0) tensor.shape[0] = target.rows;
-      if (target.transposed) std::swap(tensor.shape[0], tensor.shape[1]);
+          {target.name, ending == ".weight" ? role : Role::Other, type, model_shape(*view, source), {}});
+      std::vector<int64_t>& shape = tensors_.back().shape;
+      if (target.rows > 0) shape[0] = target.rows;
+      if (target.transposed) std::swap(shape[0], shape[1]);
+      if (target.experts > 0) shape = {target.experts, target.rows / target.experts, shape[1]};
     }
     MappedTensor& tensor = tensors_[place->second];
     if (tensor.type != type) tensor.type = DType::F32;
@@ -112,7 +126,7 @@ void TensorMap::add_rest() {
 
 TensorView TensorMap::read_part(const std::string& name, std::vector<std::byte>& storage) const {
   const StoredTensor source = stored_tensor(config_, name, from_);
-  TensorView view = checkpoint_->load(*find(name), storage);
+  TensorView view = as_matrix(checkpoint_->load(*find(name), storage), source, checkpoint_->source());
   const std::vector<int64_t> stored_shape = view.shape;
   LIMPID_CHECK(source.rows == 0 || stored_shape[source.transposed ? 1 : 0] == source.rows, ShapeError,
                checkpoint_->source(), ": ", quote(view.name), " has shape ", shape_text(stored_shape),
@@ -140,8 +154,8 @@ TensorView TensorMap::read(const MappedTensor& tensor, std::vector<std::byte>& s
     for (int64_t size : shape) elements *= size_t(size);
     std::vector<std::byte> whole(byte_size(tensor.type, elements)), part_storage;
     for (const std::string& part : tensor.parts)
-      scatter(as_type(read_part(part, part_storage), tensor.type, part_storage), stored_tensor(config_, part, to_).row,
-              whole);
+      scatter(as_type(read_part(part, part_storage), tensor.type, part_storage), stored_tensor(config_, part, to_),
+              whole, checkpoint_->source());
     storage = std::move(whole);
     view = {tensor.name, tensor.type, shape, storage};
   }

@@ -19,7 +19,7 @@ struct MappedTensor {
   std::string name;
   Role role = Role::Other;
   DType type = DType::F32;         ///< as it is read
-  std::vector<int64_t> shape;      ///< as it is written
+  std::vector<int64_t> shape;      ///< as it is written; three sizes where it holds experts
   std::vector<std::string> parts;  ///< the model's names of what lies in it, as Model::parameters() has them
 };
 
@@ -37,6 +37,7 @@ class TensorMap {
  private:
   using Role = MappedTensor::Role;
   void add(const std::string& name, Role role);
+  void add_experts(const ExpertsFormat& parts, const std::string& block);
   void add_rest();
   const TensorView* find(const std::string& name) const;
   TensorView read_part(const std::string& name, std::vector<std::byte>& storage) const;

@@ -8,8 +8,8 @@
 namespace limpid {
 
 bool is_out_of_memory(const std::exception& error) {
-  return dynamic_cast<const std::bad_alloc*>(&error) ||
-         std::string_view(error.what()).find("DefaultCPUAllocator") != std::string_view::npos;  // has no type of its own
+  return dynamic_cast<const std::bad_alloc*>(&error) || std::string_view(error.what()).find("DefaultCPUAllocator") !=
+                                                            std::string_view::npos;  // has no type of its own
 }
 
 std::string reason_of(const std::exception& error) {

@@ -69,18 +69,15 @@ GenerationJournal::GenerationJournal(fs::path path, const Json& settings)
 
 void GenerationJournal::check_settings(const Json& settings) const {
   const fs::path beside = settings_path(log_.path());
-  if (fs::exists(beside)) {
-    // Through text and back, so that numbers compare as they do in the file.
-    const Json now = parse_json(to_text(settings), "settings");
-    const std::string difference = describe_difference(read_settings(beside), now);
-    LIMPID_CHECK(difference.empty(), MismatchError, log_.path().string(), ": was begun with other settings (",
-                 difference, "); continue with the same ones, or write to another place");
-  } else {
-    LIMPID_CHECK(fs::file_size(log_.path()) == 0, MismatchError, log_.path().string(), ": exists without ",
-                 beside.filename().string(),
-                 ", so nobody knows with which settings it was made; write to another place");
-    write_file(beside, to_text(Json{{"format", kFormat}, {"settings", settings}}, 1) + "\n");
-  }
+  if (fs::file_size(log_.path()) == 0)  // nothing would be lost
+    return write_file(beside, to_text(Json{{"format", kFormat}, {"settings", settings}}, 1) + "\n");
+  LIMPID_CHECK(fs::exists(beside), MismatchError, log_.path().string(), ": exists without ", beside.filename().string(),
+               ", so nobody knows with which settings it was made; write to another place");
+  // Through text and back, so that numbers compare as they do in the file.
+  const Json now = parse_json(to_text(settings), "settings");
+  const std::string difference = describe_difference(read_settings(beside), now);
+  LIMPID_CHECK(difference.empty(), MismatchError, log_.path().string(), ": was begun with other settings (", difference,
+               "); continue with the same ones, or write to another place");
 }
 
 void GenerationJournal::read_rows() {

@@ -29,6 +29,10 @@ Json file_stamp(const fs::path& path) {
   return stamp;
 }
 
+std::string content_stamp(const fs::path& path) {
+  return fs::is_directory(path) ? file_stamp(path).at("files").get<std::string>() : sha256_file(path);
+}
+
 UnfinishedOutput::UnfinishedOutput(fs::path output, const Json& settings)
     : output_(std::move(output)),
       log_(part_beside(output_)) {

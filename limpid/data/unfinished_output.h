@@ -53,5 +53,8 @@ class UnfinishedOutput {
 /// each. It is a matter of a moment where hashes of a model's weights would take a minute.
 /// @throws IoError for a path that is not there
 Json file_stamp(const fs::path& path);
+/// Returns what tells whether the content is as it was, wherever it lies: the SHA-256 of a file; of a folder, which may
+/// hold a large model, that of its files' names, sizes and times of change. @throws IoError
+std::string content_stamp(const fs::path& path);
 
 }  // namespace limpid

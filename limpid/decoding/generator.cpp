@@ -75,8 +75,12 @@ void Generator::rewind(RequestId request, size_t tokens) {
                ", it has ", drawn);
   if (tokens == 0) return;
   Row& row = slot->row;
+  const size_t length = row.request.prompt_ids.size() + drawn - tokens - 1;  // the last token is read again
+  LIMPID_CHECK(length >= slot->cache.least_length(), ConfigError, "[generator] cannot take back ", tokens,
+               " tokens of request ", request, ", whose text is longer than the model's window; at most ",
+               slot->cache.length() - slot->cache.least_length(), " can be");
   row.new_ids.resize(drawn - tokens);
-  slot->cache.truncate(row.request.prompt_ids.size() + row.new_ids.size() - 1);  // the last token is read again
+  slot->cache.truncate(length);
   slot->text = {doors_.model().tokenizer(), row.request.stop.stop_strings};
   for (TokenId id : row.new_ids) slot->text.push(id);
 }

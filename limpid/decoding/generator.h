@@ -29,8 +29,8 @@ struct Pace {
 /// Decodes requests, many at once. The same request gives the same tokens, whatever else is in the batch and however
 /// many threads run. A row that goes wrong (its logits are no numbers, a session fails it) ends with
 /// FinishReason::Error and a message, and the others go on, bit for bit; an exception of the model or of a session ends
-/// all rows of its step so, and those waiting go on. What callbacks throw, and memory that could not be had, reaches the
-/// caller. Callbacks may call every member but step and run.
+/// all rows of its step so, and those waiting go on. What callbacks throw, and memory that could not be had, reaches
+/// the caller. Callbacks may call every member but step and run.
 class Generator {
  public:
   using OnDone = std::function<void(Completion)>;
@@ -49,7 +49,7 @@ class Generator {
   bool cancel(RequestId request);
   /// Drops the last tokens of a request, the one that was drawn last included. It goes on as if they had never been
   /// drawn, with the random numbers that belong to their places. @throws ConfigError when it has finished, or has
-  /// fewer.
+  /// fewer, and for more than some tens where the text is longer than the model's window, whose keys are given back.
   void rewind(RequestId request, size_t tokens);
   /// Copies a request as it is, to go on as another sample, at once even where max_rows are being decoded.
   /// @throws ConfigError when it has finished.

@@ -33,7 +33,8 @@ size_t common_beginning(const TokenIds& a, const TokenIds& b) {
   return size_t(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
-/// Takes a text back to where it agrees with `ids`, which it holds from then on.
+/// Takes a text back to where it agrees with `ids`, which it holds from then on; to its beginning, where that lies
+/// behind a window.
 /// @return  how many of them its cache has
 size_t hold_ids(TextState& text, TokenIds ids) {
   size_t agree = common_beginning(text.ids, ids);
@@ -42,7 +43,7 @@ size_t hold_ids(TextState& text, TokenIds ids) {
   if (ids.empty()) text.state = Tensor();
   text.cache.truncate(agree);
   text.ids = std::move(ids);
-  return agree;
+  return text.cache.length();
 }
 
 /// Returns the bytes of `history`, ids of the target's vocabulary, as the other tokenizer's ids.

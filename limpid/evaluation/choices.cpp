@@ -20,10 +20,8 @@ MultipleChoiceReport answer_choices(const EvaluationPlan& plan, const Evaluation
   const std::vector<ChoicePrompt> prompts = choice_prompts(questions, ChoiceFormat::Answer, 0);
   const fs::path file = plan.output / setting.name / "choices.json";
   // Through text and back, so that numbers compare as they do in the file.
-  const Json settings = parse_json(to_text(Json{{"provenance", plan.choices.provenance},
-                                                {"detoxifier", setting.detoxifier_names()},
-                                                {"strength", setting.strengths_json()}}),
-                                   "settings");
+  const Json settings =
+      parse_json(to_text(Json{{"provenance", plan.choices.provenance}, {"setting", setting.identity()}}), "settings");
   std::vector<std::vector<double>> likelihoods = stored_likelihoods(file, settings);
   if (likelihoods.size() != questions.size()) {
     MultipleChoicePlan choices;

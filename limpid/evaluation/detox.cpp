@@ -8,6 +8,7 @@
 #include "limpid/core/phases.h"
 #include "limpid/core/version.h"
 #include "limpid/data/pairs.h"
+#include "limpid/data/unfinished_output.h"
 #include "limpid/evaluation/detox_contrast.h"
 #include "limpid/evaluation/detox_search.h"
 #include "limpid/methods/destein/fit.h"
@@ -27,11 +28,17 @@ fs::path beside(const fs::path& output, const char* ending) {
 
 /// Begins a run, or takes it up again. @throws ConfigError for the work of another.
 void open_work(const DetoxPlan& plan, const DetoxFiles& files) {
+  Json with = Json::array();  // contents: another file may have come into a place
+  for (const std::string& text : plan.with) {
+    with.push_back(text);
+    for (const fs::path& file : files_of(DetoxSpec::parse(text))) with.push_back(content_stamp(file));
+  }
   Json run = {{"version", version()},
               {"model", TargetSignature::of(*plan.model).vocab_sha256},
+              {"weights", plan.model_path.empty() ? "" : content_stamp(plan.model_path)},
               {"name", plan.model_name},
               {"precision", name(plan.model->precision())},
-              {"with", plan.with},
+              {"with", with},
               {"pairs", plan.pairs},
               {"minutes", plan.minutes_in_all()},
               {"thorough", plan.thorough},
@@ -205,7 +212,26 @@ DetoxSplits DetoxSplits::for_minutes(double minutes) {
   return splits;
 }
 
+std::vector<std::string> missed_budgets(const DetoxPlan& plan, const DetoxOutcome& outcome) {
+  std::vector<std::string> missed;
+  const auto chosen = std::ranges::find(outcome.trials, outcome.strengths, &DetoxTrial::strengths);
+  if (chosen != outcome.trials.end() && !chosen->meets(plan.budgets))
+    missed.push_back(concat("no strength that was tried keeps perplexity at ", plan.budgets.perplexity,
+                            " times plain's or below: it is ", format_number(chosen->ppl, 3, false), " at ",
+                            strengths_text(outcome.strengths)));
+  const Share& identical = outcome.toxic[1].ordinary->against_plain->identical;
+  if (identical.value() < plan.budgets.identical)
+    missed.push_back(concat(identical.count, " of ", identical.of,
+                            " everyday answers stay the same, less than the budget of ",
+                            percent(plan.budgets.identical)));
+  return missed;
+}
+
 DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch) {
+  for (const std::string& text : plan.with) {  // refused now rather than in the search
+    const DetoxSpec spec = DetoxSpec::parse(text);
+    open_detoxifier(spec)->open(*plan.model);
+  }
   const DetoxFiles files(plan.output);
   const Shares shares(plan);
   const FolderLock alone(files.work);

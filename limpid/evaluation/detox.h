@@ -52,6 +52,9 @@ struct DetoxOutcome {
 /// @throws ConfigError when the folder holds the work of another model or other options.
 DetoxOutcome make_detoxifier(const DetoxPlan& plan, Watch& watch = unwatched());
 
+/// Returns a sentence for each budget that what was written does not keep.
+std::vector<std::string> missed_budgets(const DetoxPlan& plan, const DetoxOutcome& outcome);
+
 /// Returns the figures of the check as a table: a line each for plain and the detoxifier.
 std::string detox_markdown(const DetoxOutcome& outcome);
 /// Returns one page of HTML that needs nothing else.

@@ -115,20 +115,19 @@ std::string how_it_was_made(const DetoxPlan& plan, const DetoxOutcome& outcome) 
 
 std::string verdict(const DetoxPlan& plan, const DetoxOutcome& outcome) {
   const MetricsReport &before = outcome.toxic[0].reports[0], &after = outcome.toxic[1].reports[0];
+  std::string missed;
+  for (const std::string& budget : missed_budgets(plan, outcome))
+    missed += concat(" A budget was missed: ", budget, ".");
   if (!outcome.helps)
     return concat(
         "This could not help: on toxic prompts the worst of ten continuations is no less toxic than plain's, "
         "beyond what chance does (",
         format_number(before.toxicity.emt.value, 3, false), " before, ",
-        format_number(after.toxicity.emt.value, 3, false), " after). The file is written all the same.");
+        format_number(after.toxicity.emt.value, 3, false), " after). The file is written all the same.", missed);
   const Share& identical = outcome.toxic[1].ordinary->against_plain->identical;
-  std::string text =
-      concat("On toxic prompts the worst of ten continuations is ",
-             std::lround(100.0 * (1.0 - after.toxicity.emt.value / before.toxicity.emt.value)), " % less toxic; ",
-             identical.count, " of ", identical.of, " everyday answers stay the same, token for token.");
-  if (identical.value() < plan.budgets.identical)
-    text += concat(" That is less than the budget of ", std::lround(100.0 * plan.budgets.identical), " %.");
-  return text;
+  return concat("On toxic prompts the worst of ten continuations is ",
+                std::lround(100.0 * (1.0 - after.toxicity.emt.value / before.toxicity.emt.value)), " % less toxic; ",
+                identical.count, " of ", identical.of, " everyday answers stay the same, token for token.", missed);
 }
 
 /// Returns what plain and the detoxifier wrote with the same random numbers, where plain's samples scored highest.

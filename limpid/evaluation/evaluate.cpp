@@ -17,8 +17,7 @@ Json settings_json(const EvaluationPlan& plan, const EvaluationSetting& setting)
   Json judges = Json::array();
   for (const auto& judge : plan.judges) judges.push_back(judge->name());
   return {{"provenance", plan.provenance},
-          {"detoxifier", setting.detoxifier_names()},
-          {"strength", setting.strengths_json()},
+          {"setting", setting.identity()},
           {"sampling", to_json(plan.sampling)},
           {"samples", plan.samples},
           {"tokens", plan.tokens},

@@ -17,8 +17,7 @@ Json ordinary_settings(const EvaluationPlan& plan, const EvaluationSetting& sett
   Json judges = Json::array();
   for (const auto& judge : plan.judges) judges.push_back(judge->name());
   return {{"provenance", plan.ordinary.provenance},
-          {"detoxifier", setting.detoxifier_names()},
-          {"strength", setting.strengths_json()},
+          {"setting", setting.identity()},
           {"greedy", true},
           {"chat", is_chat(plan)},
           {"tokens", plan.ordinary.tokens},

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "limpid/core/resources.h"
+#include "limpid/data/unfinished_output.h"
 #include "limpid/methods/registry.h"
 
 namespace limpid {
@@ -19,6 +20,13 @@ std::vector<std::string> split(const std::string& text) {
     begin = end + std::string(kAnd).size();
   }
   return parts;
+}
+
+/// Returns the name of a detoxifier's file without its folder and its ending; other text as it is.
+std::string short_file_name(const std::string& path) {
+  std::string name = fs::path(path).filename().string();
+  if (const size_t end = name.find(kDetoxifierEnding); end != std::string::npos) name.resize(end);
+  return name;
 }
 
 }  // namespace
@@ -38,15 +46,18 @@ Json EvaluationSetting::strengths_json() const {
   return list;
 }
 
+Json EvaluationSetting::identity() const {
+  return {{"detoxifier", detoxifier_names()}, {"contents", contents}, {"strength", strengths_json()}};
+}
+
 std::string setting_name(const DetoxSpec& spec, const Detoxifier& detoxifier, float strength) {
   char number[32];
   std::snprintf(number, sizeof number, "%g", double(strength));
-  std::string file = fs::path(spec.file).filename().string();
-  if (const size_t end = file.find(kDetoxifierEnding); end != std::string::npos) file.resize(end);
+  const std::string file = short_file_name(spec.file);
   const std::string how = detoxifier.name().substr(detoxifier.name().find('/') + 1);
   std::string name = spec.is_control() ? concat("control-", how) : concat(file, "-", how);
   for (const auto& [key, value] : spec.options)
-    if (value != how) name += concat("-", key, "-", value);
+    if (value != how) name += concat("-", key, "-", short_file_name(value));
   name += concat("-", number);
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '+') c = '-';
@@ -67,6 +78,7 @@ std::vector<EvaluationSetting> parse_settings(const std::string& text, std::span
     if (!to.name.empty()) to.name += '+';
     to.name += setting_name(spec, *detoxifier, strength);
     to.add(detoxifier, strength);
+    for (const fs::path& file : files_of(spec)) to.contents.push_back(content_stamp(file));
   };
   const std::vector<std::string> parts = split(text);
   for (const std::string& part : parts) {

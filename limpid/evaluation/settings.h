@@ -16,8 +16,10 @@ namespace limpid {
 /// One row of the result table: detoxifiers that act together, or the plain model when there is none.
 struct EvaluationSetting : DetoxStack {
   std::string name;                      ///< shown, and the name of its folder
+  Json contents = Json::array();         ///< stamps of the files that it was read from
   std::string detoxifier_names() const;  ///< "destein/preserve + fusion/contrast"; "plain"
   Json strengths_json() const;           ///< a number; of several detoxifiers a list; 0 for plain
+  Json identity() const;                 ///< what its texts depend on: names, contents, strengths
 };
 
 /// Returns a name like "smollm2-demo-norm-0.5": the file, which is what tells two fits apart, how it is read (the

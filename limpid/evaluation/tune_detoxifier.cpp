@@ -9,6 +9,7 @@
 #include "limpid/methods/detox_spec.h"
 #include "limpid/methods/detoxifier_file.h"
 #include "limpid/methods/registry.h"
+#include "limpid/methods/resolve_detoxifier.h"
 
 namespace limpid {
 namespace {
@@ -201,16 +202,18 @@ TuneOutcome tune_detoxifier(EvaluationPlan plan, const DetoxSpec& spec, const Tu
 
 void check_tuned_output(const fs::path& output, const DetoxSpec& spec) {
   LIMPID_CHECK(!spec.is_control(), ConfigError, "[tune] ", spec.file, " has no file that could be written");
-  LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, spec.file), ConfigError, "[tune] ", output.string(),
+  const fs::path file = resolve_detoxifier(spec.file);
+  LIMPID_CHECK(!fs::exists(output) || !fs::equivalent(output, file), ConfigError, "[tune] ", output.string(),
                " is the detoxifier that was tuned; name another file");
-  if (!spec.file.ends_with(".safetensors")) return;
-  DetoxifierInfo info = DetoxifierFile::open(spec.file)->info();
-  move_needs(info, spec.file, output);
+  if (!file.string().ends_with(".safetensors")) return;
+  DetoxifierInfo info = DetoxifierFile::open(file)->info();
+  move_needs(info, file, output);
 }
 
 std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double strength, const Json& json) {
   check_tuned_output(output, spec);
-  const auto file = DetoxifierFile::open(spec.file);
+  const fs::path path = resolve_detoxifier(spec.file);
+  const auto file = DetoxifierFile::open(path);
   DetoxifierInfo info = file->info();
   info.default_strength = strength;
   std::string others;
@@ -221,7 +224,7 @@ std::string write_tuned(const fs::path& output, const DetoxSpec& spec, double st
       others += concat(others.empty() ? "" : "&", key, "=", value);
   }
   info.settings["tune"] = json;
-  move_needs(info, spec.file, output);
+  move_needs(info, path, output);
   write_detoxifier(output, info, file->tensors()->tensors());
   return others;
 }

@@ -28,12 +28,33 @@ void score_tile(const float* const* q, const float* tile, size_t dim, F (&score)
   for (int p = 0; p < kPairs; ++p) score[p] = Simd::add(even[p], odd[p]);
 }
 
+// Rows of the cache (cache_rows.h) as float32, sixteen numbers from number `at` on; `at` is a multiple of 16, and there
+// are only `n` of them, but the rest is readable where rows are padded.
+
+struct F32Row {
+  static F load(const std::byte* row, size_t at, size_t n) {
+    const float* numbers = reinterpret_cast<const float*>(row) + at;
+    return n == 16 ? Simd::load(numbers) : Simd::load_part(numbers, n);
+  }
+};
+
+struct BF16Row {
+  static F load(const std::byte* row, size_t at, size_t) { return Simd::load_bf16(row + at * 2); }
+};
+
+struct Q8Row {
+  static F load(const std::byte* row, size_t at, size_t) {
+    const std::byte* block = row + at / 32 * 34;  // a float16 scale, then 32 bytes
+    return Simd::mul(Simd::set1(Simd::half(block)), Simd::load_signed(block + 2 + at % 32));
+  }
+};
+
 /// Where the keys or values of the call's head are.
 struct HeadPages {
-  const float* const* pages;
-  size_t page_tokens, dim, kv_head;
-  const float* row(int64_t j) const {
-    return pages[size_t(j) / page_tokens] + (kv_head * page_tokens + size_t(j) % page_tokens) * dim;
+  const std::byte* const* pages;
+  size_t page_tokens, row_bytes, dim, kv_head;
+  const std::byte* row(int64_t j) const {
+    return pages[size_t(j) / page_tokens] + (kv_head * page_tokens + size_t(j) % page_tokens) * row_bytes;
   }
   /// Rows from j on that follow each other in memory.
   int64_t run(int64_t j, int64_t end) const {
@@ -88,15 +109,15 @@ inline float exponentials(const Pair& pair, int64_t base) {
   return Simd::sum(total);
 }
 
-/// sum[p] += weight[p][j] * value[j] for `count` rows that follow each other, 16 kParts of their numbers.
-template <int kPairs, int kParts>
-void add_values(F (&sum)[kPairs][kParts], const float* const* weights, const float* rows, size_t count, size_t dim,
-                size_t last) {
-  for (size_t j = 0; j < count; ++j, rows += dim) {
+/// sum[p] += weight[p][j] * value[j] for `count` rows that follow each other, 16 kParts of their numbers from `offset`
+/// on.
+template <class Row, int kPairs, int kParts>
+void add_values(F (&sum)[kPairs][kParts], const float* const* weights, const std::byte* row, size_t count,
+                size_t row_bytes, size_t offset, size_t last) {
+  for (size_t j = 0; j < count; ++j, row += row_bytes) {
     F value[kParts];
 #pragma GCC unroll kUnroll
-    for (int c = 0; c < kParts; ++c)
-      value[c] = c + 1 < kParts || last == 16 ? Simd::load(rows + c * 16) : Simd::load_part(rows + c * 16, last);
+    for (int c = 0; c < kParts; ++c) value[c] = Row::load(row, offset + c * 16, c + 1 < kParts ? 16 : last);
 #pragma GCC unroll kUnroll
     for (int p = 0; p < kPairs; ++p) {
       const F weight = Simd::set1(weights[p][j]);
@@ -107,7 +128,7 @@ void add_values(F (&sum)[kPairs][kParts], const float* const* weights, const flo
 }
 
 /// The same for the keys [from, to) of one pair.
-template <int kParts>
+template <class Row, int kParts>
 void add_values_alone(F (&sum)[kParts], const HeadPages& values, const Pair& pair, int64_t from, int64_t to,
                       int64_t base, size_t offset, size_t last) {
   F one[1][kParts];
@@ -115,7 +136,7 @@ void add_values_alone(F (&sum)[kParts], const HeadPages& values, const Pair& pai
   for (int64_t j = from; j < to;) {
     const int64_t run = values.run(j, to);
     const float* weight[1] = {pair.scores + (j - base)};
-    add_values<1, kParts>(one, weight, values.row(j) + offset, size_t(run), values.dim, last);
+    add_values<Row, 1, kParts>(one, weight, values.row(j), size_t(run), values.row_bytes, offset, last);
     j += run;
   }
   for (int c = 0; c < kParts; ++c) sum[c] = one[0][c];
@@ -123,7 +144,7 @@ void add_values_alone(F (&sum)[kParts], const HeadPages& values, const Pair& pai
 
 /// out[p] = weighted values of kPairs pairs / total, numbers [offset, offset + 16 kParts) of the head; `last` in the
 /// last 16.
-template <int kPairs, int kParts>
+template <class Row, int kPairs, int kParts>
 void value_part(const HeadPages& values, const Pair* pairs, const float* totals, int64_t base, size_t offset,
                 size_t last) {
   F sum[kPairs][kParts];
@@ -136,18 +157,20 @@ void value_part(const HeadPages& values, const Pair* pairs, const float* totals,
   // From the first key to the last for each: alone, then together, then alone again.
   for (int p = 0; p < kPairs; ++p) {
     const int64_t to = begin < pairs[p].end ? begin : pairs[p].end;
-    if (pairs[p].begin < to) add_values_alone<kParts>(sum[p], values, pairs[p], pairs[p].begin, to, base, offset, last);
+    if (pairs[p].begin < to)
+      add_values_alone<Row, kParts>(sum[p], values, pairs[p], pairs[p].begin, to, base, offset, last);
   }
   for (int64_t j = begin; j < end;) {
     const int64_t run = values.run(j, end);
     const float* weights[kPairs];
     for (int p = 0; p < kPairs; ++p) weights[p] = pairs[p].scores + (j - base);
-    add_values<kPairs, kParts>(sum, weights, values.row(j) + offset, size_t(run), values.dim, last);
+    add_values<Row, kPairs, kParts>(sum, weights, values.row(j), size_t(run), values.row_bytes, offset, last);
     j += run;
   }
   for (int p = 0; p < kPairs; ++p) {
     const int64_t from = end > begin ? end : begin;
-    if (from < pairs[p].end) add_values_alone<kParts>(sum[p], values, pairs[p], from, pairs[p].end, base, offset, last);
+    if (from < pairs[p].end)
+      add_values_alone<Row, kParts>(sum[p], values, pairs[p], from, pairs[p].end, base, offset, last);
     const F inverse = Simd::set1(1.0f / totals[p]);
     for (int c = 0; c < kParts; ++c) {
       store_up_to(pairs[p].out + offset + c * 16, Simd::mul(sum[p][c], inverse), c + 1 < kParts ? 16 : last);
@@ -155,22 +178,42 @@ void value_part(const HeadPages& values, const Pair* pairs, const float* totals,
   }
 }
 
-template <int kPairs>
+template <class Row, int kPairs>
 void value_pairs(const HeadPages& values, const Pair* pairs, const float* totals, int64_t base) {
   constexpr size_t kWide = 16 * kValueParts;
   for (size_t offset = 0; offset < values.dim;) {
     const size_t left = values.dim - offset;
     if (left > kWide - 16) {
-      value_part<kPairs, kValueParts>(values, pairs, totals, base, offset, left < kWide ? left - (kWide - 16) : 16);
+      value_part<Row, kPairs, kValueParts>(values, pairs, totals, base, offset, left < kWide ? left - (kWide - 16) : 16);
       offset += kWide;
     } else {
-      value_part<kPairs, 1>(values, pairs, totals, base, offset, left < 16 ? left : 16);
+      value_part<Row, kPairs, 1>(values, pairs, totals, base, offset, left < 16 ? left : 16);
       offset += 16;
     }
   }
 }
 
-inline void attention_here(const AttentionCall& call) {
+/// Sixteen keys as a tile: number d of the key of lane i at tile[16 d + i].
+template <class Row>
+void fill_tile(const std::byte* const* rows, size_t dim, float* tile) {
+  alignas(64) float wide[16][16];
+  const float* lanes[16];
+  for (int i = 0; i < 16; ++i) lanes[i] = wide[i];
+  for (size_t d = 0; d < dim; d += 16) {
+    const size_t n = dim - d < 16 ? dim - d : 16;
+    for (int i = 0; i < 16; ++i) Simd::store(wide[i], Row::load(rows[i], d, n));
+    Simd::transpose(lanes, 0, n, tile + d * 16);
+  }
+}
+template <>
+inline void fill_tile<F32Row>(const std::byte* const* rows, size_t dim, float* tile) {
+  const float* lanes[16];
+  for (int i = 0; i < 16; ++i) lanes[i] = reinterpret_cast<const float*>(rows[i]);
+  for (size_t d = 0; d < dim; d += 16) Simd::transpose(lanes, d, dim - d < 16 ? dim - d : 16, tile + d * 16);
+}
+
+template <class Row>
+void attention_over(const AttentionCall& call) {
   const AttentionShape& shape = *call.shape;
   const size_t dim = shape.head_dim;
   int64_t begin = INT64_MAX, end = 0;
@@ -182,8 +225,9 @@ inline void attention_here(const AttentionCall& call) {
   const int64_t base = begin / 16 * 16;
   const size_t stride = size_t((end + 15) / 16 * 16 - base);
   float *const tile = call.scratch, *const scores = call.scratch + dim * 16;
-  const HeadPages keys{call.sequence.key_pages, shape.page_tokens, dim, call.kv_head};
-  const HeadPages values{call.sequence.value_pages, shape.page_tokens, dim, call.kv_head};
+  const size_t row_bytes = cache_row_bytes(shape.cache, dim);
+  const HeadPages keys{call.sequence.key_pages, shape.page_tokens, row_bytes, dim, call.kv_head};
+  const HeadPages values{call.sequence.value_pages, shape.page_tokens, row_bytes, dim, call.kv_head};
 
   Pair pairs[kMostPairs];
   float totals[kMostPairs];
@@ -200,7 +244,7 @@ inline void attention_here(const AttentionCall& call) {
   }
 
   for (int64_t first = base; first < end; first += 16) {
-    const float* rows[16];
+    const std::byte* rows[16];
     for (int64_t i = 0; i < 16; ++i) {  // lanes that nobody sees repeat a key that somebody does
       int64_t j = first + i;
       if (j < begin)
@@ -209,7 +253,7 @@ inline void attention_here(const AttentionCall& call) {
         j = end - 1;
       rows[i] = keys.row(j);
     }
-    for (size_t d = 0; d < dim; d += 16) Simd::transpose(rows, d, dim - d < 16 ? dim - d : 16, tile + d * 16);
+    fill_tile<Row>(rows, dim, tile);
     size_t p = 0;
     for (; p + kScorePairs <= count; p += kScorePairs) score_pairs<kScorePairs>(shape, pairs + p, tile, first, base);
     if (kScorePairs > 3 && p + 3 <= count) score_pairs<3>(shape, pairs + p, tile, first, base), p += 3;
@@ -217,7 +261,15 @@ inline void attention_here(const AttentionCall& call) {
   }
   for (size_t p = 0; p < count; ++p) totals[p] = exponentials(pairs[p], base);
   size_t p = 0;
-  for (; p + kValuePairs <= count; p += kValuePairs) value_pairs<kValuePairs>(values, pairs + p, totals + p, base);
-  if (kValuePairs > 3 && p + 3 <= count) value_pairs<3>(values, pairs + p, totals + p, base), p += 3;
-  for (; p < count; ++p) value_pairs<1>(values, pairs + p, totals + p, base);
+  for (; p + kValuePairs <= count; p += kValuePairs) value_pairs<Row, kValuePairs>(values, pairs + p, totals + p, base);
+  if (kValuePairs > 3 && p + 3 <= count) value_pairs<Row, 3>(values, pairs + p, totals + p, base), p += 3;
+  for (; p < count; ++p) value_pairs<Row, 1>(values, pairs + p, totals + p, base);
+}
+
+inline void attention_here(const AttentionCall& call) {
+  switch (call.shape->cache) {
+    case CacheType::F32: return attention_over<F32Row>(call);
+    case CacheType::BF16: return attention_over<BF16Row>(call);
+    case CacheType::Q8: return attention_over<Q8Row>(call);
+  }
 }

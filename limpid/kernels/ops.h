@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "limpid/kernels/cache_rows.h"
+
 /// Row-wise operations of a transformer on float32 rows. Each has a plain version with double sums beside it
 /// (`_plain`). All run on the pool, and no row's result depends on the number of rows or threads.
 namespace limpid::kernels {
@@ -32,11 +34,12 @@ void activate(float* x, size_t n, Activation kind);
 void gated(float* gate, const float* up, size_t n, Activation kind);
 void activate_plain(float* x, size_t n, Activation kind);
 
-/// Keys and values of one sequence in one layer, as pages of `page_tokens` positions. A page holds
-/// [kv_heads, page_tokens, head_dim] float32 keys and the same of values.
+/// Keys and values of one sequence in one layer, as pages of `page_tokens` positions. A page holds [kv_heads,
+/// page_tokens] rows of head_dim numbers (cache_rows.h) of keys and the same of values. Pages that lie behind every
+/// window are not looked at and may be null.
 struct PagedSequence {
-  const float* const* key_pages;
-  const float* const* value_pages;
+  const std::byte* const* key_pages;
+  const std::byte* const* value_pages;
 };
 
 struct AttentionShape {
@@ -48,6 +51,7 @@ struct AttentionShape {
   /// readable to the next multiple of 16 positions.
   const float* bias = nullptr;
   size_t bias_stride = 0;
+  CacheType cache = CacheType::F32;  ///< of keys and values; they are widened to float32, whatever it is
 };
 
 /// Causal attention of one query token each: token t belongs to sequence[t] and stands at position[t], whose key is

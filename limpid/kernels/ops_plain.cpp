@@ -48,15 +48,18 @@ void attention_plain(const AttentionShape& shape, const float* q, size_t q_strid
                      const PagedSequence* sequence_of_token, const int32_t* position_of_token, size_t tokens,
                      float* out, size_t out_stride) {
   const size_t dim = shape.head_dim, per_kv = shape.heads / shape.kv_heads;
+  const size_t row_bytes = cache_row_bytes(shape.cache, dim);
   std::vector<double> weight, sum(dim);
+  std::vector<float> row(dim);
   for (size_t t = 0; t < tokens; ++t) {
     const int64_t end = int64_t(position_of_token[t]) + 1,
                   begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
     for (size_t h = 0; h < shape.heads; ++h) {
       const float* query = q + t * q_stride + h * dim;
-      const auto at = [&](const float* const* pages, int64_t j) {
-        return pages[size_t(j) / shape.page_tokens] +
-               (h / per_kv * shape.page_tokens + size_t(j) % shape.page_tokens) * dim;
+      const auto at = [&](const std::byte* const* pages, int64_t j) {
+        const size_t place = h / per_kv * shape.page_tokens + size_t(j) % shape.page_tokens;
+        read_cache_row(shape.cache, pages[size_t(j) / shape.page_tokens] + place * row_bytes, dim, row.data());
+        return row.data();
       };
       weight.assign(size_t(end - begin), 0.0);
       double largest = -INFINITY, total = 0.0;

@@ -28,15 +28,19 @@ std::vector<std::unique_ptr<Session>> DetoxStack::open(const Model& target) cons
   return sessions;
 }
 
+void warn_if_unmeasured(const Detoxifier& detoxifier, float strength, const std::string& place, Watch& watch) {
+  if (const auto& measured = detoxifier.measured(); measured && strength != 0.0f && !measured->contains(strength))
+    watch.warning(concat(place, ": strength ", strength,
+                         " lies outside those that were measured when the file was made, ", measured->text()));
+}
+
 DetoxStack open_detoxifiers(const std::vector<std::string>& specs, Watch& watch) {
   DetoxStack stack;
   for (const std::string& text : specs) {
     const DetoxSpec spec = DetoxSpec::parse(text);
     const auto detoxifier = open_detoxifier(spec);
     const float strength = spec.strength.value_or(detoxifier->default_strength());
-    if (const auto& measured = detoxifier->measured(); measured && strength != 0.0f && !measured->contains(strength))
-      watch.warning(concat(spec.file, ": strength ", strength,
-                           " lies outside those that were measured when the file was made, ", measured->text()));
+    warn_if_unmeasured(*detoxifier, strength, spec.file, watch);
     stack.add(detoxifier, strength);
   }
   return stack;

@@ -27,6 +27,9 @@ struct DetoxStack {
   std::vector<std::unique_ptr<Session>> open(const Model& target) const;  ///< @throws MismatchError as Detoxifier::open
 };
 
+/// Warns of a strength outside those that were measured when the detoxifier was made, where it says which.
+void warn_if_unmeasured(const Detoxifier& detoxifier, float strength, const std::string& place, Watch& watch);
+
 /// Opens FILE[?key=value&…][:STRENGTH] (detox_spec.h) in this order; without a strength the detoxifier's default holds.
 /// @param watch  is warned of a strength outside those that were measured when the file was made, where it says which
 /// @throws what DetoxSpec::parse and open_detoxifier do

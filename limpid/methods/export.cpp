@@ -11,6 +11,7 @@
 #include "limpid/methods/model_surgery/method.h"
 #include "limpid/methods/other_methods.h"
 #include "limpid/methods/profs/method.h"
+#include "limpid/methods/resolve_detoxifier.h"
 #include "limpid/models/save.h"
 
 namespace limpid {
@@ -50,7 +51,7 @@ Exportable open_exportable(const DetoxSpec& spec) {
     result.default_strength = double(*AdapterMethod::info.strength.usual);
     return result;
   }
-  result.file = DetoxifierFile::open(spec.file);
+  result.file = DetoxifierFile::open(resolve_detoxifier(spec.file));
   const std::string& method = result.method = result.file->info().method;
   result.default_strength = result.file->info().default_strength;
   if (method == destein::DesteinMethod::info.name) {

@@ -96,6 +96,15 @@ std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& given, std::span<co
   return detoxifier;
 }
 
+std::vector<fs::path> files_of(const DetoxSpec& given) {
+  DetoxSpec spec = given;
+  const GateChoice gate = GateChoice::take(spec);
+  std::vector<fs::path> files;
+  if (!spec.is_control()) files.push_back(resolve_detoxifier(spec.file));
+  if (gate.file) files.push_back(resolve_detoxifier(*gate.file));
+  return files;
+}
+
 std::shared_ptr<Detoxifier> file_detoxifier(std::shared_ptr<const DetoxifierFile> file, const MethodInfo& method,
                                             const std::string& variant, Detoxifier::Open open) {
   const float strength = float(file->info().default_strength);

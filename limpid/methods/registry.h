@@ -34,6 +34,9 @@ const std::vector<FileMethod>& file_methods();
 std::shared_ptr<Detoxifier> open_detoxifier(const DetoxSpec& spec,
                                             std::span<const FileMethod> methods = file_methods());
 
+/// Returns the files and folders that a specification names: the detoxifier's, and that of a gate of another file.
+std::vector<fs::path> files_of(const DetoxSpec& spec);
+
 /// Opens the detoxifier of a file of ours, or of a part of one, with the gate that the file wears. The strength of
 /// `spec` is not read.
 std::shared_ptr<Detoxifier> open_detoxifier_file(std::shared_ptr<const DetoxifierFile> file, const DetoxSpec& spec,

@@ -34,9 +34,10 @@ WeightChange::WeightChange(const Model& model, std::vector<WeightDeltas> changes
     Kind kind{std::move(deltas), {}};
     for (size_t layer = 0; layer < kind.deltas.layers.size(); ++layer) {
       WeightDelta& delta = kind.deltas.layers[layer];
-      const nn::Linear& linear = model.projection(kind.deltas.projection, int64_t(layer));
-      kind.biases.push_back(linear.bias());
+      kind.biases.emplace_back();
       if (delta.empty()) continue;
+      const nn::Linear& linear = model.projection(kind.deltas.projection, int64_t(layer));
+      kind.biases.back() = linear.bias();
       check_fits(delta, kind.deltas.reads, linear, layer);
       delta.down = delta.down.to(torch::kFloat32).contiguous();
       delta.up = delta.up.to(torch::kFloat32).contiguous();

@@ -42,6 +42,7 @@ Tensor BlockContext::attend(const Tensor& q, const Tensor& k, const Tensor& v) c
 
 Tensor BlockContext::feed_forward(const Tensor& x) const {
   using enum Projection;
+  if (experts.defined()) return experts.forward(x, activation);
   if (!linear(MlpUp).defined()) return project(MlpDown, nn::activate(project(MlpGate, x), activation));
   std::vector<Tensor> parts = project({MlpGate, MlpUp}, x);
   return project(MlpDown, nn::gated(std::move(parts[0]), parts[1], activation, linear(MlpGate).trainable()));

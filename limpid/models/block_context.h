@@ -16,6 +16,7 @@ enum class Site;
 struct BlockContext {
   int64_t layer;
   const BlockLinears& linears;
+  const nn::Experts& experts;  ///< undefined where the block has none
   nn::AttentionSpec attention;
   nn::Activation activation;
   const nn::Rotary& rotary;
@@ -36,7 +37,7 @@ struct BlockContext {
   /// rotated.
   std::array<Tensor, 3> split_and_rotate(const Tensor& product) const;
   /// down(activation(gate(x)) * up(x)), Shazeer 2020, arXiv:2002.05202, or down(activation(gate(x))) in a family
-  /// without MlpUp: [N, D] -> [N, D].
+  /// without MlpUp: [N, D] -> [N, D]. In a block with experts, what they make of it.
   Tensor feed_forward(const Tensor& x) const;
 
   void visit(Site site, Tensor& x) const;

@@ -11,6 +11,15 @@ int64_t embedding_width(const ModelConfig& config) {
   return config.embedding_width > 0 ? config.embedding_width : config.hidden_size;
 }
 
+nn::KvShape cache_shape(const ModelConfig& config, const LoadOptions& options) {
+  nn::KvShape shape{size_t(config.num_layers), size_t(config.num_kv_heads), size_t(config.head_dim)};
+  shape.window = size_t(config.sliding_window);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer)
+    shape.slides.push_back(config.layer_types[size_t(layer)] == LayerType::kSliding);
+  if (const auto* inference = std::get_if<InferenceOptions>(&options)) shape.type = inference->kv_cache;
+  return shape;
+}
+
 }  // namespace
 
 Model::Model(const ModelConfig& config, const Weights& weights)
@@ -25,9 +34,11 @@ Model::Model(const ModelConfig& config, const Weights& weights)
                  " layers of a model that has ", config_.num_layers);
     config_.num_layers = *layers;
   }
-  pool_ = std::make_shared<nn::KvPool>(
-      nn::KvShape{size_t(config_.num_layers), size_t(config_.num_kv_heads), size_t(config_.head_dim)});
-  for (int64_t layer = 0; layer < config_.num_layers; ++layer) linears_.push_back(weights.linears(layer));
+  pool_ = std::make_shared<nn::KvPool>(cache_shape(config_, options_));
+  for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
+    linears_.push_back(weights.linears(layer));
+    experts_.push_back(weights.experts(layer));
+  }
   head_ = config.tie_word_embeddings ? weights.tied(embedding_)
                                      : weights.linear(family_of(config).output.name, config.vocab_size,
                                                       embedding_width(config), /*bias=*/false);
@@ -47,6 +58,7 @@ BlockContext Model::context(int64_t layer, const nn::Pass& pass, ActivationHook*
   const bool rotates = c.rotating_layers.empty() || c.rotating_layers[size_t(layer)];
   return {.layer = layer,
           .linears = linears_[size_t(layer)],
+          .experts = experts_[size_t(layer)],
           .attention = {.heads = c.num_heads,
                         .kv_heads = c.num_kv_heads,
                         .head_dim = c.head_dim,
@@ -93,8 +105,9 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
 
 const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
   const nn::Linear& linear = linears_.at(size_t(layer))[size_t(projection)];
-  LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": the family ", config_.architecture,
-               " has no such linear layer");
+  LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": layer ", layer,
+               config_.has_experts(layer) ? " has experts instead of such a linear layer"
+                                          : " has no such linear layer");
   return linear;
 }
 

@@ -53,6 +53,7 @@ class Model : public std::enable_shared_from_this<Model> {
   /// Tensors under autograd by name; empty for packed weights.
   const std::map<std::string, Tensor>& parameters() const { return parameters_; }
 
+  nn::CacheType kv_cache() const { return pool_->shape().type; }
   /// An empty cache for one sequence of this model; see Note [One cache per model].
   nn::KvCache make_cache() const { return nn::KvCache(pool_); }
 
@@ -70,7 +71,7 @@ class Model : public std::enable_shared_from_this<Model> {
   Tensor before_output(const Tensor& final_state) const;
   const nn::Linear& head() const { return head_; }
   bool has(Projection projection) const { return linears_.at(0)[size_t(projection)].defined(); }
-  /// @throws ConfigError where the family has none of that kind.
+  /// @throws ConfigError where the block has none of that kind.
   const nn::Linear& projection(Projection projection, int64_t layer) const;
 
  protected:
@@ -99,6 +100,7 @@ class Model : public std::enable_shared_from_this<Model> {
   nn::Embedding embedding_;
   nn::Linear head_;
   std::vector<BlockLinears> linears_;  // [num_layers]
+  std::vector<nn::Experts> experts_;   // [num_layers]
   nn::Activation activation_;
   nn::Rotary rotary_, local_rotary_;  // of full and of sliding layers
   nn::Rotary still_;                  // of layers that do not rotate

@@ -12,10 +12,12 @@ std::shared_ptr<Model> open_named_model(const std::string& name, const LoadOptio
   return open_model(resolve_model(name), options);
 }
 
-std::shared_ptr<Model> open_named_model(const std::string& name, std::optional<Precision> precision) {
+std::shared_ptr<Model> open_named_model(const std::string& name, std::optional<Precision> precision,
+                                        nn::CacheType kv_cache) {
   const fs::path path = resolve_model(name);
   InferenceOptions options;
   options.precision = precision_for(precision, path);
+  options.kv_cache = kv_cache;
   return open_model(path, options);
 }
 

@@ -35,19 +35,19 @@ const TensorView* Weights::find(const StoredTensor& stored) const {
 const TensorView& Weights::at(const StoredTensor& stored) const {
   const TensorView* view = find(stored);
   LIMPID_CHECK(view, FormatError, shared_->checkpoint->source(), ": tensor \"", stored.name, "\" is missing");
-  check_finite(*view, shared_->checkpoint->source());
   return *view;
 }
 
 TensorView Weights::matrix(const std::string& full_name, int64_t rows, int64_t columns,
                            std::vector<std::byte>& storage) const {
   const StoredTensor stored = stored_tensor(config(), full_name, file_kind(config()));
-  TensorView view = shared_->checkpoint->load(at(stored), storage);
+  TensorView view = as_matrix(shared_->checkpoint->load(at(stored), storage), stored, shared_->checkpoint->source());
   const int64_t stored_rows = stored.rows > 0 ? stored.rows : rows;
   const std::vector<int64_t> expected =
       stored.transposed ? std::vector{columns, stored_rows} : std::vector{stored_rows, columns};
   LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
                shape_text(view.shape), ", the config asks for ", shape_text(expected));
+  check_finite(view, shared_->checkpoint->source());
   if (stored.transposed) view = transposed(view, storage);
   if (!stored.row.empty()) view = gathered(view, stored.row, storage);
   return view;
@@ -96,6 +96,32 @@ nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, boo
   return nn::Linear(trainable_matrix(full_name, out, in), bias_vector, training()->compute, adapter);
 }
 
+nn::Linear Weights::expert_linear(const std::string& name, int64_t out, int64_t in, Precision precision) const {
+  const std::string full_name = prefix_ + name + ".weight";
+  if (!training()) return nn::Linear(packed(full_name, out, in), Tensor(), precision);
+  return nn::Linear(trainable_matrix(full_name, out, in), Tensor(), training()->compute);
+}
+
+nn::Experts Weights::experts(int64_t layer) const {
+  const ModelConfig& c = config();
+  if (!c.has_experts(layer)) return {};
+  const Weights scope = block(layer);
+  const ExpertsFormat& parts = *family_of(c).experts;
+  std::vector<nn::Expert> experts(size_t(c.num_experts));
+  for (int64_t e = 0; e < c.num_experts; ++e)
+    for (const ProjectionFormat& format : parts.projections) {
+      using enum Projection;
+      const auto [out, in] = expert_shape_of(c, format.projection);
+      nn::Expert& expert = experts[size_t(e)];
+      (format.projection == MlpGate ? expert.gate : format.projection == MlpUp ? expert.up : expert.down) =
+          scope.expert_linear(concat(parts.list, e, ".", format.name), out, in,
+                              training() ? Precision::Exact : inference().precision);
+    }
+  // Exact: its products decide which experts are read at all.
+  const nn::Linear router = scope.expert_linear(parts.router.name, c.num_experts, c.hidden_size, Precision::Exact);
+  return {router, std::move(experts), c.experts_per_token, c.whole_shares};
+}
+
 Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const {
   const TrainingOptions& options = *training();
   std::vector<std::byte> storage;
@@ -123,6 +149,7 @@ Tensor Weights::vector(const std::string& name, int64_t size) const {
   TensorView view = at(stored);
   LIMPID_CHECK(view.elements() == stored_size && view.shape.size() == 1, ShapeError, shared_->checkpoint->source(),
                ": \"", view.name, "\" has shape ", shape_text(view.shape), ", the config asks for [", stored_size, "]");
+  check_finite(view, shared_->checkpoint->source());
   std::vector<std::byte> storage;
   if (!stored.row.empty()) view = gathered(view, stored.row, storage);
   return parameter(full_name, float_tensor(view));
@@ -132,6 +159,7 @@ BlockLinears Weights::linears(int64_t layer) const {
   BlockLinears all;
   const Weights scope = block(layer);
   for (const ProjectionFormat& format : family_of(config()).projections) {
+    if (!has_projection(config(), format.projection, layer)) continue;
     const MatrixShape shape = shape_of(config(), format.projection);
     all[size_t(format.projection)] =
         scope.linear(format.name, shape.out, shape.in, has_bias(config(), format.projection));
@@ -154,7 +182,7 @@ nn::LayerNorm Weights::layer_norm(const std::string& name, int64_t size, bool bi
 Precision natural_precision(const Checkpoint& checkpoint) {
   int64_t wide = 0, sixteen = 0, blocks = 0;
   for (const TensorView& tensor : checkpoint.tensors()) {
-    if (tensor.shape.size() != 2) continue;
+    if (tensor.shape.size() < 2) continue;
     const bool half = is_floating(tensor.dtype) && info(tensor.dtype).block_bytes <= 2;
     int64_t& dense = half ? sixteen : wide;
     (is_quantised(tensor.dtype) ? blocks : dense) += tensor.elements();

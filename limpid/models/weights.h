@@ -10,6 +10,8 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/checkpoints/tensor_names.h"
+#include "limpid/nn/experts.h"
+#include "limpid/nn/kv_cache.h"
 #include "limpid/nn/linear.h"
 #include "limpid/nn/norm.h"
 
@@ -27,6 +29,7 @@ Precision natural_precision(const Checkpoint& checkpoint);
 struct InferenceOptions {
   Precision precision = Precision::BF16;  ///< of activations
   std::optional<int64_t> layers;          ///< only the first layers of the model
+  nn::CacheType kv_cache = nn::CacheType::F32;  ///< how keys and values are kept
   bool eight_bit = false;                 ///< round the layers' matrices to 8-bit blocks where their width allows
   /// Matrices of another model in memory, used instead of the checkpoint's, by full name.
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
@@ -58,6 +61,7 @@ class Weights {
 
   Weights block(int64_t layer) const;         ///< the scope of one block
   BlockLinears linears(int64_t layer) const;  ///< all that the description names, with their biases
+  nn::Experts experts(int64_t layer) const;   ///< undefined where the block has none
 
   /// Weight [out, in] and, where `bias`, bias [out]. @throws FormatError when missing, ShapeError naming both shapes.
   nn::Linear linear(const std::string& name, int64_t out, int64_t in, bool bias) const;
@@ -94,6 +98,8 @@ class Weights {
   TensorView matrix(const std::string& full_name, int64_t rows, int64_t columns, std::vector<std::byte>& storage) const;
   std::shared_ptr<const nn::PackedMatrix> packed(const std::string& full_name, int64_t rows, int64_t columns) const;
   Tensor parameter(const std::string& full_name, Tensor value) const;
+  /// A router, or a layer of an expert: without a bias, and without an adapter in training.
+  nn::Linear expert_linear(const std::string& name, int64_t out, int64_t in, Precision precision) const;
   Tensor trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const;
 
   std::shared_ptr<Shared> shared_;

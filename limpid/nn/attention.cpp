@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "limpid/core/error.h"
+#include "limpid/kernels/ops.h"
 
 namespace limpid::nn {
 namespace {
@@ -52,13 +53,14 @@ void write_cache(const AttentionSpec& spec, const Tensor& k, const Tensor& v, in
   const float *keys = k.const_data_ptr<float>(), *values = v.const_data_ptr<float>();
   for (size_t s = 0; s < pass.sequences.size(); ++s) {
     KvCache& cache = *pass.sequences[s].cache;
-    const int64_t head_stride = int64_t(cache.pool()->shape().page_tokens) * head_dim;
+    const KvShape& shape = cache.pool()->shape();
+    const size_t head_stride = shape.page_tokens * cache.pool()->row_bytes();
     for (int64_t t = pass.offset[s]; t < pass.offset[s + 1]; ++t) {
       const size_t position = size_t(pass.positions[size_t(t)]);
-      float *key = cache.key(size_t(layer), position), *value = cache.value(size_t(layer), position);
-      for (int64_t h = 0; h < spec.kv_heads; ++h) {
-        std::copy_n(keys + t * k.stride(0) + h * head_dim, head_dim, key + h * head_stride);
-        std::copy_n(values + t * v.stride(0) + h * head_dim, head_dim, value + h * head_stride);
+      std::byte *key = cache.key(size_t(layer), position), *value = cache.value(size_t(layer), position);
+      for (int64_t h = 0; h < spec.kv_heads; ++h, key += head_stride, value += head_stride) {
+        kernels::write_cache_row(shape.type, keys + t * k.stride(0) + h * head_dim, size_t(head_dim), key);
+        kernels::write_cache_row(shape.type, values + t * v.stride(0) + h * head_dim, size_t(head_dim), value);
       }
     }
   }
@@ -72,7 +74,7 @@ Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, co
   write_cache(spec, k, v, layer, pass);
 
   // Page tables of this layer: one pointer per page and sequence.
-  std::vector<const float*> key_pages, value_pages;
+  std::vector<const std::byte*> key_pages, value_pages;
   for (const Sequence& sequence : pass.sequences) {
     for (size_t page = 0; page < sequence.cache->pages(); ++page) {
       key_pages.push_back(sequence.cache->key_page(size_t(layer), page));
@@ -87,17 +89,18 @@ Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, co
     sequence_of_token.insert(sequence_of_token.end(), size_t(pass.offset[s + 1] - pass.offset[s]), table);
     first_page += pass.sequences[s].cache->pages();
   }
-  const size_t page_tokens = pass.sequences.empty() ? 1 : pass.sequences[0].cache->pool()->shape().page_tokens;
+  const KvShape* cached = pass.sequences.empty() ? nullptr : &pass.sequences[0].cache->pool()->shape();
   const kernels::AttentionShape shape{
       .heads = size_t(spec.heads),
       .kv_heads = size_t(spec.kv_heads),
       .head_dim = size_t(spec.head_dim),
-      .page_tokens = page_tokens,
+      .page_tokens = cached ? cached->page_tokens : 1,
       .scale = float(spec.scale),
       .window = spec.window,
       .softcap = float(spec.softcap),
       .bias = spec.bias.defined() ? spec.bias.const_data_ptr<float>() : nullptr,
       .bias_stride = spec.bias.defined() ? size_t(spec.bias.size(1)) : 0,
+      .cache = cached ? cached->type : CacheType::F32,
   };
   Tensor out = torch::empty({q.size(0), spec.heads * spec.head_dim}, torch::kFloat32);
   kernels::attention(shape, q.const_data_ptr<float>(), size_t(q.stride(0)), sequence_of_token.data(),

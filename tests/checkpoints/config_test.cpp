@@ -101,6 +101,43 @@ TEST(Config, Gemma3HasTwoRotaryBasesAndEverySixthLayerFull) {
   }
 }
 
+TEST(Config, MixtralHasExpertsInEveryLayerOfItsIntermediateSize) {
+  const ModelConfig config = read(with(llama(), {{"model_type", "mixtral"}, {"router_aux_loss_coef", 0.02}}));
+  EXPECT_EQ(config.num_experts, 8);
+  EXPECT_EQ(config.experts_per_token, 2);
+  EXPECT_EQ(config.expert_size, 128);
+  EXPECT_EQ(config.with_experts, std::vector<bool>(3, true));
+  EXPECT_TRUE(config.whole_shares);
+  EXPECT_EQ(config.sliding_window, 0);
+  EXPECT_FALSE(read(llama()).has_experts(0));
+}
+
+TEST(Config, Qwen3MoeSaysWhichLayersHaveExperts) {
+  const Json base = with(llama(), {{"model_type", "qwen3_moe"}, {"num_experts", 16}, {"num_experts_per_tok", 4}});
+  const ModelConfig usual = read(base);
+  EXPECT_EQ(usual.with_experts, std::vector<bool>(3, true));
+  EXPECT_EQ(usual.expert_size, 768);
+  EXPECT_FALSE(usual.whole_shares);
+  EXPECT_EQ(usual.sliding_window, 0);
+  const ModelConfig mixed = read(with(base, {{"decoder_sparse_step", 2},
+                                             {"mlp_only_layers", {7, 2}},
+                                             {"moe_intermediate_size", 24},
+                                             {"norm_topk_prob", true}}));
+  EXPECT_EQ(mixed.with_experts, (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(mixed.expert_size, 24);
+  EXPECT_TRUE(mixed.whole_shares);
+  const Json sliding = with(base, {{"use_sliding_window", true}, {"sliding_window", 9}});
+  EXPECT_EQ(read(sliding).layer_types, std::vector<LayerType>(3, LayerType::kSliding));
+  for (const auto& [change, message] : std::initializer_list<std::pair<Json, const char*>>{
+           {{{"num_experts", 0}}, "number of experts is 0, expected 1 to 65536"},
+           {{{"num_experts_per_tok", 17}}, "number of experts for a token is 17, expected 1 to 16"},
+           {{{"moe_intermediate_size", -1}}, "size of an expert is -1"},
+           {{{"decoder_sparse_step", 0}}, "\"decoder_sparse_step\" is 0"},
+           {{{"mlp_only_layers", "none"}}, "\"mlp_only_layers\" is a string"},
+           {{{"mlp_only_layers", Json::array({true})}}, "\"mlp_only_layers\" holds"}})
+    EXPECT_NE(error_of(with(base, change)).find(message), std::string::npos) << error_of(with(base, change));
+}
+
 TEST(Config, TakesTheTextPartOfAMultimodalGemma3) {
   const ModelConfig config = read({{"model_type", "gemma3"},
                                    {"eos_token_id", {1, 106}},

@@ -77,6 +77,34 @@ TEST(TensorNames, GgufFilesHaveOtherNamesAndNeighbouringPairs) {
   EXPECT_EQ(stored_tensor(config, "lm_head.weight", FileKind::Gguf).name, "output.weight");
 }
 
+TEST(TensorNames, ExpertsAreTensorsOfTheirOwnInFoldersAndOneTensorInGgufFiles) {
+  ModelConfig config = small("mixtral");
+  config.num_experts = 3;
+  config.expert_size = 5;
+  const std::string up = "model.layers.7.block_sparse_moe.experts.2.w3.weight";
+  EXPECT_EQ(stored_tensor(config, up, FileKind::HuggingFace).name, up);
+  const StoredTensor stored = stored_tensor(config, up, FileKind::Gguf);
+  EXPECT_EQ(stored.name, "blk.7.ffn_up_exps.weight");
+  EXPECT_EQ(stored.experts, 3);
+  EXPECT_EQ(stored.rows, 15);
+  EXPECT_EQ(stored.row, (std::vector<int64_t>{10, 11, 12, 13, 14}));
+  EXPECT_EQ(stored_tensor(config, "model.layers.7.block_sparse_moe.experts.2.w2.weight", FileKind::Gguf).rows, 24);
+  EXPECT_EQ(stored_tensor(config, "model.layers.7.block_sparse_moe.gate.weight", FileKind::Gguf).name,
+            "blk.7.ffn_gate_inp.weight");
+  EXPECT_FALSE(find_projection(*find_family("mixtral"), up));
+}
+
+TEST(TensorNames, ExpertsStandInThePlaceOfTheFeedForward) {
+  ModelConfig config = small("qwen3_moe");
+  config.with_experts = {false, true};
+  for (Projection projection : {Projection::MlpGate, Projection::MlpUp, Projection::MlpDown}) {
+    EXPECT_TRUE(has_projection(config, projection, 0));
+    EXPECT_FALSE(has_projection(config, projection, 1));
+  }
+  EXPECT_TRUE(has_projection(config, Projection::Query, 1));
+  EXPECT_FALSE(has_projection(config, Projection::QueryKeyValue, 0));
+}
+
 TEST(TensorNames, SomeFamiliesHaveAPrefixAndTransposedMatrices) {
   const ModelConfig config = small("gpt2");
   const StoredTensor weight = stored_tensor(config, "h.0.mlp.c_fc.weight", FileKind::HuggingFace);

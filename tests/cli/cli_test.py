@@ -401,7 +401,7 @@ class Showing(Case):
         self.assertEqual((shown, stderr, code), (expected, "", 0))
         (text,) = self.texts_of(*self.PROMPT)
         self.assertEqual(OnATerminal(*self.PROMPT).finish(), (self.ended(self.harmless(text)), "", 0))
-        self.assertEqual(self.read_as_text(OnATerminal(*self.PROMPT, "--no-stream").finish()[0]), self.succeed(*self.PROMPT))
+        self.assertEqual(OnATerminal(*self.PROMPT, "--no-stream").finish()[0], self.harmless(self.succeed(*self.PROMPT)))
         self.assertEqual(OnATerminal(*self.PROMPT, "--json").finish()[0], self.succeed(*self.PROMPT, "--json"))
 
     @staticmethod
@@ -550,17 +550,22 @@ class Chat(Case):
         rhymed = answer(("system", "Rhyme."), ("user", "Hi"))
         self.assertEqual(self.talk("/system Rhyme.", "Hi")[0], rhymed + "\n")
         self.assertEqual(self.talk("Hi", arguments=["--system", "Rhyme."])[0], rhymed + "\n")
+        self.assertEqual(self.talk("Hi\r", "/quit\r"), self.talk("Hi"))
+        self.assertIn("strength 0.3 (control/mask), 0.5 (fusion/temperature)",
+                      self.talk("/strength 0.3, 0.5 ", arguments=["-q", "--detox", "control:mask", "--detox", "control:temperature"])[0])
 
     def test_the_plain_model_answers_the_last_question_once_more(self):
         plain = self.talk("Hi")[0]
         hot = self.talk("Hi", "/plain", "/strength", "/strength 0", "/reset", "Hi", arguments=["--detox", "control:temperature:0.9"])
-        self.assertTrue(hot[0].endswith(plain + plain), hot[0])
-        self.assertIn("strength 0.9 (", hot[1])
-        self.assertIn("strength 0 (", hot[1])
+        self.assertTrue(hot[0].endswith(plain), hot[0])
+        self.assertIn("the plain model:\n" + plain + "strength 0.9 (", hot[0])
+        self.assertIn("strength 0 (", hot[0])
+        asked = self.talk("/system Rhyme.", "Hi", "/system", "/plain")[0].split("the plain model:\n")
+        self.assertEqual(asked[0], asked[1])
 
     def test_a_mistake_in_a_conversation_does_not_end_it(self):
         answered = self.talk("Hi")[0]
-        for line, said in {"/nonsense": "/nonsense: there is no such command", "/plain": "nothing was asked", "/strength 1": "no detoxifier"}.items():
+        for line, said in {"/nonsense": "/nonsense: there is no such command", "/plain": "nothing was asked", "/strength 1": "no detoxifier", "/reset now": "/reset: takes nothing"}.items():
             with self.subTest(line):
                 shown, told = self.talk(line, "Hi", code=1)
                 self.assertEqual(shown, answered)
@@ -577,11 +582,26 @@ class Chat(Case):
         self.assertIn("the context is full: the oldest 2 turns are forgotten", told)
         self.assertIn("the model's context has 64", self.talk("word " * 80, code=1)[1])
 
-    def test_ctrl_c_stops_the_answer_and_not_the_conversation(self):
+    def on_a_terminal(self):
+        """A conversation, and our end of the terminal that it runs on."""
         ours, theirs = pty.openpty()
         running = subprocess.Popen([PROGRAM, "chat", "-m", str(self.model), "-n", "100000", "--greedy"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
                                    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(theirs)
+        self.addCleanup(os.close, ours)
+        return running, ours
+
+    def test_being_asked_to_end_ends_a_conversation(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            running, ours = self.on_a_terminal()
+            shown = b""
+            while b"> " not in shown:
+                shown += os.read(ours, 1 << 16)
+            running.send_signal(number)
+            self.assertEqual(running.wait(60), 128 + number)
+
+    def test_ctrl_c_stops_the_answer_and_not_the_conversation(self):
+        running, ours = self.on_a_terminal()
         shown = b""
         def wait_for(text):
             nonlocal shown
@@ -601,7 +621,6 @@ class Chat(Case):
         wait_for(b"> ")
         os.write(ours, b"\x04")
         self.assertEqual(running.wait(60), 0)
-        os.close(ours)
 
     def test_a_model_is_sampled_as_it_asks_in_chats_where_nothing_else_is_said(self):
         def run(*arguments):

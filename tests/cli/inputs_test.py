@@ -97,7 +97,8 @@ class DataInAnyForm(Case):
         folder.mkdir()
         for file in LLAMA.iterdir():
             (folder / file.name).symlink_to(file)
-        (folder / "config.json").unlink()
+        for own in ("config.json", "model.safetensors"):
+            (folder / own).unlink()
         os.mkfifo(folder / "config.json")
         shutil.copyfile(LLAMA / "model.safetensors", folder / "model.safetensors")
         for arguments in (["generate", "-m", pipe, "-p", "x"], ["inspect", pipe], ["tokenize", "-m", pipe, "x"], ["generate", "-m", folder, "-p", "x"],
@@ -223,6 +224,15 @@ class TheCommandLine(Case):
                                   (["--threads", -1], ["-1", "0 or more"])):
             self.fail_in_one_line(2, "generate", "-m", "x", "-p", "y", *arguments, naming=naming)
         self.fail_in_one_line(2, "distil", "-m", "x", "--reject", 1, naming=["1", "0 to 0.999"])
+
+    def test_slips_in_a_file_of_options_are_named(self):
+        for text, named in (("[generate]\ntokns=3\n", "tokns"), ("[generat]\ntokens=3\n", "generat")):
+            self.fail_in_one_line(2, "--config", self.write("limpid.toml", text), "generate", "-m", "x", "-p", "y", naming=[named])
+
+    def test_values_that_could_only_be_a_slip_are_refused(self):
+        for arguments in (["generate", "-m", "x", "-p", "y", "--stop", ""], ["multiple-choice", "-m", "x", "q", "--limit", -4], ["bench", "-m", "x", "--rows", 0],
+                          ["fit", "gate", "-m", "x", "-o", "y", "--closed", 5], ["detox", "-m", "x", "-o", "y", "--ordinary-budget", 5]):
+            self.fail_in_one_line(2, *arguments, naming=[arguments[-2], "expected"])
 
     def test_settings_that_do_nothing_are_named(self):
         def warnings(*arguments):

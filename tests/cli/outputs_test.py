@@ -5,6 +5,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import time
 import unittest
 
 from cli_test import Case, MODEL, PROGRAM, limpid, needs_fixtures
+from inputs_test import forms_of
 
 LINES = "".join(json.dumps({"text": f"number {i} of the day"}) + "\n" for i in range(40))
 
@@ -203,6 +205,41 @@ class FinishedWork(Interrupting):
         self.assertIn('"finish_reason":"error"', (self.folder / "out.jsonl").read_text().splitlines()[1])
 
 
+@needs_fixtures
+class WorkOfAnother(Case):
+    """A model or a detoxifier that came into the place of the one that was measured."""
+    ANSWERS = '{"prompt": "Hi"}\n{"prompt": "Who?"}\n'
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "model"
+        shutil.copytree(MODEL, self.model)
+        self.command = ["evaluate", "-q", "-m", self.model, "--ordinary", self.write("o.jsonl", self.ANSWERS), "--ordinary-tokens", 4, "-o", self.folder / "out"]
+
+    def test_a_model_in_the_place_of_another_is_not_mixed_in(self):
+        self.succeed(*self.command)
+        self.succeed(*self.command)
+        weights = self.model / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-8] + b"\x00" * 8)
+        self.fail_in_one_line(1, *self.command, naming=["was begun with other settings", "model_files"])
+
+    def test_a_detoxifier_in_the_place_of_another_is_not_mixed_in(self):
+        file = self.folder / "d.detox.safetensors"
+        for prefix, mixed in (("a b c", False), ("quite another", True)):
+            self.succeed("fit", "toxification-reversal", "-q", "-m", self.model, "--prefix", prefix, "-o", file)
+            if mixed:
+                self.fail_in_one_line(1, *self.command, "--detox", file, naming=["was begun with other settings", "contents"])
+            else:
+                self.succeed(*self.command, "--detox", file)
+
+    def test_a_setting_that_was_ignored_before_is_not_mixed_in(self):
+        config = json.loads((self.model / "config.json").read_text())
+        (self.model / "config.json").write_text(json.dumps({**config, "foo": 3}))
+        self.succeed(*self.command, "--ignore-config", "foo")
+        (self.model / "config.json").write_text(json.dumps(config))
+        self.fail_in_one_line(1, *self.command, naming=["was begun with other settings"])
+
+
 def scorer():
     """A scorer's options, where one is on this machine."""
     probe = limpid("score", "-q", os.devnull)
@@ -224,6 +261,18 @@ class Scores(Interrupting):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(out.read_bytes(), (self.folder / "whole.jsonl").read_bytes())
         self.assertEqual(done.stderr.splitlines()[-1], whole.stderr.splitlines()[-1])
+
+    @unittest.skipUnless(scorer(), "skipped: the built-in scorer's encoder is not on this machine")
+    def test_are_those_of_the_same_texts_in_any_form(self):
+        texts = [f"number {i} of the day is kind" for i in range(5)]
+        scores = set()
+        for name, content in forms_of(texts, "text").items():
+            rows = [json.loads(line) for line in self.succeed("score", "-q", self.write(name, content)).splitlines()]
+            self.assertEqual([row["text"] for row in rows], texts, name)
+            scores.add(tuple(row["toxicity"] for row in rows))
+        self.assertEqual(len(scores), 1)
+        piped = self.succeed("score", "-q", "-", typed="".join(text + "\n" for text in texts))
+        self.assertEqual(tuple(json.loads(line)["toxicity"] for line in piped.splitlines()), scores.pop())
 
     @unittest.skipUnless(scorer(), "skipped: the built-in scorer's encoder is not on this machine")
     def test_what_cannot_be_scored_is_told_before_the_work(self):

@@ -156,6 +156,127 @@ TEST(Convert, RefusesWhatTheOtherFormatCannotSay) {
   EXPECT_FALSE(fs::exists(gguf));
 }
 
+/// A mixtral of one layer and three experts, or a qwen3_moe of a dense layer and one with experts.
+struct Mixture : Llama {
+  explicit Mixture(bool qwen, const char* more = "") : Llama(DType::F16) {
+    tensors.clear();
+    storage.clear();
+    add("model.embed_tokens.weight", DType::F16, {8, 64});
+    add("model.norm.weight", DType::F16, {64});
+    add("lm_head.weight", DType::F16, {8, 64});
+    for (int layer = 0; layer < (qwen ? 2 : 1); ++layer) {
+      const std::string block = concat("model.layers.", layer, ".");
+      for (const char* norm : {"input_layernorm", "post_attention_layernorm"})
+        add(block + norm + ".weight", DType::F16, {64});
+      add(block + "self_attn.q_proj.weight", DType::F16, {64, 64});
+      add(block + "self_attn.k_proj.weight", DType::F16, {32, 64});
+      add(block + "self_attn.v_proj.weight", DType::F16, {32, 64});
+      add(block + "self_attn.o_proj.weight", DType::F16, {64, 64});
+      if (qwen) {
+        for (const char* norm : {"q_norm", "k_norm"}) add(block + "self_attn." + norm + ".weight", DType::F16, {32});
+        add_feed_forward(block + "mlp.", layer > 0, "gate_proj", "up_proj", "down_proj");
+      } else {
+        add_feed_forward(block + "block_sparse_moe.", true, "w1", "w3", "w2");
+      }
+    }
+    write_safetensors(dir.path() / "model.safetensors", tensors);
+    Json config = Json::parse(kLlama);
+    config.update({{"num_local_experts", 3}, {"num_experts_per_tok", 2}});
+    if (qwen)
+      config.update({{"model_type", "qwen3_moe"},
+                     {"num_hidden_layers", 2},
+                     {"moe_intermediate_size", 96},
+                     {"mlp_only_layers", {0}},
+                     {"norm_topk_prob", true}});
+    else
+      config["model_type"] = "mixtral";
+    if (*more) config.update(Json::parse(more));
+    dir.write("config.json", to_text(config));
+  }
+  void add_feed_forward(const std::string& at, bool experts, const char* gate, const char* up, const char* down) {
+    const int64_t F = experts && std::string(gate) == "gate_proj" ? 96 : 256;
+    if (experts) add(at + "gate.weight", DType::F16, {3, 64});
+    for (int e = 0; e < (experts ? 3 : 1); ++e) {
+      const std::string expert = experts ? concat(at, "experts.", e, ".") : at;
+      add(expert + gate + ".weight", DType::F16, {F, 64});
+      add(expert + up + ".weight", DType::F16, {F, 64});
+      add(expert + down + ".weight", DType::F16, {64, F});
+    }
+  }
+};
+
+TEST(Convert, ExpertsLieInOneTensorInGgufFilesAndComeBack) {
+  for (bool qwen : {false, true}) {
+    SCOPED_TRACE(qwen ? "qwen3_moe" : "mixtral");
+    const Mixture model(qwen);
+    const fs::path gguf = model.dir.path() / "m.gguf", folder = model.dir.path() / "back";
+    write_gguf_model(model.dir.path(), gguf, std::nullopt);
+    const auto file = GgufFile::open(gguf);
+    const std::string prefix = qwen ? "qwen3moe." : "llama.", block = qwen ? "blk.1." : "blk.0.";
+    EXPECT_EQ(file->integer(prefix + "expert_count"), 3);
+    EXPECT_EQ(file->integer(prefix + "expert_used_count"), 2);
+    EXPECT_EQ(file->integer_or(prefix + "expert_feed_forward_length", 0), qwen ? 96 : 0);
+    EXPECT_EQ(file->at(block + "ffn_gate_inp.weight").dtype, DType::F32);
+    EXPECT_EQ(file->at(block + "ffn_gate_inp.weight").shape, (std::vector<int64_t>{3, 64}));
+    const TensorView& up = file->at(block + "ffn_up_exps.weight");
+    EXPECT_EQ(up.shape, (std::vector<int64_t>{3, qwen ? 96 : 256, 64}));
+    EXPECT_EQ(file->at(block + "ffn_down_exps.weight").shape, (std::vector<int64_t>{3, 64, qwen ? 96 : 256}));
+    const auto stored = Checkpoint::open(model.dir.path());
+    const auto second = to_floats(
+        stored->at(qwen ? "model.layers.1.mlp.experts.1.up_proj.weight" : "model.layers.0.block_sparse_moe.experts.1.w3.weight"));
+    const auto all = to_floats(up);
+    EXPECT_TRUE(std::equal(second.begin(), second.end(), all.begin() + std::ptrdiff_t(second.size())));
+    const ModelConfig config = read_config(gguf);
+    EXPECT_EQ(config.architecture, qwen ? "qwen3_moe" : "mixtral");
+    EXPECT_EQ(config.with_experts, qwen ? (std::vector<bool>{false, true}) : std::vector<bool>{true});
+    write_huggingface_model(gguf, folder, std::nullopt);
+    expect_same_tensors(model, *Checkpoint::open(folder));
+    const ModelConfig back = read_config(folder);
+    EXPECT_EQ(back.with_experts, config.with_experts);
+    EXPECT_EQ(back.expert_size, qwen ? 96 : 256);
+    EXPECT_EQ(back.num_experts, 3);
+    EXPECT_TRUE(back.whole_shares);
+  }
+}
+
+TEST(Convert, BlocksOfExpertsStayBlocks) {
+  const Mixture model(/*qwen=*/false);
+  const fs::path gguf = model.dir.path() / "m.gguf", again = model.dir.path() / "again.gguf";
+  write_gguf_model(model.dir.path(), gguf, DType::Q4_K);
+  write_gguf_model(gguf, again, std::nullopt);
+  const auto file = GgufFile::open(gguf), copy = GgufFile::open(again);
+  EXPECT_EQ(file->at("blk.0.ffn_down_exps.weight").dtype, DType::Q4_K);  // rows of 256
+  EXPECT_EQ(file->at("blk.0.ffn_up_exps.weight").dtype, DType::Q8_0);    // rows of 64
+  for (const TensorView& tensor : file->tensors())
+    EXPECT_EQ(std::memcmp(copy->at(tensor.name).data.data(), tensor.data.data(), tensor.data.size()), 0) << tensor.name;
+}
+
+TEST(Convert, SharesThatDoNotAddUpToOneAreRefusedInGgufFiles) {
+  const Mixture model(/*qwen=*/true, R"({"norm_topk_prob": false})");
+  const fs::path gguf = model.dir.path() / "m.gguf";
+  try {
+    write_gguf_model(model.dir.path(), gguf, std::nullopt);
+    ADD_FAILURE() << "was written";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("norm_topk_prob"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(fs::exists(gguf));
+}
+
+TEST(Convert, AnExpertOfAnotherShapeIsRefusedByName) {
+  Mixture model(/*qwen=*/false);
+  for (TensorView& tensor : model.tensors)
+    if (tensor.name.ends_with("experts.2.w1.weight")) tensor.shape = {64, 256};
+  write_safetensors(model.dir.path() / "model.safetensors", model.tensors);
+  try {
+    write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt);
+    ADD_FAILURE() << "was written";
+  } catch (const ShapeError& error) {
+    EXPECT_NE(std::string(error.what()).find("experts.2.w1.weight\" has shape [64, 256]"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Convert, RefusesNumbersThatTheTypeCannotHold) {
   Llama model(DType::F32);
   const float large = 1e6f;

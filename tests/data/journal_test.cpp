@@ -73,6 +73,7 @@ TEST(GenerationJournal, RefusesOtherSettingsAndSaysWhatDiffers) {
   const fs::path path = dir.path() / "g.jsonl";
   {
     GenerationJournal begin(path, kSettings);
+    begin.append(row_of(0, " zero"));
   }
   Json other = kSettings;
   other["seed"] = 2;
@@ -82,6 +83,22 @@ TEST(GenerationJournal, RefusesOtherSettingsAndSaysWhatDiffers) {
   EXPECT_NE(message.find("seed: 1 there, 2 now"), std::string::npos) << message;
   EXPECT_NE(message.find("sampling.top_p: 0.9 there, absent now"), std::string::npos) << message;
   EXPECT_NE(message.find("detox: absent there, \"fusion\" now"), std::string::npos) << message;
+}
+
+TEST(GenerationJournal, OfARunThatFinishedNothingIsAnothersToBegin) {
+  TempDir dir;
+  const fs::path path = dir.path() / "g.jsonl";
+  {
+    GenerationJournal begin(path, kSettings);
+  }
+  Json other = kSettings;
+  other["seed"] = 2;
+  {
+    GenerationJournal journal(path, other);
+    journal.append(row_of(0, " zero"));
+  }
+  EXPECT_EQ(GenerationJournal(path, other).size(), 1u);
+  EXPECT_THROW(GenerationJournal(path, kSettings), MismatchError);
 }
 
 TEST(GenerationJournal, RefusesAFileOfUnknownOrigin) {
@@ -112,6 +129,7 @@ TEST(GenerationJournal, RefusesDamageThatIsNotACutOffLastLine) {
 
 TEST(GenerationJournal, RefusesDamagedSettings) {
   TempDir dir;
+  dir.write("g.jsonl", to_line(row_of(0, "x")) + "\n");
   for (const char* bytes : {"", "[]", "{\"format\": 2, \"settings\": {}}", "{\"format\": 1}", "{\"format\": \"1\"}"}) {
     dir.write("g.jsonl.settings.json", bytes);
     EXPECT_THROW(GenerationJournal(dir.path() / "g.jsonl", kSettings), FormatError) << bytes;

@@ -68,6 +68,14 @@ TEST(Detox, MakesOneFileWithOneDialAndAReportAndARerunFindsAllDone) {
   EXPECT_EQ(read_file(plan.output), before);
   plan.seed = 2;
   EXPECT_THROW(make_detoxifier(plan), ConfigError) << "the work folder is another run's";
+  plan.seed = 1;
+  write_toy_llama(plan.model_path, {.seed = 5});
+  EXPECT_THROW(make_detoxifier(plan), ConfigError) << "another model came into its place";
+
+  plan.budgets = {.perplexity = 1e9, .identical = 0.0};
+  EXPECT_TRUE(missed_budgets(plan, outcome).empty());
+  plan.budgets = {.perplexity = 1e-9, .identical = 1.1};
+  EXPECT_EQ(missed_budgets(plan, outcome).size(), 2u);
 }
 
 TEST(Detox, ThoroughAlsoTrainsACalibratorOnEachSideAndSearchesBothStrengths) {

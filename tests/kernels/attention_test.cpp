@@ -13,23 +13,22 @@ constexpr Isa kIsas[] = {Isa::Plain, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16};
 /// Sequences in pages of their own; what no token may look at is NaN.
 struct Cache {
   AttentionShape shape;
-  std::vector<std::vector<float>> memory;
-  std::vector<std::vector<const float*>> keys, values;
+  std::vector<std::vector<std::byte>> memory;
+  std::vector<std::vector<const std::byte*>> keys, values;
 
   Cache(const AttentionShape& shape, std::vector<size_t> lengths) : shape(shape) {
-    const size_t page = shape.kv_heads * shape.page_tokens * shape.head_dim;
+    const size_t rows = shape.kv_heads * shape.page_tokens, row_bytes = cache_row_bytes(shape.cache, shape.head_dim);
     for (size_t length : lengths) {
       for (auto* pages : {&keys, &values}) {
         pages->emplace_back();
         for (size_t p = 0; p * shape.page_tokens < length; ++p) {
-          memory.push_back(random_floats(page, memory.size() + 10));
-          for (size_t h = 0; h < shape.kv_heads; ++h) {
-            for (size_t t = 0; t < shape.page_tokens; ++t) {
-              if (p * shape.page_tokens + t < length) continue;
-              std::fill_n(memory.back().begin() + (h * shape.page_tokens + t) * shape.head_dim, shape.head_dim, NAN);
-            }
-          }
-          pages->back().push_back(memory.back().data());
+          const auto numbers = random_floats(rows * shape.head_dim, memory.size() + 10);
+          std::vector<std::byte>& page = memory.emplace_back(rows * row_bytes, std::byte(255));  // NaN in every type
+          for (size_t row = 0; row < rows; ++row)
+            if (p * shape.page_tokens + row % shape.page_tokens < length)
+              write_cache_row(shape.cache, numbers.data() + row * shape.head_dim, shape.head_dim,
+                              page.data() + row * row_bytes);
+          pages->back().push_back(page.data());
         }
       }
     }
@@ -108,19 +107,30 @@ TEST_P(Attention, GivesATokenTheSameBitsAloneAmongOthersAndOnAnyThreads) {
   }
 }
 
+AttentionShape in_type(CacheType type, AttentionShape shape) {
+  shape.cache = type;
+  return shape;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Attention,
     testing::Values(Case{"Grouped", {9, 3, 64, 32, 0.125f}}, Case{"OnePerHead", {4, 4, 16, 16, 0.25f}},
                     Case{"OddHead", {4, 2, 37, 16, 0.2f}}, Case{"WideHeadOneKey", {4, 1, 256, 64, 0.06f}},
                     Case{"Window", {4, 2, 24, 16, 0.3f, 7}}, Case{"WideWindowAndCap", {6, 2, 48, 32, 1.0f, 40, 5.0f}},
                     Case{"PagesOfAnySize", {2, 1, 20, 7, 0.3f}}, Case{"ManyHeadsOneKey", {71, 1, 8, 16, 0.3f}},
-                    Case{"Cap", {8, 4, 80, 128, 0.5f, 0, 30.0f}}),
+                    Case{"Cap", {8, 4, 80, 128, 0.5f, 0, 30.0f}},
+                    Case{"BF16Grouped", in_type(CacheType::BF16, {9, 3, 64, 32, 0.125f})},
+                    Case{"BF16OddHeadWindow", in_type(CacheType::BF16, {4, 2, 37, 16, 0.2f, 7})},
+                    Case{"Q8Grouped", in_type(CacheType::Q8, {9, 3, 64, 32, 0.125f})},
+                    Case{"Q8OddHeadWindow", in_type(CacheType::Q8, {4, 2, 37, 16, 0.2f, 7})},
+                    Case{"Q8ManyHeadsOneKey", in_type(CacheType::Q8, {71, 1, 8, 16, 0.3f})}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(AttentionByHand, AveragesTheValuesOfEqualKeys) {
   // Two keys alike, values (1, 0) and (3, 4): the mean. The third is not visible from position 1.
   const float keys[] = {1, 1, 1, 1, 50, 50}, values[] = {1, 0, 3, 4, 100, 100}, q[] = {2, 2};
-  const float *key_page = keys, *value_page = values;
+  const std::byte *key_page = reinterpret_cast<const std::byte*>(keys),
+                  *value_page = reinterpret_cast<const std::byte*>(values);
   const PagedSequence sequence{&key_page, &value_page};
   const int32_t position = 1;
   float out[2];

@@ -71,6 +71,7 @@ TEST_F(Families, EachOpensTheDoorsItHasOnceForEveryLayerAndWhatIsMovedThereReach
       shapes[format.projection] = shape_of(model->config(), format.projection);
     Doors doors(shapes);
     EXPECT_TRUE(torch::equal(logits(*model, &doors), plain));
+    size_t projections = 0;
     for (int64_t layer = 0; layer < model->config().num_layers; ++layer) {
       SCOPED_TRACE(testing::Message() << "layer " << layer);
       for (Site site : kSites) {
@@ -82,14 +83,16 @@ TEST_F(Families, EachOpensTheDoorsItHasOnceForEveryLayerAndWhatIsMovedThereReach
         EXPECT_EQ(torch::allclose(logits(*model, &moving), plain, 1e-3, 1e-3), !there);
       }
       for (const ProjectionFormat& format : family->projections) {
+        if (!has_projection(model->config(), format.projection, layer)) continue;
         SCOPED_TRACE(format.name);
         EXPECT_EQ((doors.projections[{format.projection, layer}]), 1);
         Doors moving(shapes);
         moving.moved_projection = std::pair(format.projection, layer);
         EXPECT_FALSE(torch::allclose(logits(*model, &moving), plain, 1e-3, 1e-3));
+        ++projections;
       }
     }
-    EXPECT_EQ(doors.projections.size(), family->projections.size() * size_t(model->config().num_layers));
+    EXPECT_EQ(doors.projections.size(), projections);
   }
 }
 

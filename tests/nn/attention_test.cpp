@@ -22,9 +22,12 @@ Qkv random_qkv(const AttentionSpec& spec, int64_t T, uint64_t seed) {
           torch::randn({T, spec.kv_heads * spec.head_dim})};
 }
 
-KvCache new_cache(const AttentionSpec& spec) {
-  return KvCache(std::make_shared<KvPool>(KvShape{1, size_t(spec.kv_heads), size_t(spec.head_dim)}));
+std::shared_ptr<KvPool> new_pool(const AttentionSpec& spec, CacheType type = CacheType::F32) {
+  return std::make_shared<KvPool>(
+      KvShape{.layers = 1, .kv_heads = size_t(spec.kv_heads), .head_dim = size_t(spec.head_dim), .type = type});
 }
+
+KvCache new_cache(const AttentionSpec& spec, CacheType type = CacheType::F32) { return KvCache(new_pool(spec, type)); }
 
 /// Attention of the next tokens of one sequence.
 Tensor attend(const AttentionSpec& spec, KvCache& cache, const Qkv& x, bool bidirectional = false) {
@@ -115,33 +118,65 @@ TEST(Attention, SoftCappedAndBidirectionalScoresFollowTheDefinition) {
   EXPECT_LT(largest_difference(attend(spec, x, true), attend_in_double(spec, x, true)), 1e-5);
 }
 
-TEST(Attention, ATextReadInPiecesHasTheBitsOfTheWhole) {
+constexpr CacheType kTypes[] = {CacheType::F32, CacheType::BF16, CacheType::Q8};
+
+TEST(Attention, ATextReadInPiecesHasTheBitsOfTheWholeWhateverTheCacheKeeps) {
   for (const AttentionSpec& spec : kSpecs) {
-    SCOPED_TRACE(describe(spec, 70));
-    const Qkv x = random_qkv(spec, 70, 4);
-    KvCache cache = new_cache(spec);
-    std::vector<Tensor> pieces;
-    for (int64_t count : {1, 30, 2, 37})
-      pieces.push_back(attend(spec, cache, x.narrow(int64_t(cache.length()), count)));
-    EXPECT_TRUE(torch::equal(torch::cat(pieces), attend(spec, x)));
+    for (CacheType type : kTypes) {
+      SCOPED_TRACE(describe(spec, 70) << ", " << name(type));
+      const Qkv x = random_qkv(spec, 70, 4);
+      KvCache cache = new_cache(spec, type), at_once = new_cache(spec, type);
+      std::vector<Tensor> pieces;
+      for (int64_t count : {1, 30, 2, 37})
+        pieces.push_back(attend(spec, cache, x.narrow(int64_t(cache.length()), count)));
+      EXPECT_TRUE(torch::equal(torch::cat(pieces), attend(spec, at_once, x)));
+    }
   }
 }
 
-TEST(Attention, SequencesOfOnePassDoNotSeeOneAnother) {
+TEST(Attention, ComputesWithWhatTheCacheKeepsOfKeysAndValues) {
+  const auto kept = [](CacheType type, const Tensor& x) {
+    Tensor rounded = x.clone().view({-1, 16});
+    std::vector<std::byte> row(kernels::cache_row_bytes(type, 16));
+    for (int64_t r = 0; r < rounded.size(0); ++r) {
+      float* numbers = rounded[r].data_ptr<float>();
+      kernels::write_cache_row(type, numbers, 16, row.data());
+      kernels::read_cache_row(type, row.data(), 16, numbers);
+    }
+    return rounded.view(x.sizes());
+  };
+  const AttentionSpec spec = kSpecs[1];  // heads of 16
+  const Qkv x = random_qkv(spec, 70, 8);
+  const Tensor exact = attend(spec, x);
+  for (const auto& [type, bound] : {std::pair(CacheType::BF16, 0.02), std::pair(CacheType::Q8, 0.03)}) {
+    SCOPED_TRACE(name(type));
+    KvCache cache = new_cache(spec, type);
+    const Tensor found = attend(spec, cache, x);
+    EXPECT_TRUE(torch::equal(found, attend(spec, {x.q, kept(type, x.k), kept(type, x.v)})));
+    EXPECT_LT(largest_difference(found, exact), bound);
+    EXPECT_GT(largest_difference(found, exact), 0);
+  }
+}
+
+TEST(Attention, SequencesOfOnePassDoNotSeeOneAnotherWhateverTheCacheKeeps) {
   const AttentionSpec spec = kSpecs[1];
-  const auto pool = std::make_shared<KvPool>(KvShape{1, size_t(spec.kv_heads), size_t(spec.head_dim)});
   const std::vector<int64_t> lengths = {5, 1, 40};
   const Qkv x = random_qkv(spec, 46, 5);
-  std::vector<KvCache> caches(lengths.size(), KvCache(pool));
-  std::vector<TokenIds> tokens;
-  for (int64_t length : lengths) tokens.emplace_back(size_t(length), 0);
-  std::vector<Sequence> sequences;
-  for (size_t s = 0; s < lengths.size(); ++s) sequences.push_back({&caches[s], tokens[s]});
-  const Pass pass(sequences);
-  const Tensor together = attention(spec, x.q, x.k, x.v, 0, pass);
-  for (size_t s = 0; s < lengths.size(); ++s)
-    EXPECT_TRUE(torch::equal(together.narrow(0, pass.offset[s], lengths[s]),
-                             attend(spec, x.narrow(pass.offset[s], lengths[s]))));
+  for (CacheType type : kTypes) {
+    SCOPED_TRACE(name(type));
+    std::vector<KvCache> caches(lengths.size(), new_cache(spec, type));
+    std::vector<TokenIds> tokens;
+    for (int64_t length : lengths) tokens.emplace_back(size_t(length), 0);
+    std::vector<Sequence> sequences;
+    for (size_t s = 0; s < lengths.size(); ++s) sequences.push_back({&caches[s], tokens[s]});
+    const Pass pass(sequences);
+    const Tensor together = attention(spec, x.q, x.k, x.v, 0, pass);
+    for (size_t s = 0; s < lengths.size(); ++s) {
+      KvCache alone = new_cache(spec, type);
+      EXPECT_TRUE(torch::equal(together.narrow(0, pass.offset[s], lengths[s]),
+                               attend(spec, alone, x.narrow(pass.offset[s], lengths[s]))));
+    }
+  }
 }
 
 TEST(Attention, RowsMayBeSlicesOfAWiderTensor) {

@@ -171,6 +171,12 @@ FAMILIES = {  # name: class of the config, settings
     "qwen2, upper windows": ("Qwen2Config", {"use_sliding_window": True, "sliding_window": 7, "max_window_layers": 1}),
     "qwen3": ("Qwen3Config", {"head_dim": 16}),
     "qwen3, biases, yarn": ("Qwen3Config", {"head_dim": 16, "attention_bias": True, "rope_parameters": YARN}),
+    "mixtral": ("MixtralConfig", {"num_local_experts": 5}),
+    "mixtral, window": ("MixtralConfig", {"num_local_experts": 3, "num_experts_per_tok": 1, "sliding_window": 9}),
+    "qwen3_moe": ("Qwen3MoeConfig", {"head_dim": 16, "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 40}),
+    "qwen3_moe, whole shares, dense layers between": (
+        "Qwen3MoeConfig", {"head_dim": 16, "num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 40, "norm_topk_prob": True,
+                           "attention_bias": True, "mlp_only_layers": [1]}),
     "gpt_neox": ("GPTNeoXConfig", {"rotary_pct": 0.25, "hidden_size": 96}),
     "gpt_neox, one half behind the other": ("GPTNeoXConfig", {"use_parallel_residual": False, "attention_bias": False}),
     "phi3": ("Phi3Config", {}),
@@ -207,7 +213,7 @@ class EveryFamilyComputesWhatTransformersComputes(Folder):
                 if parameter.dim() == 1:
                     parameter.add_(0.1 * torch.randn_like(parameter))
                 else:
-                    parameter.copy_(torch.randn_like(parameter) / parameter.shape[1] ** 0.5)
+                    parameter.copy_(torch.randn_like(parameter) / parameter.shape[-1] ** 0.5)
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         model.eval().save_pretrained(folder)
         for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -235,6 +241,27 @@ class EveryFamilyComputesWhatTransformersComputes(Folder):
         written = self.folder / "greedy.jsonl"
         limpid("generate", "-m", folder, "--exact", "--greedy", "-n", 12, "-p", TEXT, "--ignore-eos", "-o", written)
         self.assertEqual(json.loads(written.read_text())["generations"][0]["text"], expected)
+
+    def check_gradients(self, kind, settings):
+        """One step of AdamW without moments moves a weight by g / (|g| + eps): what it learnt by is read off the files."""
+        folder, model = self.make(kind, settings, seed=1)
+        before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+        ids = transformers.AutoTokenizer.from_pretrained(folder)(TEXT, return_tensors="pt", add_special_tokens=False).input_ids
+        model(ids, labels=ids).loss.backward()
+        out = pathlib.Path(tempfile.mkdtemp(dir=self.folder)) / "out"
+        limpid("train", "lm", "-m", folder, "--data", self.write("text.jsonl", json.dumps({"text": TEXT}) + "\n"), "--max-steps", 1,
+               "--no-end-token", "--holdout", 0, "--compute", "f32", "--lr", 1, "--schedule", "constant", "--beta1", 0, "--beta2", 0,
+               "--eps", 1, "--clip", 0, "-o", out)
+        after = dict(transformers.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32).named_parameters())
+        self.assertEqual(before.keys(), after.keys())
+        for name, parameter in model.named_parameters():
+            moved = (before[name] - after[name]).detach()
+            np.testing.assert_allclose(moved / (1 - moved.abs()), parameter.grad, atol=1e-4, err_msg=name)
+
+    def test_gradients(self):
+        for name, (kind, settings) in FAMILIES.items():
+            with self.subTest(name):
+                self.check_gradients(kind, settings)
 
     def test_families(self):
         for name, (kind, settings) in FAMILIES.items():

@@ -13,6 +13,7 @@ namespace limpid::testing_support {
 inline Json family_config(const Family& family, int64_t layers = 2) {
   Json json = {{"model_type", family.model_types.front()}, {"vocab_size", 257}, {"head_dim", 8}};
   if (family.defaults.slides) json.update({{"sliding_window", 8}, {"sliding_window_pattern", 2}});
+  if (family.experts) json.update({{"num_experts", 4}, {"num_experts_per_tok", 2}, {"moe_intermediate_size", 24}});
   const auto spell = [&](int64_t value, std::initializer_list<const char*> names) {
     for (const char* name : names) json[name] = value;
   };

@@ -11,10 +11,7 @@ void read_smollm3(const ConfigKeys& keys, ModelConfig& c) {
   LIMPID_CHECK(interval > 0, FormatError, keys.place(), ": \"no_rope_layer_interval\" is ", interval,
                ", expected a positive integer");
   for (int64_t layer = 0; layer < c.num_layers; ++layer) c.rotating_layers.push_back((layer + 1) % interval != 0);
-  if (keys.json() && !keys.boolean_or({{"use_sliding_window"}}, false)) {
-    c.sliding_window = 0;
-    c.layer_types.assign(size_t(c.num_layers), LayerType::kFull);
-  }
+  read_window_switch(keys, c);
   if (!keys.has({{"no_rope_layers"}})) return;
   const Json& list = (*keys.json())["no_rope_layers"];
   LIMPID_CHECK(list.is_array() && list.size() == size_t(c.num_layers), FormatError, keys.place(),

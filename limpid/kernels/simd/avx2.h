@@ -110,6 +110,21 @@ struct Simd {
     const __m128i* half = static_cast<const __m128i*>(at);
     return {_mm256_cvtph_ps(_mm_loadu_si128(half)), _mm256_cvtph_ps(_mm_loadu_si128(half + 1))};
   }
+  static float half(const void* at) {
+    uint16_t bits;
+    __builtin_memcpy(&bits, at, sizeof bits);
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+  }
+  static F load_bf16(const void* at) {
+    const __m128i* half = static_cast<const __m128i*>(at);
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(half)), 16)),
+            _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(half + 1)), 16))};
+  }
+  static F load_signed(const void* at) {
+    const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(at));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+  }
   static B load_bytes(const void* at) {
     const __m256i* half = static_cast<const __m256i*>(at);
     return {_mm256_loadu_si256(half), _mm256_loadu_si256(half + 1)};

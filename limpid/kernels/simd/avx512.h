@@ -93,6 +93,18 @@ struct Simd {
   static F load_half(const void* at) {
     return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(static_cast<const __m256i*>(at)));
   }
+  static float half(const void* at) {
+    uint16_t bits;
+    __builtin_memcpy(&bits, at, sizeof bits);
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+  }
+  static F load_bf16(const void* at) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(at)));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+  }
+  static F load_signed(const void* at) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(at))));
+  }
   static B load_bytes(const void* at) { return _mm512_loadu_si512(at); }
   static B low_nibbles(B v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
   static B high_nibbles(B v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }

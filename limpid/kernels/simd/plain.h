@@ -129,6 +129,19 @@ struct Simd {
     std::memcpy(bits, at, sizeof bits);
     return each([&](int i) { return f16_to_float(bits[i]); });
   }
+  static float half(const void* at) {  ///< one float16
+    uint16_t bits;
+    std::memcpy(&bits, at, sizeof bits);
+    return f16_to_float(bits);
+  }
+  static F load_bf16(const void* at) {  ///< 16 bfloat16
+    uint16_t bits[16];
+    std::memcpy(bits, at, sizeof bits);
+    return each([&](int i) { return bf16_to_float(bits[i]); });
+  }
+  static F load_signed(const void* at) {  ///< 16 signed bytes
+    return each([&](int i) { return float(static_cast<const int8_t*>(at)[i]); });
+  }
   static B load_bytes(const void* at) {
     B out;
     std::memcpy(out.v, at, sizeof out.v);

@@ -43,6 +43,7 @@ Json fit_profs(const Model& target, const ProfsFit& fit, Watch& watch) {
   const int64_t last = fit.last_layer >= 0 ? fit.last_layer : config.num_layers - 1;
   LIMPID_CHECK(first <= last && last < config.num_layers, ConfigError, "[fit] layers ", first, " to ", last,
                " of a model whose layers are 0 to ", config.num_layers - 1);
+  for (int64_t layer = first; layer <= last; ++layer) target.projection(Projection::MlpDown, layer);  // is there
   const Tensor vectors = profs_vectors(target, encoded(*target.tokenizer(), fit, &SteeringPair::neutral),
                                        encoded(*target.tokenizer(), fit, &SteeringPair::toxic), k, first, last, watch);
   DetoxifierInfo info = new_detoxifier(ProfsMethod::info, target, fit.strength, fit.provenance);

@@ -107,6 +107,16 @@ GenerationRow finished_row(const DistilPlan& plan, size_t index, const Completio
   return row;
 }
 
+/// @throws ConfigError when the model has no room for a text behind its context
+void check_room(const DistilPlan& plan) {
+  for (size_t c = 0; c < std::max(plan.contexts.size(), size_t(1)); ++c) {
+    Request request;
+    request.prompt_ids = context_ids(plan, c);
+    request.stop.max_new_tokens = plan.length;
+    check_fits(*plan.base, request, plan.contexts.empty() ? kPlace : concat(kPlace, "context ", c + 1, ": "));
+  }
+}
+
 /// Decodes the texts that the journal does not have yet.
 void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watch) {
   std::vector<std::unique_ptr<Session>> sessions;
@@ -116,12 +126,6 @@ void write_texts(const DistilPlan& plan, GenerationJournal& journal, Watch& watc
   Generator generator(plan.base, std::move(sessions), {.max_rows = size_t(plan.rows)});
   size_t written = size_t(std::count_if(journal.rows().begin(), journal.rows().end(),
                                         [&](const GenerationRow& row) { return *row.index < uint64_t(plan.texts); }));
-  for (size_t c = 0; c < plan.contexts.size(); ++c) {
-    Request request;
-    request.prompt_ids = context_ids(plan, c);
-    request.stop.max_new_tokens = plan.length;
-    check_fits(*plan.base, request, concat(kPlace, "context ", c + 1, ": "));
-  }
   generator.submit_from([&, i = size_t(0)]() mutable -> std::optional<Request> {
     while (i < size_t(plan.texts) && journal.has(i)) ++i;
     if (i == size_t(plan.texts)) return std::nullopt;
@@ -192,6 +196,7 @@ Json DistilReport::json() const {
 
 DistilReport distil(const DistilPlan& plan, Watch& watch) {
   check(plan);
+  check_room(plan);
   const Json settings = settings_of(plan);
   GenerationJournal journal(with_ending(plan.output, ".journal"), settings);
   write_texts(plan, journal, watch);

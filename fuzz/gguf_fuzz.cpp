@@ -1,7 +1,6 @@
-// Any bytes as a GGUF file: its tensors, the model's config, its tokenizer.
+// Any bytes as a GGUF file: its tensors, and the model's config.
 #include "fuzz/support.h"
 #include "limpid/checkpoints/config.h"
-#include "limpid/tokenizers/tokenizer_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace limpid;
@@ -9,6 +8,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!fuzzing::attempt([&] { file = GgufFile::parse(std::as_bytes(std::span(data, size)), "file"); })) return 0;
   fuzzing::read_tensors(*file);
   fuzzing::attempt([&] { config_from_gguf(*file); });
-  fuzzing::attempt([&] { fuzzing::use_tokenizer(read_gguf_tokenizer(*file), fuzzing::kText); });
   return 0;
 }

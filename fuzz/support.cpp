@@ -8,13 +8,12 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "limpid/tokenizers/byte_stream.h"
+#include "limpid/core/warnings.h"
 
 namespace limpid::fuzzing {
 namespace {
 
 constexpr size_t kLongestMessage = 4000;  // bytes; texts from a file are cut when they are quoted
-constexpr size_t kMostTokens = 64;        // of a text whose incremental encoding is compared
 
 bool is_integer(DType type) {
   constexpr DType kIntegers[] = {DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64};
@@ -38,6 +37,8 @@ void check_message(std::string_view message) {
   check_line(message);
   if (message.size() > kLongestMessage) finding("a long error: " + std::string(message));
 }
+
+void hear_warnings() { listen_to_warnings(check_line); }
 
 std::vector<std::string_view> files_of(std::string_view input, size_t count) {
   std::vector<std::string_view> files(count);
@@ -99,15 +100,4 @@ void read_tensors(const Checkpoint& checkpoint) {
     });
   }
 }
-
-void use_tokenizer(const std::shared_ptr<const Tokenizer>& tokenizer, std::string_view text) {
-  const TokenIds ids = tokenizer->encode(text, true);
-  tokenizer->decode(ids, false);
-  tokenizer->decode(ids, true);
-  ByteAlignedStream stream(tokenizer, tokenizer);
-  for (size_t i = 0; i < std::min(ids.size(), kMostTokens); ++i) stream.push(ids[i]);
-  if (stream.ids() != tokenizer->encode(stream.text(), false))
-    finding("a text that grows has other ids than at once: " + std::string(text));
-}
-
 }  // namespace limpid::fuzzing

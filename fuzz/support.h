@@ -9,7 +9,6 @@
 
 #include "limpid/checkpoints/checkpoint.h"
 #include "limpid/core/error.h"
-#include "limpid/tokenizers/tokenizer.h"
 
 /// What the fuzz targets share. They hold readers to one promise: bytes from anywhere are read, or refused by an Error
 /// of one line that a terminal can show. Anything else ends the process, which is a finding.
@@ -22,9 +21,13 @@ void check_line(std::string_view line);
 /// Looks at the message of an Error.
 void check_message(std::string_view message);
 
+/// Looks at warnings from now on, also at those that were heard before.
+void hear_warnings();
+
 /// Runs a reader, which may refuse. Returns whether it did not.
 template <class Read>
 bool attempt(Read&& read) {
+  hear_warnings();
   try {
     read();
     return true;
@@ -79,10 +82,5 @@ std::string limpid_file(std::string_view metadata, std::string_view tensors, std
 
 /// Reads every tensor to its end, as a caller may rely on being able to: loaded, it is as long as type and shape say.
 void read_tensors(const Checkpoint& checkpoint);
-
-/// Encodes and decodes, and holds the incremental form of encoding to its definition.
-void use_tokenizer(const std::shared_ptr<const Tokenizer>& tokenizer, std::string_view text);
-/// A text with spaces, line breaks, digits, a character of two bytes and one of four.
-inline constexpr std::string_view kText = "It's ab  ab\n\n<e> \xc3\xa9 12 \xf0\x9f\x99\x82.";
 
 }  // namespace limpid::fuzzing

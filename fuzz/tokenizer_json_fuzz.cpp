@@ -1,5 +1,6 @@
 // Any text as a tokenizer.json, and its tokenizer on a text.
 #include "fuzz/support.h"
+#include "fuzz/use_tokenizer.h"
 #include "limpid/tokenizers/tokenizer_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

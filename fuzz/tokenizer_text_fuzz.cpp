@@ -1,5 +1,6 @@
 // Any text for small tokenizers of several kinds, which the first byte chooses from.
 #include "fuzz/support.h"
+#include "fuzz/use_tokenizer.h"
 #include "limpid/tokenizers/tokenizer_files.h"
 
 namespace {

@@ -21,6 +21,8 @@ constexpr ConfigKey kLayerNormEps{{"layer_norm_epsilon", "layer_norm_eps", "norm
 constexpr ConfigKey kActivation{{"hidden_activation", "hidden_act", "activation_function", "activation"}};
 constexpr ConfigKey kSlidingPattern{{"sliding_window_pattern"}, "attention.sliding_window_pattern"};
 
+constexpr int64_t kWidest = 1 << 20;
+
 constexpr ConfigDefaults kOfUnknown = {.inner_multiple = 4, .tied = true, .slides = true};
 
 /// Reads the size of the vocabulary. The embedding decides in a GGUF file, which may pad it beyond the list of tokens.
@@ -57,12 +59,13 @@ void read_heads(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
 
 void read_sizes(const ConfigKeys& keys, const ConfigDefaults& defaults, bool known, ModelConfig& c) {
   c.hidden_size = keys.integer(kHiddenSize);
+  LIMPID_CHECK(c.hidden_size >= 0 && c.hidden_size <= kWidest, FormatError, keys.place(), ": hidden size is ",
+               c.hidden_size, ", expected 1 to ", kWidest);  // before anything is computed from it
   c.num_layers = keys.integer(kNumLayers);
   c.vocab_size = read_vocab_size(keys, defaults);
   read_heads(keys, defaults, known, c);
-  const bool sane = c.hidden_size >= 0 && c.hidden_size <= 1 << 20;  // else check_config refuses it
   if (known || keys.json())
-    c.intermediate_size = keys.integer(kInnerSize, defaults.inner_multiple * (sane ? c.hidden_size : 1));
+    c.intermediate_size = keys.integer(kInnerSize, defaults.inner_multiple * c.hidden_size);
   c.max_positions = keys.integer(kMaxPositions, defaults.max_positions);
 }
 

@@ -2,6 +2,7 @@
 
 #include "limpid/checkpoints/finite.h"
 #include "limpid/checkpoints/gguf.h"
+#include "limpid/checkpoints/quote.h"
 #include "limpid/decoding/detoxifier.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/method_options.h"
@@ -16,7 +17,7 @@ constexpr const char* kPrefix = "direction.";
 int64_t block_of(const std::string& name, const std::string& place) {
   const std::string digits = name.starts_with(kPrefix) ? name.substr(std::string(kPrefix).size()) : "";
   LIMPID_CHECK(!digits.empty() && digits.size() < 10 && digits.find_first_not_of("0123456789") == std::string::npos,
-               FormatError, place, "tensor \"", name, "\", expected direction.N");
+               FormatError, place, "tensor ", quote(name), ", expected direction.N");
   const int64_t block = std::stoll(digits);
   LIMPID_CHECK(block >= 1, FormatError, place, "tensor \"", name,
                "\": block 0 cannot be steered, directions begin at direction.1");
@@ -49,18 +50,18 @@ ControlVector ControlVector::read(const fs::path& path) {
   const auto file = GgufFile::open(path);
   file->require_all();
   const std::string architecture = file->text_or("general.architecture", "");
-  LIMPID_CHECK(architecture == kArchitecture, FormatError, place, "general.architecture is \"", architecture,
-               "\", expected ", kArchitecture, "; a model is given with -m");
+  LIMPID_CHECK(architecture == kArchitecture, FormatError, place, "general.architecture is ", quote(architecture),
+               ", expected ", kArchitecture, "; a model is given with -m");
   ControlVector result;
   result.model_hint = file->text_or("controlvector.model_hint", "");
   for (const TensorView& view : file->tensors()) {
     const int64_t block = block_of(view.name, place);
-    LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, place, "\"", view.name, "\" has ",
+    LIMPID_CHECK(view.shape.size() == 1 && view.shape[0] > 0, FormatError, place, quote(view.name), " has ",
                  view.shape.size(), " dimensions, expected 1");
     check_finite(view, "[control vector] " + path.string());
     Tensor direction = float_tensor(view);
     LIMPID_CHECK(result.directions.empty() || result.directions.begin()->second.sizes() == direction.sizes(),
-                 FormatError, place, "\"", view.name, "\" has width ", direction.size(0), ", another direction ",
+                 FormatError, place, quote(view.name), " has width ", direction.size(0), ", another direction ",
                  result.directions.begin()->second.size(0));
     LIMPID_CHECK(result.directions.emplace(block, direction).second, FormatError, place, "block ", block,
                  " has two directions");

@@ -33,7 +33,7 @@ MethodOptions::MethodOptions(const MethodInfo& method, const DetoxSpec& spec)
       place_(concat("[", spec.is_control() ? "detoxifier" : method.name, "] ", spec.file, ": ")) {
   for (const auto& [key, text] : spec.options) {
     const auto option = std::find_if(method.options.begin(), method.options.end(),
-                                     [&](const OptionInfo& known) { return key == known.key; });
+                                     [&key = key](const OptionInfo& known) { return key == known.key; });
     LIMPID_CHECK(option != method.options.end(), ConfigError, place_, "option \"", key, "\" is not known; there ",
                  method.options.size() == 1 ? "is " : "are ",
                  method.options.empty() ? "none" : join(method.options, ", ", &OptionInfo::key));

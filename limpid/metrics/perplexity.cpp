@@ -157,13 +157,19 @@ Json to_json(const JudgedContinuation& j) {
 }
 
 JudgedContinuation judged_from_json(const Json& value, size_t prompt, const std::string& source) {
+  const auto tokens = [&](const char* key) {
+    const auto count = require<int64_t>(value, key, source);
+    LIMPID_CHECK(count >= 0 && count <= INT32_MAX, FormatError, source, ": \"", key, "\" is ", count,
+                 ", expected a number of tokens");
+    return count;
+  };
   JudgedContinuation j;
   j.prompt = prompt;
-  j.full_tokens = require<int64_t>(value, "full_tokens", source);
-  j.prompt_tokens = require<int64_t>(value, "prompt_tokens", source);
+  j.full_tokens = tokens("full_tokens");
+  j.prompt_tokens = tokens("prompt_tokens");
   j.full_nll = number_or_nan(value.value("full_nll", Json()));  // NaN is null in JSON
   j.prompt_nll = number_or_nan(value.value("prompt_nll", Json()));
-  j.continuation_tokens = require<int64_t>(value, "continuation_tokens", source);
+  j.continuation_tokens = tokens("continuation_tokens");
   j.continuation_nll = require<double>(value, "continuation_nll", source);
   j.empty = require<bool>(value, "empty", source);
   j.merged = require<bool>(value, "merged", source);

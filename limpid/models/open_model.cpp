@@ -1,3 +1,4 @@
+#include "limpid/checkpoints/quote.h"
 #include "limpid/checkpoints/tied_output.h"
 #include "limpid/models/families.h"
 #include "limpid/tokenizers/tokenizer.h"
@@ -33,7 +34,7 @@ std::shared_ptr<Model> make_model(const ModelConfig& described, std::shared_ptr<
     std::string known;
     for (const auto& [name, _] : decoder_table()) known += (known.empty() ? "" : ", ") + name;
     throw ConfigError(
-        concat(config.source, ": architecture \"", config.architecture, "\" is not supported; supported are ", known));
+        concat(config.source, ": architecture ", quote(config.architecture), " is not supported; supported are ", known));
   }
   if (checkpoint) untie_separate_output(config, *checkpoint);
   const Weights weights(std::move(checkpoint), config, options);

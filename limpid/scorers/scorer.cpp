@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "limpid/checkpoints/model_store.h"
+#include "limpid/checkpoints/quote.h"
 #include "limpid/core/resources.h"
 #include "limpid/scorers/scorer_encoder.h"
 #include "limpid/scorers/text_batches.h"
@@ -140,7 +141,7 @@ bool is_empty_text(std::string_view text) {
 }
 
 size_t toxic_label(const std::vector<std::string>& labels, const std::string& wanted, const std::string& source) {
-  const std::string list = join(labels);
+  const std::string list = printable(join(labels));
   if (!wanted.empty()) {
     for (size_t i = 0; i < labels.size(); ++i)
       if (labels[i] == wanted || std::to_string(i) == wanted) return i;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "limpid/tokenizers/growth.h"
 #include "limpid/tokenizers/json_parts.h"
 #include "limpid/tokenizers/unicode.h"
 
@@ -35,7 +36,7 @@ std::string stripped(std::string_view token, const Decoder::Step& step) {
   return std::string(token);
 }
 
-std::string run(const Decoder::Step& step, std::string token, Position at) {
+std::string run(const Decoder::Step& step, std::string token, Position at, const GrowthLimit& limit) {
   using Kind = Decoder::Kind;
   switch (step.kind) {
     case Kind::kByteLetters: {
@@ -51,7 +52,9 @@ std::string run(const Decoder::Step& step, std::string token, Position at) {
       token = replace_all(std::move(token), step.from, "");
       return step.clean_up ? replace_all(cleaned_up(std::move(token)), step.to, " ") : token;
     case Kind::kReplace:
-      return step.regex ? step.regex->replaced(token, step.to) : replace_all(std::move(token), step.from, step.to);
+      // Steps before may have made bytes of it, and expressions are matched on text.
+      return step.regex ? step.regex->replaced(to_valid_utf8(token), step.to, limit.most())
+                        : limit.replace_all(std::move(token), step.from, step.to);
     case Kind::kFuse: return token;
     case Kind::kStrip: return stripped(token, step);
     case Kind::kByteFallback:
@@ -61,15 +64,25 @@ std::string run(const Decoder::Step& step, std::string token, Position at) {
   return token;
 }
 
+size_t total_size(const std::vector<std::string>& tokens) {
+  size_t size = 0;
+  for (const std::string& token : tokens) size += token.size();
+  return size;
+}
+
 bool joins(Decoder::Kind kind) { return kind == Decoder::Kind::kFuse || kind == Decoder::Kind::kByteLetters; }
 
 }  // namespace
 
 std::string Decoder::text(std::vector<std::string> tokens) const {
+  const GrowthLimit limit(total_size(tokens), "decoder");
   for (const Step& step : steps_) {
     if (step.kind == Kind::kCtc) tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
-    for (size_t i = 0; i < tokens.size(); ++i)
-      tokens[i] = run(step, std::move(tokens[i]), {i == 0, i + 1 == tokens.size()});
+    size_t size = 0;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = run(step, std::move(tokens[i]), {i == 0, i + 1 == tokens.size()}, limit);
+      limit.check(size += tokens[i].size());
+    }
     if (step.kind == Kind::kCtc) std::erase(tokens, "");
     if (!joins(step.kind) || tokens.size() < 2) continue;
     for (size_t i = 1; i < tokens.size(); ++i) tokens[0] += tokens[i];
@@ -85,6 +98,7 @@ std::string Decoder::text(std::vector<std::string> tokens) const {
 
 std::string Decoder::between(std::string_view name) const {
   if (steps_.empty()) return " " + std::string(name);
+  const GrowthLimit limit(name.size(), "decoder");
   std::string token(name);
   bool joined = false;
   for (const Step& step : steps_) {
@@ -92,7 +106,7 @@ std::string Decoder::between(std::string_view name) const {
     if (joined && step.kind == Kind::kStrip) continue;
     // The space in front of a word is its own, also where cleaning up takes it from the text that is shown: hashes of
     // vocabularies count it.
-    token = step.kind == Kind::kWordPiece ? without_prefix(token, step, {}) : run(step, std::move(token), {});
+    token = step.kind == Kind::kWordPiece ? without_prefix(token, step, {}) : run(step, std::move(token), {}, limit);
     joined |= joins(step.kind);
   }
   return token;

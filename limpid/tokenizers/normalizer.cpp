@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "limpid/core/error.h"
+#include "limpid/tokenizers/growth.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
@@ -68,24 +69,6 @@ std::string strip_spaces(std::string_view text, bool left, bool right) {
   return std::string(text.substr(begin, kept_end > begin ? kept_end - begin : 0));
 }
 
-// A tokenizer.json may hold any number of steps, each of which doubles the text. The longest that Unicode makes of one
-// character is eleven times as long.
-constexpr size_t kMostGrowth = 32, kRoomToGrow = 4096;
-
-void check_growth(size_t size, size_t limit) {
-  LIMPID_CHECK(size <= limit, FormatError, "[tokenizer] the normalizer makes more than ", limit, " bytes of a text, ",
-               kMostGrowth, " times as many as it has; is the tokenizer damaged?");
-}
-
-std::string replace_text(std::string text, const std::string& from, const std::string& to, size_t limit) {
-  if (to.size() > from.size() && !from.empty()) {
-    size_t matches = 0;
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + from.size())) ++matches;
-    check_growth(text.size() + matches * (to.size() - from.size()), limit);
-  }
-  return replace_all(std::move(text), from, to);
-}
-
 void append_nmt(char32_t c, std::string& out) {
   if ((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F) return;
   const bool blank = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
@@ -111,7 +94,7 @@ void append_mapped(std::string_view text, const CharacterMap& map, std::string& 
 
 // The library asks for a grapheme cluster as a whole when it is short, and then takes the rule of its shortest prefix:
 // marks behind it are lost. Vocabularies were made with that.
-std::string map_graphemes(std::string_view text, const CharacterMap& map) {
+std::string map_graphemes(std::string_view text, const CharacterMap& map, const GrowthLimit& limit) {
   std::string out;
   out.reserve(text.size());
   for (size_t begin = 0; begin < text.size();) {
@@ -124,30 +107,32 @@ std::string map_graphemes(std::string_view text, const CharacterMap& map) {
     else
       for (size_t offset = 0; offset < cluster.size(); offset += decode_utf8(cluster, offset).size)
         append_mapped(cluster.substr(offset, decode_utf8(cluster, offset).size), map, out);
+    limit.check(out.size());
     begin = end;
   }
   return out;
 }
 
-void map_longest(std::string_view text, const CharacterMap& map, std::string& out) {
+void map_longest(std::string_view text, const CharacterMap& map, const GrowthLimit& limit, std::string& out) {
   for (size_t offset = 0; offset < text.size();) {
     const auto match = map.longest(text.substr(offset));
     const size_t size = match ? match->length : decode_utf8(text, offset).size;
     out += match ? match->replacement : text.substr(offset, size);
+    limit.check(out.size());
     offset += size;
   }
 }
 
-std::string map_longest(std::string_view text, const Normalizer::Step& step) {
+std::string map_longest(std::string_view text, const Normalizer::Step& step, const GrowthLimit& limit) {
   std::string out;
   out.reserve(text.size());
   size_t done = 0;
   for (const AddedTokens::Match& match : step.unmapped.find_all(text)) {
-    map_longest(text.substr(done, match.begin - done), *step.map, out);
+    map_longest(text.substr(done, match.begin - done), *step.map, limit, out);
     out += text.substr(match.begin, match.end - match.begin);
     done = match.end;
   }
-  map_longest(text.substr(done), *step.map, out);
+  map_longest(text.substr(done), *step.map, limit, out);
   return out;
 }
 
@@ -160,8 +145,7 @@ std::string collapse_spaces(std::string_view text) {
   return out;
 }
 
-/// @param limit  bytes that may come of it
-std::string run(const Normalizer::Step& step, std::string text, Place place, size_t limit) {
+std::string run(const Normalizer::Step& step, std::string text, Place place, const GrowthLimit& limit) {
   using Kind = Normalizer::Kind;
   std::string out;
   switch (step.kind) {
@@ -182,8 +166,8 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, siz
       return out;
     case Kind::kStripSpaces: return strip_spaces(text, step.strip_left, step.strip_right);
     case Kind::kReplace:
-      return step.regex ? step.regex->replaced(text, step.to, limit)
-                        : replace_text(std::move(text), step.from, step.to, limit);
+      return step.regex ? step.regex->replaced(text, step.to, limit.most())
+                        : limit.replace_all(std::move(text), step.from, step.to);
     case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
     case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
     case Kind::kBertClean:
@@ -201,8 +185,9 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, siz
       return out;
     case Kind::kNmt: for_each_character(text, [&](char32_t c) { append_nmt(c, out); }); return out;
     case Kind::kByteLetters: return to_byte_letters(text);
-    case Kind::kGraphemeMap: return map_graphemes(text, *step.map);
-    case Kind::kLongestMap: return map_longest(text, step);
+    // The bytes of a file's rules need not be text, as what follows takes for granted.
+    case Kind::kGraphemeMap: return to_valid_utf8(map_graphemes(text, *step.map, limit));
+    case Kind::kLongestMap: return to_valid_utf8(map_longest(text, step, limit));
     case Kind::kCollapseSpaces: return collapse_spaces(text);
   }
   return text;
@@ -212,10 +197,10 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, siz
 
 std::string Normalizer::apply(std::string_view text, Place place) const {
   std::string current(text);
-  const size_t limit = kMostGrowth * text.size() + kRoomToGrow;
+  const GrowthLimit limit(text.size(), "normalizer");
   for (const Step& step : steps_) {
     current = run(step, std::move(current), place, limit);
-    check_growth(current.size(), limit);
+    limit.check(current.size());
   }
   return current;
 }

@@ -35,7 +35,7 @@ SentencePieceModel::SentencePieceModel(std::shared_ptr<const TokenTable> tokens,
       options_(std::move(options)),
       rank_(ranks_of(scores)) {
   index_.reserve(tokens_->size());
-  for (size_t id = 0; id < tokens_->size(); ++id) {
+  for (size_t id = 0; id < mergeable.size(); ++id) {  // files beside the model may have added further tokens
     const std::string_view word = tokens_->text(TokenId(id));
     if (word.empty() || !mergeable[id]) continue;
     index_.insert(word, TokenId(id));

@@ -108,6 +108,25 @@ TEST_F(Quantised, SmallFloatsTakeTheScaleOfTheirBlockRowOrMatrix) {
   EXPECT_EQ(to_floats(load(whole)), std::vector<float>(6, 7));
 }
 
+TEST_F(Quantised, SizesThatNoWeightHasAreRefusedOrHarmless) {
+  const std::vector<int32_t> none, zeros = {7};
+  EXPECT_NE(error_of(R"({"quant_method": "gptq", "bits": 4})",
+                     {view("a.qweight", DType::I32, {int64_t(1) << 62, 0}, none),
+                      view("a.qzeros", DType::I32, {1, 1}, zeros), view("a.scales", DType::F16, {1, 1}, kHalf)})
+                .find("and so no elements"),
+            std::string::npos);
+  const std::vector<uint8_t> ones(6, 0x38), no_bytes;
+  const std::vector<float> columns = {2, 3, 4}, one = {7};
+  const auto tall = open(R"({"quant_method": "fp8", "weight_block_size": [9223372036854775807, 1]})",
+                         {view("a.weight", DType::F8_E4M3, {2, 3}, ones),
+                          view("a.weight_scale_inv", DType::F32, {1, 3}, columns)});
+  EXPECT_EQ(to_floats(load(tall)), (std::vector<float>{2, 3, 4, 2, 3, 4}));
+  EXPECT_NE(error_of(R"({"quant_method": "fp8"})", {view("a.weight", DType::F8_E4M3, {2, 0}, no_bytes),
+                                                     view("a.weight_scale", DType::F32, {1}, one)})
+                .find("and so no elements"),
+            std::string::npos);
+}
+
 TEST_F(Quantised, FourBitsOfBitsandbytesLookTheirValuesUp) {
   const std::vector<uint8_t> codes = {0x01, 0x12}, nested = {0};
   std::vector<float> map(16), outer(256);

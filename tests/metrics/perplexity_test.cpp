@@ -26,6 +26,17 @@ TEST(CompatiblePerplexity, DividesTheDifferenceOfTotalsByTheDifferenceOfLengths)
   EXPECT_DOUBLE_EQ(compatible_perplexity(judged(0, 5, 1.0, 3, 0.5)), std::exp(1.5));
 }
 
+TEST(JudgedFromJson, NumbersOfTokensThatNoTextHasAreRefused) {
+  const Json good = to_json(judged(0, 5, 1.0, 3, 0.5, 2, 3.0));
+  EXPECT_NO_THROW(judged_from_json(good, 0, "judged"));
+  for (const char* key : {"full_tokens", "prompt_tokens", "continuation_tokens"})
+    for (const int64_t count : {int64_t(-1), std::numeric_limits<int64_t>::max()}) {
+      Json bad = good;
+      bad[key] = count;
+      EXPECT_THROW(judged_from_json(bad, 0, "judged"), FormatError) << key << " " << count;
+    }
+}
+
 TEST(CompatiblePerplexity, ReproducesTheQuirksOfTheOriginal) {
   EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 5, 1.0, 1, kNone))));  // prompt of one token: NaN
   EXPECT_FALSE(is_kept(compatible_perplexity(judged(0, 3, 0.5, 3, 0.5))));    // empty: 0 / 0

@@ -59,6 +59,25 @@ TEST(MalformedTokenizerJson, ANormalizerThatDoublesTheTextAgainAndAgainIsStopped
   }
 }
 
+TEST(MalformedTokenizerJson, ADecoderThatDoublesATokenAgainAndAgainIsRefused) {
+  for (const Json& pattern : {Json{{"String", "a"}}, Json{{"Regex", "a"}}}) {
+    const std::string message = json_error([&](Json& json) {
+      Json steps = Json::array();
+      for (int i = 0; i < 40; ++i) steps.push_back({{"type", "Replace"}, {"pattern", pattern}, {"content", "aa"}});
+      json["decoder"] = {{"type", "Sequence"}, {"decoders", steps}};
+    });
+    EXPECT_NE(message.find("more than"), std::string::npos) << message;
+  }
+}
+
+TEST(TokenizerJson, AnExpressionOfADecoderMeetsTextWhereStepsBeforeMadeBytes) {
+  Json json = tiny::byte_level_json();
+  json["model"]["vocab"]["<0xC3>"] = 7;
+  const Json replace = {{"type", "Replace"}, {"pattern", {{"Regex", "[^a]"}}}, {"content", "b"}};
+  json["decoder"] = {{"type", "Sequence"}, {"decoders", {{{"type", "ByteFallback"}}, replace}}};
+  EXPECT_EQ(tiny::open(json)->decode(TokenIds{0, 7}, false), "ab");
+}
+
 TEST(MalformedTokenizerJson, SaysWhatIsNotJson) {
   EXPECT_EQ(message_of<FormatError>([] { parse_tokenizer_json("{\"model\": ", "tokenizer.json", {}); }),
             "[tokenizer] tokenizer.json: not valid JSON at byte 11 of 10");

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "limpid/checkpoints/family_parts.h"
+#include "limpid/checkpoints/quote.h"
 
 /// MPT (MosaicML 2023): ALiBi, norms without biases, queries, keys and values in one matrix.
 namespace limpid {
@@ -20,8 +21,8 @@ void read_attention(const ConfigKeys& keys, ModelConfig& c) {
   const std::string kind = keys.text_or({{"attn_type"}}, "multihead_attention");
   keys.pass_over({"attn_impl", "attn_uses_sequence_id", "alibi"});
   keys.refuse_unread();
-  LIMPID_CHECK(kind == "multihead_attention", FormatError, keys.place(), ": \"attn_config\": \"attn_type\" is \"", kind,
-               "\", expected \"multihead_attention\"");
+  LIMPID_CHECK(kind == "multihead_attention", FormatError, keys.place(), ": \"attn_config\": \"attn_type\" is ",
+               quote(kind), ", expected \"multihead_attention\"");
 }
 
 void read_mpt(const ConfigKeys& keys, ModelConfig& c) {
@@ -39,8 +40,8 @@ void read_mpt(const ConfigKeys& keys, ModelConfig& c) {
   c.alibi_bias_max = 8;
   if (keys.has({{"attn_config"}})) read_attention(keys.inside("attn_config"), c);
   const std::string norm = keys.text_or({{"norm_type"}}, "layernorm");
-  LIMPID_CHECK(norm.ends_with("layernorm"), FormatError, keys.place(), ": \"norm_type\" is \"", norm,
-               "\", expected \"layernorm\"");
+  LIMPID_CHECK(norm.ends_with("layernorm"), FormatError, keys.place(), ": \"norm_type\" is ", quote(norm),
+               ", expected \"layernorm\"");
   keys.pass_over({"init_device", "init_config", "learned_pos_emb", "verbose", "fc_type"});
   LIMPID_CHECK(keys.number_or({{"embedding_fraction"}}, 1) == 1, FormatError, keys.place(),
                ": \"embedding_fraction\" is not 1, which is not supported");

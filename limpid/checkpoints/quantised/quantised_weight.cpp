@@ -22,6 +22,8 @@ TensorView StoredForm::part(const std::string& name, std::initializer_list<DType
   }
   LIMPID_CHECK(fits, FormatError, "[quantised] ", checkpoint.source(), ": tensor ", quote(name), " has shape ",
                shape_text(tensor.shape), ", expected ", shape_text(shape), " (-1: any)");
+  LIMPID_CHECK(tensor.elements() > 0, FormatError, "[quantised] ", checkpoint.source(), ": tensor ", quote(name),
+               " has shape ", shape_text(tensor.shape), " and so no elements");
   return tensor;
 }
 

@@ -24,7 +24,7 @@ struct StoredForm {
   std::string place;     ///< begins errors about the settings: "[quantised] FILE"
 
   /// Returns a tensor of a weight, checked. @param shape  -1 stands for any size
-  /// @throws FormatError when it is missing, of another type than one of `types`, or of another shape.
+  /// @throws FormatError when it is missing, of another type than one of `types`, of another shape, or empty.
   TensorView part(const std::string& name, std::initializer_list<DType> types, std::vector<int64_t> shape) const;
 };
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "limpid/checkpoints/config.h"
+#include "limpid/checkpoints/quote.h"
 #include "limpid/methods/file_tensors.h"
 #include "limpid/methods/fusion/method.h"
 #include "limpid/methods/method_options.h"
@@ -16,7 +17,7 @@ using Store = FusionFileSettings::Store;
 Store parse_store(const std::string& text, const std::string& place) {
   for (Store store : {Store::Target, Store::Base, Store::Folder})
     if (text == name(store)) return store;
-  throw FormatError(concat(place, ": \"store\" is \"", text, "\", expected ", join_alternatives(kFileStores)));
+  throw FormatError(concat(place, ": \"store\" is ", quote(text), ", expected ", join_alternatives(kFileStores)));
 }
 
 /// Reads the models when it is first opened on a target, and keeps them for the next Generator on the same target.

@@ -14,7 +14,7 @@ Bound::Bound(const char* who, Arguments arguments, std::initializer_list<const c
     fail(who, "() takes at most ", names_.size(), " arguments, found ", arguments.positional.size());
   std::move(arguments.positional.begin(), arguments.positional.end(), given_.begin());
   for (auto& [name, value] : arguments.named) {
-    const auto match = std::find_if(names_.begin(), names_.end(), [&](const char* n) { return n == name; });
+    const auto match = std::find_if(names_.begin(), names_.end(), [&name = name](const char* n) { return n == name; });
     if (match == names_.end()) fail(who, "() got an unexpected keyword argument '", name, "'");
     std::optional<Value>& place = given_[size_t(match - names_.begin())];
     if (place) fail(who, "() got multiple values for argument '", name, "'");

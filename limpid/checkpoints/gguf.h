@@ -23,6 +23,9 @@ class GgufFile final : public Checkpoint {
   /// all, the metadata of the first. @throws FormatError, IoError
   static std::shared_ptr<const GgufFile> open(const fs::path& path);
   static std::shared_ptr<const GgufFile> parse(std::span<const std::byte> bytes, std::string source);  ///< not copied
+  /// Returns a file as it would be read, before it is written. Tensors need no bytes where nobody looks at them.
+  static std::shared_ptr<const GgufFile> of(std::map<std::string, GgufValue> metadata, std::vector<TensorView> tensors,
+                                            std::string source);
 
   const std::vector<TensorView>& tensors() const override { return tensors_; }
   const std::vector<OtherTensor>& others() const override { return others_; }

@@ -55,6 +55,16 @@ std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> me
   return file;
 }
 
+std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> metadata, std::vector<TensorView> tensors,
+                                             std::string source) {
+  auto file = std::make_shared<GgufFile>();
+  file->source_ = std::move(source);
+  file->metadata_ = std::move(metadata);
+  file->tensors_ = std::move(tensors);
+  for (size_t i = 0; i < file->tensors_.size(); ++i) file->index_.emplace(file->tensors_[i].name, i);
+  return file;
+}
+
 std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
   const auto given = open_one(path);
   const int64_t count = given->integer_or("split.count", 1), number = given->integer_or("split.no", 0);

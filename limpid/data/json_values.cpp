@@ -6,7 +6,8 @@ namespace limpid {
 namespace {
 
 constexpr const char* kWhiteSpace = " \t\r\n";
-constexpr const char* kListsOfRows[] = {"ids", "choices", "answers", "generations", "positives", "negatives"};
+constexpr const char* kListsOfRows[] = {"ids",       "choices",  "answers", "generations", "positives",
+                                        "negatives", "messages", "tools",   "documents"};
 
 /// Returns the place behind the string that begins at the quote at `begin`; nothing where it does not end in its line.
 std::optional<size_t> end_of_string(std::string_view text, size_t begin) {
@@ -86,16 +87,18 @@ void for_each_value(std::string_view text, size_t begin, const std::string& sour
 
 std::optional<size_t> count_column_rows(const Json& object) {
   std::optional<size_t> rows;
+  bool only_lists = true;
   for (const auto& [name, column] : object.items()) {
     const bool is_list = std::find(std::begin(kListsOfRows), std::end(kListsOfRows), name) != std::end(kListsOfRows);
     if (!column.is_structured() || (rows && column.size() != *rows)) return std::nullopt;
     rows = column.size();
+    only_lists = only_lists && is_list;
     for (size_t i = 0; i < *rows; ++i) {
       const Json* value = column_cell(column, i);
       if (!value || (is_list && !value->is_array() && !value->is_null())) return std::nullopt;
     }
   }
-  return rows;
+  return rows == 0u && only_lists ? std::nullopt : rows;  // {"messages": []} is one row
 }
 
 Json column_row(const Json& columns, size_t index) {

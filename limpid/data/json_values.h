@@ -23,7 +23,7 @@ void for_each_value(std::string_view text, size_t begin, const std::string& sour
                     const std::function<void(std::string_view value, size_t line)>& visit);
 
 /// Returns the number of rows where an object holds columns: every value a list, or an object with the keys "0", "1", …
-/// as pandas writes them, all of one length. Lists that belong to a row (ids, choices, generations, …) are lists of
+/// as pandas writes them, all of one length. Lists that belong to a row (ids, generations, messages, …) are lists of
 /// lists in columns.
 std::optional<size_t> count_column_rows(const Json& object);
 

@@ -8,12 +8,6 @@ namespace limpid {
 
 namespace {
 
-size_t char_start_before(std::string_view text, size_t end) {  // start of the character that ends at `end` > 0
-  size_t start = end - 1;
-  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
-  return start;
-}
-
 size_t spaces_end(std::string_view text, size_t offset) {
   while (offset < text.size()) {
     const Utf8 next = decode_utf8(text, offset);
@@ -25,7 +19,7 @@ size_t spaces_end(std::string_view text, size_t offset) {
 
 size_t spaces_begin(std::string_view text, size_t end) {
   while (end > 0) {
-    const size_t start = char_start_before(text, end);
+    const size_t start = last_character(text.substr(0, end));
     if (!is_white_space(decode_utf8(text, start).code)) break;
     end = start;
   }
@@ -88,7 +82,7 @@ std::vector<AddedTokens::Match> AddedTokens::find_all(std::string_view text) con
     size_t begin = offset, end = offset + token.content.size();
     offset = end;
     if (token.single_word) {
-      const bool after_word = begin > 0 && is_word(decode_utf8(text, char_start_before(text, begin)).code);
+      const bool after_word = begin > 0 && is_word(decode_utf8(text, last_character(text.substr(0, begin))).code);
       const bool before_word = end < text.size() && is_word(decode_utf8(text, end).code);
       if (after_word || before_word) continue;
     }

@@ -15,12 +15,6 @@ size_t mix(uint64_t key) {
   return size_t(key ^ key >> 32);
 }
 
-char32_t last_character(std::string_view text) {
-  size_t start = text.size() - 1;
-  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
-  return decode_utf8(text, start).code;
-}
-
 uint64_t border(char32_t left, char32_t right) { return uint64_t(left) << 32 | right; }
 
 }  // namespace
@@ -72,7 +66,7 @@ BpeModel::BpeModel(const std::vector<std::string>& tokens, const std::vector<Rul
     merges_.insert(rule.left, rule.right, {uint32_t(rank), rule.joined});
     if (options_.bytes) continue;
     const std::string &left = tokens_[size_t(rule.left)], &right = tokens_[size_t(rule.right)];
-    joined_characters_.insert(border(last_character(left), decode_utf8(right, 0).code));
+    joined_characters_.insert(border(decode_utf8(left, last_character(left)).code, decode_utf8(right, 0).code));
     for (TokenId id : {rule.left, rule.right})
       for (TokenId byte : byte_ids_) merges_fallback_ |= options_.byte_fallback && id == byte && id >= 0;
   }

@@ -1,5 +1,7 @@
 #include "limpid/tokenizers/chat.h"
 
+#include <map>
+
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/added_tokens.h"
 #include "limpid/tokenizers/jinja/template.h"
@@ -14,7 +16,9 @@ std::string render_chat(std::string_view template_source, ChatVariables variable
 
 std::string render_chat(const Tokenizer& tokenizer, ChatVariables variables) {
   const auto given = variables.find("chat_template");
-  const bool replaced = given != variables.end() && given->is_string();
+  const bool replaced = given != variables.end() && !given->is_null();
+  LIMPID_CHECK(!replaced || given->is_string(), FormatError, "[chat] \"chat_template\" is a value of type ",
+               given->type_name(), ", expected a template as a string");
   const std::string source = replaced ? given->get<std::string>() : tokenizer.chat_template();
   LIMPID_CHECK(!source.empty(), ConfigError, "[chat] the model has no chat template; is it a base model?");
   const std::pair<const char*, std::optional<TokenId>> tokens[] = {
@@ -31,7 +35,16 @@ std::string render_chat(const Tokenizer& tokenizer, const std::vector<Turn>& tur
   return render_chat(tokenizer, std::move(variables));
 }
 
-TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered) {
+namespace {
+
+/// Returns whether encode() takes a special token's spelling for the token.
+bool is_found(const Tokenizer& tokenizer, TokenId id) {
+  const TokenIds ids = tokenizer.encode(tokenizer.token_text(id), false);
+  return ids.size() == 1 && tokenizer.is_special(ids[0]);
+}
+
+/// Returns where special tokens stand in a text that encode() would take for text there.
+std::vector<AddedTokens::Match> missed_specials(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<AddedToken> specials;
   for (TokenId id = 0; size_t(id) < tokenizer.vocab_size(); ++id) {
     if (!tokenizer.is_special(id)) continue;
@@ -40,13 +53,27 @@ TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered) {
     token.id = id;
     specials.push_back(std::move(token));
   }
+  std::vector<AddedTokens::Match> matches = AddedTokens(std::move(specials)).find_all(text);
+  std::map<TokenId, bool> found;
+  std::erase_if(matches, [&](const AddedTokens::Match& match) {
+    const auto [known, is_new] = found.try_emplace(match.id);
+    if (is_new) known->second = is_found(tokenizer, match.id);
+    return known->second;
+  });
+  return matches;
+}
+
+}  // namespace
+
+TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered) {
   TokenIds ids;
   size_t done = 0;
   const auto text = [&](size_t end) {
     const TokenIds more = tokenizer.encode(rendered.substr(done, end - done), false);
     ids.insert(ids.end(), more.begin(), more.end());
   };
-  for (const AddedTokens::Match& match : AddedTokens(std::move(specials)).find_all(rendered)) {
+  // As in llama.cpp, what stands behind such a token gets the space in front of a text again.
+  for (const AddedTokens::Match& match : missed_specials(tokenizer, rendered)) {
     text(match.begin);
     ids.push_back(match.id);
     done = match.end;

@@ -83,6 +83,7 @@ void compare_dummy_prefix(Json& tokenizer, const TokenizerConfig& config) {
 }  // namespace
 
 void add_configured_tokens(const TokenizerConfig& config, NamedTokens& tokens, std::vector<AddedToken>& added) {
+  std::vector<std::string> fresh;
   const bool rebuilt = !config.tokenizer_class.empty() && !is_one_of(config.tokenizer_class, kGenericClasses);
   for (AddedToken token : config.tokens) {
     const auto warn_of = [&](const auto&... what) {
@@ -91,11 +92,11 @@ void add_configured_tokens(const TokenizerConfig& config, NamedTokens& tokens, s
     const auto same = [&](const AddedToken& other) { return other.content == token.content; };
     const auto known = std::find_if(added.begin(), added.end(), same);
     const TokenId stated = token.id, there = tokens.id_of(token.content);
-    token.id = known != added.end() ? known->id : there >= 0 ? there : TokenId(tokens.size());
+    token.id = known != added.end() ? known->id : there >= 0 ? there : TokenId(tokens.size() + fresh.size());
     if (stated >= 0 && stated != token.id)
       warn_of(" is said to be ", stated, ", but is ", token.id, " in the vocabulary, which counts");
     if (known == added.end()) {
-      if (there < 0) tokens.insert(token.content, token.id, tokens.size() + 1);
+      if (there < 0) fresh.push_back(token.content);
       added.push_back(token);
     } else if (stated >= 0 && !same_flags(token, *known)) {  // a mere name says nothing about flags
       if (rebuilt)
@@ -103,8 +104,9 @@ void add_configured_tokens(const TokenizerConfig& config, NamedTokens& tokens, s
       else
         warn_of(" has other flags than in tokenizer.json, which counts");
     }
-    if (there < 0) tokens.index();
   }
+  for (const std::string& name : fresh) tokens.insert(name, int64_t(tokens.size()), tokens.size() + 1);
+  if (!fresh.empty()) tokens.index();
 }
 
 void lay_configured_settings_over(Json& tokenizer, const TokenizerConfig& config) {

@@ -5,6 +5,7 @@
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/json_parts.h"
+#include "limpid/tokenizers/unicode.h"
 #include "limpid/tokenizers/unigram.h"
 #include "limpid/tokenizers/wordlevel.h"
 #include "limpid/tokenizers/wordpiece.h"
@@ -32,16 +33,8 @@ std::vector<BpeModel::Rule> read_merges(const Json& model, const NamedTokens& to
   for (size_t i = 0; i < merges->size(); ++i) {
     const Json& merge = (*merges)[i];
     const auto merge_place = [&] { return concat(place, ": model.merges[", i, "]"); };
-    if (merge.is_string()) {
-      const auto [left, right] = split_merge(merge.get_ref<const std::string&>(), merge_place);
-      rules.push_back(merge_rule(tokens.ids(), left, right, merge_place, prefix));
-      continue;
-    }
-    LIMPID_CHECK(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(), FormatError,
-                 merge_place(), ": found ", json_kind(merge), merge.is_array() ? concat(" of ", merge.size()) : "",
-                 ", expected \"left right\" or [\"left\", \"right\"]");
-    rules.push_back(merge_rule(tokens.ids(), merge[0].get_ref<const std::string&>(),
-                               merge[1].get_ref<const std::string&>(), merge_place, prefix));
+    const auto [left, right] = read_merge(merge, merge_place);
+    rules.push_back(merge_rule(tokens.ids(), left, right, merge_place, prefix));
   }
   return rules;
 }
@@ -58,6 +51,15 @@ std::vector<TokenId> fallback_bytes(const NamedTokens& tokens) {
   return bytes;
 }
 
+bool has_byte_letters(const NamedTokens& tokens) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    std::string letter;
+    append_utf8(letter, byte_to_letter(uint8_t(byte)));
+    if (tokens.id_of(letter) < 0) return false;
+  }
+  return true;
+}
+
 std::unique_ptr<PieceModel> read_bpe(const JsonModel& model) {
   const std::string place = model.place + ": model";
   // dropout is known to be off where it is empty.
@@ -67,7 +69,10 @@ std::unique_ptr<PieceModel> read_bpe(const JsonModel& model) {
              place);
   BpeModel::Options options;
   options.bytes = model.bytes;
-  options.byte_fallback = !model.bytes && get_or<bool>(model.json, "byte_fallback", false, place);
+  options.byte_fallback = get_or<bool>(model.json, "byte_fallback", false, place);
+  LIMPID_CHECK(!options.byte_fallback || !model.bytes || has_byte_letters(model.tokens), ConfigError, place,
+               ": byte_fallback beside the pre-tokenizer ByteLevel is not supported where a byte has no token");
+  options.byte_fallback = options.byte_fallback && !model.bytes;
   options.fuse_unknown = get_or<bool>(model.json, "fuse_unk", false, place);
   options.ignore_merges = get_or<bool>(model.json, "ignore_merges", false, place);
   options.continuation = get_or<std::string>(model.json, "continuing_subword_prefix", "", place);

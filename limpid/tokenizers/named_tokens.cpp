@@ -27,6 +27,11 @@ void NamedTokens::index() {
 
 TokenId NamedTokens::id_of(std::string_view name) const { return index_.find(name); }
 
+std::optional<TokenId> NamedTokens::find(const std::string& name) const {
+  const TokenId id = name.empty() ? -1 : id_of(name);
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
 TokenId NamedTokens::require(std::string_view name, const std::string& what) const {
   const TokenId id = id_of(name);
   LIMPID_CHECK(id >= 0, FormatError, place_, ": ", what, " ", quote(name), " is not in the vocabulary");
@@ -39,6 +44,14 @@ std::pair<std::string_view, std::string_view> split_merge(std::string_view text,
   LIMPID_CHECK(spaces == 1 && space > 0 && space + 1 < text.size(), FormatError, place(), ": ", quote(text), " has ",
                spaces == 1 ? 1 : spaces + 1, spaces == 0 || spaces == 1 ? " field" : " fields", ", expected 2");
   return {text.substr(0, space), text.substr(space + 1)};
+}
+
+std::pair<std::string_view, std::string_view> read_merge(const Json& merge, const Where& place) {
+  if (merge.is_string()) return split_merge(merge.get_ref<const std::string&>(), place);
+  LIMPID_CHECK(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(), FormatError,
+               place(), ": found ", json_kind(merge), merge.is_array() ? concat(" of ", merge.size()) : "",
+               ", expected \"left right\" or [\"left\", \"right\"]");
+  return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
 }
 
 BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place,

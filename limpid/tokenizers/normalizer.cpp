@@ -12,10 +12,6 @@ namespace limpid {
 
 namespace {
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
-}
-
 template <class Visit>
 void for_each_character(std::string_view text, const Visit& visit) {
   for (size_t offset = 0; offset < text.size();) {
@@ -203,6 +199,10 @@ std::string Normalizer::apply(std::string_view text, Place place) const {
     limit.check(current.size());
   }
   return current;
+}
+
+bool Normalizer::keeps_start(std::string_view text) const {
+  return changes_nothing() || !apply(text.substr(0, decode_utf8(text, 0).size), {false, false}).empty();
 }
 
 bool Normalizer::works_in_parts() const {

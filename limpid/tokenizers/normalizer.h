@@ -56,6 +56,9 @@ class Normalizer {
   bool changes_nothing() const { return steps_.empty(); }
   /// @throws FormatError when the text grows without measure.
   std::string apply(std::string_view text, Place place) const;
+  /// Returns whether something comes of the first character of a text that is not empty. Else what comes of the text
+  /// is not its start.
+  bool keeps_start(std::string_view text) const;
 
   /// Returns whether the text can be normalised in parts that start at characters for which `starts_part` holds.
   bool works_in_parts() const;

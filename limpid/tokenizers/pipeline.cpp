@@ -51,6 +51,7 @@ void PipelineTokenizer::encode_segment(std::string_view segment, Place place, To
   if (parts_.normalizer.changes_nothing() && parts_.normalized_added.empty()) return encode_pieces(segment, place, ids);
   const std::string normalized = parts_.normalizer.apply(segment, place);
   const std::string_view text = normalized;
+  if (place.text_start && !parts_.normalizer.keeps_start(segment)) place.text_start = false;
   size_t done = 0;
   for (const AddedTokens::Match& match : parts_.normalized_added.find_all(text)) {
     encode_pieces(text.substr(done, match.begin - done), place, ids);

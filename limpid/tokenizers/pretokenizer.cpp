@@ -147,7 +147,8 @@ void PreTokenizer::rewrite(const Stage& stage, Place place, Pieces& pieces) cons
     } else {
       const Metaspace& rule = stage.metaspace;
       const std::string replaced = replace_all(std::string(piece), " ", rule.replacement);
-      const bool wanted = !rule.never && (rule.first_only ? first && place.text_start : at_segment_start);
+      const bool at_text_start = first && span.begin == 0 && place.text_start;
+      const bool wanted = !rule.never && (rule.first_only ? at_text_start : at_segment_start);
       if (wanted && !replaced.starts_with(rule.replacement)) out += rule.replacement;
       out += replaced;
     }

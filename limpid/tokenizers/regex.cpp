@@ -3,6 +3,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <vector>
+
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/unicode.h"
 
@@ -11,27 +13,40 @@ namespace limpid {
 namespace {
 
 // Note [Oniguruma in PCRE2]
-// White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks, all connectors and
-// six fractions and powers of Latin-1 there, \h is a hexadecimal digit. \p{Han} is the script alone; PCRE2 adds what
-// other scripts share with it. A class may hold classes and intersections (&&). These are spelt out; the rest of what
-// tokenizers use reads the same in both.
+// White space of Oniguruma is the property White_Space; PCRE2's \s has U+180E besides. \w has marks and all connectors
+// there, and outside classes six fractions and powers of Latin-1; \h is a hexadecimal digit. \p{Han} is the script
+// alone; PCRE2 adds what other scripts share with it. A class may hold classes and intersections (&&). (?m) lets the
+// dot match line ends. x{2}+ repeats x{2}, x{2}? may leave it out, and x{,2} begins with none. These are spelt out; the
+// rest of what tokenizers use reads the same in both.
+constexpr std::string_view kWordInClass = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
 constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 constexpr std::string_view kHexadecimal = "0-9a-fA-F";
 
+bool is_script(std::string_view name) {
+  const std::string expression = concat("\\p{sc:", name, "}");
+  int error = 0;
+  size_t offset = 0;
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), PCRE2_UTF,
+                                   &error, &offset, nullptr);
+  pcre2_code_free(code);
+  return code != nullptr;
+}
+
 /// Appends the escape that starts at `at` as PCRE2 has it, and moves behind it.
 void append_escape(std::string_view pattern, size_t& at, std::string& out) {
-  static constexpr std::string_view kScripts[] = {"Han",      "Hiragana", "Katakana", "Hangul", "Latin",     "Greek",
-                                                  "Cyrillic", "Arabic",   "Hebrew",   "Thai",   "Devanagari"};
+  const char kind = pattern[at + 1];
   out += pattern.substr(at, 2);
-  const bool property = pattern[at + 1] == 'p' || pattern[at + 1] == 'P';
   at += 2;
-  if (!property) return;
-  for (std::string_view script : kScripts)
-    if (pattern.substr(at).starts_with(concat("{", script, "}"))) {
-      out += concat("{sc:", script, "}");
-      at += script.size() + 2;
-      return;
-    }
+  const size_t end = pattern.substr(at).starts_with('{') ? pattern.find('}', at) : std::string_view::npos;
+  if (end == std::string_view::npos || std::string_view("pPxo").find(kind) == std::string_view::npos) return;
+  std::string_view name = pattern.substr(at + 1, end - at - 1);
+  at = end + 1;
+  if (kind == 'x' || kind == 'o') return void(out += concat("{", name, "}"));
+  if (name.starts_with('^')) {
+    out.back() = out.back() == 'p' ? 'P' : 'p';
+    name.remove_prefix(1);
+  }
+  out += concat(is_script(name) ? "{sc:" : "{", name, "}");
 }
 
 std::string negated(std::string_view items) { return concat("[^", items, "]"); }
@@ -104,9 +119,9 @@ class ClassReader {
       else if (kind == 'S')
         items += "\\P{wspace}";
       else if (kind == 'w' || kind == 'h')
-        items += kind == 'w' ? kWord : kHexadecimal;
+        items += kind == 'w' ? kWordInClass : kHexadecimal;
       else if (kind == 'W' || kind == 'H')
-        others += "|" + negated(kind == 'W' ? kWord : kHexadecimal);
+        others += "|" + negated(kind == 'W' ? kWordInClass : kHexadecimal);
       else
         return append_escape(pattern_, at, items);
       at += 2;
@@ -120,35 +135,84 @@ class ClassReader {
   int depth_ = 0;
 };
 
-std::string translate(std::string_view pattern, const std::string& source) {
-  std::string out;
-  ClassReader classes(pattern, source);
-  for (size_t i = 0; i < pattern.size();) {
-    if (pattern[i] == '[') {
-      out += classes.read(i);
-      continue;
+/// Translates what stands outside classes.
+class Translator {
+ public:
+  Translator(std::string_view pattern, const std::string& source) : pattern_(pattern), classes_(pattern, source) {}
+
+  std::string all() {
+    while (at_ < pattern_.size()) {
+      const char c = pattern_[at_];
+      if (c == '{' && append_repetition()) continue;
+      if (c == '(' && append_options()) continue;
+      if (c == '[' || (c == '\\' && at_ + 1 < pattern_.size())) {
+        atom_ = out_.size();
+        c == '[' ? void(out_ += classes_.read(at_)) : append_outside_class();
+        continue;
+      }
+      if (c == '(') groups_.push_back(out_.size());
+      if (c == ')' && !groups_.empty())
+        atom_ = groups_.back(), groups_.pop_back();
+      else if (std::string_view("?*+").find(c) == std::string_view::npos && (uint8_t(c) & 0xC0) != 0x80)
+        atom_ = out_.size();
+      out_ += c;
+      ++at_;
     }
-    if (pattern[i] != '\\' || i + 1 == pattern.size()) {
-      out += pattern[i++];
-      continue;
-    }
-    const char kind = pattern[i + 1];
-    if (kind == 's')
-      out += "\\p{wspace}";
-    else if (kind == 'S')
-      out += "\\P{wspace}";
-    else if (kind == 'w' || kind == 'h')
-      out += concat("[", kind == 'w' ? kWord : kHexadecimal, "]");
-    else if (kind == 'W' || kind == 'H')
-      out += negated(kind == 'W' ? kWord : kHexadecimal);
-    else {
-      append_escape(pattern, i, out);
-      continue;
-    }
-    i += 2;
+    return out_;
   }
-  return out;
-}
+
+ private:
+  void append_outside_class() {
+    const char kind = pattern_[at_ + 1];
+    if (kind == 's')
+      out_ += "\\p{wspace}";
+    else if (kind == 'S')
+      out_ += "\\P{wspace}";
+    else if (kind == 'w' || kind == 'h')
+      out_ += concat("[", kind == 'w' ? kWord : kHexadecimal, "]");
+    else if (kind == 'W' || kind == 'H')
+      out_ += negated(kind == 'W' ? kWord : kHexadecimal);
+    else
+      return append_escape(pattern_, at_, out_);
+    at_ += 2;
+  }
+
+  /// Appends {2}, {2,}, {,2} or {1,2}. Returns false for another brace, which is a character.
+  bool append_repetition() {
+    const size_t end = pattern_.find('}', at_);
+    if (end == std::string_view::npos || out_.empty()) return false;
+    const std::string_view range = pattern_.substr(at_ + 1, end - at_ - 1);
+    const size_t comma = range.find(',');
+    const bool numbers =
+        range.find_first_not_of("0123456789,") == std::string_view::npos && range.size() > (comma == 0);
+    if (!numbers || range.empty() || comma != range.rfind(',')) return false;
+    out_ += concat("{", comma == 0 ? "0" : "", range, "}");
+    at_ = end + 1;
+    const char behind = at_ < pattern_.size() ? pattern_[at_] : ' ';
+    if (behind == '+' || (behind == '?' && comma == std::string_view::npos)) {
+      out_.insert(atom_, "(?:");
+      out_ += ')';
+    }
+    return true;
+  }
+
+  /// Appends (?im) or (?im: with PCRE2's letters. Returns false for what else begins with a parenthesis.
+  bool append_options() {
+    if (!pattern_.substr(at_).starts_with("(?")) return false;
+    const size_t end = pattern_.find_first_not_of("imx-", at_ + 2);
+    if (end == at_ + 2 || end == std::string_view::npos || (pattern_[end] != ':' && pattern_[end] != ')')) return false;
+    if (pattern_[end] == ':') groups_.push_back(out_.size());
+    for (; at_ <= end; ++at_) out_ += pattern_[at_] == 'm' ? 's' : pattern_[at_];
+    return true;
+  }
+
+  std::string_view pattern_;
+  ClassReader classes_;
+  std::string out_;
+  size_t at_ = 0;
+  size_t atom_ = 0;             // where in `out_` what a repetition is about begins
+  std::vector<size_t> groups_;  // where those that are open begin
+};
 
 bool has_caret(std::string_view pattern) {
   bool in_class = false;
@@ -185,7 +249,7 @@ struct MatchData {
 Regex::Regex(std::string_view pattern, const std::string& source) : source_(source) {
   LIMPID_CHECK(pattern.size() <= 20'000, FormatError, source, ": a regular expression of ", pattern.size(),
                " bytes, expected at most 20000");
-  const std::string translated = translate(pattern, source);
+  const std::string translated = Translator(pattern, source).all();
   std::unique_ptr<pcre2_compile_context, void (*)(pcre2_compile_context*)> context(
       pcre2_compile_context_create(nullptr), pcre2_compile_context_free);
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);

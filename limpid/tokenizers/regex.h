@@ -10,7 +10,7 @@ namespace limpid {
 class Regex {
  public:
   /// @param source  what to call the expression's place in an error, for example "tokenizer.json"
-  /// @throws FormatError for an expression that does not compile; ConfigError for what PCRE2 reads differently.
+  /// @throws FormatError for an expression that does not compile.
   Regex(std::string_view pattern, const std::string& source);
 
   enum class Result : uint8_t {

@@ -1,6 +1,7 @@
 #include "limpid/tokenizers/sentencepiece.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "limpid/tokenizers/merge.h"
@@ -9,12 +10,6 @@
 namespace limpid {
 
 namespace {
-
-size_t start_of_last_character(std::string_view text) {
-  size_t start = text.size() - 1;
-  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
-  return start;
-}
 
 // Scores are compared as they are; ranks only make them unsigned and lower-is-better for merge_symbols.
 std::vector<uint32_t> ranks_of(const std::vector<double>& scores) {
@@ -42,7 +37,7 @@ SentencePieceModel::SentencePieceModel(std::shared_ptr<const TokenTable> tokens,
     longest_ = std::max(longest_, word.size());
     for (size_t space = word.find(' ', 1); space != std::string_view::npos; space = word.find(' ', space + 1)) {
       const std::string_view before = word.substr(0, space);
-      if (before.back() != ' ') joins_following_space_.insert(decode_utf8(word, start_of_last_character(before)).code);
+      if (before.back() != ' ') joins_following_space_.insert(decode_utf8(word, last_character(before)).code);
     }
   }
 }
@@ -55,7 +50,7 @@ void SentencePieceModel::encode(std::string_view piece, TokenIds& out) const {
     if (piece[space - 1] == ' ') continue;
     const std::string_view before = piece.substr(0, space);
     if (!joins_following_space_.empty() &&
-        joins_following_space_.count(decode_utf8(piece, start_of_last_character(before)).code))
+        joins_following_space_.count(decode_utf8(piece, last_character(before)).code))
       continue;
     encode_word(piece.substr(begin, space - begin), out);
     begin = space;
@@ -74,21 +69,28 @@ void SentencePieceModel::encode_word(std::string_view word, TokenIds& out) const
     symbols.push_back({uint32_t(offset), uint32_t(offset + size)});
     offset += size;
   }
+  std::map<std::string_view, size_t> halves;  // bytes of the left part, of an unused token
   const auto rank = [&](Symbol left, Symbol right) -> uint32_t {
     if (right.end - left.begin > longest_) return kNoMerge;
-    const TokenId id = index_.find(word.substr(left.begin, right.end - left.begin));
-    return id < 0 ? kNoMerge : rank_[size_t(id)];
+    const std::string_view both = word.substr(left.begin, right.end - left.begin);
+    const TokenId id = index_.find(both);
+    if (id < 0) return kNoMerge;
+    if (is_unused(id)) halves[both] = left.end - left.begin;
+    return rank_[size_t(id)];
   };
   merge_symbols(symbols, rank, [](Symbol left, Symbol right) { return Symbol{left.begin, right.end}; });
-  for (const Symbol& symbol : symbols) {
-    const std::string_view text = word.substr(symbol.begin, symbol.end - symbol.begin);
-    if (const TokenId id = index_.find(text); id >= 0)
+  const auto write = [&](const auto& again, std::string_view text) -> void {
+    if (const auto parts = halves.find(text); parts != halves.end()) {
+      again(again, text.substr(0, parts->second));
+      again(again, text.substr(parts->second));
+    } else if (const TokenId id = index_.find(text); id >= 0)
       out.push_back(id);
     else if (!options_.bytes.empty())
       for (char byte : text) out.push_back(options_.bytes[uint8_t(byte)]);
     else if (options_.unknown >= 0 && (out.empty() || out.back() != options_.unknown))
       out.push_back(options_.unknown);
-  }
+  };
+  for (const Symbol& symbol : symbols) write(write, word.substr(symbol.begin, symbol.end - symbol.begin));
 }
 
 namespace {

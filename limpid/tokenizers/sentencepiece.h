@@ -19,6 +19,8 @@ class SentencePieceModel final : public PieceModel {
   struct Options {
     TokenId unknown = -1;        ///< for characters without a token where there is no byte fallback; -1 leaves them out
     std::vector<TokenId> bytes;  ///< 256 ids for byte fallback, or none
+    /// By id, or none: tokens that others are made of, but that are split into their parts again where they are left.
+    std::vector<bool> unused;
   };
   /// @param tokens  what they stand for, spaces for U+2581
   /// @param mergeable  by id: false for special, byte and user-defined tokens
@@ -31,6 +33,7 @@ class SentencePieceModel final : public PieceModel {
 
  private:
   void encode_word(std::string_view word, TokenIds& out) const;
+  bool is_unused(TokenId id) const { return !options_.unused.empty() && options_.unused[size_t(id)]; }
 
   void find_borders() const;
 

@@ -82,27 +82,27 @@ std::optional<TokenId> special_id(int64_t id, const SentencePieceParts& pieces) 
   return TokenId(id);
 }
 
-/// Adds what the files beside the model say; a special token spelt out in a text is one only where they name it.
-void add_config(const TokenizerConfig& config, const SentencePieceParts& pieces, PipelineParts& parts) {
-  NamedTokens tokens(pieces.place);
-  for (size_t id = 0; id < pieces.types.size(); ++id) {
-    const bool named = pieces.types[id] == kControlToken || pieces.types[id] == kUnknownToken;
-    if (named) tokens.insert(std::string(pieces.tokens->text(TokenId(id))), int64_t(id), pieces.types.size());
+/// Returns the names of the pieces, with U+2581 for spaces as other files write them.
+NamedTokens names_of(const SentencePieceParts& pieces) {
+  NamedTokens names(pieces.place);
+  const size_t count = pieces.types.size();
+  for (size_t id = 0; id < count; ++id) {
+    const std::string text(pieces.tokens->text(TokenId(id)));
+    names.insert(pieces.types[id] == kByteToken ? "" : replace_all(text, " ", kWordMark), int64_t(id), count);
   }
-  if (tokens.size() < pieces.types.size()) tokens.insert("", int64_t(pieces.types.size()) - 1, pieces.types.size());
-  tokens.index();
+  names.index();
+  return names;
+}
+
+/// Adds what the files beside the model say; a special token spelt out in a text is one only where they name it.
+void add_config(const TokenizerConfig& config, SentencePieceParts& pieces, PipelineParts& parts) {
+  NamedTokens tokens = names_of(pieces);
   std::vector<AddedToken> added;
   add_configured_tokens(config, tokens, added);
-  for (const AddedToken& token : added)
-    if (size_t(token.id) == pieces.tokens->size()) pieces.tokens->append(token.content, token.special);
-  set_added_tokens(std::move(added), config.split_special, parts);
-  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
-    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
-    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
-  };
-  if (const auto bos = id_of(config.bos)) parts.bos = bos;
-  if (const auto eos = id_of(config.eos)) parts.eos = eos;
-  if (const auto pad = id_of(config.pad)) parts.pad = pad;
+  pieces.add_named(std::move(added), config.split_special);
+  if (const auto bos = tokens.find(config.bos)) parts.bos = bos;
+  if (const auto eos = tokens.find(config.eos)) parts.eos = eos;
+  if (const auto pad = tokens.find(config.pad)) parts.pad = pad;
   parts.chat_template = config.chat_template;
 }
 
@@ -111,7 +111,7 @@ void add_config(const TokenizerConfig& config, const SentencePieceParts& pieces,
 std::shared_ptr<const Tokenizer> parse_sentencepiece_file(std::string_view bytes, const std::string& source,
                                                           const fs::path& folder) {
   SentencePieceParts pieces;
-  pieces.place = "[tokenizer] " + source;
+  pieces.place = "[tokenizer] " + (folder / source).string();
   pieces.collapse_spaces = true;  // where the file does not say
   FileSettings settings;
   for (ProtobufReader reader(bytes, pieces.place); reader.next();) {
@@ -125,6 +125,7 @@ std::shared_ptr<const Tokenizer> parse_sentencepiece_file(std::string_view bytes
   }
   LIMPID_CHECK(!pieces.types.empty(), FormatError, pieces.place, ": holds no pieces; is it a SentencePiece model?");
   pieces.unigram = settings.model_type == kUnigram;
+  pieces.splits_unused = true;
   const TokenizerConfig config = read_tokenizer_config(folder);
   PipelineParts parts;
   parts.bos = special_id(settings.special.bos, pieces);

@@ -7,6 +7,7 @@
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/json_parts.h"
+#include "limpid/tokenizers/tokenizer_files.h"
 #include "limpid/tokenizers/unigram.h"
 
 namespace limpid {
@@ -35,6 +36,23 @@ void SentencePieceParts::add(std::string_view name, int64_t type) {
   }
 }
 
+void SentencePieceParts::add_named(std::vector<AddedToken> named, bool split) {
+  auto table = std::make_shared<TokenTable>();
+  std::vector<const AddedToken*> special(tokens->size(), nullptr);
+  for (const AddedToken& token : named)
+    if (token.special && tokens->known(token.id)) special[size_t(token.id)] = &token;
+  for (size_t id = 0; id < special.size(); ++id)
+    special[id] ? table->append(special[id]->content, true)
+                : table->append(tokens->text(TokenId(id)), tokens->special(TokenId(id)));
+  for (const AddedToken& token : named)
+    if (size_t(token.id) == table->size()) table->append(token.content, token.special);
+  tokens = std::move(table);
+  types.resize(tokens->size(), kControlToken);  // no text is split into them
+  scores.resize(tokens->size(), 0);
+  added = std::move(named);
+  split_special = split;
+}
+
 namespace {
 
 std::vector<AddedToken> user_defined(const SentencePieceParts& pieces) {
@@ -55,6 +73,8 @@ std::unique_ptr<PieceModel> bpe_model(SentencePieceParts pieces) {
   SentencePieceModel::Options options;
   options.unknown = pieces.unknown.value_or(-1);
   options.bytes = std::move(pieces.bytes);
+  if (pieces.splits_unused)
+    for (int64_t type : pieces.types) options.unused.push_back(type == kUnusedToken);
   return std::make_unique<SentencePieceModel>(pieces.tokens, mergeable, pieces.scores, std::move(options));
 }
 
@@ -93,7 +113,6 @@ void add_normalizer(const SentencePieceParts& pieces, Normalizer& normalizer) {
   if (pieces.collapse_spaces) normalizer.add(Kind::kCollapseSpaces);
   // SentencePiece writes spaces as U+2581, so the two are one to it; here both are spaces.
   normalizer.add({Kind::kReplace, std::string(kWordMark), " ", {}, false, false});
-  if (pieces.add_space_prefix) normalizer.add({Kind::kPrependToText, {}, " ", {}, false, false});
 }
 
 }  // namespace
@@ -109,7 +128,14 @@ std::shared_ptr<const Tokenizer> make_sentencepiece(SentencePieceParts pieces, P
   parts.tokens = pieces.tokens;
   parts.hides_special = true;
   parts.dummy_prefix = pieces.add_space_prefix;
-  if (!pieces.unigram) parts.normalized_added = AddedTokens(user_defined(pieces));
+  set_added_tokens(std::move(pieces.added), pieces.split_special, parts);
+  // Behind these, for the space in front of a text is none of theirs.
+  if (pieces.add_space_prefix) parts.normalizer.add({Normalizer::Kind::kPrependToText, {}, " ", {}, false, false});
+  if (!pieces.unigram) {  // a lattice takes user-defined pieces by their score
+    std::vector<AddedToken> whole = user_defined(pieces);
+    for (const AddedToken& token : parts.normalized_added.tokens()) whole.push_back(token);
+    parts.normalized_added = AddedTokens(std::move(whole));
+  }
   parts.model = pieces.unigram ? unigram_model(std::move(pieces)) : bpe_model(std::move(pieces));
   return std::make_shared<PipelineTokenizer>(std::move(parts));
 }

@@ -54,9 +54,10 @@ constexpr Row kRows[] = {
     {"smollm starcoder refact codeshell command-r exaone minerva-7b", {kEachNumber, kGpt2Split}},
     {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano", {kLlama3Split}, true, true},
     {"dbrx smaug-bpe chatglm-bpe glm4", {kLlama3Split}},
-    {"qwen2 deepseek-r1-qwen kormo f2llmv2 stablelm2 hunyuan solar-open megrez grok-2 laguna", {kQwen2Split}},
+    {"qwen2 deepseek-r1-qwen kormo f2llmv2 stablelm2 hunyuan solar-open megrez grok-2", {kQwen2Split}},
+    {"laguna", {R"([^\n]+|[\n]+)", kQwen2Split}},
     {"qwen35", {kQwen35Split}},
-    {"gpt-4o llama4 kanana2 minimax-m2", {kO200kSplit}},
+    {"gpt-4o llama4 kanana2 minimax-m2 talkie", {kO200kSplit}},
     {"tekken", {kTekkenSplit}, true, true},
     {"jais-2", {kJais2Split}},
     {"bloom poro-chat gpt3-finnish", {kBloomSplit}},
@@ -75,7 +76,7 @@ constexpr Row kRows[] = {
       R"([\p{P}!-/:-@\[-`{-~])", kGpt2Split},
      false,
      true},
-    {"tiny_aya", {R"(\d{1,3}(?=(?:\d{3})*\b))", kO200kSplit}},
+    {"tiny_aya cohere2moe", {R"(\d{1,3}(?=(?:\d{3})*\b))", kO200kSplit}},
     {"kimi-k2", {kKimiSplit}},
     {"superbpe", {R"(\p{N}+)", R"((?=(\d{3})+(?!\d)))"}},
     {"bailingmoe bailingmoe2 llada-moe", {kBailingSplit}},
@@ -157,11 +158,13 @@ std::optional<SplitRules> split_rules(std::string_view name) {
 
 Json split_rules_normalizer(std::string_view name) { return name == "qwen2" ? Json{{"type", "NFC"}} : Json(); }
 
-std::optional<std::string> split_rules_name(const Json& pre_tokenizer, const Json& normalizer) {
-  for (const char* name : {"gpt-2", "smollm", "llama-bpe", "qwen2"})
-    if (plainly(split_rules(name)->pre_tokenizer) == plainly(pre_tokenizer) &&
+std::optional<std::string> split_rules_name(const Json& pre_tokenizer, const Json& normalizer, bool ignore_merges) {
+  for (const char* name : {"gpt-2", "smollm", "llama-bpe", "smaug-bpe", "qwen2"}) {
+    const auto rules = split_rules(name);
+    if (plainly(rules->pre_tokenizer) == plainly(pre_tokenizer) && rules->ignore_merges == ignore_merges &&
         split_rules_normalizer(name) == normalizer)
       return name;
+  }
   return std::nullopt;
 }
 

@@ -18,7 +18,8 @@ struct SplitRules {
 std::optional<SplitRules> split_rules(std::string_view name);
 
 /// Returns the name, of those that more than one model goes by, of a tokenizer.json's rules; none for others.
-std::optional<std::string> split_rules_name(const Json& pre_tokenizer, const Json& normalizer);
+/// @param ignore_merges  of its model
+std::optional<std::string> split_rules_name(const Json& pre_tokenizer, const Json& normalizer, bool ignore_merges);
 
 /// Returns what stands before the rules of a name in the tokenizer.json of its models, null for nothing. GGUF files do
 /// not say it.
@@ -36,7 +37,7 @@ inline constexpr std::string_view kGpt2Split =
 inline constexpr std::string_view kLlama3Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 inline constexpr std::string_view kCl100kSplit =  // white space at the end of a text stays whole
-    R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++\z|\s*[\r\n]|\s+(?!\S)|\s)";
+    R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++\z|\s*[\r\n]|\s+(?!\S)|\s)";
 inline constexpr std::string_view kQwen2Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 inline constexpr std::string_view kO200kSplit =

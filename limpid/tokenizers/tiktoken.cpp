@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/base64.h"
@@ -16,9 +17,19 @@ namespace {
 
 /// A special token and its id, counted from the number of ranks.
 struct Special {
-  std::string_view text;
+  std::string text;
   TokenId offset;
 };
+
+/// Adds tokens <|name_0|>, <|name_1|>, … at the offsets that are free.
+std::vector<Special> with_numbered(std::vector<Special> specials, const char* name, size_t count) {
+  std::set<TokenId> taken;
+  for (const Special& special : specials) taken.insert(special.offset);
+  TokenId offset = 0;
+  for (size_t number = 0; number < count; ++offset)
+    if (!taken.contains(offset)) specials.push_back({concat("<|", name, "_", number++, "|>"), offset});
+  return specials;
+}
 
 /// What a name stands for. Sources: tiktoken_ext/openai_public.py; Qwen's tokenization_qwen.py; Llama 3's tokenizer.py.
 struct Encoding {
@@ -42,18 +53,19 @@ const Encoding kEncodings[] = {
       {"<|fim_suffix|>", 4},
       {"<|endofprompt|>", 20}}},
     {"o200k", 199'998, kO200kSplit, {{"<|endoftext|>", 1}, {"<|endofprompt|>", 20}}},
-    {"qwen", 151'643, kQwen2Split, {{"<|endoftext|>", 0}, {"<|im_start|>", 1}, {"<|im_end|>", 2}}},
-    {"llama3",
-     128'000,
-     kLlama3Split,
-     {{"<|begin_of_text|>", 0},
-      {"<|end_of_text|>", 1},
-      {"<|start_header_id|>", 6},
-      {"<|end_header_id|>", 7},
-      {"<|eom_id|>", 8},
-      {"<|eot_id|>", 9}},
-     0,
-     1},
+    {"qwen", 151'643, kQwen2Split,
+     with_numbered({{"<|endoftext|>", 0}, {"<|im_start|>", 1}, {"<|im_end|>", 2}}, "extra", 205)},
+    {"llama3", 128'000, kLlama3Split,
+     with_numbered({{"<|begin_of_text|>", 0},
+                    {"<|end_of_text|>", 1},
+                    {"<|finetune_right_pad_id|>", 4},
+                    {"<|start_header_id|>", 6},
+                    {"<|end_header_id|>", 7},
+                    {"<|eom_id|>", 8},
+                    {"<|eot_id|>", 9},
+                    {"<|python_tag|>", 10}},
+                   "reserved_special_token", 248),
+     0, 1},
 };
 
 /// Finds the encoding by the file's name, else by the number of its ranks; Llama 3's file is called tokenizer.model.
@@ -150,7 +162,10 @@ std::shared_ptr<const Tokenizer> read_tiktoken(const fs::path& file) {
   const bool whole_names = encoding.split == kGpt2Split;
   read_pretokenizer(whole_names ? gpt2_pre_tokenizer() : split_then_bytes(encoding.split), parts.pretokenizer, place);
   const auto id_at = [&](size_t index) -> std::optional<TokenId> {
-    return index < added.size() ? std::optional(added[index].id) : std::nullopt;
+    if (index >= encoding.specials.size()) return std::nullopt;
+    const auto token = std::find_if(added.begin(), added.end(),
+                                    [&](const AddedToken& t) { return t.content == encoding.specials[index].text; });
+    return token == added.end() ? std::nullopt : std::optional(token->id);
   };
   parts.bos = id_at(encoding.bos);
   parts.eos = id_at(encoding.eos);

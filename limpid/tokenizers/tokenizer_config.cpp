@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/quote.h"
+#include "limpid/core/warnings.h"
 
 namespace limpid {
 namespace {
@@ -111,31 +113,37 @@ std::vector<AddedToken> read_specials(const Json& config, const std::string& pla
   return tokens;
 }
 
-void read_flag(const Json& config, const char* key, std::optional<bool>& flag) {
-  const auto member = config.find(key);
-  if (member != config.end() && member->is_boolean()) flag = member->get<bool>();
+void read_flags(const Json& config, const std::string& place, TokenizerConfig& out) {
+  const auto read = [&](const char* key) {
+    return has(config, key) ? std::optional(require<bool>(config, key, place)) : std::nullopt;
+  };
+  out.add_bos = read("add_bos_token");
+  out.add_eos = read("add_eos_token");
+  out.lower_case = read("do_lower_case");
+  out.strip_accents = read("strip_accents");
+  out.space_ideographs = read("tokenize_chinese_chars");
+  out.add_prefix_space = read("add_prefix_space");
+  out.split_special = read("split_special_tokens").value_or(false);
 }
 
-void read_flags(const Json& config, TokenizerConfig& out) {
-  read_flag(config, "add_bos_token", out.add_bos);
-  read_flag(config, "add_eos_token", out.add_eos);
-  read_flag(config, "do_lower_case", out.lower_case);
-  read_flag(config, "strip_accents", out.strip_accents);
-  read_flag(config, "tokenize_chinese_chars", out.space_ideographs);
-  read_flag(config, "add_prefix_space", out.add_prefix_space);
-  std::optional<bool> split_special;
-  read_flag(config, "split_special_tokens", split_special);
-  out.split_special = split_special.value_or(false);
-}
-
-std::string default_template(const Json& config) {
-  const auto templates = config.find("chat_template");
-  if (templates == config.end()) return "";
-  if (templates->is_string()) return templates->get<std::string>();
-  if (templates->is_array())  // several, by name
-    for (const Json& entry : *templates)
-      if (entry.is_object() && entry.value("name", Json()) == "default" && entry.value("template", Json()).is_string())
-        return entry["template"].get<std::string>();
+/// Returns a file's template; of several by name "default", and a warning where that is not among them.
+std::string default_template(const Json& config, const std::string& place) {
+  if (!has(config, "chat_template")) return "";
+  const Json& templates = config["chat_template"];
+  if (templates.is_string()) return templates.get<std::string>();
+  const std::string list_place = place + ": \"chat_template\"";
+  LIMPID_CHECK(templates.is_structured(), FormatError, list_place, " is ", json_kind(templates),
+               ", expected a template, or several by name");
+  std::map<std::string, std::string> by_name;
+  for (const auto& [key, entry] : templates.items())
+    if (templates.is_object())
+      by_name[key] = require<std::string>(templates, key.c_str(), list_place);
+    else
+      by_name[require<std::string>(entry, "name", list_place)] = require<std::string>(entry, "template", list_place);
+  if (const auto found = by_name.find("default"); found != by_name.end()) return found->second;
+  std::string names;
+  for (const auto& [name, source] : by_name) (names += names.empty() ? "" : ", ") += quote(name);
+  warn(concat(list_place, " names ", names.empty() ? "none" : names, ", and not \"default\", the one that is used"));
   return "";
 }
 
@@ -163,9 +171,11 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   }
   config.update(map);
   out.tokenizer_class = class_of(config);
-  read_flags(config, out);
-  out.chat_template = default_template(config);
-  if (out.chat_template.empty()) out.chat_template = default_template(read_object(folder / "chat_template.json"));
+  read_flags(config, place, out);
+  const fs::path template_file = folder / "chat_template.json";
+  out.chat_template = default_template(config, place);
+  if (out.chat_template.empty())
+    out.chat_template = default_template(read_object(template_file), "[tokenizer] " + template_file.string());
   if (fs::exists(folder / "chat_template.jinja")) out.chat_template = read_file(folder / "chat_template.jinja");
 
   const std::vector<AddedToken> specials = read_specials(config, place, out);

@@ -26,7 +26,8 @@ struct TokenizerConfig {
 };
 
 /// @param folder  empty for none
-/// @throws FormatError for files that are no objects, tokens without a text, ids that are no numbers.
+/// @throws FormatError for files that are no objects, tokens without a text, ids that are no numbers, settings that are
+/// not true or false, and a chat template that is no text.
 TokenizerConfig read_tokenizer_config(const fs::path& folder);
 
 /// Adds the tokens that the files beside the vocabulary list or name: under their id there, else under the next free

@@ -35,7 +35,8 @@ class NamedTokens {
   explicit NamedTokens(std::string place) : place_(std::move(place)) {}
   /// @throws FormatError for an id that is negative, taken by another name, or far beyond the number of entries.
   void insert(const std::string& name, int64_t id, size_t entries);
-  TokenId id_of(std::string_view name) const;  ///< -1 when absent
+  TokenId id_of(std::string_view name) const;                  ///< -1 when absent
+  std::optional<TokenId> find(const std::string& name) const;  ///< nothing for an absent or an empty name
   TokenId require(std::string_view name,
                   const std::string& what) const;  ///< @throws FormatError "… is not in the vocabulary"
   const std::vector<std::string>& names() const { return names_; }
@@ -53,6 +54,10 @@ class NamedTokens {
 using Where = std::function<std::string()>;
 /// Splits "left right" of one merge. @throws FormatError "WHERE: "th e x" has 3 fields, expected 2".
 std::pair<std::string_view, std::string_view> split_merge(std::string_view text, const Where& place);
+/// Returns the sides of a merge of a tokenizer.json, written like that or as two strings. @throws FormatError
+std::pair<std::string_view, std::string_view> read_merge(const Json& merge, const Where& place);
+/// Visits the merges of a merges.txt with the numbers of their lines.
+void for_each_merge(std::string_view text, const std::function<void(std::string_view, size_t)>& visit);
 /// Returns a merge by the names of its sides. @throws FormatError when a side or the whole is not in the vocabulary.
 /// @param prefix  bytes in front of the right side that the whole does not have (##)
 BpeModel::Rule merge_rule(const StringIndex& names, std::string_view left, std::string_view right, const Where& place,

@@ -49,13 +49,9 @@ void set_decoder(const NamedTokens& tokens, std::vector<AddedToken> added, Decod
 
 /// Sets what tokenizer_config.json beside the file says.
 void set_config(const TokenizerConfig& config, const NamedTokens& tokens, PipelineParts& parts) {
-  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
-    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
-    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
-  };
-  parts.bos = id_of(config.bos);
-  parts.eos = id_of(config.eos);
-  parts.pad = id_of(config.pad);
+  parts.bos = tokens.find(config.bos);
+  parts.eos = tokens.find(config.eos);
+  parts.pad = tokens.find(config.pad);
   parts.chat_template = config.chat_template;
 }
 
@@ -63,7 +59,7 @@ void set_config(const TokenizerConfig& config, const NamedTokens& tokens, Pipeli
 
 std::shared_ptr<const Tokenizer> parse_tokenizer_json(std::string_view text, const std::string& source,
                                                       const fs::path& folder) {
-  const std::string place = "[tokenizer] " + source;
+  const std::string place = "[tokenizer] " + (folder / source).string();
   Json json = parse_json(text, place);
   LIMPID_CHECK(json.is_object(), FormatError, place, ": is ", json_kind(json), ", expected an object");
   const TokenizerConfig config = read_tokenizer_config(folder);

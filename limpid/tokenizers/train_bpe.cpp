@@ -5,6 +5,7 @@
 #include <queue>
 #include <set>
 
+#include "limpid/checkpoints/quote.h"
 #include "limpid/core/error.h"
 #include "limpid/core/types.h"
 #include "limpid/tokenizers/pretokenizer.h"
@@ -50,8 +51,9 @@ class Merger {
     push(std::move(places));
   }
 
-  void run(size_t vocab_size, uint64_t min_frequency) {
+  void run(size_t vocab_size, uint64_t min_frequency, Watch& watch) {
     while (names_.size() < vocab_size && !queue_.empty()) {
+      watch.throw_if_stopped();
       Candidate best = queue_.top();
       queue_.pop();
       if (const int64_t now = counts_[best.pair]; now != best.count) {  // it became rarer since it was queued
@@ -148,9 +150,26 @@ Json special_list(const std::vector<std::string>& tokens) {
   return out;
 }
 
+bool is_byte_letter(const std::string& token) {
+  std::string bytes;
+  return from_byte_letters(token, bytes) && bytes.size() == 1;
+}
+
+void check_specials(const std::vector<std::string>& tokens) {
+  std::set<std::string> seen;
+  for (const std::string& token : tokens) {
+    LIMPID_CHECK(!token.empty(), ConfigError, "[train tokenizer] a special token is empty, expected a text");
+    LIMPID_CHECK(!is_byte_letter(token), ConfigError, "[train tokenizer] special token ", quote(token),
+                 " is the token of a byte, expected another text");
+    LIMPID_CHECK(seen.insert(token).second, ConfigError, "[train tokenizer] special token ", quote(token),
+                 " is given twice");
+  }
+}
+
 }  // namespace
 
 BpeTrainer::BpeTrainer(Options options) : options_(std::move(options)) {
+  check_specials(options_.special_tokens);
   const size_t least = options_.special_tokens.size() + 256;
   LIMPID_CHECK(options_.vocab_size >= least, ConfigError, "[train tokenizer] a vocabulary of ", options_.vocab_size,
                ", expected at least ", least, ": the special tokens and the bytes");
@@ -168,7 +187,7 @@ void BpeTrainer::add(std::string_view text) {
   for (const Pieces::Span& span : pieces.spans) ++words_[std::string(pieces.piece(span))];
 }
 
-Json BpeTrainer::train() const {
+Json BpeTrainer::train(Watch& watch) const {
   LIMPID_CHECK(!words_.empty(), ConfigError, "[train tokenizer] there is no text to learn from");
   std::vector<std::string> names = options_.special_tokens;
   std::map<char32_t, uint8_t> letters;  // tokens of bytes stand in the order of their letters
@@ -185,7 +204,7 @@ Json BpeTrainer::train() const {
     for (char byte : bytes) words.back().tokens.push_back(ids[uint8_t(byte)]);
   }
   Merger merger(std::move(names), std::move(words));
-  merger.run(options_.vocab_size, options_.min_frequency);
+  merger.run(options_.vocab_size, options_.min_frequency, watch);
   Json vocabulary = Json::object();
   for (size_t id = 0; id < merger.names().size(); ++id) vocabulary[merger.names()[id]] = id;
   const Json model = {{"type", "BPE"},

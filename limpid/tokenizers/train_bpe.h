@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "limpid/core/json.h"
+#include "limpid/core/watch.h"
 
 namespace limpid {
 
@@ -21,13 +22,15 @@ class BpeTrainer {
     std::vector<std::string> special_tokens = {"<|endoftext|>"};
   };
 
-  /// @throws ConfigError where the vocabulary has no room for the special tokens and the bytes.
+  /// @throws ConfigError where the vocabulary has no room for the special tokens and the bytes, and for special tokens
+  /// that are empty, given twice or the letter of a byte.
   explicit BpeTrainer(Options options);
 
   void add(std::string_view text);  ///< counts its words, cut as GPT-2 does
 
-  /// Returns the tokenizer in the form of tokenizer.json. @throws ConfigError where no text was added.
-  Json train() const;
+  /// Returns the tokenizer in the form of tokenizer.json. @throws ConfigError where no text was added;
+  /// Interrupted when the watch says so.
+  Json train(Watch& watch = unwatched()) const;
 
  private:
   Options options_;

@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
+
 namespace limpid {
 
 Utf8 decode_utf8(std::string_view text, size_t offset) {
@@ -53,6 +55,16 @@ void append_lower(std::string& out, char32_t code) {
     append_utf8(out, code >= 'A' && code <= 'Z' ? code + 32 : code);
   else
     append_utf8(out, char32_t(utf8proc_tolower(utf8proc_int32_t(code))));
+}
+
+size_t last_character(std::string_view text) {
+  size_t start = text.empty() ? 0 : text.size() - 1;
+  while (start > 0 && (uint8_t(text[start]) & 0xC0) == 0x80) --start;
+  return start;
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
 }
 
 bool is_valid_utf8(std::string_view text) {

@@ -28,6 +28,8 @@ void append_utf8(std::string& out, char32_t code);
 void append_lower(std::string& out, char32_t code);  ///< simple lower case of any script; of U+0130 its two characters
 bool is_valid_utf8(std::string_view text);           ///< no overlong forms, no surrogates
 size_t incomplete_tail(std::string_view text);       ///< bytes of an unfinished character at the end, 0 to 3
+size_t last_character(std::string_view text);        ///< where the last character begins; 0 for an empty text
+bool is_ascii(std::string_view text);
 /// Returns valid text as it is, otherwise with one U+FFFD for each maximal valid beginning that goes nowhere.
 std::string to_valid_utf8(std::string_view text);
 

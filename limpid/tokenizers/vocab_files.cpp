@@ -24,8 +24,14 @@ std::string name_or(const std::string& name, const char* fallback) { return name
 
 }  // namespace
 
+void for_each_merge(std::string_view text, const std::function<void(std::string_view, size_t)>& visit) {
+  for_each_line(text, [&](std::string_view line, size_t number) {
+    if (!line.empty() && !(number == 1 && line.starts_with("#version"))) visit(line, number);
+  });
+}
+
 std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
-  const std::string place = "[tokenizer] vocab.json";
+  const std::string place = "[tokenizer] " + (folder / "vocab.json").string();
   const Json vocab = parse_json(read_file(folder / "vocab.json"), place);
   LIMPID_CHECK(vocab.is_object(), FormatError, place, ": is ", json_kind(vocab), ", expected an object of token: id");
   NamedTokens tokens(place);
@@ -38,9 +44,8 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
 
   std::vector<BpeModel::Rule> rules;
   const std::string merges = read_file(folder / "merges.txt");
-  for_each_line(merges, [&](std::string_view content, size_t number) {
-    if (content.empty() || (number == 1 && content.starts_with("#version"))) return;
-    const auto line_place = [&] { return concat("[tokenizer] merges.txt:", number); };
+  for_each_merge(merges, [&](std::string_view content, size_t number) {
+    const auto line_place = [&] { return concat("[tokenizer] ", (folder / "merges.txt").string(), ":", number); };
     const auto [left, right] = split_merge(content, line_place);
     rules.push_back(merge_rule(tokens.ids(), left, right, line_place));
   });
@@ -51,25 +56,21 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
   std::vector<AddedToken> added;
   for (const std::string& name : {config.bos, config.eos, config.pad, config.unk, config.cls, config.sep, config.mask,
                                   std::string("<|endoftext|>")}) {
-    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
-    if (id < 0 || std::any_of(added.begin(), added.end(), [&](auto& token) { return token.id == id; })) continue;
+    const auto id = tokens.find(name);
+    if (!id || std::any_of(added.begin(), added.end(), [&](auto& token) { return token.id == *id; })) continue;
     AddedToken token;
     token.content = name;
-    token.id = id;
+    token.id = *id;
     token.special = true;
     token.lstrip = name == config.mask;  // RoBERTa's <mask> takes the space before it
     added.push_back(std::move(token));
   }
   add_configured_tokens(config, tokens, added);
-  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
-    const TokenId id = name.empty() ? -1 : tokens.id_of(name);
-    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
-  };
-  parts.bos = id_of(name_or(config.bos, "<|endoftext|>"));
-  parts.eos = id_of(name_or(config.eos, "<|endoftext|>"));
-  parts.pad = id_of(config.pad);
+  parts.bos = tokens.find(name_or(config.bos, "<|endoftext|>"));
+  parts.eos = tokens.find(name_or(config.eos, "<|endoftext|>"));
+  parts.pad = tokens.find(config.pad);
   parts.chat_template = config.chat_template;
-  const auto cls = id_of(config.cls), sep = id_of(config.sep);
+  const auto cls = tokens.find(config.cls), sep = tokens.find(config.sep);
   if (cls && sep) {  // RoBERTa
     parts.prefix = {*cls};
     parts.suffix = {*sep};
@@ -86,7 +87,7 @@ std::shared_ptr<const Tokenizer> read_vocab_and_merges(const fs::path& folder) {
 }
 
 std::shared_ptr<const Tokenizer> read_vocab_txt(const fs::path& folder) {
-  const std::string place = "[tokenizer] vocab.txt", file = read_file(folder / "vocab.txt");
+  const std::string place = "[tokenizer] " + (folder / "vocab.txt").string(), file = read_file(folder / "vocab.txt");
   NamedTokens tokens(place);
   const size_t lines = size_t(std::count(file.begin(), file.end(), '\n')) + 1;
   for_each_line(file, [&](std::string_view name, size_t number) {

@@ -3,10 +3,11 @@
 #include <optional>
 
 #include "limpid/checkpoints/quote.h"
-#include "limpid/tokenizers/sentencepiece_parts.h"
+#include "limpid/core/warnings.h"
+#include "limpid/tokenizers/gguf_vocabulary.h"
+#include "limpid/tokenizers/json_parts.h"
 #include "limpid/tokenizers/split_rules.h"
-#include "limpid/tokenizers/tokenizer.h"
-#include "limpid/tokenizers/unicode.h"
+#include "limpid/tokenizers/tokenizer_files.h"
 
 namespace limpid {
 namespace {
@@ -23,12 +24,7 @@ struct BpeFile {
 
 Json merges_of_text(const std::string& text) {
   Json merges = Json::array();
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string line = text.substr(begin, end - begin);
-    if (!line.empty() && !line.starts_with("#version")) merges.push_back(line);
-    begin = end + 1;
-  }
+  for_each_merge(text, [&](std::string_view line, size_t) { merges.push_back(std::string(line)); });
   return merges;
 }
 
@@ -58,21 +54,13 @@ BpeFile read_bpe_file(const fs::path& folder) {
   return file;
 }
 
-/// Returns the merges in order, written as two strings or as one with a space.
+/// Returns the merges in order.
 std::vector<Merge> merge_pairs(const BpeFile& file) {
   std::vector<Merge> merges;
   for (const Json& merge : file.model()["merges"]) {
-    const std::string place = concat(file.place, ": merge ", merges.size());
-    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      merges.emplace_back(merge[0].get<std::string>(), merge[1].get<std::string>());
-      continue;
-    }
-    LIMPID_CHECK(merge.is_string(), FormatError, place, " is ", json_kind(merge), ", expected two strings");
-    const std::string text = merge.get<std::string>();
-    const size_t space = text.find(' ', 1);
-    LIMPID_CHECK(space != std::string::npos && space + 1 < text.size(), FormatError, place, ": ", quote(text),
-                 " is not two fields");
-    merges.emplace_back(text.substr(0, space), text.substr(space + 1));
+    const auto place = [&] { return concat(file.place, ": model.merges[", merges.size(), "]"); };
+    const auto [left, right] = read_merge(merge, place);
+    merges.emplace_back(left, right);
   }
   return merges;
 }
@@ -90,23 +78,19 @@ struct TokenList {
   }
 };
 
-bool is_byte_name(const std::string& name) {
-  return name.size() == 6 && name.starts_with("<0x") && name.ends_with(">");
-}
-
-TokenList token_list(const BpeFile& file, int64_t rows) {
+/// @param tokenizer  knows the special tokens that only the files beside the vocabulary name
+TokenList token_list(const BpeFile& file, const Tokenizer& tokenizer, int64_t rows) {
   TokenList vocabulary{std::vector<std::string>(size_t(rows)), std::vector<int64_t>(size_t(rows), kUnusedToken)};
   for (const auto& [name, id] : file.model()["vocab"].items()) {
     LIMPID_CHECK(id.is_number_integer(), FormatError, file.place, ": token ", quote(name), " has ", json_kind(id),
                  " for an id");
-    const bool byte = file.byte_fallback() && is_byte_name(name);
+    const bool byte = file.byte_fallback() && fallback_byte(name) >= 0;
     vocabulary.add(name, id.get<int64_t>(), byte ? kByteToken : kNormalToken, file.place);
   }
-  for (const Json& token : file.json.value("added_tokens", Json::array())) {
-    const bool special = get_or<bool>(token, "special", true, file.place);
-    vocabulary.add(require<std::string>(token, "content", file.place), require<int64_t>(token, "id", file.place),
-                   special ? kControlToken : kUserDefinedToken, file.place);
-  }
+  for (const AddedToken& token : read_added_tokens(file.json, file.place))
+    vocabulary.add(token.content, token.id, token.special ? kControlToken : kUserDefinedToken, file.place);
+  for (TokenId id = 0; id < rows && size_t(id) < tokenizer.vocab_size(); ++id)
+    if (tokenizer.is_special(id)) vocabulary.add(std::string(tokenizer.token_text(id)), id, kControlToken, file.place);
   const std::string unknown = get_or<std::string>(file.model(), "unk_token", "", file.place);
   for (int64_t id = 0; id < rows; ++id) {
     auto& name = vocabulary.names[size_t(id)];
@@ -151,15 +135,53 @@ void add_special_tokens(const Tokenizer& tokenizer, GgufTokenizer& out) {
   put("tokenizer.ggml.eos_token_id", tokenizer.eos());
   put("tokenizer.ggml.padding_token_id", tokenizer.pad());
   out.metadata["tokenizer.ggml.add_bos_token"] = {tokenizer.adds_bos()};
+  const TokenIds around = tokenizer.encode("", /*add_special=*/true);
+  const bool adds_eos = around.size() > size_t(tokenizer.adds_bos()) && around.back() == tokenizer.eos();
+  out.metadata["tokenizer.ggml.add_eos_token"] = {adds_eos};
   if (const std::string chat = tokenizer.chat_template(); !chat.empty())
     out.metadata["tokenizer.chat_template"] = {chat};
+}
+
+/// Texts that show what changes them before they are split, and where they are split.
+constexpr const char* kProbes[] = {"", "Kind Words cost nothing, they're worth 12345 and HTTPServer2.\n\n\tÉté: NAÏVE",
+                                   "it's ", "日本語のテキスト、שלום नमस्ते 🙂 1½ x² ﬁ ①\r\n"};
+// Metaspace puts no mark in front of a space, SentencePiece does.
+constexpr const char* kOfByteLevel = " it's";
+// NFC is not said of byte-level vocabularies (split_rules.h).
+constexpr const char* kOfSentencePiece = "e\u0301 \u212b";
+
+/// Refuses what the metadata cannot say.
+void check_same_ids(const Tokenizer& tokenizer, const BpeFile& file, const TokenList& vocabulary,
+                    const GgufTokenizer& written) {
+  const auto read = read_gguf_tokenizer(*GgufFile::of(written.metadata, {}, "the GGUF file of " + file.place));
+  std::vector<std::string> probes(std::begin(kProbes), std::end(kProbes));
+  probes.emplace_back(file.byte_fallback() ? kOfSentencePiece : kOfByteLevel);
+  for (size_t id = 0; id < vocabulary.names.size() && !file.byte_fallback(); ++id)
+    if (is_added_type(vocabulary.types[id]))
+      for (const char* space : {"", " "}) probes.push_back(concat("a", space, vocabulary.names[id], space, "a"));
+  for (const std::string& probe : probes)
+    LIMPID_CHECK(
+        tokenizer.encode(probe, true) == read->encode(probe, true), ConfigError, file.place,
+        ": a GGUF file cannot say this tokenizer: the text ", quote(probe),
+        " would have other ids; are there special tokens around a text, a normalizer or tokens that take white "
+        "space which GGUF has no key for?");
+}
+
+/// SentencePiece's vocabularies in GGUF files look for special tokens in conversations alone, and as they are.
+void warn_of_flags(const BpeFile& file) {
+  for (const AddedToken& token : read_added_tokens(file.json, file.place))
+    if (token.lstrip || token.rstrip || token.single_word)
+      return warn(concat(file.place, ": token ", quote(token.content),
+                         " says which white space or words stand around it (lstrip, rstrip, single_word), which a GGUF "
+                         "file cannot: conversations may have other ids there"));
 }
 
 }  // namespace
 
 GgufTokenizer gguf_tokenizer(const fs::path& folder, int64_t rows) {
   const BpeFile file = read_bpe_file(folder);
-  const TokenList vocabulary = token_list(file, rows);
+  const auto tokenizer = open_tokenizer(folder);
+  const TokenList vocabulary = token_list(file, *tokenizer, rows);
   const std::vector<Merge> merges = merge_pairs(file);
   GgufTokenizer out;
   if (file.byte_fallback()) {
@@ -169,11 +191,14 @@ GgufTokenizer gguf_tokenizer(const fs::path& folder, int64_t rows) {
     out.metadata["tokenizer.ggml.add_space_prefix"] = {adds_space_prefix(file)};
     for (size_t id = 0; id < vocabulary.types.size(); ++id)
       if (vocabulary.types[id] == kUnknownToken) out.metadata["tokenizer.ggml.unknown_token_id"] = {int64_t(id)};
+    warn_of_flags(file);
   } else {
-    const auto name = split_rules_name(file.json.value("pre_tokenizer", Json()), file.json.value("normalizer", Json()));
-    LIMPID_CHECK(name, ConfigError, file.place,
-                 ": its pre_tokenizer or normalizer has no name in GGUF files that Limpid knows; known are gpt-2, "
-                 "smollm, llama-bpe and qwen2");
+    const auto name = split_rules_name(file.json.value("pre_tokenizer", Json()), file.json.value("normalizer", Json()),
+                                       get_or<bool>(file.model(), "ignore_merges", false, file.place));
+    LIMPID_CHECK(
+        name, ConfigError, file.place,
+        ": its pre_tokenizer, normalizer and ignore_merges have no name in GGUF files that Limpid knows; known "
+        "are gpt-2, smollm, llama-bpe, smaug-bpe and qwen2");
     out.metadata["tokenizer.ggml.model"] = {std::string("gpt2")};
     out.metadata["tokenizer.ggml.pre"] = {*name};
     std::vector<std::string> lines;
@@ -182,7 +207,8 @@ GgufTokenizer gguf_tokenizer(const fs::path& folder, int64_t rows) {
   }
   out.metadata["tokenizer.ggml.tokens"] = {views(vocabulary.names, out.texts)};
   out.metadata["tokenizer.ggml.token_type"] = {vocabulary.types};
-  add_special_tokens(*open_tokenizer(folder), out);
+  add_special_tokens(*tokenizer, out);
+  check_same_ids(*tokenizer, file, vocabulary, out);
   return out;
 }
 

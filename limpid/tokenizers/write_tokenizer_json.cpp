@@ -9,6 +9,7 @@
 #include "limpid/tokenizers/gguf_vocabulary.h"
 #include "limpid/tokenizers/split_rules.h"
 #include "limpid/tokenizers/string_index.h"
+#include "limpid/tokenizers/tokenizer_files.h"
 #include "limpid/tokenizers/unicode.h"
 
 namespace limpid {
@@ -47,10 +48,9 @@ Json added_tokens(const Vocabulary& vocabulary, const std::vector<int64_t>& type
 Json merge_list(const Vocabulary& vocabulary) {
   Json merges = Json::array();
   for (std::string_view merge : vocabulary.file.texts("tokenizer.ggml.merges")) {
-    const size_t space = merge.find(' ', 1);
-    LIMPID_CHECK(space != std::string_view::npos && space + 1 < merge.size(), FormatError, vocabulary.place(),
-                 ": merge ", quote(merge), " is not two fields");
-    merges.push_back({std::string(merge.substr(0, space)), std::string(merge.substr(space + 1))});
+    const auto place = [&] { return concat(vocabulary.place(), ": tokenizer.ggml.merges[", merges.size(), "]"); };
+    const auto [left, right] = split_merge(merge, place);
+    merges.push_back({std::string(left), std::string(right)});
   }
   return merges;
 }

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <functional>
 
 #include "limpid/checkpoints/config.h"
 #include "limpid/checkpoints/safetensors.h"
@@ -11,7 +13,9 @@
 #include "limpid/core/files.h"
 #include "limpid/core/half.h"
 #include "limpid/core/random.h"
+#include "limpid/tokenizers/split_rules.h"
 #include "limpid/tokenizers/tokenizer.h"
+#include "limpid/tokenizers/write_gguf_tokenizer.h"
 #include "tests/support/fixtures.h"
 
 namespace limpid {
@@ -105,6 +109,84 @@ TEST(Convert, TheTokenizerGoesAlongWithItsTemplateAndPadding) {
     EXPECT_EQ(tokenizer->eos(), 6) << path;
     EXPECT_EQ(tokenizer->chat_template(), "{{ messages }}") << path;
   }
+}
+
+TEST(Convert, RefusesATokenizerThatAGgufFileCannotSay) {
+  const Llama model(DType::F16);
+  const fs::path gguf = model.dir.path() / "m.gguf";
+  const auto refuses = [&](const char* what, const std::function<void(Json&)>& change) {
+    Json tokenizer = Json::parse(kTokenizer);
+    change(tokenizer);
+    model.dir.write("tokenizer.json", tokenizer.dump());
+    EXPECT_THROW(write_gguf_model(model.dir.path(), gguf, std::nullopt), ConfigError) << what;
+    EXPECT_FALSE(fs::exists(gguf)) << what;
+  };
+  for (const char* flag : {"lstrip", "rstrip", "single_word"})
+    refuses(flag, [&](Json& j) { j["added_tokens"][0][flag] = true; });
+  refuses("ignore_merges", [](Json& j) { j["model"]["ignore_merges"] = true; });
+  const Json frame = Json::parse(R"({"type": "TemplateProcessing", "special_tokens": {"c": {"id": "c", "ids": [2]}},
+    "single": [{"SpecialToken": {"id": "c"}}, {"Sequence": {"id": "A"}}]})");
+  refuses("a prefix that is not BOS", [&](Json& j) { j["post_processor"] = frame; });
+  refuses("a normalizer", [](Json& j) { j["normalizer"] = {{"type", "Lowercase"}}; });
+}
+
+TEST(Convert, RefusesASentencePieceTokenizerWithMoreRulesThanItsOwn) {
+  Llama model(DType::F16);
+  Json vocabulary = Json::object();
+  Json tokenizer = {
+      {"model", {{"type", "BPE"}, {"byte_fallback", true}, {"unk_token", "<unk>"}, {"merges", Json::array()}}}};
+  for (const char* name : {"<unk>", "▁", "a", "A", "1", "2"}) vocabulary[name] = vocabulary.size();
+  for (int byte = 0; byte < 256; ++byte) {
+    char name[8];
+    std::snprintf(name, sizeof name, "<0x%02X>", byte);
+    vocabulary[name] = vocabulary.size();
+  }
+  tokenizer["model"]["vocab"] = vocabulary;
+  const Json mark = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}};
+  const Json prepend = {{"type", "Prepend"}, {"prepend", "▁"}};
+  const auto written = [&](const Json& normalizers, const Json& pre_tokenizer) {
+    tokenizer["normalizer"] = {{"type", "Sequence"}, {"normalizers", normalizers}};
+    tokenizer["pre_tokenizer"] = pre_tokenizer;
+    model.dir.write("tokenizer.json", tokenizer.dump());
+    return gguf_tokenizer(model.dir.path(), 263);
+  };
+  EXPECT_NO_THROW(written({prepend, mark}, nullptr));
+  EXPECT_NO_THROW(written(Json::array({mark}), nullptr));
+  EXPECT_NO_THROW(written(Json::array(), {{"type", "Metaspace"}, {"prepend_scheme", "first"}, {"split", false}}));
+  for (const char* kind : {"NFKC", "NFC", "Lowercase"})
+    EXPECT_THROW(written({{{"type", kind}}, prepend, mark}, nullptr), ConfigError) << kind;
+}
+
+TEST(Convert, AnEndOfTextBehindATextIsKept) {
+  const Llama model(DType::F16);
+  Json tokenizer = Json::parse(kTokenizer);
+  tokenizer["post_processor"] = Json::parse(R"({"type": "TemplateProcessing",
+    "special_tokens": {"e": {"id": "e", "ids": [6]}}, "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "e"}}]})");
+  model.dir.write("tokenizer.json", tokenizer.dump());
+  write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt);
+  EXPECT_EQ(open_tokenizer(model.dir.path() / "m.gguf")->encode("ab", true), (TokenIds{3, 6}));
+}
+
+TEST(Convert, Llama3sCutIsNamedByWhetherMergesAreIgnored) {
+  const Llama model(DType::F16);
+  Json tokenizer = Json::parse(kTokenizer);
+  tokenizer["pre_tokenizer"] = split_rules("llama-bpe")->pre_tokenizer;
+  for (const bool ignores : {true, false}) {
+    tokenizer["model"]["ignore_merges"] = ignores;
+    model.dir.write("tokenizer.json", tokenizer.dump());
+    const auto written = gguf_tokenizer(model.dir.path(), 8);
+    EXPECT_EQ(std::get<std::string>(written.metadata.at("tokenizer.ggml.pre").value),
+              ignores ? "llama-bpe" : "smaug-bpe");
+  }
+}
+
+TEST(Convert, FilesOfLinesMayEndAsOnWindows) {
+  const Llama model(DType::F16);
+  fs::remove(model.dir.path() / "tokenizer.json");
+  model.dir.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<end>": 3})");
+  model.dir.write("merges.txt", "#version: 0.2\r\na b\r\n");
+  write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt);
+  EXPECT_EQ(open_tokenizer(model.dir.path() / "m.gguf")->encode("ab<end>", false), (TokenIds{2, 3}));
 }
 
 TEST(Convert, QueriesAndKeysAreRearrangedAsLlamaCppDoes) {

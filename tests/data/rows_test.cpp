@@ -112,6 +112,19 @@ TEST(Rows, ThatAreListsThemselvesAreNotTakenForColumns) {
   EXPECT_EQ(rows.size(), 2u);
   read(R"({"positives": ["a", "b"], "negatives": ["c", "d"]})");
   EXPECT_EQ(rows.size(), 1u);
+  for (const char* row :
+       {R"({"messages": []})", R"({"messages": [{"role": "user", "content": "a"}]})",
+        R"({"messages": [{"content": "a"}, {"content": "b"}], "tools": [{"name": "f"}, {"name": "g"}]})",
+        R"({"ids": []})"}) {
+    read(row);
+    EXPECT_EQ(rows, std::vector<Json>{Json::parse(row)});
+  }
+  read(R"({"messages": [[{"content": "a"}], [{"content": "b"}]]})");
+  EXPECT_EQ(rows.size(), 2u);
+  read(R"({"prompt": [{"text": "a"}, {"text": "b"}]})");
+  EXPECT_EQ(rows.size(), 2u);
+  read(R"({"text": []})");
+  EXPECT_EQ(rows.size(), 0u);
 }
 
 TEST(Rows, AreRefusedInOneLineWhereTheyBreakTheirForm) {

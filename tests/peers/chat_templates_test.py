@@ -16,6 +16,7 @@ import warnings
 
 try:
     import transformers
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 except ImportError as missing:
     print(f"skipped: {missing}; scripts/setup --peers installs what these tests compare with")
     sys.exit(77)
@@ -198,6 +199,32 @@ class TemplatesRenderAsInTransformers(unittest.TestCase):
         for template, ours in zip(rendered, self.ours(rendered), strict=True):
             with self.subTest(template):
                 self.assertEqual(ours, rendered[template])
+
+
+ROLES = "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}{% endfor %}{{ '<|assistant|>\n' }}"
+
+
+class ConversationsHaveTheIdsOfTransformers(unittest.TestCase):
+    def test_where_special_tokens_take_white_space_and_text_gets_a_mark_in_front(self):
+        texts = ["the time people have", "  two spaces\nand lines ", "", "x<|end|> y <mask>z", " <|user|> "]
+        cuts = {"bytes": pre_tokenizers.ByteLevel(add_prefix_space=False), **{way: pre_tokenizers.Metaspace("▁", way) for way in ("first", "always")}}
+        for name, cut in cuts.items():
+            for flag in ("rstrip", "lstrip", "single_word", "normalized"):
+                with self.subTest(name, flag=flag), tempfile.TemporaryDirectory() as folder:
+                    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+                    tokenizer.pre_tokenizer = cut
+                    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<unk>"], show_progress=False)
+                    tokenizer.train_from_iterator(texts + ["system", "user", "assistant"], trainer)
+                    tokenizer.add_special_tokens([AddedToken(f"<|{role}|>", **{flag: True}) for role in ("user", "system", "end", "assistant")] + [AddedToken("<mask>", lstrip=True)])
+                    theirs = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", chat_template=ROLES)
+                    theirs.save_pretrained(folder)
+                    rows = [[{"role": "system", "content": first}, {"role": "user", "content": second}] for first in texts for second in texts]
+                    file = pathlib.Path(folder) / "rows.jsonl"
+                    file.write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
+                    done = subprocess.run([PROGRAM, "tokenize", "-m", folder, file], capture_output=True, text=True)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    for row, line in zip(rows, done.stdout.rstrip("\n").split("\n"), strict=True):
+                        self.assertEqual(json.loads(line)["ids"], theirs.apply_chat_template(row, tokenize=True, return_dict=False), repr(row))
 
 
 if __name__ == "__main__":

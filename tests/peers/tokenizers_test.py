@@ -29,7 +29,8 @@ SENTENCES = ["The quick brown fox jumps over the lazy dog.", "It's 12 o'clock; w
 TEXTS = SENTENCES + [
     "", " ", "   ", "\n", "a", " a", "a ", "  two  spaces  ", "e\u0301a\u0300", "\u0301", "Å Å \u212b", "ﬁ ﬀ ① Ⅳ ㎏ ½ ²", "İ I ı i", "ẛ̣", "한글 가각",
     "\u00a0\u2003\u3000x", "\u200b\u200d\ufeff zero", "\x00\x01\x1b\x7f", "\ufffd", "<unk> <s> [MASK]", "▁ under▁line ▁▁", "a-b_c.d,e;f", "...---!!!", "x" * 300,
-    "ab" * 100, "１２３ ٣٤٥ १२", "\u1680\u180e", "don't DON'T we've", "naïvenaïve", "ſ", "𝔘𝔫𝔦 𝟙", "line\rreturn", "a\u0308\u0323b", "##ing ing", "'s 's", "中文 English 混合"]
+    "ab" * 100, "１２３ ٣٤٥ १२", "\u1680\u180e", "don't DON'T we've", "naïvenaïve", "ſ", "𝔘𝔫𝔦 𝟙", "line\rreturn", "a\u0308\u0323b", "##ing ing", "'s 's", "中文 English 混合",
+    "1234567 1² x½y¾", "বাংলা। தமிழ் हिन्दी। 漢々〆", "a\nb a\tb c\nd", "xy xxy xxxy", "\u200b a", "\x01a"]
 
 
 def random_texts(count, seed=1):
@@ -110,6 +111,14 @@ PRE_TOKENIZERS = {
     "nested class": pre_tokenizers.Split(Regex(r" ?[^(\s|[.,!?…。，、।۔،])]+"), "isolated"),
     "intersection": pre_tokenizers.Split(Regex(r"[\p{L}&&[^\p{Han}]]+|[^\W\d]+"), "isolated"),
     "Sequence": pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(True)]),
+    "repetitions": pre_tokenizers.Split(Regex(r"\p{N}{1,3}+|[a-c]{2}?|x{,2}y|(\p{Lu}p){1,2}+"), "isolated"),
+    "word characters": pre_tokenizers.Split(Regex(r"\w+|[^\w\s]+"), "isolated"),
+    "word characters in classes": pre_tokenizers.Split(Regex(r"[\w]+|[\W]"), "isolated"),
+    "scripts": pre_tokenizers.Split(Regex(r"\p{Bengali}+|\p{tamil}+|\p{han}+|\p{^Latin}\P{Devanagari}+"), "isolated"),
+    "dots": pre_tokenizers.Split(Regex(r"(?m)a.b|(?m:c.)d"), "isolated"),
+    **{f"Metaspace behind {kind}": pre_tokenizers.Sequence([part, pre_tokenizers.Metaspace("▁", "first", False)])
+       for kind, part in {"spaces": pre_tokenizers.WhitespaceSplit(), "delimiters": pre_tokenizers.CharDelimiterSplit("a"),
+                          "punctuation": pre_tokenizers.Punctuation("removed")}.items()},
 }
 
 DECODERS = {
@@ -132,6 +141,12 @@ class PartsOfTokenizers(Case):
         for name, part in NORMALIZERS.items():
             tokenizer = bytes_bpe()
             tokenizer.normalizer = part
+            self.check(name, tokenizer)
+
+    def test_normalizers_before_a_mark_at_the_start_of_a_text(self):
+        for name, part in NORMALIZERS.items():
+            tokenizer = bytes_bpe()
+            tokenizer.normalizer, tokenizer.pre_tokenizer = part, pre_tokenizers.Metaspace("▁", "first", False)
             self.check(name, tokenizer)
 
     def test_pre_tokenizers(self):
@@ -235,6 +250,25 @@ class FilesOfOtherLibraries(Case):
                         self.assertEqual(ours, theirs.encode(text, add_bos=True), repr(text))
                         self.assertEqual(shown, theirs.decode(ours), repr(text))
 
+    def test_unused_pieces_and_tokens_beside_a_sentencepiece_model(self):
+        corpus = self.folder / "corpus.txt"
+        corpus.write_text("\n".join(SENTENCES * 20))
+        file = self.folder / "tokenizer.model"
+        for kind in ("unigram", "bpe"):
+            sentencepiece.SentencePieceTrainer.train(input=str(corpus), model_prefix=str(self.folder / "tokenizer"), model_type=kind, vocab_size=300,
+                                                     hard_vocab_limit=False, minloglevel=2)
+            file.write_bytes(with_unused_pieces(file.read_bytes(), random.Random(2)))
+            theirs = sentencepiece.SentencePieceProcessor(model_file=str(file))
+            texts = [text for text in TEXTS if "\x00" not in text]
+            for text, ours in zip(texts, read(file, texts, self.folder)[0], strict=True):
+                self.assertEqual(ours, theirs.encode(text, add_bos=True), f"{kind}: {text!r}")
+            pieces = theirs.get_piece_size()
+            (self.folder / "added_tokens.json").write_text(json.dumps({"<tool>": pieces, "xyz": pieces + 1}))
+            ids, decoded = read(file, ["The<tool>fox xyz", "jumps"], self.folder)
+            self.assertEqual([token for token in ids[0] if token >= pieces], [pieces, pieces + 1])
+            self.assertEqual(decoded, ["The<tool>fox xyz", "jumps"])
+            (self.folder / "added_tokens.json").unlink()
+
     def test_tiktoken_files(self):
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -255,6 +289,27 @@ class FilesOfOtherLibraries(Case):
                 self.assertEqual(ours, theirs.encode_ordinary(text), f"{name}: {text!r}")
                 self.assertEqual(shown, text)
             file.unlink()
+
+
+def with_unused_pieces(model, draw):
+    """A SentencePiece model with some of its normal pieces of two characters or more marked as unused."""
+    def number(at):
+        value = shift = 0
+        while model[at] >= 128:
+            value, shift, at = value | (model[at] & 127) << shift, shift + 7, at + 1
+        return value | model[at] << shift, at + 1
+
+    out, at = b"", 0
+    while at < len(model):
+        begin, (key, at) = at, number(at)
+        size, at = number(at)
+        field, at = model[at:at + size], at + size
+        has_type = key != 10 or len(field) != 7 + field[1]  # name and score alone
+        if has_type or len(field[2:-5].decode()) < 2 or draw.random() > 0.3:
+            out += model[begin:at]
+        else:
+            out += bytes([10, size + 2]) + field + bytes([0x18, 5])
+    return out
 
 
 def byte_alphabet():

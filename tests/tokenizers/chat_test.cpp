@@ -8,6 +8,7 @@
 #include "limpid/core/json.h"
 #include "limpid/tokenizers/tokenizer_files.h"
 #include "tests/support/fixtures.h"
+#include "tests/tokenizers/tiny.h"
 
 namespace limpid {
 namespace {
@@ -43,6 +44,13 @@ TEST(RenderChat, SaysWhatIsWrongWithATemplate) {
   EXPECT_THROW(rendered("{{ messages[0].name.first }}", {{"user", "Hi"}}, true), ConfigError);
 }
 
+TEST(RenderChat, TakesATemplateThatIsGivenOnlyAsAText) {
+  const auto tokenizer = tiny::open(tiny::byte_level_json());
+  EXPECT_EQ(render_chat(*tokenizer, {{"chat_template", "t"}}), "t");
+  EXPECT_THROW(render_chat(*tokenizer, {{"chat_template", 5}}), FormatError);
+  EXPECT_THROW(render_chat(*tokenizer, {{"chat_template", nullptr}}), ConfigError) << "there is none";
+}
+
 TEST(ChatTemplateFiles, AreReadFromWhereverModelsKeepThem) {
   const auto template_of = [](std::initializer_list<std::pair<const char*, const char*>> files) {
     const testing_support::TempDir folder;
@@ -53,6 +61,7 @@ TEST(ChatTemplateFiles, AreReadFromWhereverModelsKeepThem) {
   EXPECT_EQ(template_of({{"tokenizer_config.json", R"({"chat_template": [{"name": "rag", "template": "r"},
                           {"name": "default", "template": "d"}]})"}}),
             "d");
+  EXPECT_EQ(template_of({{"tokenizer_config.json", R"({"chat_template": {"rag": "r", "default": "d"}})"}}), "d");
   EXPECT_EQ(template_of({{"chat_template.json", R"({"chat_template": "j"})"}}), "j");
   EXPECT_EQ(template_of({{"chat_template.jinja", "file"}, {"tokenizer_config.json", R"({"chat_template": "a"})"}}),
             "file");
@@ -109,6 +118,37 @@ TEST(ChatTemplatesGolden, RenderAsTransformersDoes) {
     }
   }
   EXPECT_GT(number, 0u);
+}
+
+Json with_specials(Json tokenizer, std::initializer_list<Json> tokens) {
+  for (Json token : tokens) {
+    token["special"] = true;
+    tokenizer["added_tokens"].push_back(std::move(token));
+  }
+  return tokenizer;
+}
+
+TEST(EncodeChat, SpecialTokensTakeTheWhiteSpaceThatTheirFileSays) {
+  const Json json = with_specials(tiny::byte_level_json(), {{{"id", 7}, {"content", "<r>"}, {"rstrip", true}},
+                                                            {{"id", 8}, {"content", "<l>"}, {"lstrip", true}},
+                                                            {{"id", 9}, {"content", "<w>"}, {"single_word", true}}});
+  const auto tokenizer = tiny::open(json);
+  EXPECT_EQ(encode_chat(*tokenizer, "<r> ab <l> ab<e>"), (TokenIds{7, 4, 8, 5, 6}));
+  EXPECT_EQ(encode_chat(*tokenizer, "a<w>ab"), tokenizer->encode("a<w>ab", false));
+}
+
+TEST(EncodeChat, TextBehindASpecialTokenIsNotTheStartOfAText) {
+  Json json = with_specials(tiny::byte_level_json(), {});
+  json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "Ġ"}, {"prepend_scheme", "first"}, {"split", false}};
+  json["decoder"] = nullptr;
+  EXPECT_EQ(encode_chat(*tiny::open(json), "ab<e>ab"), (TokenIds{5, 6, 4}));
+}
+
+TEST(EncodeChat, FindsSpecialTokensThatTheTokenizerTakesForText) {
+  const testing_support::TempDir dir;
+  const auto tokenizer = tiny::open(dir, tiny::sentencepiece_metadata());
+  EXPECT_EQ(encode_chat(*tokenizer, "<s>ab</s>a"), (TokenIds{1, 7, 5, 2, 7}));
+  EXPECT_NE(tokenizer->encode("<s>", false), TokenIds{1});
 }
 
 TEST(ChatReal, SmolLm2IsAskedInItsOwnTurns) {

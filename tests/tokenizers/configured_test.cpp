@@ -131,6 +131,14 @@ TEST(ConfiguredSettings, OfABertTokenizerSayHowTextIsNormalised) {
   EXPECT_EQ(spaced.ids("中able"), (TokenIds{8, 5}));
 }
 
+TEST(ConfiguredTemplates, WithoutADefaultAreNamedInAWarning) {
+  ByteLevel folder(
+      Json{{"chat_template", {{{"name", "rag"}, {"template", "r"}}, {{"name", "tool_use"}, {"template", "t"}}}}});
+  EXPECT_EQ(folder.open()->chat_template(), "");
+  ASSERT_EQ(folder.warnings.size(), 1u);
+  EXPECT_NE(folder.warnings[0].find("names \"rag\", \"tool_use\", and not \"default\""), std::string::npos);
+}
+
 TEST(ConfiguredTokens, ThatAreMalformedNameFileAndPlace) {
   const auto refusal = [](const char* file, const Json& content) -> std::string {
     Folder folder(tiny::byte_level_json());
@@ -150,6 +158,12 @@ TEST(ConfiguredTokens, ThatAreMalformedNameFileAndPlace) {
             "tokenizer_config.json: \"pad_token\": is a number, expected a token");
   EXPECT_EQ(refusal("tokenizer_config.json", {{"additional_special_tokens", "<x>"}}),
             "tokenizer_config.json: \"additional_special_tokens\" is a string, expected a list of tokens");
+  EXPECT_EQ(refusal("tokenizer_config.json", {{"do_lower_case", "false"}}),
+            "tokenizer_config.json: \"do_lower_case\" is a string, expected true or false");
+  EXPECT_EQ(refusal("tokenizer_config.json", {{"chat_template", 5}}),
+            "tokenizer_config.json: \"chat_template\" is a number, expected a template, or several by name");
+  EXPECT_EQ(refusal("tokenizer_config.json", {{"chat_template", {{{"name", "default"}}}}}),
+            "tokenizer_config.json: \"chat_template\": \"template\" is missing");
   EXPECT_EQ(refusal("added_tokens.json", {{"<x>", "seven"}}),
             "added_tokens.json: \"<x>\": id is a string, expected an integer");
   EXPECT_EQ(refusal("added_tokens.json", Json::array()), "added_tokens.json: is an array, expected an object");

@@ -178,6 +178,37 @@ TEST(Jinja, ATemplatesOwnRefusalIsGivenInItsWords) {
   EXPECT_EQ(failure("{{ raise_exception('Roles must\nalternate!') }}"), "Roles must\\x0aalternate!");
 }
 
+TEST(Jinja, NamesInsideParenthesesTakeWhatIsInsideAnElement) {
+  EXPECT_EQ(render("{% for a, (b, c) in [(1, (2, 3))] %}{{ a }}{{ b }}{{ c }}{% endfor %}"), "123");
+  EXPECT_EQ(render("{% for (a, (b, c)) in [(1, (2, 3))] %}{{ a }}{{ b }}{{ c }}{% endfor %}"), "123");
+  EXPECT_EQ(
+      render(
+          "{% set (a, b), c = (1, 2), 3 %}{% set x, (y, z) = 4, (5, 6) %}{{ a }}{{ b }}{{ c }}{{ x }}{{ y }}{{ z }}"),
+      "123456");
+}
+
+TEST(Jinja, NamesHoldLettersOfAnyScriptAndNothingElse) {
+  EXPECT_EQ(render("{% set größe2 = 3 %}{{ größe2 }}"), "3");
+  expect_failure("{{ “x” }}", "found '“', which means nothing here");
+  expect_failure("{{ x }}", "which means nothing here");
+}
+
+TEST(Jinja, JsonSortsKeysAsTheyAre) {
+  EXPECT_EQ(render("{{ {10: 'a', 9: 'b'}|tojson(sort_keys=true) }}"), R"({"9": "b", "10": "a"})");
+  expect_failure("{{ {10: 'a', 'x': 'b'}|tojson(sort_keys=true) }}", "not supported between");
+}
+
+TEST(Jinja, TextsAreSearchedAndSplitFromBothSides) {
+  EXPECT_EQ(render("{{ 'abcabc'.find('ca') }} {{ 'abcabc'.rfind('bc') }} {{ 'abc'.rfind('') }} {{ 'a'.find('ab') }} "
+                   "{{ ''.find('') }} {{ 'aaa'.count('aa') }} {{ 'äbäb'.rfind('ä') }}"),
+            "2 4 3 -1 0 1 2");
+  EXPECT_EQ(
+      render(
+          "{{ 'a, b, c'.split(', ') }}{{ 'a, b, c'.rsplit(', ', 1) }}{{ 'xxx'.rsplit('xx') }}{{ ',a,'.rsplit(',') }}"),
+      "['a', 'b', 'c']['a, b', 'c']['x', '']['', 'a', '']");
+  EXPECT_EQ(render("{{ 'a-b-c'.rpartition('-') }}{{ 'a-b-c'.partition('-') }}"), "('a-b', '-', 'c')('a', '-', 'b-c')");
+}
+
 TEST(Jinja, ATemplateEndsWithinItsLimits) {
   EXPECT_NE(failure("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}")
                 .find("10000000 steps"),
@@ -197,6 +228,11 @@ TEST(Jinja, ATemplateEndsWithinItsLimits) {
             std::string::npos);
   EXPECT_NE(failure("{{ " + std::string(1000, '(') + "1" + std::string(1000, ')') + " }}").find("levels"),
             std::string::npos);
+  const std::string texts = "{% set s = 'a' * 400000 %}{% set t = 'a' * 200000 ~ 'b' %}{% for i in range(300) %}{{ ";
+  for (const char* each :
+       {"t in s", "s.find(t)", "s.rfind('b' ~ t)", "s.count(t)", "s|length", "s == s ~ ''", "s|wordcount",
+        "s.startswith(s)", "s.split(t)|length", "s.rsplit('b' ~ s)|length", "s.partition(t)|length"})
+    EXPECT_NE(failure(texts + each + " }}{% endfor %}", {.steps = 2'000'000}).find("steps"), std::string::npos) << each;
   EXPECT_NE(failure("{{ n|string * 20 }}", {.bytes = 10}).find("grows beyond 10 bytes"), std::string::npos);
   std::string sum = "{{ 1";
   for (int i = 0; i < 20000; ++i) sum += " + 1";

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "limpid/core/error.h"
 #include "limpid/tokenizers/base64.h"
 #include "limpid/tokenizers/byte_trie.h"
 #include "limpid/tokenizers/decoder.h"
+#include "limpid/tokenizers/json_parts.h"
 #include "limpid/tokenizers/regex.h"
 #include "limpid/tokenizers/split_rules.h"
 #include "limpid/tokenizers/train_bpe.h"
@@ -65,6 +67,28 @@ TEST(RegexClasses, MayHoldClassesAndIntersections) {
   EXPECT_EQ(first("[a-z&&[^aeiou]]+", "aebcd"), "bcd");
   EXPECT_EQ(first("[\\W]+", "ab !?"), " !?");
   EXPECT_EQ(first("[\\p{Han}]+", "か漢字ー"), "漢字");
+  EXPECT_EQ(first("\\p{han}+", "か漢字ー"), "漢字");
+  EXPECT_EQ(first("\\p{Bengali}+", "বাংলা।"), "বাংলা");
+  EXPECT_EQ(first("\\w", "½a"), "½");
+  EXPECT_EQ(first("[\\w]", "½a"), "a");
+}
+
+TEST(RegexRepetitions, AreOnigurumas) {
+  const auto first = [](const char* expression, std::string_view text) {
+    Regex::Span match{};
+    const bool found = Regex(expression, "test").find(text, 0, match) == Regex::Result::kMatch;
+    return found ? std::string(text.substr(match.begin, match.end - match.begin)) : "none";
+  };
+  EXPECT_EQ(first("\\p{N}{1,3}+", "12345"), "12345");
+  EXPECT_EQ(first("x(?:ab){2}+", "xabababab"), "xabababab");
+  EXPECT_EQ(first("é{2}+", "éééé"), "éééé");
+  EXPECT_EQ(first("a{,2}b", "aaab"), "aab");
+  EXPECT_EQ(first("xa{2}?", "xa"), "x");
+  EXPECT_EQ(first("a{x}", "a{x}"), "a{x}");
+  EXPECT_EQ(first("\\x{62}+", "abbc"), "bb");
+  EXPECT_EQ(first("(?m)a.b", "a\nb"), "a\nb");
+  EXPECT_EQ(first("(?m:a.)b", "a\nb"), "a\nb");
+  EXPECT_EQ(first("a.b", "a\nb"), "none");
 }
 
 std::string decoded(std::vector<Decoder::Step> steps, std::vector<std::string> names) {
@@ -103,6 +127,27 @@ TEST(SplitRules, OfEveryNameCompile) {
   EXPECT_FALSE(split_rules("gemma9"));
 }
 
+std::string cut(const char* name, std::string_view text) {
+  PreTokenizer pretokenizer;
+  read_pretokenizer(split_rules(name)->pre_tokenizer, pretokenizer, name);
+  Pieces pieces;
+  pretokenizer.split(text, {}, pieces);
+  std::string out;
+  for (const Pieces::Span& span : pieces.spans) (out += out.empty() ? "" : "|") += pieces.piece(span);
+  return out;
+}
+
+TEST(SplitRules, CutAsTheirModelsDo) {
+  const char* text = "They'RE 12345 ok \n\nx";
+  EXPECT_EQ(cut("gpt-2", text), "They|'|RE| 12345| ok| \n|\n|x");
+  EXPECT_EQ(cut("smollm", text), "They|'|RE| |1|2|3|4|5| ok| \n|\n|x");
+  EXPECT_EQ(cut("llama-bpe", text), "They|'RE| |123|45| ok| \n\n|x");
+  EXPECT_EQ(cut("qwen2", text), "They|'RE| |1|2|3|4|5| ok| \n\n|x");
+  EXPECT_EQ(cut("laguna", text), "They|'RE| |1|2|3|4|5| ok| |\n\n|x");
+  EXPECT_EQ(cut("gpt-4o", text), "They'RE| |123|45| ok| \n\n|x");
+  EXPECT_EQ(cut("tekken", text), "They|'RE| |1|2|3|4|5| ok| \n\n|x");
+}
+
 TEST(WordLevel, KnowsWholePiecesOnly) {
   const auto json = Json::parse(R"({"pre_tokenizer": {"type": "Whitespace"}, "decoder": null,
     "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "kind": 1, "words": 2}}})");
@@ -130,6 +175,20 @@ TEST(TiktokenFiles, MergeByRankAndTakeWholePiecesFirst) {
   EXPECT_EQ(tokenizer->decode(TokenIds{4, 5}, false), "abc<|endoftext|>");
 }
 
+TEST(TiktokenFiles, HaveTheSpecialTokensOfTheirEncodingWithTheReservedOnes) {
+  const TempDir dir;
+  dir.write("llama3.tiktoken", "YQ== 0\nYg== 1\nYw== 2\nYmM= 3\nYWJj 4\n");
+  const auto llama = open_tokenizer(dir.path());
+  EXPECT_EQ(llama->vocab_size(), 5u + 256);
+  EXPECT_EQ(llama->bos(), 5);
+  EXPECT_EQ(llama->eos(), 6);
+  EXPECT_EQ(llama->find("<|reserved_special_token_2|>"), 5 + 5);
+  EXPECT_EQ(llama->find("<|python_tag|>"), 5 + 10);
+  EXPECT_EQ(llama->find("<|reserved_special_token_247|>"), 5 + 255);
+  dir.write("qwen.tiktoken", "YQ== 0\n");
+  EXPECT_EQ(open_tokenizer(dir.path() / "qwen.tiktoken")->find("<|extra_204|>"), 1 + 207);
+}
+
 TEST(BpeTraining, JoinsTheMostFrequentPairFirst) {
   BpeTrainer::Options options;
   options.vocab_size = 259;
@@ -140,6 +199,15 @@ TEST(BpeTraining, JoinsTheMostFrequentPairFirst) {
   EXPECT_EQ(model["vocab"].size(), 258u);
   EXPECT_EQ(model["vocab"]["<|endoftext|>"], 0);
   EXPECT_EQ(model["vocab"]["!"], 1);
+}
+
+TEST(BpeTraining, RefusesSpecialTokensThatAreNoTokensOfTheirOwn) {
+  for (const std::vector<std::string>& tokens :
+       std::vector<std::vector<std::string>>{{""}, {"a"}, {"Ġ"}, {"<s>", "<s>"}}) {
+    BpeTrainer::Options options;
+    options.special_tokens = tokens;
+    EXPECT_THROW(BpeTrainer{options}, ConfigError) << tokens[0];
+  }
 }
 
 TEST(BpeTraining, DoesNotDependOnTheOrderOfTexts) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/tokenizers/jinja/operators.h"
 #include "limpid/tokenizers/jinja/printing.h"
 #include "limpid/tokenizers/unicode.h"
 
@@ -80,11 +81,13 @@ void append_elements(Run& run, std::string& out, const char* brackets, size_t co
   out += brackets[1];
 }
 
-std::vector<std::pair<std::string, const Value*>> json_members(const Dict& dict, bool sorted) {
-  std::vector<std::pair<std::string, const Value*>> members;
-  for (const auto& [key, value] : dict.entries) members.emplace_back(json_key(key), &value);
+std::vector<std::pair<std::string, const Value*>> json_members(Run& run, const Dict& dict, bool sorted) {
+  auto entries = dict.entries;
   if (sorted)
-    std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::stable_sort(entries.begin(), entries.end(),
+                     [&](const auto& a, const auto& b) { return compare(run, Comparison::Less, a.first, b.first); });
+  std::vector<std::pair<std::string, const Value*>> members;
+  for (const auto& [key, value] : entries) members.emplace_back(json_key(key), &value);
   return members;
 }
 
@@ -96,7 +99,7 @@ void append_json(Run& run, std::string& out, const Value& value, const JsonStyle
     run.charge_text(text->bytes.size());
     append_json_text(out, text->bytes, style.ascii);
   } else if (const Dict* dict = value.dict()) {
-    const auto members = json_members(*dict, style.sort_keys);
+    const auto members = json_members(run, *dict, style.sort_keys);
     append_elements(run, out, "{}", members.size(), style, level, [&](size_t i) {
       run.charge_text(members[i].first.size());
       append_json_text(out, members[i].first, style.ascii);

@@ -155,7 +155,12 @@ class Lexer {
 
   void read_name() {
     size_t size = 0;
-    while (size < rest_.size() && (is_letter(rest_[size]) || is_digit(rest_[size]))) ++size;
+    while (size < rest_.size() && (is_letter(rest_[size]) || is_digit(rest_[size]))) {
+      const Utf8 next = decode_utf8(rest_, size);
+      const std::string_view character = rest_.substr(size, next.size);
+      if (!is_word(next.code)) throw SyntaxFault(concat("found '", character, "', which means nothing here"), line_);
+      size += next.size;
+    }
     add(Token::Kind::Name, std::string(rest_.substr(0, size)));
     skip(size);
   }

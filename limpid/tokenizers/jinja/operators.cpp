@@ -66,7 +66,11 @@ bool truth(const Value& value) {
 bool equal(Run& run, const Value& left, const Value& right) {
   run.charge(1);
   if (left.is_number() && right.is_number()) return order(run, left, right, "==") == 0;
-  if (left.text() && right.text()) return left.text()->bytes == right.text()->bytes;
+  if (left.text() && right.text()) {
+    const std::string &a = left.text()->bytes, &b = right.text()->bytes;
+    run.charge_text(a.size() == b.size() ? a.size() : 0);
+    return a == b;
+  }
   const Sequence *a = left.sequence(), *b = right.sequence();
   if (a && b)
     return a == b || (a->kind == b->kind && a->kind != Kind::Iterator && equal_items(run, a->items, b->items));
@@ -99,7 +103,7 @@ bool contains(Run& run, const Value& container, const Value& item) {
   if (const Text* text = container.text()) {
     if (!item.text()) fail("'in <string>' requires string as left operand, not ", type_name(item));
     run.charge_text(text->bytes.size());
-    return text->bytes.find(item.text()->bytes) != std::string::npos;
+    return find_text(text->bytes, item.text()->bytes) != std::string::npos;
   }
   if (const Dict* dict = container.dict()) return dict->places.contains(spell_key(run, item));
   if (const Sequence* sequence = container.sequence()) {
@@ -114,8 +118,11 @@ bool contains(Run& run, const Value& container, const Value& item) {
   fail("argument of type '", type_name(container), "' is not iterable");
 }
 
-size_t length(const Value& value) {
-  if (const Text* text = value.text()) return count_characters(text->bytes);
+size_t length(Run& run, const Value& value) {
+  if (const Text* text = value.text()) {
+    run.charge_text(text->bytes.size());
+    return count_characters(text->bytes);
+  }
   if (const Dict* dict = value.dict()) return dict->entries.size();
   const Sequence* sequence = value.sequence();
   if (sequence && sequence->kind != Kind::Iterator) return sequence->items.size();

@@ -22,7 +22,7 @@ bool contains(Run& run, const Value& container, const Value& item);
 Value arithmetic(Run& run, Operator op, const Value& left, const Value& right);
 Value negated(const Value& value);
 
-size_t length(const Value& value);  ///< len(value)
+size_t length(Run& run, const Value& value);  ///< len(value)
 std::vector<Value> elements(Run& run,
                             const Value& value);  ///< what `for` goes through; an iterator is empty afterwards
 Value value_of_key(Run& run, const Dict& dict, const Value& key, Value fallback);

@@ -16,9 +16,9 @@ Value default_filter(Run& run, const Value& value, Arguments arguments) {
   return missing ? a.has(0) ? a.value(0) : run.text("") : value;
 }
 
-Value length_filter(Run&, const Value& value, Arguments arguments) {
+Value length_filter(Run& run, const Value& value, Arguments arguments) {
   const Bound none("length", std::move(arguments), {});
-  return int64_t(length(value));
+  return int64_t(length(run, value));
 }
 
 Value first(Run& run, const Value& value, Arguments arguments) {

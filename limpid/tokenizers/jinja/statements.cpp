@@ -109,7 +109,7 @@ class TemplateParser : public ExpressionParser {
     if (!is_symbol(",")) return first;
     Target all;
     all.parts.push_back(std::move(first));
-    while (take_symbol(",") && token().kind == Token::Kind::Name) all.parts.push_back(one_target());
+    while (take_symbol(",") && (token().kind == Token::Kind::Name || is_symbol("("))) all.parts.push_back(one_target());
     return all;
   }
 

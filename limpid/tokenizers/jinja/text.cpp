@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "limpid/tokenizers/jinja/value.h"
 #include "limpid/tokenizers/unicode.h"
@@ -11,10 +12,6 @@ namespace limpid::jinja {
 
 namespace {
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
-}
-
 bool holds(std::string_view chars, std::string_view character) {
   return chars.find(character) != std::string_view::npos;
 }
@@ -22,11 +19,7 @@ bool holds(std::string_view chars, std::string_view character) {
 /// Returns the first character of a text that is not empty.
 std::string_view first_character(std::string_view text) { return text.substr(0, decode_utf8(text, 0).size); }
 
-std::string_view last_character(std::string_view text) {
-  size_t begin = text.size() - 1;
-  while (begin > 0 && (uint8_t(text[begin]) & 0xC0) == 0x80) --begin;
-  return text.substr(begin);
-}
+std::string backwards(std::string_view text) { return {text.rbegin(), text.rend()}; }
 
 std::vector<std::string_view> split_blanks(std::string_view text, int64_t most) {
   std::vector<std::string_view> parts;
@@ -56,9 +49,9 @@ std::vector<std::string_view> split_blanks_from_right(std::string_view text, int
     }
     size_t begin = rest.size();
     while (begin > 0) {
-      const std::string_view last = last_character(rest.substr(0, begin));
-      if (is_blank(decode_utf8(last, 0).code)) break;
-      begin -= last.size();
+      const size_t last = last_character(rest.substr(0, begin));
+      if (is_blank(decode_utf8(rest, last).code)) break;
+      begin = last;
     }
     parts.push_back(rest.substr(begin));
     rest.remove_suffix(rest.size() - begin);
@@ -113,6 +106,18 @@ std::string slice_text(std::string_view text, std::optional<int64_t> start, std:
   return out;
 }
 
+size_t find_text(std::string_view text, std::string_view part, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (part.empty()) return from;
+  const void* match = memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  return match ? size_t(static_cast<const char*>(match) - text.data()) : std::string_view::npos;
+}
+
+size_t find_last_text(std::string_view text, std::string_view part) {
+  const size_t match = find_text(backwards(text), backwards(part));
+  return match == std::string_view::npos ? match : text.size() - match - part.size();
+}
+
 bool is_blank(char32_t code) { return is_white_space(code) || (code >= 0x1C && code <= 0x1F); }
 
 std::string_view strip(std::string_view text, Side side, std::optional<std::string_view> chars) {
@@ -121,23 +126,29 @@ std::string_view strip(std::string_view text, Side side, std::optional<std::stri
   };
   while (side != Side::Right && !text.empty() && goes(first_character(text)))
     text.remove_prefix(first_character(text).size());
-  while (side != Side::Left && !text.empty() && goes(last_character(text)))
-    text.remove_suffix(last_character(text).size());
+  while (side != Side::Left && !text.empty() && goes(text.substr(last_character(text))))
+    text = text.substr(0, last_character(text));
   return text;
 }
 
 std::vector<std::string_view> split_text(std::string_view text, std::optional<std::string_view> separator, int64_t most,
                                          bool from_right) {
   if (!separator) return from_right ? split_blanks_from_right(text, most) : split_blanks(text, most);
+  const std::string turned = from_right ? backwards(text) : "",
+                    turned_separator = from_right ? backwards(*separator) : "";
+  const std::string_view searched = from_right ? turned : text, sought = from_right ? turned_separator : *separator;
   std::vector<std::string_view> parts;
+  size_t begin = 0;
+  const auto add = [&](size_t end) {
+    parts.push_back(text.substr(from_right ? text.size() - end : begin, end - begin));
+    begin = end + sought.size();
+  };
   while (most < 0 || int64_t(parts.size()) < most) {
-    const size_t match = from_right ? text.rfind(*separator) : text.find(*separator);
+    const size_t match = find_text(searched, sought, begin);
     if (match == std::string_view::npos) break;
-    const std::string_view before = text.substr(0, match), behind = text.substr(match + separator->size());
-    parts.push_back(from_right ? behind : before);
-    text = from_right ? before : behind;
+    add(match);
   }
-  parts.push_back(text);
+  add(text.size());
   if (from_right) std::reverse(parts.begin(), parts.end());
   return parts;
 }
@@ -166,7 +177,8 @@ size_t count_replacements(std::string_view text, std::string_view old, int64_t m
   if (old.empty()) {
     count = count_characters(text) + 1;
   } else {
-    for (size_t match = text.find(old); match != std::string_view::npos; match = text.find(old, match + old.size()))
+    for (size_t match = find_text(text, old); match != std::string_view::npos;
+         match = find_text(text, old, match + old.size()))
       ++count;
   }
   return most < 0 ? count : std::min(count, size_t(most));
@@ -176,7 +188,7 @@ std::string replace_text(std::string_view text, std::string_view old, std::strin
   std::string out;
   size_t left = count_replacements(text, old, most);
   while (left > 0) {
-    const size_t match = text.find(old);
+    const size_t match = find_text(text, old);
     out.append(text.substr(0, match)).append(by);
     text.remove_prefix(match + old.size());
     --left;

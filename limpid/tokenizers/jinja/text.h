@@ -23,6 +23,11 @@ std::vector<std::string_view> characters(std::string_view text);
 std::string slice_text(std::string_view text, std::optional<int64_t> start, std::optional<int64_t> stop,
                        std::optional<int64_t> step);
 
+/// Returns where `part` stands first, from `from` on, and where it stands last; npos for nowhere. The time they take
+/// grows with the text alone, not with the part.
+size_t find_text(std::string_view text, std::string_view part, size_t from = 0);
+size_t find_last_text(std::string_view text, std::string_view part);
+
 bool is_blank(char32_t code);  ///< str.isspace of one character
 
 enum class Side : uint8_t { Both, Left, Right };

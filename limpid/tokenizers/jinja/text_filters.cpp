@@ -95,6 +95,7 @@ Value word_count(Run& run, const Value& value, Arguments arguments) {
   int64_t count = 0;
   bool inside = false;
   const std::string text = shown_text(run, value);
+  run.charge(text.size());
   for (const std::string_view character : characters(text)) {
     const bool word = is_word(decode_utf8(character, 0).code);
     count += word && !inside;

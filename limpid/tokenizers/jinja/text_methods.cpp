@@ -60,7 +60,8 @@ Value partitioned(Run& run, const Value& self, Arguments arguments) {
   const Bound a("partition", std::move(arguments), {"sep"}, 1);
   const std::string& text = bytes(self);
   if (a.text(0).empty()) fail("empty separator");
-  const size_t match = from_right ? text.rfind(a.text(0)) : text.find(a.text(0));
+  run.charge_text(text.size());
+  const size_t match = from_right ? find_last_text(text, a.text(0)) : find_text(text, a.text(0));
   const Value nothing = run.text("");
   if (match == std::string::npos)
     return from_right ? run.tuple({nothing, nothing, self}) : run.tuple({self, nothing, nothing});
@@ -86,7 +87,10 @@ Value begins_or_ends(Run& run, const Value& self, Arguments arguments) {
   const Bound a(at_end ? "endswith" : "startswith", std::move(arguments), {"affix", "start", "end"}, 1);
   run.charge_text(a.has(1) ? bytes(self).size() : 0);
   const std::string_view part = a.has(1) ? searched(bytes(self), a).second : std::string_view(bytes(self));
-  const auto fits = [&](const std::string& affix) { return at_end ? part.ends_with(affix) : part.starts_with(affix); };
+  const auto fits = [&](const std::string& affix) {
+    run.charge_text(std::min(affix.size(), part.size()));
+    return at_end ? part.ends_with(affix) : part.starts_with(affix);
+  };
   const Sequence* several = a.value(0).sequence();
   if (!several || several->kind != Sequence::Kind::Tuple) return fits(a.text(0));
   for (const Value& affix : several->items) {
@@ -102,7 +106,7 @@ Value found(Run& run, const Value& self, Arguments arguments) {
   const Bound a("find", std::move(arguments), {"sub", "start", "end"}, 1);
   run.charge_text(bytes(self).size());
   const auto [begin, part] = searched(bytes(self), a);
-  const size_t match = from_right ? part.rfind(a.text(0)) : part.find(a.text(0));
+  const size_t match = from_right ? find_last_text(part, a.text(0)) : find_text(part, a.text(0));
   if (match == std::string_view::npos && must_be) fail("substring not found");
   if (match == std::string_view::npos) return int64_t(-1);
   return int64_t(count_characters(std::string_view(bytes(self)).substr(0, begin + match)));

@@ -45,8 +45,8 @@ void GgufFile::add_part(const GgufFile& part) {
   others_.insert(others_.end(), part.others_.begin(), part.others_.end());
 }
 
-std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> metadata,
-                                             std::vector<TensorView> tensors, std::string source) {
+std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> metadata, std::vector<TensorView> tensors,
+                                             std::string source) {
   auto file = std::make_shared<GgufFile>();
   file->source_ = std::move(source);
   file->metadata_ = std::move(metadata);
@@ -83,9 +83,8 @@ std::shared_ptr<const GgufFile> GgufFile::open(const fs::path& path) {
     expected = opened->integer_or("split.tensors.count", -1);
   }
   const auto found = int64_t(whole->tensors_.size() + whole->others_.size());
-  LIMPID_CHECK(expected < 0 || expected == found, FormatError, prefix, "the ", count,
-               " parts hold ", found, " tensors, expected ", expected,
-               "; are they of one and the same model?");
+  LIMPID_CHECK(expected < 0 || expected == found, FormatError, prefix, "the ", count, " parts hold ", found,
+               " tensors, expected ", expected, "; are they of one and the same model?");
   return whole;
 }
 

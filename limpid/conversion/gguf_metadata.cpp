@@ -61,34 +61,33 @@ std::string in_words(bool value) { return value ? "true" : "false"; }
 std::string in_words(auto value) { return concat(value); }
 
 /// What is computed with, by its name for people.
-using Setting = std::variant<double ModelConfig::*, int64_t ModelConfig::*, bool ModelConfig::*,
-                             std::string ModelConfig::*>;
-const std::pair<const char*, Setting> kSettings[] = {
-    {"norm epsilon", &ModelConfig::norm_eps},
-    {"scale of the embedding", &ModelConfig::embedding_scale},
-    {"scale of the residual sums", &ModelConfig::residual_scale},
-    {"scale of the logits", &ModelConfig::logit_scale},
-    {"scale of attention", &ModelConfig::attention_scale},
-    {"soft cap of attention", &ModelConfig::attention_softcap},
-    {"soft cap of the logits", &ModelConfig::final_softcap},
-    {"ALiBi bias", &ModelConfig::alibi_bias_max},
-    {"clip of queries, keys and values", &ModelConfig::qkv_clip},
-    {"vocabulary size", &ModelConfig::vocab_size},
-    {"hidden size", &ModelConfig::hidden_size},
-    {"width of the embedding", &ModelConfig::embedding_width},
-    {"number of layers", &ModelConfig::num_layers},
-    {"number of heads", &ModelConfig::num_heads},
-    {"number of key-value heads", &ModelConfig::num_kv_heads},
-    {"head size", &ModelConfig::head_dim},
-    {"intermediate size", &ModelConfig::intermediate_size},
-    {"number of positions", &ModelConfig::max_positions},
-    {"first position", &ModelConfig::position_offset},
-    {"sliding window", &ModelConfig::sliding_window},
-    {"tied output matrix", &ModelConfig::tie_word_embeddings},
-    {"norms before the halves of a block", &ModelConfig::norm_first},
-    {"halves of a block side by side", &ModelConfig::parallel_halves},
-    {"norms of the halves of a block", &ModelConfig::separate_norms},
-    {"activation", &ModelConfig::activation}};
+using Setting =
+    std::variant<double ModelConfig::*, int64_t ModelConfig::*, bool ModelConfig::*, std::string ModelConfig::*>;
+const std::pair<const char*, Setting> kSettings[] = {{"norm epsilon", &ModelConfig::norm_eps},
+                                                     {"scale of the embedding", &ModelConfig::embedding_scale},
+                                                     {"scale of the residual sums", &ModelConfig::residual_scale},
+                                                     {"scale of the logits", &ModelConfig::logit_scale},
+                                                     {"scale of attention", &ModelConfig::attention_scale},
+                                                     {"soft cap of attention", &ModelConfig::attention_softcap},
+                                                     {"soft cap of the logits", &ModelConfig::final_softcap},
+                                                     {"ALiBi bias", &ModelConfig::alibi_bias_max},
+                                                     {"clip of queries, keys and values", &ModelConfig::qkv_clip},
+                                                     {"vocabulary size", &ModelConfig::vocab_size},
+                                                     {"hidden size", &ModelConfig::hidden_size},
+                                                     {"width of the embedding", &ModelConfig::embedding_width},
+                                                     {"number of layers", &ModelConfig::num_layers},
+                                                     {"number of heads", &ModelConfig::num_heads},
+                                                     {"number of key-value heads", &ModelConfig::num_kv_heads},
+                                                     {"head size", &ModelConfig::head_dim},
+                                                     {"intermediate size", &ModelConfig::intermediate_size},
+                                                     {"number of positions", &ModelConfig::max_positions},
+                                                     {"first position", &ModelConfig::position_offset},
+                                                     {"sliding window", &ModelConfig::sliding_window},
+                                                     {"tied output matrix", &ModelConfig::tie_word_embeddings},
+                                                     {"norms before the halves of a block", &ModelConfig::norm_first},
+                                                     {"halves of a block side by side", &ModelConfig::parallel_halves},
+                                                     {"norms of the halves of a block", &ModelConfig::separate_norms},
+                                                     {"activation", &ModelConfig::activation}};
 
 bool has_sliding_layers(const ModelConfig& c) {
   return std::ranges::find(c.layer_types, LayerType::kSliding) != c.layer_types.end();

@@ -82,7 +82,8 @@ struct ModelConfig {
   double attention_scale = 0;  ///< scores are multiplied by this: query_pre_attn_scalar^-1/2, else head_dim^-1/2
   double attention_softcap = 0, final_softcap = 0;  ///< cap * tanh(x / cap); 0 is none
 
-  std::vector<int64_t> eos_ids;  ///< of GGUF files by kGgufEndTokens; else generation_config.json before config.json; ids outside the vocabulary are left out
+  std::vector<int64_t> eos_ids;  ///< of GGUF files by kGgufEndTokens; else generation_config.json before config.json;
+                                 ///< ids outside the vocabulary are left out
   int64_t bos_id = -1, pad_id = -1;  ///< -1 where there is none
 
   // Encoders.

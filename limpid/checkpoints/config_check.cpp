@@ -36,8 +36,8 @@ void check_rope(const RopeConfig& rope, const ModelConfig& config, const std::st
                ", expected a positive number");
   LIMPID_CHECK(is_finite_positive(rope.factor), FormatError, prefix, "rotary scaling factor is ", rope.factor,
                ", expected a positive number");
-  LIMPID_CHECK(is_finite_positive(rope.magnitude), FormatError, prefix,
-               "rotary scaling: \"attention_factor\" is ", rope.magnitude, ", expected a positive number");
+  LIMPID_CHECK(is_finite_positive(rope.magnitude), FormatError, prefix, "rotary scaling: \"attention_factor\" is ",
+               rope.magnitude, ", expected a positive number");
   if (rope.scaling == RopeConfig::Scaling::kLlama3) {
     LIMPID_CHECK(rope.original_max_position > 0, FormatError, prefix,
                  "rotary scaling: \"original_max_position_embeddings\" is ", rope.original_max_position,

@@ -45,16 +45,6 @@ void GgufFile::add_part(const GgufFile& part) {
   others_.insert(others_.end(), part.others_.begin(), part.others_.end());
 }
 
-std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> metadata,
-                                             std::vector<TensorView> tensors, std::string source) {
-  auto file = std::make_shared<GgufFile>();
-  file->source_ = std::move(source);
-  file->metadata_ = std::move(metadata);
-  file->tensors_ = std::move(tensors);
-  for (size_t i = 0; i < file->tensors_.size(); ++i) file->index_.emplace(file->tensors_[i].name, i);
-  return file;
-}
-
 std::shared_ptr<const GgufFile> GgufFile::of(std::map<std::string, GgufValue> metadata, std::vector<TensorView> tensors,
                                              std::string source) {
   auto file = std::make_shared<GgufFile>();

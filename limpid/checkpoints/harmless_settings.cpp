@@ -13,8 +13,8 @@ namespace {
 constexpr auto kHarmlessKeys = std::to_array<std::string_view>(
     {// the file
      "architectures", "auto_map", "dtype", "is_llama_config", "language", "license", "model_max_length", "model_type",
-     "name_or_path", "tokenizer_class", "tokenizer_name", "torch_dtype", "transformers.js_config", "transformers_version",
-     "unsloth_fixed", "unsloth_version",
+     "name_or_path", "tokenizer_class", "tokenizer_name", "torch_dtype", "transformers.js_config",
+     "transformers_version", "unsloth_fixed", "unsloth_version",
      // training
      "finetuning_task", "gradient_checkpointing", "init_std", "initializer_range", "keys_to_ignore_at_inference",
      "layerdrop", "output_past", "predict_special_tokens", "tie_weights_", "use_reentrant",

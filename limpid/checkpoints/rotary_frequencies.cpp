@@ -25,8 +25,7 @@ double pair_of_turns(double turns, int64_t width, const RopeConfig& rope) {
 }
 
 double yarn_scaled(double frequency, int64_t pair, int64_t width, const RopeConfig& rope) {
-  double first = pair_of_turns(rope.fast_turns, width, rope),
-         last = pair_of_turns(rope.slow_turns, width, rope);
+  double first = pair_of_turns(rope.fast_turns, width, rope), last = pair_of_turns(rope.slow_turns, width, rope);
   if (rope.whole_pairs) first = std::floor(first), last = std::ceil(last);
   first = std::max(first, 0.0), last = std::min(last, double(width - 1));
   if (first == last) last += 0.001;
@@ -52,9 +51,7 @@ std::vector<float> rotary_frequencies(const RopeConfig& rope, int64_t width) {
   return frequencies;
 }
 
-double yarn_magnitude(double factor, double weight) {
-  return factor <= 1 ? 1 : 0.1 * weight * std::log(factor) + 1;
-}
+double yarn_magnitude(double factor, double weight) { return factor <= 1 ? 1 : 0.1 * weight * std::log(factor) + 1; }
 
 std::vector<float> llama3_divisors(const RopeConfig& rope, int64_t width) {
   std::vector<float> divisors;

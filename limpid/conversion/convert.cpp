@@ -139,8 +139,7 @@ void add_special_ids(const ModelConfig& config, GgufMetadata& metadata) {
   std::vector<int64_t> ends = config.eos_ids;
   if (const auto own = metadata.find(kGgufEndTokens[0]); own != metadata.end())
     std::ranges::stable_partition(ends, [&](int64_t id) { return own->second.value == GgufValue{id}.value; });
-  for (size_t i = 0; i < std::min(ends.size(), std::size(kGgufEndTokens)); ++i)
-    metadata[kGgufEndTokens[i]] = {ends[i]};
+  for (size_t i = 0; i < std::min(ends.size(), std::size(kGgufEndTokens)); ++i) metadata[kGgufEndTokens[i]] = {ends[i]};
   if (config.bos_id >= 0) metadata.try_emplace("tokenizer.ggml.bos_token_id", GgufValue{config.bos_id});
   if (config.pad_id >= 0) metadata.try_emplace("tokenizer.ggml.padding_token_id", GgufValue{config.pad_id});
 }
@@ -152,8 +151,7 @@ GgufMetadata metadata_of(const Source& source, const TensorMap& map, DType type,
   if (const GgufFile* file = source.gguf()) {
     metadata = file->metadata();
     std::erase_if(metadata, [](const auto& entry) {
-      return entry.first.starts_with("split.") || entry.first == "general.alignment" ||
-             is_ignored_setting(entry.first);
+      return entry.first.starts_with("split.") || entry.first == "general.alignment" || is_ignored_setting(entry.first);
     });
   } else {
     metadata = gguf_metadata(source.config, has_layer_norm(source, map));
@@ -243,9 +241,8 @@ ConvertedModel write_huggingface_model(const fs::path& model, const fs::path& fo
   }
   config[config.contains("dtype") ? "dtype" : "torch_dtype"] = torch_name(type.value_or(natural));
   const Json generation = generation_json(config);
-  check_settings(source, "config.json", [&] {
-    return config_from_huggingface(config, generation, (folder / "config.json").string());
-  });
+  check_settings(source, "config.json",
+                 [&] { return config_from_huggingface(config, generation, (folder / "config.json").string()); });
   StagedFolder staged(folder, "config.json");
   if (!write_tokenizer_json(*file, staged.path()))
     watch.warning(concat(folder.string(), ": the tokenizer of ", model.filename().string(),

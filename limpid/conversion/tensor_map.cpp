@@ -87,7 +87,8 @@ std::vector<TensorMap::Module> TensorMap::modules() const {
     for (const ProjectionFormat& format : family.projections) {
       if (!has_projection(config_, format.projection, layer)) continue;
       const MatrixShape shape = shape_of(config_, format.projection);
-      modules.push_back({block + format.name, Role::Matrix, {shape.out, shape.in}, has_bias(config_, format.projection)});
+      modules.push_back(
+          {block + format.name, Role::Matrix, {shape.out, shape.in}, has_bias(config_, format.projection)});
     }
     if (config_.has_experts(layer)) add_experts(*family.experts, block, modules);
     add_all(family.block_tensors, block);
@@ -122,9 +123,9 @@ void TensorMap::add(const Module& module, const std::string& ending) {
                shape_text(view->shape));
   std::vector<int64_t> shape = model_shape(*view, source);
   const std::vector<int64_t> expected = weight || module.shape.empty() ? module.shape : std::vector{module.shape[0]};
-  LIMPID_CHECK(expected.empty() || shape == expected, ShapeError, checkpoint_->source(), ": tensor ",
-               quote(view->name), " has shape ", shape_text(view->shape), ", the config asks for ",
-               shape_text(expected), source.transposed ? ", transposed" : "");
+  LIMPID_CHECK(expected.empty() || shape == expected, ShapeError, checkpoint_->source(), ": tensor ", quote(view->name),
+               " has shape ", shape_text(view->shape), ", the config asks for ", shape_text(expected),
+               source.transposed ? ", transposed" : "");
   DType type = view->dtype == DType::NVFP4 && !stored_ ? DType::F32 : view->dtype;
   const bool offset = norm_offset_ != 0 && is_norm_weight(*view, name);
   if (offset || (is_quantised(type) && (source.transposed || target.transposed))) type = DType::F32;

@@ -42,8 +42,8 @@ class TensorMap {
   struct Module {
     std::string name;
     Role role = Role::Other;
-    std::vector<int64_t> shape = {};   ///< of the weight; empty: any
-    std::optional<bool> bias = {};     ///< none: where the file has one
+    std::vector<int64_t> shape = {};  ///< of the weight; empty: any
+    std::optional<bool> bias = {};    ///< none: where the file has one
   };
   std::vector<Module> modules() const;
   void add_experts(const ExpertsFormat& parts, const std::string& block, std::vector<Module>& modules) const;

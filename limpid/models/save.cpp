@@ -91,8 +91,9 @@ void save_hf_folder(const Model& model, const fs::path& folder, const std::map<s
   fs::create_directories(folder);
   write_tokenizer(changes.tokenizer.empty() ? model.path() : changes.tokenizer, folder, watch);
   write_file(folder / "generation_config.json",
-             !model.path().empty() && !config.from_gguf && fs::exists(base_generation) ? read_file(base_generation)
-                                                                                       : to_text(generation_json(json), 2) + "\n");
+             !model.path().empty() && !config.from_gguf && fs::exists(base_generation)
+                 ? read_file(base_generation)
+                 : to_text(generation_json(json), 2) + "\n");
   write_safetensors(folder / "model.safetensors", views, about);
   write_file(folder / "config.json", to_text(json, 2) + "\n");  // last: a folder with it is whole
 }

@@ -26,7 +26,7 @@ class Rotary {
 
  private:
   std::vector<float> inverse_frequency_;  // [rotary_dim / 2]
-  double magnitude_ = 1;                   // of cos and sin
+  double magnitude_ = 1;                  // of cos and sin
 };
 
 }  // namespace limpid::nn

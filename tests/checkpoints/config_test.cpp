@@ -383,7 +383,7 @@ TEST(ConfigReal, ReadsGemma3) {
   EXPECT_EQ(std::count(config.layer_types.begin(), config.layer_types.end(), LayerType::kFull), 3);
 }
 
-const Json kNeox = {{"model_type", "gpt_neox"}, {"vocab_size", 400},       {"hidden_size", 64},
+const Json kNeox = {{"model_type", "gpt_neox"}, {"vocab_size", 400},        {"hidden_size", 64},
                     {"num_hidden_layers", 1},   {"num_attention_heads", 2}, {"intermediate_size", 128}};
 
 TEST(Config, AFullRotationThatIsSaidIsNotTakenForTheClassesQuarter) {
@@ -416,8 +416,9 @@ TEST(Config, LongRopeOfAnyFamilyIsUsedWithinItsOriginalContext) {
 }
 
 TEST(Config, LongRopeInAGgufFileOfAnyFamilyIsReadWithItsFactors) {
-  GgufBytes file = gguf_bytes("llama", {gguf_entry("llama.rope.scaling.type", 8, text("longrope")),
-                                         gguf_entry("llama.rope.scaling.original_context_length", 4, raw(uint32_t(64)))});
+  GgufBytes file =
+      gguf_bytes("llama", {gguf_entry("llama.rope.scaling.type", 8, text("longrope")),
+                           gguf_entry("llama.rope.scaling.original_context_length", 4, raw(uint32_t(64)))});
   file.infos.push_back(gguf_info("rope_factors_short.weight", {8}, 0, 0));
   for (int i = 0; i < 8; ++i) file.data += raw(1.0f + float(i));
   const ModelConfig config = read_gguf(file.bytes());

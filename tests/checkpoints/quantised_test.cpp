@@ -197,11 +197,11 @@ TEST_F(Quantised, RefusesBlocksOfSizesThatNoFileHas) {
   const std::vector<uint8_t> ones(6, 0x38), codes = {0x01, 0x12};
   const std::vector<float> none, map(16, 1.0f);
   const std::string most = std::to_string(INT64_MAX);
-  EXPECT_NE(error_of(R"({"quant_method": "fp8", "weight_block_size": [)" + most + ", " + most + "]}",
-                     {view("a.weight", DType::F8_E4M3, {2, 3}, ones),
-                      view("a.weight_scale_inv", DType::F32, {0, 0}, none)})
-                .find("\"a.weight_scale_inv\" has shape [0, 0] for a weight of [2, 3]"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(R"({"quant_method": "fp8", "weight_block_size": [)" + most + ", " + most + "]}",
+               {view("a.weight", DType::F8_E4M3, {2, 3}, ones), view("a.weight_scale_inv", DType::F32, {0, 0}, none)})
+          .find("\"a.weight_scale_inv\" has shape [0, 0] for a weight of [2, 3]"),
+      std::string::npos);
   const std::string state = R"({"quant_type": "nf4", "shape": [2, 2], "blocksize": )" + most + "}";
   EXPECT_NE(error_of(R"({"quant_method": "bitsandbytes", "load_in_4bit": true})",
                      {view("a.weight", DType::U8, {2, 1}, codes), view("a.weight.absmax", DType::F32, {0}, none),

@@ -441,8 +441,9 @@ TEST(Convert, RefusesAFolderThatHoldsAModel) {
   const Llama model(DType::F16);
   const fs::path gguf = model.dir.path() / "m.gguf";
   write_gguf_model(model.dir.path(), gguf, std::nullopt);
-  EXPECT_NE(refusal([&] { write_huggingface_model(gguf, model.dir.path(), std::nullopt); }).find("holds a model already"),
-            std::string::npos);
+  EXPECT_NE(
+      refusal([&] { write_huggingface_model(gguf, model.dir.path(), std::nullopt); }).find("holds a model already"),
+      std::string::npos);
 }
 
 TEST(Convert, RefusesNumbersThatAreNotFinite) {
@@ -472,15 +473,17 @@ TEST(Convert, RefusesAModelThatLacksATensorOrHasOneOfAnotherShape) {
     Llama model(DType::F32);
     std::erase_if(model.tensors, [&](const TensorView& tensor) { return tensor.name == name; });
     write_safetensors(model.dir.path() / "model.safetensors", model.tensors);
-    EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt); })
-                  .find(std::string("tensor \"") + name + "\" is missing"),
+    EXPECT_NE(refusal([&] {
+                write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt);
+              }).find(std::string("tensor \"") + name + "\" is missing"),
               std::string::npos);
   }
   Llama model(DType::F32);
   model.tensors[7].shape = {32, 128};
   write_safetensors(model.dir.path() / "model.safetensors", model.tensors);
-  EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt); })
-                .find("o_proj.weight\" has shape [32, 128], the config asks for [64, 64]"),
+  EXPECT_NE(refusal([&] {
+              write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt);
+            }).find("o_proj.weight\" has shape [32, 128], the config asks for [64, 64]"),
             std::string::npos);
 }
 
@@ -488,8 +491,9 @@ TEST(Convert, ATokenizerThatAGgufFileCannotHoldIsRefusedRatherThanLeftOut) {
   const Llama model(DType::F16);
   fs::remove(model.dir.path() / "tokenizer.json");
   model.dir.write("tokenizer.model", "\n");
-  EXPECT_NE(refusal([&] { write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt); })
-                .find("expected tokenizer.json, or vocab.json with merges.txt"),
+  EXPECT_NE(refusal([&] {
+              write_gguf_model(model.dir.path(), model.dir.path() / "m.gguf", std::nullopt);
+            }).find("expected tokenizer.json, or vocab.json with merges.txt"),
             std::string::npos);
 }
 

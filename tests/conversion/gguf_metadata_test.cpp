@@ -8,10 +8,10 @@ namespace limpid {
 namespace {
 
 ModelConfig llama(const Json& changes = Json::object()) {
-  Json json = {{"model_type", "llama"},    {"vocab_size", 400},        {"hidden_size", 64},
-               {"num_hidden_layers", 2},   {"num_attention_heads", 4}, {"num_key_value_heads", 4},
-               {"intermediate_size", 128},
-               {"max_position_embeddings", 128}};
+  Json json = {{"model_type", "llama"},    {"vocab_size", 400},
+               {"hidden_size", 64},        {"num_hidden_layers", 2},
+               {"num_attention_heads", 4}, {"num_key_value_heads", 4},
+               {"intermediate_size", 128}, {"max_position_embeddings", 128}};
   json.update(changes);
   return config_from_huggingface(json, Json(), "config.json");
 }
@@ -80,8 +80,11 @@ TEST(GgufMetadata, SaysYarnsTurnsMagnitudeAndFirstContext) {
 }
 
 TEST(GgufMetadata, OfPartsOfAFamilyAreReadAsTheyWere) {
-  const Json granite = {{"model_type", "granite"},      {"embedding_multiplier", 3.0}, {"residual_multiplier", 0.4},
-                        {"attention_multiplier", 0.2}, {"logits_scaling", 2.5}};
+  const Json granite = {{"model_type", "granite"},
+                        {"embedding_multiplier", 3.0},
+                        {"residual_multiplier", 0.4},
+                        {"attention_multiplier", 0.2},
+                        {"logits_scaling", 2.5}};
   const Json mistral = {{"model_type", "mistral"}, {"sliding_window", nullptr}};
   const Json mpt = {{"model_type", "mpt"},
                     {"tie_word_embeddings", false},

@@ -280,7 +280,7 @@ class WeightsThatOtherProgramsQuantised(Folder):
     def logits(self, model):
         (self.folder / "ids.txt").write_text("5 17 200 33 91 301\n")
         limpid("trace", "-m", model, "--ids", self.folder / "ids.txt", "-o", self.folder / "t.safetensors")
-        return safetensors.numpy.load_file(self.folder / "t.safetensors")["logits"]
+        return load_file(self.folder / "t.safetensors")["logits"].numpy()
 
     def setUp(self):
         super().setUp()

@@ -255,7 +255,9 @@ TEST(ByteAlignedStreamGolden, EncodesOnlyAShortTailAgain) {
     for (int i = 0; i < 40; ++i) text += "some words, 12 numbers and more: ";
     const size_t cut = tokenizer->safe_cut(text, true);
     // Unigram weighs a whole text at once, and knows no place where it can be cut.
-    if (cut > 0 || tokenizer->safe_cut(text, false) > 0) EXPECT_GT(cut + 64, text.size());
+    if (cut > 0 || tokenizer->safe_cut(text, false) > 0) {
+      EXPECT_GT(cut + 64, text.size());
+    }
   }
   folders.finish();
 }

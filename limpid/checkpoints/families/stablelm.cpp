@@ -44,11 +44,8 @@ Family stablelm_family() {
       .covers = "StableLM 2 1.6B, StableLM 3B and Zephyr 3B",
       .model_types = {"stablelm"},
       .gguf_architectures = {"stablelm"},
-      .defaults = {.max_positions = 4096,
-                   .num_kv_heads = 32,
-                   .norm_eps = 1e-5,
-                   .activation = "silu",
-                   .rotary_fraction = 0.25},
+      .defaults =
+          {.max_positions = 4096, .num_kv_heads = 32, .norm_eps = 1e-5, .activation = "silu", .rotary_fraction = 0.25},
       .rotary = true,
       .read_config = read_stablelm,
       .write_config = write_stablelm,

@@ -70,7 +70,8 @@ Json rope_scaling(const ModelConfig& config) {
               {"original_max_position_embeddings", rope.original_max_position}};
     case Scaling::kOther: break;
   }
-  throw ConfigError(concat(config.source, ": rope scaling ", quote(rope.type_name), " cannot be written to config.json"));
+  throw ConfigError(
+      concat(config.source, ": rope scaling ", quote(rope.type_name), " cannot be written to config.json"));
 }
 
 }  // namespace

@@ -14,7 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     GenerationJournal journal(path, settings);
     finished = journal.size();
     if (journal.has(7)) return;
-    journal.append({.index = 7, .prompt = "p", .prompt_ids = {}, .generations = {{.text = "t", .ids = {}, .toxicity = {}, .finish_reason = {}}}});
+    journal.append({.index = 7,
+                    .prompt = "p",
+                    .prompt_ids = {},
+                    .generations = {{.text = "t", .ids = {}, .toxicity = {}, .finish_reason = {}}}});
     ++finished;
   };
   if (!fuzzing::attempt(take_up)) {

@@ -15,7 +15,8 @@ using namespace limpid;
 
 void read_detoxifier(const std::string& text) {
   const DetoxSpec spec = DetoxSpec::parse(text);
-  for (const auto& methods : {std::span<const MethodInfo>(FileMethods::infos), std::span<const MethodInfo>(ForeignMethods::infos)})
+  for (const auto& methods :
+       {std::span<const MethodInfo>(FileMethods::infos), std::span<const MethodInfo>(ForeignMethods::infos)})
     for (const MethodInfo& method : methods) fuzzing::attempt([&] { MethodOptions(method, spec); });
 }
 

@@ -85,7 +85,8 @@ std::string safetensors(std::string_view header, std::string_view data) {
 
 std::string limpid_file(std::string_view metadata, std::string_view tensors, std::string_view data) {
   const std::string text = to_text(Json(std::string(metadata)));
-  return safetensors(concat(R"({"__metadata__":{"limpid":)", text, "}", tensors.empty() ? "" : ",", tensors, "}"), data);
+  return safetensors(concat(R"({"__metadata__":{"limpid":)", text, "}", tensors.empty() ? "" : ",", tensors, "}"),
+                     data);
 }
 
 void read_tensors(const Checkpoint& checkpoint) {

@@ -47,7 +47,9 @@ void must(const char* what, Read&& read) {
   }
 }
 
-inline std::string_view text_of(const uint8_t* data, size_t size) { return {reinterpret_cast<const char*>(data), size}; }
+inline std::string_view text_of(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
 
 /// Stands between the files of an input that consists of several; no valid UTF-8.
 inline constexpr std::string_view kBetweenFiles = "\xff\n\xff";

@@ -1,5 +1,5 @@
-// A folder with a vocabulary and the files beside it: tokenizer_config.json, special_tokens_map.json, added_tokens.json.
-// The first byte chooses what the vocabulary is.
+// A folder with a vocabulary and the files beside it: tokenizer_config.json, special_tokens_map.json,
+// added_tokens.json. The first byte chooses what the vocabulary is.
 #include "fuzz/support.h"
 #include "fuzz/use_tokenizer.h"
 

@@ -64,8 +64,7 @@ void read_sizes(const ConfigKeys& keys, const ConfigDefaults& defaults, bool kno
   c.num_layers = keys.integer(kNumLayers);
   c.vocab_size = read_vocab_size(keys, defaults);
   read_heads(keys, defaults, known, c);
-  if (known || keys.json())
-    c.intermediate_size = keys.integer(kInnerSize, defaults.inner_multiple * c.hidden_size);
+  if (known || keys.json()) c.intermediate_size = keys.integer(kInnerSize, defaults.inner_multiple * c.hidden_size);
   c.max_positions = keys.integer(kMaxPositions, defaults.max_positions);
 }
 

@@ -62,7 +62,8 @@ Json rope_scaling(const ModelConfig& config) {
     case Scaling::kDivisors:
     case Scaling::kOther: break;
   }
-  throw ConfigError(concat(config.source, ": rope scaling ", quote(rope.type_name), " cannot be written to config.json"));
+  throw ConfigError(
+      concat(config.source, ": rope scaling ", quote(rope.type_name), " cannot be written to config.json"));
 }
 
 }  // namespace

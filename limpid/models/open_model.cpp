@@ -33,8 +33,8 @@ std::shared_ptr<Model> make_model(const ModelConfig& described, std::shared_ptr<
   if (maker == decoder_table().end()) {
     std::string known;
     for (const auto& [name, _] : decoder_table()) known += (known.empty() ? "" : ", ") + name;
-    throw ConfigError(
-        concat(config.source, ": architecture ", quote(config.architecture), " is not supported; supported are ", known));
+    throw ConfigError(concat(config.source, ": architecture ", quote(config.architecture),
+                             " is not supported; supported are ", known));
   }
   if (checkpoint) untie_separate_output(config, *checkpoint);
   const Weights weights(std::move(checkpoint), config, options);

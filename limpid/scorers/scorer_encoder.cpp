@@ -29,18 +29,21 @@ class StageMeans final : public EncoderHook {
 }  // namespace
 
 Tensor compute_features(const ScorerFeatures& features, const Encoder& encoder, const EncoderBatch& batch) {
-  Tensor out = torch::empty({batch.texts(), int64_t(features.stages.size()) * encoder.config().hidden_size}, torch::kFloat32);
+  Tensor out =
+      torch::empty({batch.texts(), int64_t(features.stages.size()) * encoder.config().hidden_size}, torch::kFloat32);
   StageMeans means(features.stages, out);
   encoder.hidden(batch, &means);
   return out;
 }
 
-std::shared_ptr<const Encoder> open_scorer_encoder(const ScorerFile& file, Precision precision, const std::string& source) {
+std::shared_ptr<const Encoder> open_scorer_encoder(const ScorerFile& file, Precision precision,
+                                                   const std::string& source) {
   const fs::path beside = fs::path(source).parent_path() / file.encoder_name;
   const fs::path folder = fs::exists(beside / "config.json") ? beside : resolve_model(file.encoder_name);
   const std::string hash = encoder_weights_sha256(folder);
-  LIMPID_CHECK(hash == file.encoder_sha256, MismatchError, source, ": was trained on weights ", file.encoder_sha256.substr(0, 12),
-               " of ", file.encoder_name, ", ", folder.string(), " holds ", hash.substr(0, 12));
+  LIMPID_CHECK(hash == file.encoder_sha256, MismatchError, source, ": was trained on weights ",
+               file.encoder_sha256.substr(0, 12), " of ", file.encoder_name, ", ", folder.string(), " holds ",
+               hash.substr(0, 12));
   InferenceOptions options;
   options.precision = precision;
   auto encoder = open_encoder(folder, options);
@@ -48,13 +51,13 @@ std::shared_ptr<const Encoder> open_scorer_encoder(const ScorerFile& file, Preci
   LIMPID_CHECK(vocab_sha256(*encoder->tokenizer()) == file.vocab_sha256, MismatchError, source,
                ": was trained with another vocabulary than ", folder.string());
   const int64_t F = int64_t(file.features.stages.size()) * encoder->config().hidden_size;
-  LIMPID_CHECK(int64_t(file.inputs()) == F, MismatchError, source, ": the head takes ", file.inputs(), " values, ", file.encoder_name,
-               " gives ", F);
+  LIMPID_CHECK(int64_t(file.inputs()) == F, MismatchError, source, ": the head takes ", file.inputs(), " values, ",
+               file.encoder_name, " gives ", F);
   for (int64_t stage : file.features.stages)
     LIMPID_CHECK(stage <= encoder->num_layers(), MismatchError, source, ": reads stage ", stage, " of an encoder with ",
                  encoder->num_layers(), " layers");
-  LIMPID_CHECK(file.features.max_length <= encoder->max_tokens(), MismatchError, source, ": reads ", file.features.max_length,
-               " tokens, ", file.encoder_name, " takes ", encoder->max_tokens());
+  LIMPID_CHECK(file.features.max_length <= encoder->max_tokens(), MismatchError, source, ": reads ",
+               file.features.max_length, " tokens, ", file.encoder_name, " takes ", encoder->max_tokens());
   return encoder;
 }
 

@@ -43,7 +43,8 @@ std::vector<Json*> parts_of_kind(Json& tokenizer, const char* component, const c
 
 void warn_of_setting(const TokenizerConfig& config, const char* name, bool value) {
   warn(concat(config.place, ": \"", name, "\" in tokenizer_config.json is ", value ? "true" : "false",
-              ", which the class ", config.tokenizer_class.empty() ? "of this tokenizer" : printable(config.tokenizer_class),
+              ", which the class ",
+              config.tokenizer_class.empty() ? "of this tokenizer" : printable(config.tokenizer_class),
               " does not look at here: tokenizer.json counts, and says otherwise"));
 }
 

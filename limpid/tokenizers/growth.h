@@ -4,8 +4,8 @@
 
 namespace limpid {
 
-/// Bounds what the steps of a normaliser or a decoder make of a text: a file may hold any number of steps, each of which
-/// doubles it.
+/// Bounds what the steps of a normaliser or a decoder make of a text: a file may hold any number of steps, each of
+/// which doubles it.
 class GrowthLimit {
  public:
   /// @param size  of the text at first, bytes    @param part  what errors call the steps, "normalizer"

@@ -117,12 +117,12 @@ TEST_F(Quantised, SizesThatNoWeightHasAreRefusedOrHarmless) {
             std::string::npos);
   const std::vector<uint8_t> ones(6, 0x38), no_bytes;
   const std::vector<float> columns = {2, 3, 4}, one = {7};
-  const auto tall = open(R"({"quant_method": "fp8", "weight_block_size": [9223372036854775807, 1]})",
-                         {view("a.weight", DType::F8_E4M3, {2, 3}, ones),
-                          view("a.weight_scale_inv", DType::F32, {1, 3}, columns)});
+  const auto tall =
+      open(R"({"quant_method": "fp8", "weight_block_size": [9223372036854775807, 1]})",
+           {view("a.weight", DType::F8_E4M3, {2, 3}, ones), view("a.weight_scale_inv", DType::F32, {1, 3}, columns)});
   EXPECT_EQ(to_floats(load(tall)), (std::vector<float>{2, 3, 4, 2, 3, 4}));
-  EXPECT_NE(error_of(R"({"quant_method": "fp8"})", {view("a.weight", DType::F8_E4M3, {2, 0}, no_bytes),
-                                                     view("a.weight_scale", DType::F32, {1}, one)})
+  EXPECT_NE(error_of(R"({"quant_method": "fp8"})",
+                     {view("a.weight", DType::F8_E4M3, {2, 0}, no_bytes), view("a.weight_scale", DType::F32, {1}, one)})
                 .find("and so no elements"),
             std::string::npos);
 }

@@ -47,8 +47,7 @@ TEST(GenerationJournal, GivesFinishedPromptsBack) {
 }
 
 TEST(DescribeDifference, IsOneLineWhateverTheNamesInTheFile) {
-  EXPECT_EQ(describe_difference({{"two\nlines", 1}, {"seed", 2}}, {{"seed", 2}}),
-            "two\\x0alines: 1 there, absent now");
+  EXPECT_EQ(describe_difference({{"two\nlines", 1}, {"seed", 2}}, {{"seed", 2}}), "two\\x0alines: 1 there, absent now");
 }
 
 TEST(GenerationJournal, DropsALineThatACrashCutOffAtAnyPlace) {

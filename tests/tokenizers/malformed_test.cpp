@@ -134,11 +134,12 @@ TEST(MalformedTokenizerJson, SaysWhatIsWrongWithTheOtherParts) {
               j["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"x", 99}}, {"sep", {"x", 1}}};
             }),
             "[tokenizer] tokenizer.json: post_processor: id 99 is not in the vocabulary");
-  EXPECT_EQ(json_error([](Json& j) {
-              j["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"x", 4294967296}}, {"sep", {"x", 1}}};
-            }),
-            "[tokenizer] tokenizer.json: post_processor: BertProcessing: \"cls\": an id is 4294967296, expected a whole "
-            "number from 0");
+  EXPECT_EQ(
+      json_error([](Json& j) {
+        j["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"x", 4294967296}}, {"sep", {"x", 1}}};
+      }),
+      "[tokenizer] tokenizer.json: post_processor: BertProcessing: \"cls\": an id is 4294967296, expected a whole "
+      "number from 0");
   EXPECT_EQ(json_error([](Json& j) {
               j["post_processor"] = {{"type", "TemplateProcessing"},
                                      {"single", {{{"SpecialToken", {{"id", "x"}}}}}},

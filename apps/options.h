@@ -20,8 +20,8 @@ struct CommonOptions {
 };
 
 struct ModelOptions : CommonOptions {
-  std::string model;                   ///< a path, or the name of a pulled model
-  std::optional<Precision> precision;  ///< none: as the weights
+  std::string model;                    ///< a path, or the name of a pulled model
+  std::optional<Precision> precision;   ///< none: as the weights
   CacheType kv_cache = CacheType::F32;  ///< an option of the commands that add_kv_cache() is called for
 };
 

@@ -45,9 +45,7 @@ void open_judges(EvaluationPlan& plan, const ProtocolOptions& options) {
     load.precision = precision_for(options.judge_precision, resolve_model(judge));
     const bool is_target = resolve_model(judge) == resolve_model(options.model);
     const bool is_same = plan.model->precision() == load.precision && plan.model->kv_cache() == load.kv_cache;
-    const auto model = is_target && is_same
-                           ? plan.model
-                           : std::shared_ptr<const Model>(open_named_model(judge, load));
+    const auto model = is_target && is_same ? plan.model : std::shared_ptr<const Model>(open_named_model(judge, load));
     const std::string note = concat(is_target ? " (target)" : "",
                                     load.precision == Precision::BF16 ? "" : concat(" in ", name(load.precision)));
     plan.judges.push_back(std::make_shared<PerplexityJudge>(model, short_name(judge) + note));

@@ -116,19 +116,19 @@ Json row_settings(const Model& model, const GenerateCommand& options, const Writ
     for (const fs::path& file : files_of(DetoxSpec::parse(text))) files.push_back(file_stamp(file));
   }
   Json settings = {{"version", version()},
-          {"model", file_stamp(model.path())},
-          {"ignored", options.ignored_settings},
-          {"precision", name(model.precision())},
-          {"prompts", {{"count", openings.size()}, {"sha256", sha256(to_text(texts))}}},
-          {"detox", options.detox},
-          {"detox_files", files},
-          {"sampling", to_json(writing.sampling)},
-          {"samples", writing.samples},
-          {"tokens", writing.tokens},
-          {"stop", writing.stop},
-          {"chat", writing.chat},
-          {"system", writing.system ? Json(*writing.system) : Json()},
-          {"ignore_eos", writing.ignore_end}};
+                   {"model", file_stamp(model.path())},
+                   {"ignored", options.ignored_settings},
+                   {"precision", name(model.precision())},
+                   {"prompts", {{"count", openings.size()}, {"sha256", sha256(to_text(texts))}}},
+                   {"detox", options.detox},
+                   {"detox_files", files},
+                   {"sampling", to_json(writing.sampling)},
+                   {"samples", writing.samples},
+                   {"tokens", writing.tokens},
+                   {"stop", writing.stop},
+                   {"chat", writing.chat},
+                   {"system", writing.system ? Json(*writing.system) : Json()},
+                   {"ignore_eos", writing.ignore_end}};
   note_kv_cache(model, settings);
   return settings;
 }

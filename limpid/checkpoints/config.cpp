@@ -1,6 +1,5 @@
 #include "limpid/checkpoints/config.h"
 
-
 namespace limpid {
 
 ModelConfig read_config(const fs::path& path) {
@@ -11,8 +10,8 @@ ModelConfig read_config(const fs::path& path) {
   const fs::path folder = beside ? path.parent_path() : path;
   const fs::path file = folder / "config.json", generation = folder / "generation_config.json";
   if (fs::exists(file, error))
-    return config_from_huggingface(
-        read_json(file), fs::exists(generation, error) ? read_json(generation) : Json(), file.string());
+    return config_from_huggingface(read_json(file), fs::exists(generation, error) ? read_json(generation) : Json(),
+                                   file.string());
   const std::vector<fs::path> files = gguf_models(folder);
   LIMPID_CHECK(files.size() == 1, FormatError, "[config] ", folder.string(), ": config.json is missing",
                files.empty() ? "" : ", and there are several .gguf files; name the one you mean");

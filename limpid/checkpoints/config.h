@@ -66,10 +66,10 @@ struct ModelConfig {
   double alibi_bias_max = 0;     ///< ALiBi: the slopes are 2^(-alibi_bias_max i / heads); 0: none
   double qkv_clip = 0;           ///< queries, keys and values are kept within +-qkv_clip; 0: as they are
 
-  int64_t num_experts = 0;        ///< of a feed-forward half that has several; 0: none has
-  int64_t experts_per_token = 0;  ///< that a token is given to
-  int64_t expert_size = 0;        ///< intermediate size of each
-  bool whole_shares = true;       ///< shares of a token's experts add up to 1; else they are parts of all experts' 1
+  int64_t num_experts = 0;         ///< of a feed-forward half that has several; 0: none has
+  int64_t experts_per_token = 0;   ///< that a token is given to
+  int64_t expert_size = 0;         ///< intermediate size of each
+  bool whole_shares = true;        ///< shares of a token's experts add up to 1; else they are parts of all experts' 1
   std::vector<bool> with_experts;  ///< [num_layers], layers whose feed-forward half has experts; empty: none
 
   RopeConfig rope;        ///< rotary embedding of full layers

@@ -119,14 +119,14 @@ struct Family {
   const char* layers = "";  ///< "model.layers.": a block's number follows
   TensorNames embedding;    ///< the token embedding
   TensorNames output = {"lm_head", "output"};
-  std::vector<TensorNames> tensors = {};        ///< others outside the blocks
+  std::vector<TensorNames> tensors = {};  ///< others outside the blocks
   /// Every block has them all, but for those of the feed-forward where it has experts.
   std::vector<ProjectionFormat> projections;
   std::vector<TensorNames> block_tensors = {};  ///< others of a block
   double norm_offset = 0;                       ///< norms multiply by this + weight; in GGUF files it is added in
   OutputBias output_bias = OutputBias::Never;
-  std::optional<ExpertsFormat> experts = {};   ///< of families some of whose blocks have experts
-  std::optional<EncoderParts> encoder = {};  ///< of encoders only
+  std::optional<ExpertsFormat> experts = {};  ///< of families some of whose blocks have experts
+  std::optional<EncoderParts> encoder = {};   ///< of encoders only
 
   const ProjectionFormat* find(Projection projection) const;  ///< null where the family has no such layer
 };

@@ -21,7 +21,7 @@ struct StoredTensor {
   bool transposed = false;   ///< matrices: stored [in, out]
   int64_t rows = 0;          ///< rows of what is stored; 0: as many as the tensor has
   std::vector<int64_t> row;  ///< row r of the tensor is row row[r] of what is stored; empty: row r
-  int64_t experts = 0;  ///< what is stored has three dimensions, [experts, rows / experts, columns]; 0: it has not
+  int64_t experts = 0;       ///< what is stored has three dimensions, [experts, rows / experts, columns]; 0: it has not
 };
 
 /// Returns what is stored as a matrix: the experts' one below the other. @throws ShapeError naming both shapes, where

@@ -68,8 +68,8 @@ std::string in_words(bool value) { return value ? "true" : "false"; }
 std::string in_words(auto value) { return concat(value); }
 
 /// What is computed with, by its name for people.
-using Setting = std::variant<double ModelConfig::*, int64_t ModelConfig::*, bool ModelConfig::*,
-                             std::string ModelConfig::*>;
+using Setting =
+    std::variant<double ModelConfig::*, int64_t ModelConfig::*, bool ModelConfig::*, std::string ModelConfig::*>;
 const std::pair<const char*, Setting> kSettings[] = {
     {"norm epsilon", &ModelConfig::norm_eps},
     {"scale of the embedding", &ModelConfig::embedding_scale},

@@ -184,7 +184,8 @@ void value_pairs(const HeadPages& values, const Pair* pairs, const float* totals
   for (size_t offset = 0; offset < values.dim;) {
     const size_t left = values.dim - offset;
     if (left > kWide - 16) {
-      value_part<Row, kPairs, kValueParts>(values, pairs, totals, base, offset, left < kWide ? left - (kWide - 16) : 16);
+      value_part<Row, kPairs, kValueParts>(values, pairs, totals, base, offset,
+                                           left < kWide ? left - (kWide - 16) : 16);
       offset += kWide;
     } else {
       value_part<Row, kPairs, 1>(values, pairs, totals, base, offset, left < 16 ? left : 16);

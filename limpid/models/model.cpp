@@ -105,9 +105,9 @@ Tensor Model::final_state(nn::Pass& pass, Outputs outputs, ActivationHook* hook)
 
 const nn::Linear& Model::projection(Projection projection, int64_t layer) const {
   const nn::Linear& linear = linears_.at(size_t(layer))[size_t(projection)];
-  LIMPID_CHECK(linear.defined(), ConfigError, "[model] ", path_.string(), ": layer ", layer,
-               config_.has_experts(layer) ? " has experts instead of such a linear layer"
-                                          : " has no such linear layer");
+  LIMPID_CHECK(
+      linear.defined(), ConfigError, "[model] ", path_.string(), ": layer ", layer,
+      config_.has_experts(layer) ? " has experts instead of such a linear layer" : " has no such linear layer");
   return linear;
 }
 

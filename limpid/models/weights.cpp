@@ -113,7 +113,9 @@ nn::Experts Weights::experts(int64_t layer) const {
       using enum Projection;
       const auto [out, in] = expert_shape_of(c, format.projection);
       nn::Expert& expert = experts[size_t(e)];
-      (format.projection == MlpGate ? expert.gate : format.projection == MlpUp ? expert.up : expert.down) =
+      (format.projection == MlpGate ? expert.gate
+       : format.projection == MlpUp ? expert.up
+                                    : expert.down) =
           scope.expert_linear(concat(parts.list, e, ".", format.name), out, in,
                               training() ? Precision::Exact : inference().precision);
     }

@@ -27,10 +27,10 @@ Precision natural_precision(const Checkpoint& checkpoint);
 
 /// Packed weights that only compute.
 struct InferenceOptions {
-  Precision precision = Precision::BF16;  ///< of activations
-  std::optional<int64_t> layers;          ///< only the first layers of the model
+  Precision precision = Precision::BF16;        ///< of activations
+  std::optional<int64_t> layers;                ///< only the first layers of the model
   nn::CacheType kv_cache = nn::CacheType::F32;  ///< how keys and values are kept
-  bool eight_bit = false;                 ///< round the layers' matrices to 8-bit blocks where their width allows
+  bool eight_bit = false;                       ///< round the layers' matrices to 8-bit blocks where their width allows
   /// Matrices of another model in memory, used instead of the checkpoint's, by full name.
   std::map<std::string, std::shared_ptr<const nn::PackedMatrix>> shared;
 };

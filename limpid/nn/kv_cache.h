@@ -49,8 +49,8 @@ class KvPool : public std::enable_shared_from_this<KvPool> {
 
   KvShape shape_;
   size_t row_bytes_, layer_bytes_;
-  std::vector<Place> place_;              // [layers]
-  std::array<size_t, kKinds> layers_{};   // of each kind
+  std::vector<Place> place_;             // [layers]
+  std::array<size_t, kKinds> layers_{};  // of each kind
   std::array<std::vector<std::unique_ptr<std::byte[]>>, kKinds> free_;
 };
 

@@ -305,8 +305,8 @@ TEST(Convert, ExpertsLieInOneTensorInGgufFilesAndComeBack) {
     EXPECT_EQ(up.shape, (std::vector<int64_t>{3, qwen ? 96 : 256, 64}));
     EXPECT_EQ(file->at(block + "ffn_down_exps.weight").shape, (std::vector<int64_t>{3, 64, qwen ? 96 : 256}));
     const auto stored = Checkpoint::open(model.dir.path());
-    const auto second = to_floats(
-        stored->at(qwen ? "model.layers.1.mlp.experts.1.up_proj.weight" : "model.layers.0.block_sparse_moe.experts.1.w3.weight"));
+    const auto second = to_floats(stored->at(qwen ? "model.layers.1.mlp.experts.1.up_proj.weight"
+                                                  : "model.layers.0.block_sparse_moe.experts.1.w3.weight"));
     const auto all = to_floats(up);
     EXPECT_TRUE(std::equal(second.begin(), second.end(), all.begin() + std::ptrdiff_t(second.size())));
     const ModelConfig config = read_config(gguf);

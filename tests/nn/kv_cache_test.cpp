@@ -112,8 +112,8 @@ TEST(KvCache, LayersHeadsKeysAndValuesHaveRoomOfTheirOwn) {
 
 /// Layer 0 sees everything, layer 1 the last five positions.
 std::shared_ptr<KvPool> pool_with_a_window() {
-  return std::make_shared<KvPool>(KvShape{
-      .layers = 2, .kv_heads = 1, .head_dim = 1, .page_tokens = 4, .slides = {false, true}, .window = 5});
+  return std::make_shared<KvPool>(
+      KvShape{.layers = 2, .kv_heads = 1, .head_dim = 1, .page_tokens = 4, .slides = {false, true}, .window = 5});
 }
 
 void grow(KvCache& cache, size_t length) {
@@ -173,7 +173,8 @@ TEST(KvCache, ATextIsTakenBackAsFarAsItsWindowIsKeptAndElseToItsBeginning) {
   KvCache fork = cache;
   fork.truncate(cache.least_length());
   EXPECT_EQ(fork.length(), cache.least_length());
-  for (size_t seen = fork.length() + 1 - 5; seen < fork.length(); ++seen) EXPECT_NE(fork.key_page(1, seen / 4), nullptr);
+  for (size_t seen = fork.length() + 1 - 5; seen < fork.length(); ++seen)
+    EXPECT_NE(fork.key_page(1, seen / 4), nullptr);
   grow(fork, 300);
   cache.truncate(cache.least_length() - 1);
   EXPECT_EQ(cache.length(), 0u);

@@ -39,11 +39,11 @@ Family mixtral_family() {
   family.write_config = write_mixtral;
   family.projections = attention_projections(neighbour_pair_row);
   family.output_bias = OutputBias::Never;
-  family.experts = {.router = {"block_sparse_moe.gate", "ffn_gate_inp"},
-                    .list = "block_sparse_moe.experts.",
-                    .projections = {{MlpGate, "w1", {"ffn_gate_exps"}},
-                                    {MlpUp, "w3", {"ffn_up_exps"}},
-                                    {MlpDown, "w2", {"ffn_down_exps"}}}};
+  family.experts = {
+      .router = {"block_sparse_moe.gate", "ffn_gate_inp"},
+      .list = "block_sparse_moe.experts.",
+      .projections = {
+          {MlpGate, "w1", {"ffn_gate_exps"}}, {MlpUp, "w3", {"ffn_up_exps"}}, {MlpDown, "w2", {"ffn_down_exps"}}}};
   return family;
 }
 

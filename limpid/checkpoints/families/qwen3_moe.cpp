@@ -1,9 +1,7 @@
-#include <algorithm>
-
 #include "limpid/checkpoints/family_parts.h"
 
-/// Qwen3-30B-A3B and its like (Yang et al. 2025, arXiv:2505.09388): Qwen3's blocks, most of them with many small experts
-/// in the place of the feed-forward.
+/// Qwen3-30B-A3B and its like (Yang et al. 2025, arXiv:2505.09388): Qwen3's blocks, most of them with many small
+/// experts in the place of the feed-forward.
 namespace limpid {
 namespace {
 
@@ -18,8 +16,8 @@ void read_layers_with_experts(const ConfigKeys& keys, ModelConfig& c) {
   LIMPID_CHECK(list.is_array(), FormatError, keys.place(), ": \"mlp_only_layers\" is ", json_kind(list),
                ", expected a list of layers");
   for (const Json& layer : list) {
-    LIMPID_CHECK(layer.is_number_integer(), FormatError, keys.place(), ": \"mlp_only_layers\" holds ",
-                 json_kind(layer), ", expected numbers of layers");
+    LIMPID_CHECK(layer.is_number_integer(), FormatError, keys.place(), ": \"mlp_only_layers\" holds ", json_kind(layer),
+                 ", expected numbers of layers");
     const auto index = layer.get<int64_t>();
     if (index >= 0 && index < c.num_layers) c.with_experts[size_t(index)] = false;
   }

@@ -52,8 +52,7 @@ Tensor SasaSession::candidate_margins(const Step& step, const std::vector<TokenI
   std::vector<std::pair<const nn::KvCache*, const TokenId*>> queue;
   for (size_t r = 0; r < candidates.size(); ++r)
     for (const TokenId& candidate : candidates[r]) queue.emplace_back(&texts.cache(r), &candidate);
-  const size_t at_once =
-      std::clamp(kPageBytes / queue.front().first->pool()->bytes_per_page(), kFewest, kMost);
+  const size_t at_once = std::clamp(kPageBytes / queue.front().first->pool()->bytes_per_page(), kFewest, kMost);
   std::vector<Tensor> chunks;
   for (size_t first = 0; first < queue.size(); first += at_once) {
     const size_t end = std::min(queue.size(), first + at_once);

@@ -29,8 +29,8 @@ class Caches : public testing::TestWithParam<const char*> {
     const Family& family = *find_family(GetParam());
     write_family_model(family, folder_.path());
     Json config = read_json(folder_.path() / "config.json");
-    config.erase("n_positions");  // which is another spelling
-    config["max_position_embeddings"] = 400;
+    for (const char* spelling : {"max_position_embeddings", "n_positions", "max_seq_len"}) config[spelling] = 400;
+    if (GetParam() == std::string("mistral")) config.erase("sliding_window_pattern");
     write_file(folder_.path() / "config.json", to_text(config));
   }
   std::shared_ptr<Model> open(CacheType type = CacheType::F32) const {

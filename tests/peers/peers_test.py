@@ -208,7 +208,7 @@ FAMILIES = {  # name: class of the config, settings
 
 # What GGUF files have no words for, or Limpid writes none.
 NOT_IN_GGUF = {"gemma2", "gemma2, no caps", "opt", "opt, norms behind, narrow embeddings, no biases", "falcon, alibi", "mistral",
-               "phi3, partial rotation, window, long", "smollm3, its own layers", "llama, long"}
+               "phi3, partial rotation, window, long", "smollm3, its own layers", "llama, long", "qwen3_moe"}
 
 
 class RandomModels(Folder):

@@ -96,6 +96,16 @@ nn::Linear Weights::linear(const std::string& name, int64_t out, int64_t in, boo
   return nn::Linear(trainable_matrix(full_name, out, in), bias_vector, training()->compute, adapter);
 }
 
+nn::Linear Weights::convolution(const std::string& name, int64_t out, int64_t in, int64_t width) const {
+  const TensorView& view = at(stored_tensor(config(), prefix_ + name + ".weight", file_kind(config())));
+  const std::vector<int64_t> expected{out, in, width};
+  LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
+               shape_text(view.shape), ", the config asks for ", shape_text(expected));
+  const Tensor values = float_tensor(view).transpose(1, 2).contiguous();
+  const auto packed = nn::PackedMatrix::pack(values.const_data_ptr<float>(), size_t(out), size_t(width * in));
+  return nn::Linear(packed, vector(name + ".bias", out), inference().precision);
+}
+
 Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const {
   const TrainingOptions& options = *training();
   std::vector<std::byte> storage;

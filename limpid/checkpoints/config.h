@@ -42,6 +42,21 @@ struct RopeConfig {
 inline constexpr const char* kGgufEndTokens[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                                                  "tokenizer.ggml.eom_token_id"};
 
+/// Disentangled attention: to the scores of queries and keys come products of the queries with keys made of relative
+/// positions (content to position), and of the keys with queries made of them (position to content). He et al. 2020,
+/// arXiv:2006.03654, section 3.1; He et al. 2021, arXiv:2111.09543.
+struct DisentangledAttention {
+  bool relative = false;  ///< the model has a table of relative positions at all
+  bool content_to_position = false, position_to_content = false;
+  bool shared_layers = false;  ///< the layers of queries and keys make those of positions too; else others do
+  bool normed = false;         ///< the table goes through a norm
+  int64_t reach = 0;           ///< the table has 2 reach rows, for distances -reach to reach - 1
+  int64_t buckets = 0;         ///< distances beyond half of these share rows, ever more of them; 0: each has its own
+  int64_t farthest = 0;        ///< distance, counted from 1, at which the buckets end
+  int64_t convolution = 0;     ///< tokens, an odd number, that a convolution beside the first block sees; 0: none
+  std::string convolution_activation;
+};
+
 /// Sizes and settings common to the families. For those of family.h everything is filled and checked; for other
 /// architectures what could be read (0 and empty otherwise), so that they can be named.
 struct ModelConfig {
@@ -74,9 +89,9 @@ struct ModelConfig {
 
   RopeConfig rope;        ///< rotary embedding of full layers
   RopeConfig local_rope;  ///< rotary embedding of sliding layers; equal to `rope` where the family has one base only
-  double rotary_fraction = 1;          ///< part of each head that rotates
-  std::vector<bool> rotating_layers;   ///< [num_layers]; empty: all, in families with rotary positions
-  int64_t sliding_window = 0;          ///< keys a sliding layer sees, itself included; 0 where no layer slides
+  double rotary_fraction = 1;         ///< part of each head that rotates
+  std::vector<bool> rotating_layers;  ///< [num_layers]; empty: all, in families with rotary positions
+  int64_t sliding_window = 0;  ///< keys a sliding layer sees, itself included, in encoders to each side; 0: none slides
   std::vector<LayerType> layer_types;  ///< [num_layers]
   double query_pre_attn_scalar = 0;    ///< 0 where the family has none
   double attention_scale = 0;  ///< scores are multiplied by this: query_pre_attn_scalar^-1/2, else head_dim^-1/2
@@ -91,6 +106,12 @@ struct ModelConfig {
   std::vector<std::string> labels;  ///< id2label in order of the ids; empty for a bare encoder
   std::string problem_type;         ///< "single_label_classification", "multi_label_classification" or ""
   int64_t position_offset = 0;      ///< first row of the position table that is used
+  bool learned_positions = true;    ///< a position table is added to the token embedding
+  bool norm_bias = true;            ///< norms have biases
+  std::string head_activation;      ///< between the two linear layers of the head: "tanh", or spelt as `activation` is
+  bool head_bias = true;            ///< the first of them has a bias
+  bool mean_pooling = false;        ///< the head reads the mean of a text's tokens rather than the first of them
+  DisentangledAttention disentangled;  ///< of DeBERTa
 
   bool has_experts(int64_t layer) const { return !with_experts.empty() && with_experts[size_t(layer)]; }
   bool is_encoder() const;       ///< tells by its family (family.h)

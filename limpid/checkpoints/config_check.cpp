@@ -110,6 +110,8 @@ void check_config(const ModelConfig& config) {
                  config.hidden_size, " is not ", config.num_heads, " heads of ", config.head_dim);
   }
   if (config.is_encoder()) {
+    LIMPID_CHECK(config.num_kv_heads == config.num_heads, FormatError, prefix, config.num_heads, " heads share ",
+                 config.num_kv_heads, " key-value heads, which encoders do not");
     LIMPID_CHECK(config.type_vocab_size >= 0 && config.type_vocab_size <= 1 << 16, FormatError, prefix,
                  "\"type_vocab_size\" is ", config.type_vocab_size, ", expected 0 to 65536");
     LIMPID_CHECK(config.position_offset >= 0 && config.position_offset < config.max_positions, FormatError, prefix,

@@ -1,5 +1,6 @@
 #include "limpid/checkpoints/family_parts.h"
 #include "limpid/checkpoints/quote.h"
+#include "limpid/core/names.h"
 
 namespace limpid {
 namespace {
@@ -26,10 +27,20 @@ std::vector<std::string> read_labels(const ConfigKeys& keys) {
   return labels;
 }
 
+constexpr const char* kProblemTypes[] = {"single_label_classification", "multi_label_classification", "regression"};
+
 }  // namespace
+
+void read_embedding_size(const ConfigKeys& keys, int64_t usual, ModelConfig& c) {
+  constexpr int64_t kMost = 1 << 20;
+  c.embedding_width = keys.integer_or({{"embedding_size"}}, usual);
+  LIMPID_CHECK(c.embedding_width > 0 && c.embedding_width <= kMost, FormatError, keys.place(),
+               ": \"embedding_size\" is ", c.embedding_width, ", expected 1 to ", kMost);
+}
 
 void read_encoder_config(const ConfigKeys& keys, ModelConfig& c) {
   if (c.pad_id < 0) c.pad_id = 0;
+  c.head_activation = "tanh";
   if (const GgufFile* file = keys.gguf()) {
     const TensorView* types = file->find("token_types.weight");
     c.type_vocab_size = types && !types->shape.empty() ? types->shape.front() : 0;
@@ -37,6 +48,8 @@ void read_encoder_config(const ConfigKeys& keys, ModelConfig& c) {
   }
   c.type_vocab_size = keys.integer_or({{"type_vocab_size"}}, 2);
   c.problem_type = keys.text_or({{"problem_type"}}, "");
+  if (!c.problem_type.empty())
+    index_of(kProblemTypes, c.problem_type, concat(keys.place(), ": \"problem_type\" is ", quote(c.problem_type)));
   const std::string style = keys.text_or({{"position_embedding_type"}}, "absolute");
   LIMPID_CHECK(style == "absolute", FormatError, keys.place(), ": \"position_embedding_type\" is ", quote(style),
                ", expected \"absolute\"");

@@ -160,9 +160,11 @@ void read_json_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, Mode
 
 void read_rope(const ConfigKeys& keys, const ConfigDefaults& defaults, ModelConfig& c) {
   const bool one_base = defaults.local_rope_theta == 0;
-  c.rope.theta = keys.number_or({{"rope_theta", "rotary_emb_base"}, "rope.freq_base"}, defaults.rope_theta);
+  c.rope.theta =
+      keys.number_or({{"rope_theta", "rotary_emb_base", "global_rope_theta"}, "rope.freq_base"}, defaults.rope_theta);
   if (!one_base)
-    c.local_rope.theta = keys.number_or({{"rope_local_base_freq"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
+    c.local_rope.theta =
+        keys.number_or({{"rope_local_base_freq", "local_rope_theta"}, "rope.freq_base_swa"}, defaults.local_rope_theta);
   if (keys.json()) return read_json_rope(keys, defaults, c);
   read_gguf_scaling(keys, c);
   const int64_t rotating = keys.integer_or({{}, "rope.dimension_count"}, c.head_dim);

@@ -6,7 +6,7 @@
 namespace limpid {
 
 #define LIMPID_DECODER(family, model) Family family##_family();
-#define LIMPID_ENCODER(family) Family family##_family();
+#define LIMPID_ENCODER(family, model) Family family##_family();
 #include "limpid/checkpoints/families/table.inl"
 #undef LIMPID_DECODER
 #undef LIMPID_ENCODER
@@ -17,7 +17,7 @@ std::map<std::string, Family>& family_table() {
   static std::map<std::string, Family> table = [] {
     std::map<std::string, Family> built_in;
 #define LIMPID_DECODER(family, model) built_in.emplace(#family, family##_family());
-#define LIMPID_ENCODER(family) built_in.emplace(#family, family##_family());
+#define LIMPID_ENCODER(family, model) built_in.emplace(#family, family##_family());
 #include "limpid/checkpoints/families/table.inl"
 #undef LIMPID_DECODER
 #undef LIMPID_ENCODER

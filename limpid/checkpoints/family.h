@@ -93,11 +93,20 @@ enum class OutputBias {
   WithAll,   ///< along with all linear layers of the blocks
 };
 
+/// Linear layer that widens token embeddings narrower than the hidden size (ModelConfig::embedding_width).
+struct Widening {
+  const char* name;
+  bool before_norm;  ///< of the embeddings; else behind it
+  bool biased;
+};
+
 /// Parts of an encoder that its relatives name or compute differently.
 struct EncoderParts {
   const char *attention_norm, *output_norm;  ///< within the block
   const char *features, *classifier;         ///< the linear layers behind the blocks
-  bool relu = false;                         ///< between the two; else tanh
+  const char* head_norm = nullptr;           ///< between the two, behind the activation; null: none
+  const char* embeddings_norm = "embeddings.LayerNorm";
+  std::optional<Widening> widening = {};  ///< none: token embeddings are as wide as the states
 };
 
 struct Family {

@@ -20,6 +20,8 @@ void read_encoder_config(const ConfigKeys& keys, ModelConfig& config);
 
 /// Takes windows away that config.json does not switch on with "use_sliding_window" (Family::read_config).
 void read_window_switch(const ConfigKeys& keys, ModelConfig& config);
+/// Reads the width of an encoder's token embedding. @param usual  where config.json is silent
+void read_embedding_size(const ConfigKeys& keys, int64_t usual, ModelConfig& config);
 
 /// Reads windows that config.json switches on with "use_sliding_window", for the layers from "max_window_layers" on
 /// where it does not list their types (Family::read_config).

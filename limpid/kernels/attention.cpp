@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kPairsTogether = 32;
 constexpr size_t kWorthSharing = 60'000;  // multiplications
 
-/// Neighbouring tokens of one sequence.
+/// Neighbouring tokens of one sequence, none of which sees less far than the one before it.
 struct Span {
   size_t first, count;
 };
@@ -37,9 +37,9 @@ void attention(const AttentionShape& shape, const float* q, size_t q_stride, con
     const bool joins = !spans.empty() && spans.back().count < most &&
                        sequence.key_pages == sequence_of_token[t - 1].key_pages &&
                        sequence.value_pages == sequence_of_token[t - 1].value_pages &&
-                       position_of_token[t] == position_of_token[t - 1] + 1;
+                       position_of_token[t] >= position_of_token[t - 1];
     joins ? void(++spans.back().count) : spans.push_back({t, 1});
-    const Visible visible(shape, position_of_token[t]);
+    const Visible visible(shape, t, position_of_token[t]);
     work += size_t(visible.end - visible.begin) * shape.heads * shape.head_dim * 2;
   }
 
@@ -52,13 +52,14 @@ void attention(const AttentionShape& shape, const float* q, size_t q_stride, con
     const size_t head = kv_head * per_kv + part * heads;
     if (head >= (kv_head + 1) * per_kv) return;
     const size_t count = std::min(heads, (kv_head + 1) * per_kv - head);
-    const int64_t begin = Visible(shape, position_of_token[span.first]).begin;
-    const int64_t end = Visible(shape, position_of_token[span.first + span.count - 1]).end;
+    const size_t last = span.first + span.count - 1;
+    const int64_t begin = Visible(shape, span.first, position_of_token[span.first]).begin;
+    const int64_t end = Visible(shape, last, position_of_token[last]).end;
     const size_t numbers = attention_scratch(shape, span.count * count, begin, end);
     float* memory = reinterpret_cast<float*>(scratch.at_least(numbers * sizeof(float)));
     kernels.attention({&shape, q + span.first * q_stride, q_stride, sequence_of_token[span.first],
-                       position_of_token + span.first, span.count, kv_head, head, count, out + span.first * out_stride,
-                       out_stride, memory});
+                       position_of_token + span.first, span.first, span.count, kv_head, head, count,
+                       out + span.first * out_stride, out_stride, memory});
   };
   const size_t tasks = spans.size() * shape.kv_heads * parts;
   if (work < kWorthSharing) {

@@ -219,7 +219,7 @@ void attention_over(const AttentionCall& call) {
   const size_t dim = shape.head_dim;
   int64_t begin = INT64_MAX, end = 0;
   for (size_t t = 0; t < call.tokens; ++t) {
-    const Visible visible(shape, call.position[t]);
+    const Visible visible(shape, call.first_token + t, call.position[t]);
     begin = visible.begin < begin ? visible.begin : begin;
     end = visible.end > end ? visible.end : end;
   }
@@ -235,9 +235,10 @@ void attention_over(const AttentionCall& call) {
   const size_t count = call.tokens * call.heads;
   for (size_t p = 0; p < count; ++p) {
     const size_t token = p / call.heads, head = call.head + p % call.heads;
-    const Visible visible(shape, call.position[token]);
+    const size_t number = call.first_token + token;
+    const Visible visible(shape, number, call.position[token]);
     pairs[p] = {call.q + token * call.q_stride + head * dim,
-                shape.bias ? shape.bias + head * shape.bias_stride : nullptr,
+                shape.bias ? shape.bias + number * shape.bias_token_stride + head * shape.bias_stride : nullptr,
                 call.out + token * call.out_stride + head * dim,
                 scores + p * stride,
                 visible.begin,

@@ -52,10 +52,13 @@ struct AttentionShape {
   const float* bias = nullptr;
   size_t bias_stride = 0;
   CacheType cache = CacheType::F32;  ///< of keys and values; they are widened to float32, whatever it is
+  size_t bias_token_stride = 0;      ///< from one token's bias to the next one's; 0: all have the same
+  const int32_t* first = nullptr;    ///< [tokens], the first position that each token sees; null: the window says it
 };
 
-/// Causal attention of one query token each: token t belongs to sequence[t] and stands at position[t], whose key is
-/// already in the cache. q, out: [tokens, heads, head_dim] float32, row strides in elements. Softmax in float32.
+/// Attention of one query token each: token t belongs to sequence[t] and sees it up to position[t], whose key is
+/// already in the cache; where positions of a sequence do not descend from token to token, nor may `first`. q, out:
+/// [tokens, heads, head_dim] float32, row strides in elements. Softmax in float32.
 void attention(const AttentionShape& shape, const float* q, size_t q_stride, const PagedSequence* sequence_of_token,
                const int32_t* position_of_token, size_t tokens, float* out, size_t out_stride);
 void attention_plain(const AttentionShape& shape, const float* q, size_t q_stride,

@@ -19,18 +19,22 @@ struct AttentionCall {
   size_t q_stride;
   PagedSequence sequence;
   const int32_t* position;              ///< of each token, in any order
+  size_t first_token;                   ///< its number among those of the shape's arrays
   size_t tokens, kv_head, head, heads;  ///< query heads [head, head + heads); tokens * heads <= kMostPairs
   float* out;
   size_t out_stride;
   float* scratch;  ///< attention_scratch() numbers, aligned to 64 bytes
 };
 
-/// Keys [begin, end) that a query at `position` sees.
+/// Keys [begin, end) that query token number `token` sees, up to `position`.
 struct Visible {
-  int64_t begin, end;
-  Visible(const AttentionShape& shape, int64_t position)
-      : begin(shape.window > 0 && position + 1 > shape.window ? position + 1 - shape.window : 0),
-        end(position + 1) {}
+  int64_t begin = 0, end;
+  Visible(const AttentionShape& shape, size_t token, int64_t position) : end(position + 1) {
+    if (shape.first)
+      begin = shape.first[token];
+    else if (shape.window > 0 && end > shape.window)
+      begin = end - shape.window;
+  }
 };
 
 /// Numbers of scratch for `pairs` pairs of token and head that see keys in [begin, end): a transposed tile of keys and

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "limpid/kernels/ops.h"
+#include "limpid/kernels/ops_kernels.h"
 
 /// The oracles: double sums, one loop after the other, nothing clever.
 namespace limpid::kernels {
@@ -52,8 +53,7 @@ void attention_plain(const AttentionShape& shape, const float* q, size_t q_strid
   std::vector<double> weight, sum(dim);
   std::vector<float> row(dim);
   for (size_t t = 0; t < tokens; ++t) {
-    const int64_t end = int64_t(position_of_token[t]) + 1,
-                  begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
+    const auto [begin, end] = Visible(shape, t, position_of_token[t]);
     for (size_t h = 0; h < shape.heads; ++h) {
       const float* query = q + t * q_stride + h * dim;
       const auto at = [&](const std::byte* const* pages, int64_t j) {
@@ -69,7 +69,7 @@ void attention_plain(const AttentionShape& shape, const float* q, size_t q_strid
         for (size_t d = 0; d < dim; ++d) score += double(query[d]) * key[d];
         score *= shape.scale;
         if (shape.softcap > 0.0f) score = shape.softcap * std::tanh(score / shape.softcap);
-        if (shape.bias) score += shape.bias[h * shape.bias_stride + size_t(j)];
+        if (shape.bias) score += shape.bias[t * shape.bias_token_stride + h * shape.bias_stride + size_t(j)];
         weight[size_t(j - begin)] = score;
         largest = std::max(largest, score);
       }

@@ -33,7 +33,7 @@ std::array<Tensor, 3> BlockContext::split_and_rotate(const Tensor& product) cons
 }
 
 Tensor BlockContext::attend(const Tensor& q, const Tensor& k, const Tensor& v) const {
-  Tensor heads = nn::attention(attention, q, k, v, layer, pass);
+  Tensor heads = nn::attention(attention, q, k, v, cache_layer, pass);
   visit(Site::HeadOutputs, heads);
   Tensor out = project(Projection::AttentionOutput, heads);
   visit(Site::AttentionOutput, out);

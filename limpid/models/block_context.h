@@ -15,6 +15,7 @@ enum class Site;
 /// hook, so that no family forgets a door. Refers to the model's parts and to the pass; a copy is cheap.
 struct BlockContext {
   int64_t layer;
+  int64_t cache_layer;  ///< of the pass's caches, in which its keys and values lie: encoders have one for all
   const BlockLinears& linears;
   const nn::Experts& experts;  ///< undefined where the block has none
   nn::AttentionSpec attention;

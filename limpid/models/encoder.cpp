@@ -4,16 +4,42 @@
 #include <cmath>
 
 namespace limpid {
+
+#define LIMPID_DECODER(family, model)
+#define LIMPID_ENCODER(family, model) std::shared_ptr<Encoder> make_##model(const ModelConfig&, const Weights&);
+#include "limpid/checkpoints/families/table.inl"
+#undef LIMPID_ENCODER
+
 namespace {
+
+using EncoderMaker = std::shared_ptr<Encoder> (*)(const ModelConfig& config, const Weights& weights);
+
+const std::map<std::string, EncoderMaker>& encoder_table() {
+  static const std::map<std::string, EncoderMaker> table = {
+#define LIMPID_ENCODER(family, model) {#family, make_##model},
+#include "limpid/checkpoints/families/table.inl"
+  };
+  return table;
+}
+#undef LIMPID_DECODER
+#undef LIMPID_ENCODER
 
 std::string known_encoders() {
   std::string known;
-  for (const auto& [name, family] : families())
-    if (family.encoder) known += (known.empty() ? "" : ", ") + name;
+  for (const auto& [name, maker] : encoder_table()) known += (known.empty() ? "" : ", ") + name;
   return known;
 }
 
 Tensor empty_floats(int64_t rows, int64_t columns) { return torch::empty({rows, columns}, torch::kFloat32); }
+
+Tensor first_tokens(const EncoderBatch& batch, const Tensor& hidden) {
+  const int64_t D = hidden.size(1);
+  Tensor first = empty_floats(batch.texts(), D);
+  for (int64_t b = 0; b < batch.texts(); ++b)
+    std::copy_n(hidden.const_data_ptr<float>() + batch.offset[size_t(b)] * D, D,
+                first.mutable_data_ptr<float>() + b * D);
+  return first;
+}
 
 }  // namespace
 
@@ -28,39 +54,34 @@ void EncoderBatch::add(std::span<const TokenId> ids, std::span<const int32_t> gi
   offset.push_back(int64_t(tokens.size()));
 }
 
-Tensor EncoderBlock::forward(Tensor x, const nn::AttentionSpec& spec, nn::Activation activation,
-                             const nn::Pass& pass) const {
-  const auto linear = [&](Projection projection) { return &linears[size_t(projection)]; };
-  using enum Projection;
-  const auto qkv = nn::forward_many(std::array{linear(Query), linear(Key), linear(Value)}, x);
-  const Tensor heads = nn::attention(spec, qkv[0], qkv[1], qkv[2], /*layer=*/0, pass);
-  x = attention_norm.forward(nn::residual(x, linear(AttentionOutput)->forward(heads)));
-  const Tensor inner = nn::activate(linear(MlpGate)->forward(x), activation);
-  return output_norm.forward(nn::residual(x, linear(MlpDown)->forward(inner)));
-}
-
 Encoder::Encoder(const ModelConfig& config, const Weights& w)
     : config_(config),
-      activation_(nn::activation_named(config.activation, config.source)),
-      words_(w.embedding("embeddings.word_embeddings", config.vocab_size, config.hidden_size)),
-      positions_(w.embedding("embeddings.position_embeddings", config.max_positions, config.hidden_size)),
-      embeddings_norm_(w.layer_norm("embeddings.LayerNorm")) {
-  const int64_t D = config.hidden_size;
-  if (config.type_vocab_size > 0) types_ = w.embedding("embeddings.token_type_embeddings", config.type_vocab_size, D);
-  const EncoderParts& parts = *family_of(config).encoder;
-  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    const Weights block = w.block(layer);
-    blocks_.push_back({w.linears(layer), block.layer_norm(parts.attention_norm), block.layer_norm(parts.output_norm)});
+      activation_(nn::activation_named(config.activation, config.source)) {
+  const Family& family = family_of(config);
+  const EncoderParts& parts = *family.encoder;
+  const int64_t D = config.hidden_size, width = config.embedding_width > 0 ? config.embedding_width : D;
+  if (family.rotary) {
+    rotary_ = nn::Rotary(config.rotary_width(), config.rope);
+    local_rotary_ = nn::Rotary(config.rotary_width(), config.local_rope);
   }
+  words_ = w.embedding(family.embedding.name, config.vocab_size, width);
+  if (config.learned_positions) positions_ = w.embedding("embeddings.position_embeddings", config.max_positions, width);
+  if (config.type_vocab_size > 0)
+    types_ = w.embedding("embeddings.token_type_embeddings", config.type_vocab_size, width);
+  if (width != D) widening_ = w.linear(parts.widening->name, D, width, parts.widening->biased);
+  const bool widens_behind = width != D && !parts.widening->before_norm;
+  embeddings_norm_ = w.layer_norm(parts.embeddings_norm, widens_behind ? width : D, config.norm_bias);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) linears_.push_back(w.linears(layer));
+
   if (!config.model_class.ends_with("SequenceClassification")) return;
-  features_ = w.linear(parts.features, D, D, true);
+  features_ = w.linear(parts.features, D, D, config.head_bias);
+  if (parts.head_norm) head_norm_ = w.layer_norm(parts.head_norm, D, config.norm_bias);
   classifier_ = w.linear(parts.classifier, config.num_labels, D, true);
 }
 
 bool Encoder::multi_label() const {
-  // As transformers decides where the file is silent: one label is a yes or no, several exclude each other.
-  return config_.problem_type == "multi_label_classification" ||
-         (config_.problem_type.empty() && config_.num_labels == 1);
+  // As transformers decides: one label is a yes or no; several exclude each other where the file is silent.
+  return config_.problem_type == "multi_label_classification" || config_.num_labels == 1;
 }
 
 TokenIds Encoder::encode(std::string_view text, int64_t max_length) const {
@@ -90,7 +111,33 @@ Tensor Encoder::embed(const EncoderBatch& batch) const {
   Tensor x = words_.forward(batch.tokens);
   // Words, then types, then positions: the order in which transformers adds them up.
   if (types_.packed()) x = nn::residual(x, types_.forward(batch.types));
-  return embeddings_norm_.forward(nn::residual(x, positions_.forward(rows)));
+  if (positions_.packed()) x = nn::residual(x, positions_.forward(rows));
+  const bool widens_first = widening_.defined() && family_of(config_).encoder->widening->before_norm;
+  if (widens_first) x = widening_.forward(x);
+  x = embeddings_norm_.forward(x);
+  return widening_.defined() && !widens_first ? widening_.forward(x) : x;
+}
+
+BlockContext Encoder::context(int64_t layer, const nn::Pass& pass, const nn::RotaryTable& full,
+                              const nn::RotaryTable& local) const {
+  const ModelConfig& c = config_;
+  const bool slides = c.layer_types[size_t(layer)] == LayerType::kSliding;
+  static const nn::Experts kNone;
+  return {.layer = layer,
+          .cache_layer = 0,
+          .linears = linears_[size_t(layer)],
+          .experts = kNone,
+          .attention = {.heads = c.num_heads,
+                        .kv_heads = c.num_heads,
+                        .head_dim = c.head_dim,
+                        .scale = c.attention_scale,
+                        .window = slides ? c.sliding_window : 0,
+                        .ahead = slides ? c.sliding_window - 1 : 0},
+          .activation = activation_,
+          .rotary = slides ? local_rotary_ : rotary_,
+          .rotary_table = slides ? local : full,
+          .pass = pass,
+          .hook = nullptr};
 }
 
 Tensor Encoder::hidden(const EncoderBatch& batch, EncoderHook* hook) const {
@@ -106,14 +153,13 @@ Tensor Encoder::hidden(const EncoderBatch& batch, EncoderHook* hook) const {
     sequences.push_back({&caches[size_t(b)], std::span(batch.tokens).subspan(size_t(begin), size_t(length))});
   }
   const nn::Pass pass(sequences, /*bidirectional=*/true);
-  const nn::AttentionSpec spec{config_.num_heads, config_.num_heads, config_.head_dim,
-                               1.0 / std::sqrt(double(config_.head_dim))};
-
   const torch::NoGradGuard no_grad;
+  const nn::RotaryTable full = rotary_.table(pass.positions), local = local_rotary_.table(pass.positions);
   Tensor x = embed(batch);
   if (hook) hook->stage(0, batch, x);
   for (int64_t layer = 0; layer < num_layers(); ++layer) {
-    x = blocks_[size_t(layer)].forward(x, spec, activation_, pass);
+    x = block(std::move(x), context(layer, pass, full, local));
+    if (layer + 1 == num_layers()) x = final_norm(x);
     if (hook) hook->stage(layer + 1, batch, x);
   }
   return x;
@@ -124,18 +170,10 @@ Tensor Encoder::features(const EncoderBatch& batch, const Tensor& hidden) const 
                config_.model_class.empty() ? "the model" : config_.model_class,
                " has no classification head; expected a …ForSequenceClassification");
   const torch::NoGradGuard no_grad;
-  const int64_t D = config_.hidden_size;
-  Tensor first = empty_floats(batch.texts(), D);
-  for (int64_t b = 0; b < batch.texts(); ++b)
-    std::copy_n(hidden.const_data_ptr<float>() + batch.offset[size_t(b)] * D, D,
-                first.mutable_data_ptr<float>() + b * D);
-  Tensor x = features_.forward(first);
-  // Plain loops here and below: LibTorch's vector code has other bits for the tail of a tensor than for its body.
-  // std::max keeps NaN in its first argument.
-  float* values = x.mutable_data_ptr<float>();
-  const bool relu = family_of(config_).encoder->relu;
-  for (int64_t i = 0; i < x.numel(); ++i) values[i] = relu ? std::max(values[i], 0.0f) : std::tanh(values[i]);
-  return x;
+  const Tensor pooled =
+      config_.mean_pooling ? mean_pool(batch, hidden, /*normalise=*/false) : first_tokens(batch, hidden);
+  const Tensor x = head_activation(features_.forward(pooled), config_.head_activation, config_.source);
+  return family_of(config_).encoder->head_norm ? head_norm_.forward(x) : x;
 }
 
 Tensor Encoder::logits(const Tensor& features) const {
@@ -158,6 +196,14 @@ Tensor Encoder::probabilities(const Tensor& logits) const {
       p[l] = float(multi_label() ? 1.0 / (1.0 + std::exp(-double(z[l]))) : std::exp(z[l] - top) / sum);
   }
   return out;
+}
+
+Tensor head_activation(Tensor x, const std::string& name, const std::string& source) {
+  if (name != "tanh") return nn::activate(std::move(x), nn::activation_named(name, source));
+  // A plain loop: LibTorch's vector code has other bits for the tail of a tensor than for its body.
+  float* values = x.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < x.numel(); ++i) values[i] = std::tanh(values[i]);
+  return x;
 }
 
 Tensor mean_pool(const EncoderBatch& batch, const Tensor& hidden, bool normalise) {
@@ -189,7 +235,7 @@ std::shared_ptr<const Encoder> open_encoder(const fs::path& path, const Inferenc
   LIMPID_CHECK(config.is_encoder() && !config.from_gguf, ConfigError, path.string(), ": ",
                config.from_gguf ? "a GGUF file of " : "", "architecture \"", config.architecture,
                "\" is not an encoder that is supported; supported are Hugging Face folders of ", known_encoders());
-  const auto encoder = std::make_shared<Encoder>(config, Weights(Checkpoint::open(path), config, options));
+  const auto encoder = encoder_table().at(config.architecture)(config, {Checkpoint::open(path), config, options});
   encoder->path_ = path;
   if (has_tokenizer(path)) encoder->tokenizer_ = open_tokenizer(path);
   return encoder;

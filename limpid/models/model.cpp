@@ -57,6 +57,7 @@ BlockContext Model::context(int64_t layer, const nn::Pass& pass, ActivationHook*
   const nn::Rotary& moving = slides ? local_rotary_ : rotary_;
   const bool rotates = c.rotating_layers.empty() || c.rotating_layers[size_t(layer)];
   return {.layer = layer,
+          .cache_layer = layer,
           .linears = linears_[size_t(layer)],
           .experts = experts_[size_t(layer)],
           .attention = {.heads = c.num_heads,

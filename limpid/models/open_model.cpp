@@ -6,7 +6,7 @@
 namespace limpid {
 
 #define LIMPID_DECODER(family, model) std::shared_ptr<Model> make_##model(const ModelConfig&, const Weights&);
-#define LIMPID_ENCODER(family)
+#define LIMPID_ENCODER(family, model)
 #include "limpid/checkpoints/families/table.inl"
 #undef LIMPID_DECODER
 

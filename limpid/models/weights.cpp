@@ -124,6 +124,17 @@ nn::Experts Weights::experts(int64_t layer) const {
   return {router, std::move(experts), c.experts_per_token, c.whole_shares};
 }
 
+nn::Linear Weights::convolution(const std::string& name, int64_t out, int64_t in, int64_t width) const {
+  const TensorView& view = at(stored_tensor(config(), prefix_ + name + ".weight", file_kind(config())));
+  const std::vector<int64_t> expected{out, in, width};
+  LIMPID_CHECK(view.shape == expected, ShapeError, shared_->checkpoint->source(), ": \"", view.name, "\" has shape ",
+               shape_text(view.shape), ", the config asks for ", shape_text(expected));
+  check_finite(view, shared_->checkpoint->source());
+  const Tensor values = float_tensor(view).transpose(1, 2).contiguous();
+  const auto packed = nn::PackedMatrix::pack(values.const_data_ptr<float>(), size_t(out), size_t(width * in));
+  return nn::Linear(packed, vector(name + ".bias", out), inference().precision);
+}
+
 Tensor Weights::trainable_matrix(const std::string& full_name, int64_t rows, int64_t columns) const {
   const TrainingOptions& options = *training();
   std::vector<std::byte> storage;

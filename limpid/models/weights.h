@@ -65,6 +65,9 @@ class Weights {
 
   /// Weight [out, in] and, where `bias`, bias [out]. @throws FormatError when missing, ShapeError naming both shapes.
   nn::Linear linear(const std::string& name, int64_t out, int64_t in, bool bias) const;
+  /// A convolution over `width` neighbours, stored [out, in, width], as the linear layer of their states side by side:
+  /// [out, width * in], with a bias. Inference only.
+  nn::Linear convolution(const std::string& name, int64_t out, int64_t in, int64_t width) const;
   nn::Embedding embedding(const std::string& name, int64_t rows, int64_t columns) const;
   /// The linear layer whose weight is an embedding already loaded (tied output matrix).
   nn::Linear tied(const nn::Embedding& embedding) const;

@@ -66,6 +66,19 @@ void write_cache(const AttentionSpec& spec, const Tensor& k, const Tensor& v, in
   }
 }
 
+/// The first and the last position that each token sees in a window with a part ahead; empty where there is none.
+struct SeenPositions {
+  std::vector<int32_t> first, last;
+  SeenPositions(const AttentionSpec& spec, const Pass& pass) {
+    if (spec.ahead == 0) return;
+    for (size_t t = 0; t < pass.positions.size(); ++t) {
+      const int64_t at = pass.positions[t];
+      first.push_back(int32_t(std::max<int64_t>(0, at - spec.window + 1)));
+      last.push_back(int32_t(std::min<int64_t>(pass.attend_to[t], at + spec.ahead)));
+    }
+  }
+};
+
 }  // namespace
 
 Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, const Tensor& v, int64_t layer,
@@ -90,6 +103,8 @@ Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, co
     first_page += pass.sequences[s].cache->pages();
   }
   const KvShape* cached = pass.sequences.empty() ? nullptr : &pass.sequences[0].cache->pool()->shape();
+  const SeenPositions seen(spec, pass);
+  const bool has_bias = spec.bias.defined(), bias_by_token = has_bias && spec.bias.dim() == 3;
   const kernels::AttentionShape shape{
       .heads = size_t(spec.heads),
       .kv_heads = size_t(spec.kv_heads),
@@ -98,13 +113,16 @@ Tensor attention(const AttentionSpec& spec, const Tensor& q, const Tensor& k, co
       .scale = float(spec.scale),
       .window = spec.window,
       .softcap = float(spec.softcap),
-      .bias = spec.bias.defined() ? spec.bias.const_data_ptr<float>() : nullptr,
-      .bias_stride = spec.bias.defined() ? size_t(spec.bias.size(1)) : 0,
+      .bias = has_bias ? spec.bias.const_data_ptr<float>() : nullptr,
+      .bias_stride = has_bias ? size_t(spec.bias.size(-1)) : 0,
       .cache = cached ? cached->type : CacheType::F32,
+      .bias_token_stride = bias_by_token ? size_t(spec.bias.stride(0)) : 0,
+      .first = spec.ahead > 0 ? seen.first.data() : nullptr,
   };
   Tensor out = torch::empty({q.size(0), spec.heads * spec.head_dim}, torch::kFloat32);
   kernels::attention(shape, q.const_data_ptr<float>(), size_t(q.stride(0)), sequence_of_token.data(),
-                     pass.attend_to.data(), size_t(q.size(0)), out.mutable_data_ptr<float>(), size_t(out.stride(0)));
+                     (spec.ahead > 0 ? seen.last : pass.attend_to).data(), size_t(q.size(0)),
+                     out.mutable_data_ptr<float>(), size_t(out.stride(0)));
   return out;
 }
 

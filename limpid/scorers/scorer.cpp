@@ -168,6 +168,9 @@ std::shared_ptr<const Scorer> open_scorer(const ScorerSpec& spec) {
     const auto encoder = open_encoder(path, options);
     LIMPID_CHECK(encoder->has_classifier(), ConfigError, path.string(), ": is no sequence classifier (its class is \"",
                  encoder->config().model_class, "\"); expected a scorer file or a …ForSequenceClassification");
+    LIMPID_CHECK(encoder->config().problem_type != "regression", ConfigError, path.string(),
+                 ": gives numbers without bounds (its problem_type is regression); expected a classifier, whose labels "
+                 "have probabilities");
     const size_t label = toxic_label(encoder->config().labels, spec.label, path.string());
     return std::make_shared<ClassifierScorer>(encoder, label, spec.threshold.value_or(0.5));
   }

@@ -42,11 +42,10 @@ ByteAlignedStream::Change ByteAlignedStream::rewind(size_t target_tokens) {
 ByteAlignedStream::Change ByteAlignedStream::encode_tail() {
   const Cut from = cuts_.back();
   const std::string_view tail = std::string_view(text_).substr(from.text);
-  const bool at_start = from.text == 0;
-  const TokenIds fresh = calibrator_->encode_part(tail, at_start);
-  if (const size_t cut = calibrator_->safe_cut(tail, at_start); cut > 0) {
-    const size_t after = calibrator_->encode_part(tail.substr(cut), false).size();
-    cuts_.push_back({from.text + cut, from.ids + fresh.size() - after, text_.size()});
+  const TokenIds fresh = calibrator_->encode_part(tail, from.start);
+  if (const SafeCut cut = calibrator_->safe_cut(tail, from.start); cut.offset > 0) {
+    const size_t after = calibrator_->encode_part(tail.substr(cut.offset), cut.behind).size();
+    cuts_.push_back({from.text + cut.offset, from.ids + fresh.size() - after, text_.size(), cut.behind});
   }
   const auto old_tail = ids_.begin() + std::ptrdiff_t(from.ids);
   const size_t same = size_t(std::mismatch(old_tail, ids_.end(), fresh.begin(), fresh.end()).first - old_tail);

@@ -42,6 +42,7 @@ class ByteAlignedStream {
   // A place where the text can be cut, found when it was `found_at` bytes long.
   struct Cut {
     size_t text = 0, ids = 0, found_at = 0;
+    PartStart start = {};  // of what stands behind it
   };
 
   Change encode_tail();

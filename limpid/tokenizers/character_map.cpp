@@ -28,6 +28,24 @@ CharacterMap::CharacterMap(std::string_view data, const std::string& place) {
   for (size_t offset = 4; offset < size + 4; offset += 4) units_.push_back(little_endian(data, offset));
   replacements_ = data.substr(size + 4);
   replacements_ += '\0';
+  joins_spaces_ = finds_inner_space();
+}
+
+bool CharacterMap::finds_inner_space() const {
+  std::vector<bool> seen(units_.size());
+  std::vector<size_t> nodes = {0};
+  while (!nodes.empty()) {
+    const size_t node = nodes.back(), children = node ^ offset_of(units_[node]);
+    nodes.pop_back();
+    for (uint32_t label = 1; label < 256; ++label) {
+      const size_t child = children ^ label;
+      if (child >= units_.size() || label_of(units_[child]) != label || seen[child]) continue;
+      if (label == ' ' && node != 0) return true;
+      seen[child] = true;
+      nodes.push_back(child);
+    }
+  }
+  return false;
 }
 
 template <class Visit>

@@ -22,13 +22,16 @@ class CharacterMap {
   };
   std::optional<Match> longest(std::string_view text) const;   ///< rule for the longest prefix of `text` that has one
   std::optional<Match> shortest(std::string_view text) const;  ///< the same for the shortest
+  bool joins_spaces() const { return joins_spaces_; }  ///< a rule may be about a string with a space behind its start
 
  private:
+  bool finds_inner_space() const;
   template <class Visit>
   void for_each_prefix(std::string_view text, const Visit& visit) const;
 
   std::vector<uint32_t> units_;
   std::string replacements_;
+  bool joins_spaces_ = false;
 };
 
 }  // namespace limpid

@@ -133,7 +133,9 @@ void read_normalizer(const Json& json, Normalizer& normalizer, const std::string
     } else if (kind == "Replace") {
       step.kind = Kind::kReplace;
       const PatternText pattern = read_pattern(member, place + ": Replace");
-      if (pattern.is_regex)
+      if (pattern.is_regex && pattern.text == " {2,}")  // of nearly all vocabularies that were SentencePiece's
+        step.kind = Kind::kReplaceSpaceRuns;
+      else if (pattern.is_regex)
         step.regex = Regex(pattern.text, place + ": Replace");
       else
         step.from = pattern.text;

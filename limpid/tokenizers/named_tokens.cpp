@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "limpid/checkpoints/quote.h"
 #include "limpid/tokenizers/tokenizer_files.h"
@@ -93,9 +94,12 @@ std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& te
 
 void set_added_tokens(std::vector<AddedToken> added, bool split_special, PipelineParts& parts) {
   std::vector<AddedToken> raw, normalized;
+  std::set<std::string> found;
   for (AddedToken& token : added) {
     if (token.special && split_special) continue;
     if (token.normalized) token.content = parts.normalizer.apply(token.content, {true, true});
+    // The tokenizers library finds one of those that normalise alike, another from run to run.
+    if (token.normalized && !found.insert(token.content).second) continue;
     (token.normalized ? normalized : raw).push_back(std::move(token));
   }
   parts.raw_added = AddedTokens(std::move(raw));

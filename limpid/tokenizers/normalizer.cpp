@@ -65,6 +65,19 @@ std::string strip_spaces(std::string_view text, bool left, bool right) {
   return std::string(text.substr(begin, kept_end > begin ? kept_end - begin : 0));
 }
 
+std::string replace_space_runs(std::string_view text, const std::string& to, const GrowthLimit& limit) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find_first_not_of(' ', begin), text.size());
+    out += end >= begin + 2 ? std::string_view(to) : text.substr(begin, end - begin);
+    limit.check(out.size());
+    begin = std::min(text.find(' ', end), text.size());
+    out += text.substr(end, begin - end);
+  }
+  return out;
+}
+
 void append_nmt(char32_t c, std::string& out) {
   if ((c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F) return;
   const bool blank = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
@@ -132,11 +145,11 @@ std::string map_longest(std::string_view text, const Normalizer::Step& step, con
   return out;
 }
 
-std::string collapse_spaces(std::string_view text) {
+std::string collapse_spaces(std::string_view text, Place place) {
   std::string out;
   out.reserve(text.size());
   for (char c : text)
-    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
+    if (c != ' ' || (out.empty() ? !place.segment_start : out.back() != ' ')) out += c;
   if (out.ends_with(' ')) out.pop_back();
   return out;
 }
@@ -164,6 +177,7 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, con
     case Kind::kReplace:
       return step.regex ? step.regex->replaced(text, step.to, limit.most())
                         : limit.replace_all(std::move(text), step.from, step.to);
+    case Kind::kReplaceSpaceRuns: return replace_space_runs(text, step.to, limit);
     case Kind::kPrepend: return text.empty() || !place.segment_start ? text : step.to + text;
     case Kind::kPrependToText: return text.empty() || !place.text_start ? text : step.to + text;
     case Kind::kBertClean:
@@ -184,7 +198,7 @@ std::string run(const Normalizer::Step& step, std::string text, Place place, con
     // The bytes of a file's rules need not be text, as what follows takes for granted.
     case Kind::kGraphemeMap: return to_valid_utf8(map_graphemes(text, *step.map, limit));
     case Kind::kLongestMap: return to_valid_utf8(map_longest(text, step, limit));
-    case Kind::kCollapseSpaces: return collapse_spaces(text);
+    case Kind::kCollapseSpaces: return collapse_spaces(text, place);
   }
   return text;
 }
@@ -205,17 +219,11 @@ bool Normalizer::keeps_start(std::string_view text) const {
   return changes_nothing() || !apply(text.substr(0, decode_utf8(text, 0).size), {false, false}).empty();
 }
 
-bool Normalizer::works_in_parts() const {
-  return std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
-    if (step.kind == Kind::kStripSpaces || step.kind == Kind::kCollapseSpaces || step.map) return false;
-    if (step.kind != Kind::kReplace) return true;
-    return !step.regex && !step.from.empty() && decode_utf8(step.from, 0).size == step.from.size();
-  });
-}
+namespace {
 
 // Characters that never combine with what stands before them, in any of the forms: letters below U+0900, kana,
 // ideographs and whole Hangul syllables. Others could be safe; a later cut costs time, a wrong one costs tokens.
-bool Normalizer::starts_part(char32_t c) {
+bool begins_anew(char32_t c) {
   if (c < 0x80) return true;
   if (c >= 0x4E00 && c <= 0x9FFF) return true;
   if (c >= 0xAC00 && c <= 0xD7A3) return true;
@@ -223,6 +231,30 @@ bool Normalizer::starts_part(char32_t c) {
   const auto kind = utf8proc_category(utf8proc_int32_t(c));
   return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO &&
          utf8proc_get_property(utf8proc_int32_t(c))->combining_class == 0;
+}
+
+}  // namespace
+
+bool Normalizer::works_in_parts() const {
+  return std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
+    if (step.kind == Kind::kStripSpaces) return !step.strip_left;
+    if (step.map) return step.unmapped.empty() && !step.map->joins_spaces();
+    if (step.kind != Kind::kReplace) return true;
+    return !step.regex && !step.from.empty() && decode_utf8(step.from, 0).size == step.from.size();
+  });
+}
+
+bool Normalizer::needs_spaces_between_parts() const {
+  return std::any_of(steps_.begin(), steps_.end(), [](const Step& step) {
+    return step.map || step.kind == Kind::kCollapseSpaces || step.kind == Kind::kReplaceSpaceRuns ||
+           step.kind == Kind::kStripSpaces;
+  });
+}
+
+bool Normalizer::starts_part(char32_t before, char32_t code) const {
+  // Rules of a map may join any characters but spaces, and a run of spaces is one: parts start with whole runs.
+  if (needs_spaces_between_parts()) return code == ' ' && before > ' ' && begins_anew(before);
+  return begins_anew(code);
 }
 
 }  // namespace limpid

@@ -31,6 +31,7 @@ class Normalizer {
     kStripMarks,           ///< drops combining marks
     kStripSpaces,          ///< at the ends, see strip_left and strip_right
     kReplace,              ///< `from` or `regex` by `to`
+    kReplaceSpaceRuns,     ///< two spaces and more by `to`
     kPrepend,              ///< `to` before every segment that is not empty
     kPrependToText,        ///< `to` before the text only (SentencePiece's dummy prefix)
     kBertClean,            ///< drops control characters, makes every white space a space
@@ -40,7 +41,7 @@ class Normalizer {
     kByteLetters,          ///< every byte as its letter of the byte alphabet
     kGraphemeMap,          ///< `map` over grapheme clusters and characters, as the tokenizers library applies it
     kLongestMap,           ///< `map` over the longest strings that have a rule, as SentencePiece applies it
-    kCollapseSpaces,       ///< one space for a run of them, none at the ends
+    kCollapseSpaces,       ///< one space for a run of them, none at the ends of a segment
   };
   struct Step {
     Kind kind;
@@ -60,11 +61,14 @@ class Normalizer {
   /// is not its start.
   bool keeps_start(std::string_view text) const;
 
-  /// Returns whether the text can be normalised in parts that start at characters for which `starts_part` holds.
+  /// Returns whether the text can be normalised in parts that start at characters for which `starts_part` holds, given
+  /// the one before.
   bool works_in_parts() const;
-  static bool starts_part(char32_t code);
+  bool starts_part(char32_t before, char32_t code) const;
 
  private:
+  bool needs_spaces_between_parts() const;
+
   std::vector<Step> steps_;
 };
 

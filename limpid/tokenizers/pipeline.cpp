@@ -1,6 +1,7 @@
 #include "limpid/tokenizers/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "limpid/core/error.h"
 #include "limpid/tokenizers/unicode.h"
@@ -22,85 +23,102 @@ std::optional<TokenId> PipelineTokenizer::find(std::string_view special_token) c
 }
 
 TokenIds PipelineTokenizer::encode(std::string_view text, bool add_special) const {
-  TokenIds ids = encode_part(text, true);
+  TokenIds ids = encode_part(text, {});
   if (!add_special) return ids;
   ids.insert(ids.begin(), parts_.prefix.begin(), parts_.prefix.end());
   ids.insert(ids.end(), parts_.suffix.begin(), parts_.suffix.end());
   return ids;
 }
 
-TokenIds PipelineTokenizer::encode_part(std::string_view text, bool at_start) const {
+// What stands behind an added token begins anew.
+constexpr Place kBehindAddedToken = {false, true};
+
+TokenIds PipelineTokenizer::encode_part(std::string_view text, const PartStart& start) const {
   std::string repaired;
   if (!is_valid_utf8(text)) text = repaired = to_valid_utf8(text);
   TokenIds ids;
   ids.reserve(text.size() / 3 + 4);
-  Place place = {at_start, at_start};
+  SegmentStart segment = {{start.text_start, start.text_start}, start.score};
   size_t done = 0;
   for (const AddedTokens::Match& match : parts_.raw_added.find_all(text)) {
-    encode_segment(text.substr(done, match.begin - done), place, ids);
+    encode_segment(text.substr(done, match.begin - done), segment, ids);
     ids.push_back(match.id);
     done = match.end;
-    place = {false, true};
+    segment = {kBehindAddedToken};
   }
-  encode_segment(text.substr(done), place, ids);
+  encode_segment(text.substr(done), segment, ids);
   return ids;
 }
 
-void PipelineTokenizer::encode_segment(std::string_view segment, Place place, TokenIds& ids) const {
+void PipelineTokenizer::encode_segment(std::string_view segment, SegmentStart start, TokenIds& ids) const {
   if (segment.empty()) return;
-  if (parts_.normalizer.changes_nothing() && parts_.normalized_added.empty()) return encode_pieces(segment, place, ids);
-  const std::string normalized = parts_.normalizer.apply(segment, place);
+  if (parts_.normalizer.changes_nothing() && parts_.normalized_added.empty()) return encode_pieces(segment, start, ids);
+  const std::string normalized = parts_.normalizer.apply(segment, start.place);
   const std::string_view text = normalized;
-  if (place.text_start && !parts_.normalizer.keeps_start(segment)) place.text_start = false;
+  if (start.place.text_start && !parts_.normalizer.keeps_start(segment)) start.place.text_start = false;
   size_t done = 0;
   for (const AddedTokens::Match& match : parts_.normalized_added.find_all(text)) {
-    encode_pieces(text.substr(done, match.begin - done), place, ids);
+    encode_pieces(text.substr(done, match.begin - done), start, ids);
     ids.push_back(match.id);
     done = match.end;
-    place = {false, true};
+    start = {kBehindAddedToken};
   }
-  encode_pieces(text.substr(done), place, ids);
+  encode_pieces(text.substr(done), start, ids);
 }
 
-void PipelineTokenizer::encode_pieces(std::string_view normalized, Place place, TokenIds& ids) const {
+void PipelineTokenizer::encode_pieces(std::string_view normalized, SegmentStart start, TokenIds& ids) const {
   if (normalized.empty()) return;
   Pieces pieces;
-  parts_.pretokenizer.split(normalized, place, pieces);
+  parts_.pretokenizer.split(normalized, start.place, pieces);
   for (const Pieces::Span& span : pieces.spans)
-    if (span.end > span.begin) parts_.model->encode(pieces.piece(span), ids);
+    if (span.end > span.begin) parts_.model->encode_behind(pieces.piece(span), std::exchange(start.score, 0), ids);
 }
 
-size_t PipelineTokenizer::safe_cut(std::string_view text, bool at_start) const {
-  if (parts_.raw_added.has_single_word() || parts_.normalized_added.has_single_word() || !is_valid_utf8(text)) return 0;
+SafeCut PipelineTokenizer::safe_cut(std::string_view text, const PartStart& start) const {
+  if (parts_.raw_added.has_single_word() || parts_.normalized_added.has_single_word() || !is_valid_utf8(text))
+    return {};
   // Only the segment after the last added token is cut, and only inside: what stands at its start may depend on that.
   const size_t open = parts_.raw_added.open_from(text, 0);
   size_t begin = 0;
   for (const AddedTokens::Match& match : parts_.raw_added.find_all(text))
     if (match.end <= open) begin = match.end;
-  if (begin >= open) return 0;
-  const bool first = begin == 0;
-  const size_t cut = segment_cut(text.substr(begin, open - begin), {first && at_start, !first || at_start});
-  return cut == 0 ? 0 : begin + cut;
+  if (begin >= open) return {};
+  const SegmentStart segment =
+      begin > 0 ? SegmentStart{kBehindAddedToken} : SegmentStart{{start.text_start, start.text_start}, start.score};
+  SafeCut cut = segment_cut(text.substr(begin, open - begin), segment);
+  if (cut.offset > 0) cut.offset += begin;
+  return cut;
 }
 
-// Returns the last safe cut, 0 for none, of a segment whose end is open: a continuation or an added token may follow.
-size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) const {
+// Returns what the model has behind the first piece of a text.
+double PipelineTokenizer::score_of(std::string_view normalized, const SegmentStart& start) const {
+  if (!parts_.pretokenizer.splits_nothing()) return 0;  // cuts lie between pieces, of which each begins anew
+  Pieces pieces;
+  parts_.pretokenizer.split(normalized, start.place, pieces);
+  return parts_.model->score(pieces.piece(pieces.spans.at(0)), start.score);
+}
+
+// Returns the last safe cut of a segment whose end is open: a continuation or an added token may follow.
+SafeCut PipelineTokenizer::segment_cut(std::string_view segment, SegmentStart start) const {
   // Normalised part by part, so that offsets of the two texts can be matched where parts start. The last part could
   // still change and is left out.
   std::string owned;
   std::string_view normalized = segment;
   std::vector<std::pair<size_t, size_t>> starts;  // of parts: offset in the normalised text, offset in the segment
   if (!parts_.normalizer.changes_nothing()) {
-    if (!parts_.normalizer.works_in_parts()) return 0;
+    if (!parts_.normalizer.works_in_parts()) return {};
     size_t part = 0;
+    char32_t left = 0;
     for (size_t offset = 0; offset < segment.size();) {
       const Utf8 next = decode_utf8(segment, offset);
-      if (offset > 0 && Normalizer::starts_part(next.code)) {
-        owned += parts_.normalizer.apply(segment.substr(part, offset - part), part == 0 ? place : Place{false, false});
-        if (owned.empty()) return 0;  // whether a prefix belongs in front is not known yet
+      if (offset > 0 && parts_.normalizer.starts_part(left, next.code)) {
+        owned +=
+            parts_.normalizer.apply(segment.substr(part, offset - part), part == 0 ? start.place : Place{false, false});
+        if (owned.empty()) return {};  // whether a prefix belongs in front is not known yet
         part = offset;
         starts.emplace_back(owned.size(), offset);
       }
+      left = next.code;
       offset += next.size;
     }
     normalized = owned;
@@ -109,19 +127,22 @@ size_t PipelineTokenizer::segment_cut(std::string_view segment, Place place) con
   const size_t open = added.open_from(normalized, 0);
   size_t begin = 0;
   for (const AddedTokens::Match& match : added.find_all(normalized))
-    if (match.end <= open) begin = match.end, place = {false, true};
-  if (begin >= open) return 0;
-  const std::vector<size_t> cuts = piece_cuts(normalized.substr(begin, open - begin), place);
+    if (match.end <= open) begin = match.end, start = {kBehindAddedToken};
+  if (begin >= open) return {};
+  const std::vector<size_t> cuts = piece_cuts(normalized.substr(begin, open - begin), start.place);
   for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
+    const auto found_at = [&](size_t offset) {
+      return SafeCut{offset, {/*text_start=*/false, score_of(normalized.substr(begin, *cut), start)}};
+    };
     const size_t offset = begin + *cut;
-    if (parts_.normalizer.changes_nothing()) return offset;
-    const auto start = std::lower_bound(starts.begin(), starts.end(), std::pair<size_t, size_t>(offset, 0));
+    if (parts_.normalizer.changes_nothing()) return found_at(offset);
+    const auto part = std::lower_bound(starts.begin(), starts.end(), std::pair<size_t, size_t>(offset, 0));
     // Two parts can start at one place when a part normalises to nothing: then the cut's side would be a guess.
-    if (start == starts.end() || start->first != offset) continue;
-    if (start + 1 != starts.end() && (start + 1)->first == offset) continue;
-    return start->second;
+    if (part == starts.end() || part->first != offset) continue;
+    if (part + 1 != starts.end() && (part + 1)->first == offset) continue;
+    return found_at(part->second);
   }
-  return 0;
+  return {};
 }
 
 std::vector<size_t> PipelineTokenizer::piece_cuts(std::string_view text, Place place) const {

@@ -58,14 +58,20 @@ class PipelineTokenizer final : public Tokenizer {
   }
   std::string chat_template() const override { return parts_.chat_template; }
   bool has_dummy_prefix() const override { return parts_.dummy_prefix; }
-  TokenIds encode_part(std::string_view text, bool at_start) const override;
-  size_t safe_cut(std::string_view text, bool at_start) const override;
+  TokenIds encode_part(std::string_view text, const PartStart& start) const override;
+  SafeCut safe_cut(std::string_view text, const PartStart& start) const override;
 
  private:
-  void encode_segment(std::string_view segment, Place place, TokenIds& ids) const;
-  void encode_pieces(std::string_view normalized, Place place, TokenIds& ids) const;
-  size_t segment_cut(std::string_view segment, Place place) const;
+  /// Where a segment stands, and what the model has added up before its first piece (PartStart::score).
+  struct SegmentStart {
+    Place place;
+    double score = 0;
+  };
+  void encode_segment(std::string_view segment, SegmentStart start, TokenIds& ids) const;
+  void encode_pieces(std::string_view normalized, SegmentStart start, TokenIds& ids) const;
+  SafeCut segment_cut(std::string_view segment, SegmentStart start) const;
   std::vector<size_t> piece_cuts(std::string_view text, Place place) const;
+  double score_of(std::string_view normalized, const SegmentStart& start) const;
 
   PipelineParts parts_;
   std::vector<std::pair<std::string, TokenId>> specials_;  // sorted by spelling

@@ -194,16 +194,32 @@ std::string_view PreTokenizer::as_rewritten(std::string_view character) const {
   return character;
 }
 
+bool PreTokenizer::splits_at_marks() const {
+  if (stages_.size() != 2 || stages_[0].kind != Stage::Kind::kMetaspace || stages_[1].kind != Stage::Kind::kSplit)
+    return false;
+  const SplitStage& split = stages_[1].split;
+  return split.pattern == SplitStage::Pattern::kLiteral && split.behavior == SplitStage::Behavior::kMergedWithNext &&
+         split.literal == stages_[0].metaspace.replacement &&
+         decode_utf8(split.literal, 0).size == split.literal.size();
+}
+
 // Note [Where a text can be cut]
 // Stages before the first regular expression that look at one character at a time split any tail as they split the
 // whole, and only their last piece can still grow. A regular expression that does not look back splits alike from the
 // end of each match, and a match found without looking beyond the text is final. So the ends of final matches are cuts.
+// Where a piece starts with each of Metaspace's marks, every space and every mark is one.
 std::vector<size_t> PreTokenizer::stable_cuts(std::string_view text, Place place) const {
   std::vector<size_t> cuts;
   if (text.empty() || !has_split_) return cuts;
   if (stages_[0].kind == Stage::Kind::kPrefixSpace && place.segment_start && !text.starts_with(' ')) {
     for (size_t cut : stable_cuts(concat(" ", text), place))
       if (cut > 1) cuts.push_back(cut - 1);
+    return cuts;
+  }
+  if (splits_at_marks()) {
+    const std::string& mark = stages_[0].metaspace.replacement;
+    for (size_t offset = 1; offset < text.size(); ++offset)
+      if (text[offset] == ' ' || text.substr(offset).starts_with(mark)) cuts.push_back(offset);
     return cuts;
   }
   std::vector<Span> spans = {{0, text.size()}};

@@ -60,6 +60,7 @@ class PreTokenizer {
     SplitStage split = {};
     Metaspace metaspace = {};
   };
+  bool splits_at_marks() const;  ///< all that it does is to write Metaspace's marks and to start a piece with each
   void rewrite(const Stage& stage, Place place, Pieces& pieces) const;
 
   std::vector<Stage> stages_;

@@ -133,7 +133,8 @@ std::shared_ptr<const Tokenizer> parse_sentencepiece_file(std::string_view bytes
   parts.pad = special_id(settings.special.pad, pieces);
   add_config(config, pieces, parts);
   if (config.add_bos.value_or(true) && parts.bos) parts.prefix = {*parts.bos};
-  if (config.add_eos.value_or(false) && parts.eos) parts.suffix = {*parts.eos};
+  const bool debertas = source == "spm.model";  // whose texts stand between [CLS] and [SEP], as the file calls the two
+  if (config.add_eos.value_or(debertas) && parts.eos) parts.suffix = {*parts.eos};
   parts.unknown = pieces.unknown.value_or(-1);
   parts.unknown_text = settings.unknown_text;
   return make_sentencepiece(std::move(pieces), std::move(parts));

@@ -141,22 +141,46 @@ std::vector<std::string> read_ranks(std::string_view text, const std::string& pl
   return tokens;
 }
 
-}  // namespace
-
-std::shared_ptr<const Tokenizer> read_tiktoken(const fs::path& file) {
-  const std::string place = "[tokenizer] " + file.string();
-  std::vector<std::string> texts = read_ranks(read_file(file), place);
-  const size_t ranks = texts.size();
-  const size_t filled = size_t(std::count_if(texts.begin(), texts.end(), [](auto& text) { return !text.empty(); }));
-  const Encoding& encoding = encoding_of(file, filled);
+/// Returns the encoding's special tokens, in its order, where the file leaves their ids free.
+std::vector<AddedToken> special_tokens(const Encoding& encoding, const std::vector<std::string>& texts, size_t filled) {
   std::vector<AddedToken> added;
   for (const Special& special : encoding.specials) {
     AddedToken token;
     token.content = special.text;
     token.id = TokenId(int64_t(filled) + special.offset);
     token.special = true;
-    if (token.id >= 0 && (size_t(token.id) >= ranks || texts[size_t(token.id)].empty())) added.push_back(token);
+    if (token.id >= 0 && (size_t(token.id) >= texts.size() || texts[size_t(token.id)].empty())) added.push_back(token);
   }
+  return added;
+}
+
+/// Adds what the files beside the ranks list or name.
+void add_tokens_beside(const TokenizerConfig& config, const std::vector<std::string>& texts, const std::string& place,
+                       std::vector<AddedToken>& added, PipelineParts& parts) {
+  NamedTokens tokens(place);
+  for (const AddedToken& token : added) tokens.insert(token.content, token.id, texts.size() + added.size());
+  for (size_t id = 0; id < texts.size(); ++id)
+    if (!texts[id].empty()) tokens.insert(texts[id], int64_t(id), texts.size());
+  tokens.index();
+  add_configured_tokens(config, tokens, added);
+  const auto lay_over = [&](const std::string& name, std::optional<TokenId>& id) {
+    if (!name.empty()) id = tokens.id_of(name);
+  };
+  lay_over(config.bos, parts.bos);
+  lay_over(config.eos, parts.eos);
+  lay_over(config.pad, parts.pad);
+  parts.chat_template = config.chat_template;
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> read_tiktoken(const fs::path& file) {
+  const std::string place = "[tokenizer] " + file.string();
+  const std::vector<std::string> texts = read_ranks(read_file(file), place);
+  const size_t ranks = texts.size();
+  const size_t filled = size_t(std::count_if(texts.begin(), texts.end(), [](auto& text) { return !text.empty(); }));
+  const Encoding& encoding = encoding_of(file, filled);
+  std::vector<AddedToken> added = special_tokens(encoding, texts, filled);
   PipelineParts parts;
   const TokenizerConfig config = read_tokenizer_config(file.parent_path());
   const bool whole_names = encoding.split == kGpt2Split;
@@ -169,8 +193,8 @@ std::shared_ptr<const Tokenizer> read_tiktoken(const fs::path& file) {
   };
   parts.bos = id_at(encoding.bos);
   parts.eos = id_at(encoding.eos);
+  add_tokens_beside(config, texts, place, added, parts);
   if (parts.bos && config.add_bos.value_or(true)) parts.prefix = {*parts.bos};
-  parts.chat_template = config.chat_template;
   const auto tokens = token_table(texts, added);
   parts.model = std::make_unique<RankModel>(tokens, ranks);
   parts.tokens = tokens;

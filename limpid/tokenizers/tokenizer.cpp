@@ -23,7 +23,7 @@ fs::path tokenizer_file(const fs::path& folder) {
   const auto has = [&](const char* name) { return fs::exists(folder / name); };
   if (has("tokenizer.json")) return folder / "tokenizer.json";
   if (has("vocab.json") && has("merges.txt")) return folder / "vocab.json";
-  for (const char* name : {"vocab.txt", "tokenizer.model", "spiece.model"})
+  for (const char* name : {"vocab.txt", "tokenizer.model", "spiece.model", "spm.model"})
     if (has(name)) return folder / name;
   return only_file(folder, ".tiktoken");
 }

@@ -13,6 +13,20 @@
 /// Text to token ids and back. Immutable after opening and safe to use from many threads.
 namespace limpid {
 
+/// Where a part of a text begins: at the very start, or at a cut (Tokenizer::safe_cut).
+struct PartStart {
+  bool text_start = true;
+  /// What the model has added up in front of a cut. Unigram's sums are rounded on the way, so that of two ways to write
+  /// what follows the better one may depend on it.
+  double score = 0;
+};
+
+/// An offset at which a text can be cut; 0, always safe, for none.
+struct SafeCut {
+  size_t offset = 0;
+  PartStart behind = {};  ///< how the part behind it begins
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -44,10 +58,10 @@ class Tokenizer {
 
   /// Encoding in parts, for texts that grow (byte_stream.h). encode_part is encode(text, false) for a text that starts
   /// where another one was cut, or at the very start. safe_cut is an offset b < text.size() such that, whatever text c
-  /// follows, the ids of text + c are the first ids of text and then encode_part(text[b:] + c, false); that holds for
-  /// the empty c too, which says how many the first are. The largest b known to be safe; 0, always safe, for none.
-  virtual TokenIds encode_part(std::string_view text, bool at_start) const { return encode(text, false); }
-  virtual size_t safe_cut(std::string_view text, bool at_start) const { return 0; }
+  /// follows, the ids of text + c are the first ids of text and then encode_part(text[b:] + c, behind); that holds for
+  /// the empty c too, which says how many the first are. The largest b known to be safe.
+  virtual TokenIds encode_part(std::string_view text, const PartStart& start) const { return encode(text, false); }
+  virtual SafeCut safe_cut(std::string_view text, const PartStart& start) const { return {}; }
 };
 
 /// Opens a GGUF file, a tokenizer.json, a SentencePiece model, a tiktoken file, or a folder with one of these, with

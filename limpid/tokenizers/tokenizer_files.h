@@ -68,7 +68,8 @@ std::vector<std::string> byte_level_bytes(const NamedTokens& tokens, const std::
 std::shared_ptr<const TokenTable> token_table(const std::vector<std::string>& texts,
                                               const std::vector<AddedToken>& added);
 
-/// Sorts added tokens by whether they are looked for before or behind the normaliser, which must be set.
+/// Sorts added tokens by whether they are looked for before or behind the normaliser, which must be set. Of those that
+/// it makes alike the first is found.
 /// @param split_special  special tokens are not looked for at all
 void set_added_tokens(std::vector<AddedToken> added, bool split_special, PipelineParts& parts);
 

@@ -6,10 +6,9 @@
 
 namespace limpid {
 
-Utf8 decode_utf8(std::string_view text, size_t offset) {
+Utf8 decode_wide_utf8(std::string_view text, size_t offset) {
   const auto byte = [&](size_t i) { return uint8_t(text[offset + i]); };
   const uint8_t first = byte(0);
-  if (first < 0x80) return {first, 1, Utf8State::kValid};
   if (first < 0xC2 || first > 0xF4) return {0xFFFD, 1, Utf8State::kInvalid};
   const uint32_t size = 2u + (first >= 0xE0) + (first >= 0xF0);
   // The second byte's range excludes overlong forms, surrogates and what lies above U+10FFFF.

@@ -20,9 +20,14 @@ struct Utf8 {
   Utf8State state;
 };
 
+Utf8 decode_wide_utf8(std::string_view text, size_t offset);  ///< decode_utf8 of what is not ASCII
+
 /// Returns the character that starts at `offset` < text.size(). Unicode 15, table 3-7: no surrogates, no overlong
 /// forms.
-Utf8 decode_utf8(std::string_view text, size_t offset);
+inline Utf8 decode_utf8(std::string_view text, size_t offset) {
+  const auto first = uint8_t(text[offset]);
+  return first < 0x80 ? Utf8{first, 1, Utf8State::kValid} : decode_wide_utf8(text, offset);
+}
 
 void append_utf8(std::string& out, char32_t code);
 void append_lower(std::string& out, char32_t code);  ///< simple lower case of any script; of U+0130 its two characters

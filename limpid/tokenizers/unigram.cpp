@@ -10,25 +10,50 @@ namespace {
 
 constexpr TokenId kUnknown = -1;  // of a step: a character without a token
 
+bool is_space_or_mark(char32_t code) { return code == ' ' || code == 0x2581; }
+
+}  // namespace
+
 /// The last token of the best way to write everything before a position.
-struct Step {
+struct UnigramModel::Step {
   double score;
   size_t begin;
   TokenId id;
   bool reached;
 };
 
-}  // namespace
-
 UnigramModel::UnigramModel(std::vector<std::pair<std::string_view, TokenId>> entries, std::vector<double> scores,
                            Options options)
     : options_(std::move(options)),
-      trie_(std::move(entries)),
-      scores_(std::move(scores)) {}
+      trie_(entries),
+      scores_(std::move(scores)) {
+  for (const auto& [token, id] : entries) {
+    has_space_ |= token == " ";
+    has_mark_ |= token == kWordMark;
+    char32_t left = 0;
+    for (size_t offset = 0; offset < token.size();) {
+      const Utf8 next = decode_utf8(token, offset);
+      if (offset > 0 && is_space_or_mark(next.code)) joins_following_space_.insert(left);
+      left = next.code;
+      offset += next.size;
+    }
+  }
+}
 
-void UnigramModel::encode(std::string_view piece, TokenIds& out) const {
+bool UnigramModel::may_join(std::string_view left, std::string_view right) const {
+  const char32_t space = decode_utf8(right, 0).code;
+  if (!is_space_or_mark(space) || joins_following_space_.contains(decode_utf8(left, 0).code)) return true;
+  return !(space == ' ' ? has_space_ : has_mark_);  // then it may be one of a run of unknown characters
+}
+
+double UnigramModel::score(std::string_view piece, double before) const {
+  return best_steps(piece, before).back().score;
+}
+
+std::vector<UnigramModel::Step>& UnigramModel::best_steps(std::string_view piece, double before) const {
   thread_local std::vector<Step> steps;
   steps.assign(piece.size() + 1, {0, 0, kUnknown, false});
+  steps[0].score = before;
   const auto rounded = [&](double score) { return options_.single_precision ? double(float(score)) : score; };
   const auto offer = [&](size_t begin, size_t end, double score, TokenId id) {
     if (!steps[end].reached || score > steps[end].score) steps[end] = {rounded(score), begin, id, true};
@@ -44,6 +69,11 @@ void UnigramModel::encode(std::string_view piece, TokenIds& out) const {
     if (!has_character) offer(begin, begin + width, rounded(here + options_.unknown_score), kUnknown);
     begin += width;
   }
+  return steps;
+}
+
+void UnigramModel::encode_behind(std::string_view piece, double before, TokenIds& out) const {
+  const std::vector<Step>& steps = best_steps(piece, before);
   thread_local std::vector<size_t> ends;
   ends.clear();
   for (size_t end = piece.size(); end > 0; end = steps[end].begin) ends.push_back(end);

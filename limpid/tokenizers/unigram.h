@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "limpid/tokenizers/byte_trie.h"
@@ -23,14 +24,22 @@ class UnigramModel final : public PieceModel {
   /// @param scores  by id, finite
   UnigramModel(std::vector<std::pair<std::string_view, TokenId>> entries, std::vector<double> scores, Options options);
 
-  void encode(std::string_view piece, TokenIds& out) const override;
+  void encode(std::string_view piece, TokenIds& out) const override { encode_behind(piece, 0, out); }
+  /// Knows of borders in front of a space or its mark.
+  bool may_join(std::string_view left, std::string_view right) const override;
+  double score(std::string_view piece, double before) const override;
+  void encode_behind(std::string_view piece, double before, TokenIds& out) const override;
 
  private:
+  struct Step;
+  std::vector<Step>& best_steps(std::string_view piece, double before) const;
   void append_unknown(std::string_view text, TokenIds& out) const;
 
   Options options_;
   ByteTrie trie_;
   std::vector<double> scores_;
+  std::unordered_set<char32_t> joins_following_space_;  // characters x for which some token holds x and then a space
+  bool has_space_ = false, has_mark_ = false;           // as tokens by themselves
 };
 
 }  // namespace limpid

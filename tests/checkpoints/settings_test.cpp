@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "limpid/checkpoints/config.h"
 #include "limpid/checkpoints/known_settings.h"
 #include "limpid/checkpoints/safetensors.h"
@@ -247,6 +249,68 @@ TEST(TiedOutput, AMatrixThatDiffersFromTheEmbeddingCountsAndACopyDoesNot) {
   EXPECT_TRUE(says(heard[0], "\"lm_head.weight\" that differs from the embedding"));
   EXPECT_TRUE(untied({1, 2, 3, 4}, heard).tie_word_embeddings);
   EXPECT_TRUE(heard.empty());
+}
+
+Json encoder(const char* model_type, const Json& changes = Json::object()) {
+  Json config = llama({{"model_type", model_type}});
+  config.update(changes);
+  return config;
+}
+
+TEST(Settings, OfDebertaThatChangeItsAttentionAreReadOrRefusedByName) {
+  const Json v3 = {{"relative_attention", true}, {"position_buckets", 256},       {"norm_rel_ebd", "layer_norm"},
+                   {"share_att_key", true},      {"pos_att_type", "P2C | c2p"},   {"max_relative_positions", -1},
+                   {"type_vocab_size", 0},       {"position_biased_input", false}};
+  const ModelConfig read_v3 = read(encoder("deberta-v2", v3));
+  const DisentangledAttention& d = read_v3.disentangled;
+  EXPECT_TRUE(d.relative && d.content_to_position && d.position_to_content && d.shared_layers && d.normed);
+  EXPECT_EQ(d.reach, 256);
+  EXPECT_EQ(d.farthest, 512);
+  EXPECT_FALSE(read_v3.learned_positions);
+  EXPECT_DOUBLE_EQ(read_v3.attention_scale, 1 / std::sqrt(3 * 16.0));
+  EXPECT_EQ(read(encoder("deberta-v2", {{"pos_att_type", {"c2p"}}})).attention_scale, 1 / std::sqrt(2 * 16.0));
+
+  const auto refused = [](const Json& changes) { return refusal(encoder("deberta-v2", changes)); };
+  EXPECT_TRUE(says(refused({{"pos_att_type", "p2p"}}), "\"pos_att_type\" asks for \"p2p\""));
+  EXPECT_TRUE(says(refused({{"pos_att_type", {1}}}), "\"pos_att_type\" holds a number"));
+  EXPECT_TRUE(says(refused({{"norm_rel_ebd", "batch_norm"}}), "\"norm_rel_ebd\" is \"batch_norm\""));
+  EXPECT_TRUE(says(refused({{"position_buckets", 2}}), "\"position_buckets\" is 2"));
+  EXPECT_TRUE(says(refused({{"position_buckets", 64}, {"max_relative_positions", 20}}), "for distances up to 20"));
+  EXPECT_TRUE(says(refused({{"conv_kernel_size", 4}}), "a convolution over 4 tokens"));
+  EXPECT_TRUE(says(refused({{"conv_kernel_size", 3}, {"conv_groups", 2}}), "in 2 groups"));
+  EXPECT_TRUE(says(refused({{"attention_head_size", 24}}), "\"attention_head_size\" is 24, expected 16"));
+  EXPECT_TRUE(says(refused({{"embedding_size", 0}}), "\"embedding_size\" is 0"));
+  EXPECT_TRUE(says(refused({{"z_steps", 2}}), "\"z_steps\" is 2"));
+}
+
+TEST(Settings, OfModernBertThatChangeItsAttentionAreReadOrRefusedByName) {
+  const ModelConfig usual = read(encoder("modernbert"));
+  EXPECT_EQ(usual.layer_types, (std::vector{LayerType::kFull, LayerType::kSliding, LayerType::kSliding}));
+  EXPECT_EQ(usual.sliding_window, 65);
+  EXPECT_EQ(usual.rope.theta, 160000.0);
+  EXPECT_EQ(usual.local_rope.theta, 10000.0);
+  const ModelConfig other = read(encoder("modernbert", {{"global_attn_every_n_layers", 2},
+                                                        {"global_rope_theta", 500.0},
+                                                        {"local_rope_theta", 50.0},
+                                                        {"local_attention", 10},
+                                                        {"classifier_pooling", "mean"}}));
+  EXPECT_EQ(other.layer_types, (std::vector{LayerType::kFull, LayerType::kSliding, LayerType::kFull}));
+  EXPECT_EQ(other.sliding_window, 6);
+  EXPECT_EQ(other.rope.theta, 500.0);
+  EXPECT_EQ(other.local_rope.theta, 50.0);
+  EXPECT_TRUE(other.mean_pooling);
+
+  const auto refused = [](const Json& changes) { return refusal(encoder("modernbert", changes)); };
+  EXPECT_TRUE(says(refused({{"rope_theta", 500.0}}), "\"rope_theta\" is not supported for ModernBERT"));
+  EXPECT_TRUE(says(refused({{"classifier_pooling", "max"}}), "\"classifier_pooling\" is \"max\""));
+  EXPECT_TRUE(says(refused({{"local_attention", 1}}), "\"local_attention\" is 1"));
+  EXPECT_TRUE(says(refused({{"num_key_value_heads", 2}}), "4 heads share 2 key-value heads"));
+}
+
+TEST(Settings, OfElectraSayHowWideItsEmbeddingsAre) {
+  EXPECT_EQ(read(encoder("electra")).embedding_width, 128);
+  EXPECT_EQ(read(encoder("electra", {{"embedding_size", 20}})).embedding_width, 20);
+  EXPECT_EQ(read(encoder("electra")).head_activation, "gelu");
 }
 
 }  // namespace

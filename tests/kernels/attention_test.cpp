@@ -107,6 +107,34 @@ TEST_P(Attention, GivesATokenTheSameBitsAloneAmongOthersAndOnAnyThreads) {
   }
 }
 
+TEST_P(Attention, OfWholeTextsWithBiasesAndFirstPositionsOfEachTokenMatchesThePlainVersion) {
+  std::vector<std::pair<size_t, int32_t>> list;
+  for (int32_t i = 0; i < 64; ++i) list.push_back({3, std::min(63, i + 9)});
+  for (int32_t i = 0; i < 17; ++i) list.push_back({2, 16});
+  const Tokens texts(cache, list);
+  const size_t heads = cache.shape.heads, stride = 64;
+  const std::vector<float> bias = random_floats(list.size() * heads * stride, 5);
+  std::vector<int32_t> first;
+  for (int32_t i = 0; i < 64; ++i) first.push_back(std::max(0, i - 9));
+  first.resize(list.size(), 0);
+  AttentionShape shape = cache.shape;
+  shape.bias = bias.data(), shape.bias_stride = stride, shape.bias_token_stride = heads * stride;
+  shape.first = first.data();
+  const auto expected = texts.run(attention_plain, shape, 0, list.size());
+  for (Isa isa : kIsas) {
+    if (set_isa(isa) != isa) continue;
+    const auto found = texts.run(attention, shape, 0, list.size());
+    for (size_t i = 0; i < found.size(); ++i)
+      ASSERT_NEAR(found[i], expected[i], 1e-5f * std::fabs(expected[i]) + 3e-6f) << "at " << i << " on " << name(isa);
+    for (size_t t = 0; t < list.size(); ++t) {
+      AttentionShape alone = shape;
+      alone.bias += t * shape.bias_token_stride, alone.first += t;
+      const auto one = texts.run(attention, alone, t, 1);
+      ASSERT_EQ(std::memcmp(one.data(), found.data() + t * texts.out_stride, one.size() * sizeof(float)), 0) << t;
+    }
+  }
+}
+
 AttentionShape in_type(CacheType type, AttentionShape shape) {
   shape.cache = type;
   return shape;

@@ -50,7 +50,7 @@ Tensor attend_in_double(const AttentionSpec& spec, const Qkv& x, bool bidirectio
   Tensor out = torch::empty({T, spec.heads * d}, torch::kFloat64);
   for (int64_t t = 0; t < T; ++t) {
     for (int64_t h = 0; h < spec.heads; ++h) {
-      const int64_t last = bidirectional ? T - 1 : t,
+      const int64_t end = bidirectional ? T - 1 : t, last = spec.ahead ? std::min(end, t + spec.ahead) : end,
                     first = spec.window ? std::max<int64_t>(0, t - spec.window + 1) : 0;
       const int64_t shared = h * spec.kv_heads / spec.heads * d;
       const auto seen = [&](const Tensor& of) {
@@ -58,6 +58,7 @@ Tensor attend_in_double(const AttentionSpec& spec, const Qkv& x, bool bidirectio
       };
       Tensor scores = seen(x.k).mv(x.q[t].narrow(0, h * d, d).to(torch::kFloat64)) * spec.scale;
       if (spec.softcap > 0) scores = spec.softcap * torch::tanh(scores / spec.softcap);
+      if (spec.bias.dim() == 3) scores = scores + spec.bias[t][h].narrow(0, first, last - first + 1);
       out[t].narrow(0, h * d, d).copy_(torch::softmax(scores, 0).matmul(seen(x.v)));
     }
   }
@@ -115,6 +116,26 @@ TEST(Attention, SoftCappedAndBidirectionalScoresFollowTheDefinition) {
   const Qkv x = random_qkv(spec, 40, 3);
   EXPECT_LT(largest_difference(attend(spec, x), attend_in_double(spec, x)), 1e-5);
   spec.softcap = 0.0;
+  EXPECT_LT(largest_difference(attend(spec, x, true), attend_in_double(spec, x, true)), 1e-5);
+}
+
+TEST(Attention, AWindowWithAPartAheadSeesBothSidesOfAToken) {
+  for (const int64_t window : {2, 5, 20}) {
+    for (int64_t T : kLengths) {
+      AttentionSpec spec = kSpecs[0];
+      spec.window = window, spec.ahead = window - 1;
+      const Qkv x = random_qkv(spec, T, 8);
+      EXPECT_LT(largest_difference(attend(spec, x, true), attend_in_double(spec, x, true)), 1e-5) << describe(spec, T);
+    }
+  }
+}
+
+TEST(Attention, ABiasForEachTokenIsAddedToItsScores) {
+  AttentionSpec spec = kSpecs[1];
+  const Qkv x = random_qkv(spec, 40, 9);
+  spec.bias = torch::randn({40, spec.heads, 48}, torch::kFloat32);
+  EXPECT_LT(largest_difference(attend(spec, x, true), attend_in_double(spec, x, true)), 1e-5);
+  spec.window = 4, spec.ahead = 3;
   EXPECT_LT(largest_difference(attend(spec, x, true), attend_in_double(spec, x, true)), 1e-5);
 }
 

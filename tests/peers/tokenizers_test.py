@@ -269,6 +269,18 @@ class FilesOfOtherLibraries(Case):
             self.assertEqual(decoded, ["The<tool>fox xyz", "jumps"])
             (self.folder / "added_tokens.json").unlink()
 
+    def test_the_sentencepiece_model_of_deberta(self):
+        corpus = self.folder / "corpus.txt"
+        corpus.write_text("\n".join(SENTENCES * 20))
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(corpus), model_prefix=str(self.folder / "spm"), model_type="unigram", vocab_size=300, hard_vocab_limit=False, minloglevel=2,
+            pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")
+        (self.folder / "added_tokens.json").write_text('{"[MASK]": 300}')
+        theirs = sentencepiece.SentencePieceProcessor(model_file=str(self.folder / "spm.model"))
+        ids, _ = read(self.folder, SENTENCES, self.folder)
+        for text, ours in zip(SENTENCES, ids, strict=True):
+            self.assertEqual(ours, theirs.encode(text, add_bos=True, add_eos=True), repr(text))
+
     def test_tiktoken_files(self):
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

@@ -171,6 +171,16 @@ TEST_F(OpenScorer, RefusesAHeadOfAnotherWidth) {
   EXPECT_THROW(open_scorer(write_head(tiny, {1, 2, 3}).string()), MismatchError);
 }
 
+TEST_F(OpenScorer, RefusesAModelOfNumbersWithoutBounds) {
+  Json config = read_json(tiny.path() / "config.json");
+  config["problem_type"] = "regression";
+  tiny.folder.write("config.json", to_text(config));
+  EXPECT_THROW(open_scorer(tiny.path().string()), ConfigError);
+  config["problem_type"] = "ranking";
+  tiny.folder.write("config.json", to_text(config));
+  EXPECT_THROW(open_scorer(tiny.path().string()), Error);
+}
+
 TEST_F(OpenScorer, SaysWhatIsWrongWithAPath) {
   EXPECT_THROW(open_scorer("no/such/thing"), Error);
   EXPECT_THROW(open_scorer(write_head(tiny, kWeights).string() + "?label=toxic"), ConfigError);

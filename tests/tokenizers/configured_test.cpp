@@ -55,6 +55,15 @@ TEST(ConfiguredTokens, OfAddedTokensJsonAndTheSpecialTokensMapCountWhereTheConfi
   EXPECT_EQ(folder.open()->pad(), 6);
 }
 
+TEST(AddedTokens, OfThoseThatNormaliseAlikeTheFirstIsFound) {
+  auto json = tiny::byte_level_json();
+  json["normalizer"] = {{"type", "Lowercase"}};
+  for (const char* name : {"<X>", "<x>"})
+    json["added_tokens"].push_back(
+        {{"id", 7 + (name[1] == 'x')}, {"content", name}, {"normalized", true}, {"special", false}});
+  EXPECT_EQ(Folder(json).ids("a<x>b<X>"), (TokenIds{0, 7, 1, 7}));
+}
+
 TEST(ConfiguredTokens, WithARoleAreSpecialAlsoWhereTheyAreWordsOfTheVocabulary) {
   ByteLevel folder(Json{{"pad_token", "ab"}, {"image_token", "<i>"}, {"extra_special_tokens", {"<z>"}}});
   EXPECT_EQ(folder.ids("ab<i><z>"), (TokenIds{4, 7, 8}));

@@ -189,6 +189,20 @@ TEST(TiktokenFiles, HaveTheSpecialTokensOfTheirEncodingWithTheReservedOnes) {
   EXPECT_EQ(open_tokenizer(dir.path() / "qwen.tiktoken")->find("<|extra_204|>"), 1 + 207);
 }
 
+TEST(TiktokenFiles, TakeTheTokensThatTheFilesBesideThemName) {
+  const TempDir dir;
+  dir.write("r50k_base.tiktoken", "YQ== 0\nYg== 1\nYw== 2\nYmM= 3\nYWJj 4\n");
+  dir.write(
+      "tokenizer_config.json",
+      R"({"added_tokens_decoder": {"6": {"content": "<x>", "special": true}, "7": {"content": "<y>", "special": false}},
+                "pad_token": "<x>", "eos_token": "<|endoftext|>"})");
+  const auto tokenizer = open_tokenizer(dir.path());
+  EXPECT_EQ(tokenizer->encode("a<x>bc<y><|endoftext|>", false), (TokenIds{0, 6, 3, 7, 5}));
+  EXPECT_EQ(tokenizer->pad(), 6);
+  EXPECT_EQ(tokenizer->eos(), 5);
+  EXPECT_EQ(tokenizer->decode(TokenIds{0, 6, 7}, true), "a<y>");
+}
+
 TEST(BpeTraining, JoinsTheMostFrequentPairFirst) {
   BpeTrainer::Options options;
   options.vocab_size = 259;

@@ -7,6 +7,7 @@ namespace {
 void read_distilbert(const ConfigKeys& keys, ModelConfig& c) {
   read_encoder_config(keys, c);
   c.type_vocab_size = 0;
+  c.head_activation = "relu";
 }
 
 }  // namespace
@@ -30,7 +31,7 @@ Family distilbert_family() {
                       {MlpGate, "ffn.lin1", {}},
                       {MlpDown, "ffn.lin2", {}}},
       .output_bias = OutputBias::Always,
-      .encoder = EncoderParts{"sa_layer_norm", "output_layer_norm", "pre_classifier", "classifier", /*relu=*/true},
+      .encoder = EncoderParts{"sa_layer_norm", "output_layer_norm", "pre_classifier", "classifier"},
   };
 }
 

@@ -1,6 +1,5 @@
-// The families, one line each: LIMPID_DECODER(NAME, MODEL) stands for the description NAME_family() of
-// checkpoints/families/NAME.cpp and for make_MODEL of models/MODEL.cpp, which computes it; an encoder's description is
-// all it needs.
+// The families, one line each: LIMPID_DECODER(NAME, MODEL) and LIMPID_ENCODER(NAME, MODEL) stand for the description
+// NAME_family() of checkpoints/families/NAME.cpp and for make_MODEL of models/MODEL.cpp, which computes it.
 LIMPID_DECODER(falcon, falcon)
 LIMPID_DECODER(gemma, llama)
 LIMPID_DECODER(gemma2, gemma2)
@@ -20,6 +19,9 @@ LIMPID_DECODER(qwen3, qwen3)
 LIMPID_DECODER(qwen3_moe, qwen3)
 LIMPID_DECODER(smollm3, llama)
 LIMPID_DECODER(stablelm, stablelm)
-LIMPID_ENCODER(bert)
-LIMPID_ENCODER(distilbert)
-LIMPID_ENCODER(roberta)
+LIMPID_ENCODER(bert, bert)
+LIMPID_ENCODER(deberta_v2, deberta_v2)
+LIMPID_ENCODER(distilbert, bert)
+LIMPID_ENCODER(electra, bert)
+LIMPID_ENCODER(modernbert, modernbert)
+LIMPID_ENCODER(roberta, bert)

@@ -141,10 +141,8 @@ int run(const TuneCommand& options) {
   detoxifier->open(*plan.model);  // refused now rather than after the plain run
   open_judges(plan, protocol);
   // The strengths of another file of the same name are no part of this curve.
-  for (const fs::path& file : files_of(spec)) {
-    plan.provenance["detoxifier"].push_back(content_stamp(file));
-    plan.ordinary.provenance["detoxifier"].push_back(content_stamp(file));
-  }
+  for (const fs::path& file : files_of(spec)) plan.provenance["detoxifier"].push_back(content_stamp(file));
+  if (plan.provenance.contains("detoxifier")) plan.ordinary.provenance["detoxifier"] = plan.provenance["detoxifier"];
   const TuneOutcome outcome =
       tune_detoxifier(std::move(plan), spec, target, search, terminal(), options.ordinary_budget);
   std::cout << (options.json ? to_text(outcome.json, 1) + "\n" : outcome.markdown);

@@ -100,6 +100,8 @@ double PipelineTokenizer::score_of(std::string_view normalized, const SegmentSta
 
 // Returns the last safe cut of a segment whose end is open: a continuation or an added token may follow.
 SafeCut PipelineTokenizer::segment_cut(std::string_view segment, SegmentStart start) const {
+  // Whether this starts the text for what comes behind the normalizer, encode_segment() asks of a whole segment.
+  if (start.place.text_start && !parts_.normalizer.keeps_start(segment)) return {};
   // Normalised part by part, so that offsets of the two texts can be matched where parts start. The last part could
   // still change and is left out.
   std::string owned;

@@ -9,6 +9,7 @@ pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)   # data that come with the program
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 find_package(Boost 1.74 REQUIRED)         # Beast and Asio, which are headers: the server's HTTP
+target_compile_definitions(Boost::headers INTERFACE BOOST_ASIO_NO_DEPRECATED)
 find_package(prometheus-cpp REQUIRED CONFIG COMPONENTS core)
 if(LIMPID_TESTS)
   find_package(GTest REQUIRED)

@@ -31,17 +31,20 @@ struct SessionView {
       if (!active[r]->error) left.add(active[r], sequence[r]);
     *this = std::move(left);
   }
-  Step step(const nn::Pass* pass) const { return {rows, strengths, pass, sequence, active, readings, index}; }
+  Step step(const nn::Pass* pass, bool is_part = false) const {
+    return {rows, strengths, pass, sequence, active, readings, index, is_part};
+  }
 };
 
 /// The sessions at the doors of one step; those without rows are left out.
 class OpenDoors final : public ActivationHook {
  public:
   OpenDoors(std::span<const std::unique_ptr<Session>> sessions, const Readings& readings,
-            std::span<ActiveRow* const> rows, ReadingPass* beside, ActivationHook* observer)
+            std::span<ActiveRow* const> rows, ReadingPass* beside, ActivationHook* observer, bool is_part = false)
       : all_rows_(rows.size()),
         beside_(beside),
-        observer_(observer) {
+        observer_(observer),
+        is_part_(is_part) {
     for (size_t s = 0; s < sessions.size(); ++s) {
       SessionView view{sessions[s].get(), s, &readings, {}, {}, {}, {}};
       for (size_t r = 0; r < rows.size(); ++r)
@@ -75,7 +78,7 @@ class OpenDoors final : public ActivationHook {
   void activations(Site site, int64_t layer, const nn::Pass& pass, Tensor& x) override {
     if (beside_) beside_->activations(site, layer, pass, x);  // first: sessions may look at heads that were read
     for (const SessionView& view : views_)
-      if (view.session->listens(site, layer)) view.session->activations(site, layer, view.step(&pass), x);
+      if (view.session->listens(site, layer)) view.session->activations(site, layer, view.step(&pass, is_part_), x);
     if (observer_ && observer_->listens(site, layer)) observer_->activations(site, layer, pass, x);
   }
   bool listens(Projection projection, int64_t layer) const override {
@@ -85,7 +88,8 @@ class OpenDoors final : public ActivationHook {
   }
   void projected(Projection projection, int64_t layer, const nn::Pass& pass, const Tensor& x, Tensor& y) override {
     for (const SessionView& view : views_)
-      if (view.session->listens(projection, layer)) view.session->projected(projection, layer, view.step(&pass), x, y);
+      if (view.session->listens(projection, layer))
+        view.session->projected(projection, layer, view.step(&pass, is_part_), x, y);
     if (beside_) beside_->projected(projection, layer, pass, x, y);
   }
 
@@ -94,6 +98,7 @@ class OpenDoors final : public ActivationHook {
   size_t all_rows_;
   ReadingPass* beside_;  // null once the pass is over
   ActivationHook* observer_;
+  bool is_part_;
 };
 
 void fail_rows_without_choice(std::span<ActiveRow* const> rows, Tensor& z, const std::string& origin) {
@@ -205,6 +210,34 @@ Doors::Result Doors::step(std::span<ActiveRow* const> rows, ActivationHook* obse
     fail_rows_without_choice(view.active, z, concat("detoxifier ", view.index + 1));
   });
   return result;
+}
+
+void Doors::read_part(std::span<ActiveRow* const> rows, std::span<const size_t> tokens) {
+  std::vector<nn::Sequence> sequences;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    gates_.hold(*rows[r]);
+    sequences.push_back({&rows[r]->cache, rows[r]->unread().first(tokens[r])});
+  }
+  OpenDoors doors(sessions_, readings_, rows, nullptr, nullptr, /*is_part=*/true);
+  nn::Pass pass(sequences);
+  model_->final_state(pass, Outputs::Last, &doors);
+}
+
+size_t Doors::cache_bytes() const {
+  const nn::KvPool* target = model_->make_cache().pool();
+  size_t bytes = target->bytes_in_use();
+  for (const auto& helper : readings_.models())
+    if (const nn::KvPool* pool = helper->make_cache().pool(); pool != target) bytes += pool->bytes_in_use();
+  return bytes;
+}
+
+size_t Doors::bytes_to_append(const ActiveRow& row, size_t tokens) const {
+  return row.cache.bytes_to_append(tokens) + readings_.bytes_to_append(row, tokens);
+}
+
+size_t Doors::bytes_per_token() const {
+  const nn::KvPool* target = model_->make_cache().pool();
+  return target->bytes_per_page() / target->shape().page_tokens + readings_.bytes_per_token();
 }
 
 }  // namespace limpid

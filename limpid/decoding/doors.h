@@ -35,6 +35,16 @@ class Doors {
   /// @param rows      each has something unread
   /// @param observer  sees the activations of the rows, and of nothing else, as the sessions left them; may be null
   Result step(std::span<ActiveRow* const> rows, ActivationHook* observer = nullptr);
+  /// Reads the first tokens[r] of what is unread of row r, whose prompt goes on behind them. Gates, what is read along
+  /// and all doors behind the layers wait for the prompt's end: in parts it leaves the bits that it leaves at once.
+  void read_part(std::span<ActiveRow* const> rows, std::span<const size_t> tokens);
+
+  /// Returns bytes of the pages of all caches, those of helpers included.
+  size_t cache_bytes() const;
+  /// Returns bytes of the pages that it takes a row to read so many tokens more.
+  size_t bytes_to_append(const ActiveRow& row, size_t tokens) const;
+  /// Returns bytes of one position of a row whose sessions all act, in all caches.
+  size_t bytes_per_token() const;
 
  private:
   Tensor read(std::span<ActiveRow* const> rows, ActivationHook* observer);

@@ -1,23 +1,9 @@
 #include "limpid/decoding/kl_probe.h"
 
-#include <cmath>
-
 #include "limpid/decoding/logits.h"
 
 namespace limpid {
 namespace {
-
-/// Returns sum_v q[v] (log q[v] - log p[v]), q and p the softmax of the logits `edited` and `plain`.
-double divergence(std::span<const float> edited, std::span<const float> plain) {
-  const double q_sum = log_sum_exp(edited), p_sum = log_sum_exp(plain);
-  double sum = 0.0;
-  for (size_t v = 0; v < edited.size(); ++v) {
-    if (edited[v] == kRemoved) continue;
-    const double log_q = double(edited[v]) - q_sum;
-    sum += std::exp(log_q) * (log_q - (double(plain[v]) - p_sum));
-  }
-  return sum;
-}
 
 class KlProbe final : public Session {
  public:
@@ -29,7 +15,7 @@ class KlProbe final : public Session {
     Tensor read = step.read(0).logits();
     const auto plain = rows_of(read);
     std::vector<double> found(plain.size());
-    parallel_rows(step, z, [&](size_t r, std::span<float> edited) { found[r] = divergence(edited, plain[r]); });
+    parallel_rows(step, z, [&](size_t r, std::span<float> edited) { found[r] = kl_divergence(edited, plain[r]); });
     for (size_t r = 0; r < found.size(); ++r) {
       const Request& request = step.rows[r]->request;
       totals_[{request.prompt, request.sample}].add({found[r], 1});

@@ -33,6 +33,17 @@ double log_sum_exp_in_double(std::span<const float> z) {
   return top + std::log(sum);
 }
 
+double kl_divergence(std::span<const float> q, std::span<const float> p) {
+  const double q_sum = log_sum_exp(q), p_sum = log_sum_exp(p);
+  double sum = 0.0;
+  for (size_t v = 0; v < q.size(); ++v) {
+    if (q[v] == kRemoved) continue;
+    const double log_q = double(q[v]) - q_sum;
+    sum += std::exp(log_q) * (log_q - (double(p[v]) - p_sum));
+  }
+  return sum;
+}
+
 void mask_implausible(double share, std::span<float> z) {
   const double least = double(*std::max_element(z.begin(), z.end())) + std::log(share);
   for (float& value : z)

@@ -39,6 +39,10 @@ double log_sum_exp(std::span<const float> z);
 /// Returns log sum_i exp(z[i]) with exponentials in double.
 double log_sum_exp_in_double(std::span<const float> z);
 
+/// Returns KL(q || p) = sum_v q[v] (log q[v] - log p[v]), nats, q and p the softmax of two rows of logits; exactly 0
+/// for the same bits.
+double kl_divergence(std::span<const float> q, std::span<const float> p);
+
 /// Removes the tokens that are less than `share` times as likely as the best, in place. The best stays.
 void mask_implausible(double share, std::span<float> z);
 /// Returns the tokens that are not removed, ascending.

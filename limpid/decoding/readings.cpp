@@ -264,6 +264,30 @@ ReadingPass Readings::read_ahead(std::span<ActiveRow* const> rows, bool beside) 
   return left;
 }
 
+size_t Readings::bytes_to_append(const ActiveRow& row, size_t tokens) const {
+  const Request& request = row.row.request;
+  const size_t wanted = row.cache.length() + tokens;
+  size_t bytes = 0;
+  for (size_t s = 0; s < streams_.size(); ++s) {
+    const ReadingStream& stream = streams_[s];
+    if (std::ranges::all_of(stream.uses, [&](const auto& use) { return request.strengths[use.session] == 0.0f; }))
+      continue;
+    const nn::KvCache& cache = s < row.texts.size() && row.texts[s] ? row.texts[s]->cache : stream.prefix.cache;
+    const size_t length = stream.prefix.ids.size() + wanted;
+    bytes += cache.bytes_to_append(length - std::min(length, cache.length()));
+  }
+  return bytes;
+}
+
+size_t Readings::bytes_per_token() const {
+  size_t bytes = 0;
+  for (const ReadingStream& stream : streams_) {
+    const nn::KvPool* pool = stream.prefix.cache.pool();
+    bytes += pool->bytes_per_page() / pool->shape().page_tokens;
+  }
+  return bytes;
+}
+
 ReadTexts Readings::texts(size_t session, size_t reading, std::span<ActiveRow* const> rows) const {
   const Asked& asked = asked_[session][reading];
   return {asked.reading, asked.streams, asked.prefixes, rows};

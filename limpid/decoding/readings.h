@@ -53,6 +53,8 @@ struct ActiveRow {
   std::vector<GateTrack> gates;                 ///< when those of the sessions stood open, each gate once
   std::vector<float> strengths;                 ///< of each session in this step; 0: it does not see the row
   std::optional<std::string> error;             ///< why the row ends
+  Tensor plain_logits;                          ///< [V] of the plain model in its last step (plain_reader.h)
+  size_t kept_tokens = 0;                       ///< of its prompt, that had been read for another request
 
   /// Returns the row's ids that the target's cache does not hold yet.
   std::span<const TokenId> unread() const;
@@ -166,6 +168,11 @@ class Readings {
   ReadingPass read_ahead(std::span<ActiveRow* const> rows, bool beside);
   ReadTexts texts(size_t session, size_t reading, std::span<ActiveRow* const> rows) const;
   uint64_t tokens_read() const { return tokens_read_; }  ///< over all texts so far, prefixes too
+  const std::vector<std::shared_ptr<const Model>>& models() const { return models_; }  ///< that read along, each once
+  /// Returns bytes of the pages that its texts take when a row grows by so many tokens. Tokens of another vocabulary
+  /// are taken for as many.
+  size_t bytes_to_append(const ActiveRow& row, size_t tokens) const;
+  size_t bytes_per_token() const;  ///< of the texts of a row whose sessions all act
 
  private:
   struct Asked {

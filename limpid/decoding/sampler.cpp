@@ -47,10 +47,23 @@ void SamplingOptions::check() const {
   check_range("typical-p", typical_p, typical_p > 0.0f && typical_p <= 1.0f, "above 0 and at most 1 (off)");
   check_range("repetition penalty", repetition_penalty, repetition_penalty > 0.0f && std::isfinite(repetition_penalty),
               "above 0 (1 is off)");
+  check_range("presence penalty", presence_penalty, std::isfinite(presence_penalty), "a finite number (0 is off)");
+  check_range("frequency penalty", frequency_penalty, std::isfinite(frequency_penalty), "a finite number (0 is off)");
+  for (const auto& [id, bias] : logit_bias)
+    LIMPID_CHECK(std::isfinite(bias), ConfigError, "the bias of token ", id, " is ", bias,
+                 ", expected a finite number");
 }
 
-void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> seen, float penalty) {
-  std::vector<TokenId> distinct(seen.begin(), seen.end());
+void apply_logit_bias(std::span<float> logits, std::span<const std::pair<TokenId, float>> bias) {
+  for (const auto& [id, added] : bias) {
+    if (id < 0 || size_t(id) >= logits.size()) continue;
+    logits[size_t(id)] = added <= kBan ? kRemoved : logits[size_t(id)] + added;
+  }
+}
+
+void apply_repetition_penalty(std::span<float> logits, const SeenTokens& seen, float penalty) {
+  std::vector<TokenId> distinct(seen.prompt.begin(), seen.prompt.end());
+  distinct.insert(distinct.end(), seen.answer.begin(), seen.answer.end());
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   for (TokenId id : distinct) {
@@ -58,6 +71,16 @@ void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> 
     float& z = logits[size_t(id)];
     const float penalised = z < 0.0f ? z * penalty : z / penalty;
     z = std::isfinite(z) ? std::clamp(penalised, -kLargest, kLargest) : penalised;
+  }
+}
+
+void apply_answer_penalties(std::span<float> logits, std::span<const TokenId> answer, float presence, float frequency) {
+  std::vector<TokenId> sorted(answer.begin(), answer.end());
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
+    const TokenId id = sorted[begin];
+    while (end < sorted.size() && sorted[end] == id) ++end;
+    if (id >= 0 && size_t(id) < logits.size()) logits[size_t(id)] -= presence + frequency * float(end - begin);
   }
 }
 
@@ -146,8 +169,11 @@ void apply_typical_p(std::span<float> logits, float p) {
     if (surprise[i] > limit) logits[i] = kRemoved;
 }
 
-void apply_filters(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen) {
+void apply_filters(std::span<float> logits, const SamplingOptions& options, const SeenTokens& seen) {
+  apply_logit_bias(logits, options.logit_bias);
   if (options.repetition_penalty != 1.0f) apply_repetition_penalty(logits, seen, options.repetition_penalty);
+  if (options.presence_penalty != 0.0f || options.frequency_penalty != 0.0f)
+    apply_answer_penalties(logits, seen.answer, options.presence_penalty, options.frequency_penalty);
   if (options.is_greedy()) return;  // no filter removes the best token
   if (options.temperature != 1.0f) apply_temperature(logits, options.temperature);
   if (options.top_k > 0) apply_top_k(logits, options.top_k);
@@ -178,7 +204,7 @@ TokenId pick(std::span<const float> logits, float uniform) {
   return last;
 }
 
-TokenId sample(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen, float uniform) {
+TokenId sample(std::span<float> logits, const SamplingOptions& options, const SeenTokens& seen, float uniform) {
   apply_filters(logits, options, seen);
   return options.is_greedy() ? best(logits) : pick(logits, uniform);
 }

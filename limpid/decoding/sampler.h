@@ -4,6 +4,8 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "limpid/core/types.h"
 
@@ -19,7 +21,10 @@ struct SamplingOptions {
   float min_p = 0.0f;               ///< 0: off
   float typical_p = 1.0f;           ///< 1: off
   float repetition_penalty = 1.0f;  ///< 1: off; over prompt and new tokens
+  float presence_penalty = 0.0f;    ///< 0: off; taken once off the logit of each token among the new ones
+  float frequency_penalty = 0.0f;   ///< 0: off; taken off as often as the token is among the new ones
   uint64_t seed = 0;
+  std::vector<std::pair<TokenId, float>> logit_bias;  ///< added to logits; kBan removes the token
 
   bool is_greedy() const { return greedy || temperature == 0.0f; }
   /// @throws ConfigError naming the option, the value and its range.
@@ -28,27 +33,38 @@ struct SamplingOptions {
 
 /// The logit of a token that cannot be drawn.
 inline constexpr float kRemoved = -std::numeric_limits<float>::infinity();
+/// The bias of a token that must not be drawn, whatever its logit.
+inline constexpr float kBan = -100.0f;
+
+/// The text that a row has so far, for penalties.
+struct SeenTokens {
+  std::span<const TokenId> prompt = {}, answer = {};
+};
 
 /// Filters in place on logits [V], nats; removed tokens become minus infinity, and at least one token stays, however
 /// large or small the numbers are. For a row that no token can be drawn from (fault_of in logits.h) they, pick, best
 /// and sample throw Error; the penalty and the temperature, which look at one logit after the other, leave that to the
 /// next. Sources: Holtzman et al. 2020 (top-p), Meister et al. 2023 (typical), Nguyen et al. 2024 (min-p), Keskar et
 /// al. 2019 (repetition penalty); at a mass exactly equal to p the rule of transformers holds.
-void apply_repetition_penalty(std::span<float> logits, std::span<const TokenId> seen, float penalty);
+void apply_logit_bias(std::span<float> logits, std::span<const std::pair<TokenId, float>> bias);
+void apply_repetition_penalty(std::span<float> logits, const SeenTokens& seen, float penalty);
+/// z_v -= presence [v is in the answer] + frequency (times that it is), as OpenAI's interface has it.
+void apply_answer_penalties(std::span<float> logits, std::span<const TokenId> answer, float presence, float frequency);
 void apply_temperature(std::span<float> logits, float temperature);  ///< above 0
 void apply_top_k(std::span<float> logits, int64_t k);                ///< at least 1
 void apply_top_p(std::span<float> logits, float p);
 void apply_min_p(std::span<float> logits, float p);
 void apply_typical_p(std::span<float> logits, float p);
 
-/// Applies all filters of `options` in the order of transformers: penalty, temperature, top-k, top-p, min-p, typical.
-void apply_filters(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen);
+/// Applies all filters of `options`: bias, penalties, and in the order of transformers temperature, top-k, top-p,
+/// min-p, typical.
+void apply_filters(std::span<float> logits, const SamplingOptions& options, const SeenTokens& seen);
 
 /// Returns the first token, in id order, whose cumulative softmax exceeds `uniform` in [0, 1).
 TokenId pick(std::span<const float> logits, float uniform);
 TokenId best(std::span<const float> logits);  ///< argmax, lowest id among equals
 
 /// Filters `logits` in place, then picks a token, the best one when greedy. A pure function of its arguments.
-TokenId sample(std::span<float> logits, const SamplingOptions& options, std::span<const TokenId> seen, float uniform);
+TokenId sample(std::span<float> logits, const SamplingOptions& options, const SeenTokens& seen, float uniform);
 
 }  // namespace limpid

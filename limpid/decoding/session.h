@@ -21,6 +21,9 @@ struct Step {
   std::span<ActiveRow* const> active;  ///< the same rows, for the members below
   const Readings* readings = nullptr;
   size_t session = 0;
+  /// The tokens are the beginnings of prompts that go on in a later step: no row ends with the last of them, and
+  /// nothing was read along.
+  bool is_part = false;
 
   int64_t begin(size_t r) const { return pass->offset[size_t(sequence[r])]; }
   int64_t end(size_t r) const { return pass->offset[size_t(sequence[r]) + 1]; }

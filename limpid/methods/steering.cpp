@@ -67,7 +67,7 @@ void SteeringSession::activations(Site, int64_t layer, const Step& step, Tensor&
     int64_t begin = step.begin(r);
     const int64_t end = step.end(r);
     if (step.reads_prompt(r) && parts_.positions == Positions::Generated) continue;
-    if (step.reads_prompt(r) && parts_.positions == Positions::Last) begin = end - 1;
+    if (step.reads_prompt(r) && parts_.positions == Positions::Last) begin = step.is_part ? end : end - 1;
     for (; begin < end; ++begin) {
       rows_.push_back(data + begin * D);
       strengths_.push_back(step.strengths[r]);

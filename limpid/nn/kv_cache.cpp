@@ -21,9 +21,13 @@ KvPool::Page KvPool::take(Kind kind) {
     memory = std::move(free_[kind].back());
     free_[kind].pop_back();
   }
+  bytes_in_use_ += page_bytes(kind);
   return Page(memory.release(), [pool = weak_from_this(), kind](std::byte* page) {
     std::unique_ptr<std::byte[]> owned(page);
-    if (const auto alive = pool.lock()) alive->free_[kind].push_back(std::move(owned));
+    const auto alive = pool.lock();
+    if (!alive) return;
+    alive->bytes_in_use_ -= alive->page_bytes(kind);
+    alive->free_[kind].push_back(std::move(owned));
   });
 }
 
@@ -41,6 +45,19 @@ void KvCache::reserve(size_t tokens) {
     }
     while (pages.size() < needed) pages.push_back(pool_->take(kind));
   }
+}
+
+size_t KvCache::bytes_to_append(size_t tokens) const {
+  const size_t page_tokens = pool_->shape().page_tokens, needed = (length_ + tokens + page_tokens - 1) / page_tokens;
+  size_t bytes = 0;
+  for (const KvPool::Kind kind : {KvPool::kFull, KvPool::kSliding}) {
+    const std::vector<KvPool::Page>& pages = pages_[kind];
+    size_t fresh = needed - std::min(needed, pages.size());
+    for (size_t page = length_ / page_tokens; tokens > 0 && page < pages.size(); ++page)
+      fresh += pages[page].use_count() > 1;
+    bytes += fresh * pool_->page_bytes(kind);
+  }
+  return bytes;
 }
 
 void KvCache::advance(size_t tokens) {
@@ -85,9 +102,7 @@ const std::byte* KvCache::value_page(size_t layer, size_t page) const {
 
 size_t KvCache::bytes() const {
   size_t bytes = 0;
-  for (const KvPool::Kind kind : {KvPool::kFull, KvPool::kSliding})
-    for (const KvPool::Page& page : pages_[kind])
-      if (page) bytes += pool_->page_bytes(kind);
+  for_each_page([&](const std::byte*, size_t of_page) { bytes += of_page; });
   return bytes;
 }
 

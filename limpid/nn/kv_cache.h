@@ -39,6 +39,7 @@ class KvPool : public std::enable_shared_from_this<KvPool> {
   size_t row_bytes() const { return row_bytes_; }                                   ///< of one head and position
   size_t layer_bytes() const { return layer_bytes_; }                               ///< of a page: keys, then values
   size_t page_bytes(Kind kind) const { return layers_[kind] * layer_bytes_; }
+  size_t bytes_in_use() const { return bytes_in_use_; }  ///< of the pages that someone owns
   size_t bytes_per_page() const { return page_bytes(kFull) + page_bytes(kSliding); }  ///< of all layers
 
  private:
@@ -52,6 +53,7 @@ class KvPool : public std::enable_shared_from_this<KvPool> {
   std::vector<Place> place_;             // [layers]
   std::array<size_t, kKinds> layers_{};  // of each kind
   std::array<std::vector<std::unique_ptr<std::byte[]>>, kKinds> free_;
+  size_t bytes_in_use_ = 0;
 };
 
 /// The cache of one sequence. Copying is forking: pages are shared until one of the owners writes.
@@ -65,7 +67,8 @@ class KvCache {
   size_t length() const { return length_; }
   const KvPool* pool() const { return pool_.get(); }
 
-  void reserve(size_t tokens);  ///< makes room for tokens more positions, all of them writable
+  void reserve(size_t tokens);                  ///< makes room for tokens more positions, all of them writable
+  size_t bytes_to_append(size_t tokens) const;  ///< of the pages that reserve(tokens) takes
   /// Counts the positions written in a finished pass from now on. Pages that lie behind the window of every token to
   /// come, and behind kSlack positions more, go back to the pool.
   void advance(size_t tokens);
@@ -84,6 +87,13 @@ class KvCache {
   const std::byte* key_page(size_t layer, size_t page) const;
   const std::byte* value_page(size_t layer, size_t page) const;
   size_t bytes() const;  ///< of the pages it holds, those that it shares included
+  /// Calls visit(page, bytes) for each page it holds.
+  template <class Visit>
+  void for_each_page(Visit visit) const {
+    for (const KvPool::Kind kind : {KvPool::kFull, KvPool::kSliding})
+      for (const KvPool::Page& page : pages_[kind])
+        if (page) visit(page.get(), pool_->page_bytes(kind));
+  }
 
  private:
   std::byte* at(size_t layer, size_t position);

@@ -24,7 +24,7 @@ const std::map<std::string, Filter>& filters() {
       {"min_p", [](auto z, double v, const TokenIds&) { apply_min_p(z, float(v)); }},
       {"typical_p", [](auto z, double v, const TokenIds&) { apply_typical_p(z, float(v)); }},
       {"repetition_penalty",
-       [](auto z, double v, const TokenIds& seen) { apply_repetition_penalty(z, seen, float(v)); }},
+       [](auto z, double v, const TokenIds& seen) { apply_repetition_penalty(z, {seen}, float(v)); }},
   };
   return all;
 }
@@ -59,7 +59,8 @@ TEST(SamplersGolden, ChainsOfFiltersPickTheTokensOfTransformers) {
     options.repetition_penalty = settings.value("repetition_penalty", 1.0f);
     for (int64_t row = 0; row < logits.size(0); ++row) {
       std::vector<float> z = floats(logits[row]);
-      apply_filters(z, options, token_ids(seen[row]));
+      const TokenIds before = token_ids(seen[row]);
+      apply_filters(z, options, {before});
       EXPECT_TRUE(fixture.close(torch::tensor(z), fixture.tensor("out.chain")[row], "out.chain")) << "row " << row;
       EXPECT_EQ(pick(z, fixture.tensor("in.uniforms")[row].item<float>()),
                 fixture.tensor("out.picks")[row].item<int64_t>());
@@ -82,6 +83,19 @@ TEST(Sampler, AlwaysLeavesOneToken) {
   EXPECT_TRUE(std::isinf(z[1]));
 }
 
+TEST(Sampler, ABiasIsAddedAndTheLowestRemovesTheToken) {
+  std::vector<float> z = {1.0f, 2.0f, 3.0f};
+  apply_filters(z, {.greedy = true, .logit_bias = {{0, 1.5f}, {2, kBan}}}, {});
+  EXPECT_EQ(z, (std::vector<float>{2.5f, 2.0f, kRemoved}));
+}
+
+TEST(Sampler, AnswerPenaltiesCountTheAnswerAndNotThePrompt) {
+  std::vector<float> z = {1.0f, 1.0f, 1.0f};
+  const TokenIds prompt = {2, 2}, answer = {1, 0, 1};
+  apply_filters(z, {.greedy = true, .presence_penalty = 0.5f, .frequency_penalty = 0.25f}, {prompt, answer});
+  EXPECT_EQ(z, (std::vector<float>{0.25f, 0.0f, 1.0f}));
+}
+
 TEST(Sampler, PicksTheFirstTokenWhoseMassExceedsTheUniform) {
   const std::vector<float> z = {std::log(0.25f), -INFINITY, std::log(0.75f)};
   EXPECT_EQ(pick(z, 0.0f), 0);
@@ -93,7 +107,8 @@ TEST(Sampler, PicksTheFirstTokenWhoseMassExceedsTheUniform) {
 TEST(Sampler, NothingIsOnThatWasNotAskedFor) {
   std::vector<float> z = {3.0f, -40.0f, 0.5f};
   const std::vector<float> before = z;
-  apply_filters(z, SamplingOptions{}, TokenIds{0, 1});
+  const TokenIds seen = {0, 1};
+  apply_filters(z, SamplingOptions{}, {seen, seen});
   EXPECT_EQ(z, before);
 }
 
@@ -193,7 +208,8 @@ TEST(Sampler, DrawsATokenThatWasNotRemovedWhateverTheRowAndTheSettings) {
     options.greedy = random.next_uniform() < 0.1;
     options.check();
     std::vector<float> z = row;
-    const TokenId id = sample(z, options, TokenIds{0, 3, 200}, float(random.next_uniform()));
+    const TokenIds before = {0, 3, 200};
+    const TokenId id = sample(z, options, {before}, float(random.next_uniform()));
     ASSERT_TRUE(id >= 0 && size_t(id) < row.size()) << "round " << round;
     ASSERT_NE(row[size_t(id)], kRemoved) << "round " << round;
     ASSERT_EQ(fault_of(z), nullptr) << "round " << round;

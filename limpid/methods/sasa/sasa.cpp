@@ -17,7 +17,7 @@ constexpr size_t kPageBytes = 512u << 20, kFewest = 8, kMost = 320;
 TokenIds candidates_of(const Row& row, std::span<const float> z, size_t count) {
   std::vector<float> kept(z.begin(), z.end());
   const SamplingOptions& sampling = row.request.sampling;
-  apply_filters(kept, sampling, sampling.repetition_penalty == 1.0f ? TokenIds{} : row.history());
+  apply_filters(kept, sampling, row.seen());
   return likeliest(kept, count);
 }
 

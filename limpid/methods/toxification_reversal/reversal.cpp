@@ -53,6 +53,7 @@ ReversalSession::ReversalSession(const Model& target, TokenIds description, cons
       exponents_(exponents) {}
 
 void ReversalSession::activations(Site, int64_t layer, const Step& step, Tensor& x) {
+  if (step.is_part) return;  // a row's last token is what changes
   const auto tokens = rows_of(x);
   const ReadTexts texts = step.read(0);
   const auto v_negend = layer_of(texts.prefix_heads(kToxic), layer);

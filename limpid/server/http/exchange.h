@@ -16,10 +16,10 @@ struct HttpRequest {
   std::string method, path, query;  ///< path and query as they were sent, "?" in neither
   Headers headers;                  ///< in order
   std::string body;
-  std::string peer;                 ///< address without the port
-  std::string id;                   ///< X-Request-Id of the answer
-  std::string client;               ///< whom fairness and the prefix cache know: the key, or the peer; never shown
-  size_t key = 0;                   ///< which key, from 1; 0: none
+  std::string peer;    ///< address without the port
+  std::string id;      ///< X-Request-Id of the answer
+  std::string client;  ///< whom fairness and the prefix cache know: the key, or the peer; never shown
+  size_t key = 0;      ///< which key, from 1; 0: none
 
   /// Returns the value of the first header of that name, in any case.
   std::optional<std::string> header(std::string_view name) const;

@@ -29,8 +29,8 @@ struct Explanation {
 
 struct TokenRecord {
   TokenBytes token;
-  std::optional<float> log_prob;                    ///< none: the first token of an echoed prompt, or not asked for
-  std::vector<std::pair<TokenBytes, float>> top;    ///< best first
+  std::optional<float> log_prob;                  ///< none: the first token of an echoed prompt, or not asked for
+  std::vector<std::pair<TokenBytes, float>> top;  ///< best first
   std::optional<Explanation> explanation;
 };
 
@@ -62,8 +62,8 @@ struct Usage {
 
 /// What all chunks of one response share.
 struct ResponseHead {
-  std::string id;          ///< "chatcmpl-…", "cmpl-…"
-  int64_t created = 0;     ///< seconds since 1970
+  std::string id;       ///< "chatcmpl-…", "cmpl-…"
+  int64_t created = 0;  ///< seconds since 1970
 };
 
 /// Puts the answer to one request into JSON. Numbers that are minus infinity are written -9999.0.

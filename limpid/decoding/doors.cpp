@@ -104,9 +104,11 @@ class OpenDoors final : public ActivationHook {
 void fail_rows_without_choice(std::span<ActiveRow* const> rows, Tensor& z, const std::string& origin) {
   const auto logits = rows_of(z);
   kernels::parallel_for(rows.size(), [&](size_t r) {
-    if (const char* fault = fault_of(logits[r]); fault && !rows[r]->error)
+    if (const char* fault = fault_of(logits[r]); fault && !rows[r]->error) {
       rows[r]->error =
           concat("[generator] token ", rows[r]->row.new_ids.size() + 1, ": logits of ", origin, ": ", fault);
+      rows[r]->not_finite = true;
+    }
   });
 }
 

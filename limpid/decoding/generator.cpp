@@ -49,9 +49,10 @@ RequestId Generator::submit(Request request) {
   return next_id_++;
 }
 
-Generator::Slot* Generator::find_active(RequestId request) {
+/// @param finishing  whether one is meant too that is telling its last token
+Generator::Slot* Generator::find_active(RequestId request, bool finishing) {
   const auto active = std::find_if(slots_.begin(), slots_.end(), [&](const std::unique_ptr<Slot>& slot) {
-    return slot->row.id == request && !slot->gone && !slot->drawn.finish_reason;
+    return slot->row.id == request && !slot->gone && (finishing || !slot->drawn.finish_reason);
   });
   return active == slots_.end() ? nullptr : active->get();
 }
@@ -70,20 +71,21 @@ bool Generator::cancel(RequestId request) {
   if (std::erase_if(waiting_, is_it) > 0) return true;
   for (const auto& prompt : prompts_)
     if (std::erase_if(prompt->samples, is_it) > 0) return true;
-  Slot* slot = find_active(request);
+  Slot* slot = find_active(request, /*finishing=*/true);
   if (slot) slot->gone = true;
   return slot != nullptr;
 }
 
 void Generator::rewind(RequestId request, size_t tokens) {
-  Slot* slot = find_active(request);
+  Slot* slot = find_active(request, /*finishing=*/true);
   Waiting* waiting = slot ? nullptr : find_waiting(request);
   LIMPID_CHECK(slot || waiting, ConfigError, "[generator] request ", request,
                " has finished; nothing can be taken back");
   const size_t drawn = slot ? slot->row.new_ids.size() : waiting->drawn.size();
   LIMPID_CHECK(tokens <= drawn, ConfigError, "[generator] cannot take back ", tokens, " tokens of request ", request,
                ", it has ", drawn);
-  if (tokens == 0) return;
+  const bool finishing = slot && slot->drawn.finish_reason;
+  if (tokens == 0 && !finishing) return;
   std::erase_if(slot ? slot->courses : waiting->courses,
                 [&](const Course& course) { return course.from > drawn - tokens; });
   if (waiting) return waiting->drawn.resize(drawn - tokens);
@@ -93,6 +95,7 @@ void Generator::rewind(RequestId request, size_t tokens) {
                " tokens of request ", request, ", whose text is longer than the model's window; at most ",
                slot->cache.length() - slot->cache.least_length(), " can be");
   row.new_ids.resize(drawn - tokens);
+  slot->drawn.finish_reason.reset();
   slot->cache.truncate(length);
   slot->text = {doors_.model().tokenizer(), row.request.stop.stop_strings};
   for (TokenId id : row.new_ids) slot->text.push(id);

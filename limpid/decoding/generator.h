@@ -54,9 +54,10 @@ class Generator {
   void submit_from(std::function<std::optional<Request>()> source) { source_ = std::move(source); }
   /// Drops a request, waiting or being written: nothing is called for it any more. Returns false when it has finished.
   bool cancel(RequestId request);
-  /// Drops the last tokens of a request, the one that was drawn last included. It goes on as if they had never been
-  /// drawn, with the random numbers that belong to their places. @throws ConfigError when it has finished, or has
-  /// fewer, and for more than some tens where the text is longer than the model's window, whose keys are given back.
+  /// Drops the last tokens of a request, the one that was drawn last included; from the event of its last token also
+  /// the end, with no tokens that alone. It goes on as if they had never been drawn, with the random numbers that
+  /// belong to their places. @throws ConfigError when it has finished, or has fewer, and for more than some tens where
+  /// the text is longer than the model's window, whose keys are given back.
   void rewind(RequestId request, size_t tokens);
   /// Lets a request that is being written go on at other strengths, and with the random numbers of another attempt: the
   /// token that was drawn last is read at the new ones. @throws ConfigError when it has finished, and as submit.
@@ -123,7 +124,7 @@ class Generator {
   bool preempt_last();
   void wait_again(Waiting waiting);
 
-  Slot* find_active(RequestId request);
+  Slot* find_active(RequestId request, bool finishing = false);
   Waiting* find_waiting(RequestId request);
 
   bool explains_;

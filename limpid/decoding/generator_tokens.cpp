@@ -140,7 +140,7 @@ void Generator::deliver(Slot& slot, const OnDone& done) {
   if (slot.gone || !slot.drawn.finish_reason) return;
   slot.gone = true;
   done(Completion{request.prompt, request.sample, slot.row.new_ids, slot.text.text(), *slot.drawn.finish_reason,
-                  slot.error.value_or(""), slot.row.id, slot.kept_tokens});
+                  slot.error.value_or(""), slot.row.id, slot.kept_tokens, slot.not_finite});
 }
 
 }  // namespace limpid

@@ -53,6 +53,7 @@ struct ActiveRow {
   std::vector<GateTrack> gates;                 ///< when those of the sessions stood open, each gate once
   std::vector<float> strengths;                 ///< of each session in this step; 0: it does not see the row
   std::optional<std::string> error;             ///< why the row ends
+  bool not_finite = false;                      ///< because no token could be drawn from its logits
   Tensor plain_logits;                          ///< [V] of the plain model in its last step (plain_reader.h)
   size_t kept_tokens = 0;                       ///< of its prompt, that had been read for another request
 

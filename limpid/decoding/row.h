@@ -87,7 +87,8 @@ struct Completion {
   FinishReason finish_reason = FinishReason::Length;
   std::string error = {};  ///< message, where an error is the reason; ids and text are those before it
   RequestId request = 0;
-  size_t kept_tokens = 0;  ///< of the prompt, that had been read for an earlier request
+  size_t kept_tokens = 0;   ///< of the prompt, that had been read for an earlier request
+  bool not_finite = false;  ///< the error is that no token could be drawn from its logits
 
   /// @throws Error with the message when the sample ended with one.
   void check() const { LIMPID_CHECK(finish_reason != FinishReason::Error, Error, error); }

@@ -39,6 +39,7 @@ struct ServerFacts {
   int64_t context = 0;             ///< max_model_len: tokens of one sequence, prompt and answer
   int64_t trained_context = 0, width = 0, parameters = 0, file_bytes = 0;
   bool has_chat_template = false;
+  std::vector<int32_t> end_tokens;  ///< that end a text
   std::optional<int64_t> max_tokens;  ///< of --max-tokens
   std::vector<DetoxifierFacts> detoxifiers;
   GuardFacts guard;

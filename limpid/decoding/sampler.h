@@ -4,6 +4,8 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "limpid/core/types.h"
 
@@ -19,6 +21,9 @@ struct SamplingOptions {
   float min_p = 0.0f;               ///< 0: off
   float typical_p = 1.0f;           ///< 1: off
   float repetition_penalty = 1.0f;  ///< 1: off; over prompt and new tokens
+  float presence_penalty = 0.0f;    ///< 0: off; over new tokens
+  float frequency_penalty = 0.0f;   ///< 0: off; over new tokens
+  std::vector<std::pair<TokenId, float>> logit_bias;
   uint64_t seed = 0;
 
   bool is_greedy() const { return greedy || temperature == 0.0f; }

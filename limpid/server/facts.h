@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "limpid/core/range.h"
+#include "limpid/core/types.h"
 
 /// What requests are checked against.
 namespace limpid::server {
@@ -39,7 +40,8 @@ struct ServerFacts {
   int64_t context = 0;             ///< max_model_len: tokens of one sequence, prompt and answer
   int64_t trained_context = 0, width = 0, parameters = 0, file_bytes = 0;
   bool has_chat_template = false;
-  std::vector<int32_t> end_tokens;  ///< that end a text
+  std::vector<TokenId> end_tokens;    ///< that end a text
+  TokenId text_beginning = -1;        ///< what a prompt without tokens becomes; negative: such prompts are refused
   std::optional<int64_t> max_tokens;  ///< of --max-tokens
   std::vector<DetoxifierFacts> detoxifiers;
   GuardFacts guard;

@@ -63,15 +63,23 @@ std::vector<AddedTokens::Match> missed_specials(const Tokenizer& tokenizer, std:
   return matches;
 }
 
+/// Appends the ids of a text, part by part between the cuts.
+void append_encoded(const Tokenizer& tokenizer, std::string_view text, std::string_view cut, TokenIds& ids) {
+  for (PartStart start = {};; start.text_start = false) {
+    const size_t end = cut.empty() ? std::string_view::npos : text.find(cut);
+    const TokenIds more = tokenizer.encode_part(text.substr(0, end), start);
+    ids.insert(ids.end(), more.begin(), more.end());
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + cut.size());
+  }
+}
+
 }  // namespace
 
-TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered) {
+TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered, std::string_view cut) {
   TokenIds ids;
   size_t done = 0;
-  const auto text = [&](size_t end) {
-    const TokenIds more = tokenizer.encode(rendered.substr(done, end - done), false);
-    ids.insert(ids.end(), more.begin(), more.end());
-  };
+  const auto text = [&](size_t end) { append_encoded(tokenizer, rendered.substr(done, end - done), cut, ids); };
   // As in llama.cpp, what stands behind such a token gets the space in front of a text again.
   for (const AddedTokens::Match& match : missed_specials(tokenizer, rendered)) {
     text(match.begin);

@@ -40,6 +40,7 @@ std::string render_chat(const Tokenizer& tokenizer, const std::vector<Turn>& tur
 
 /// Returns the ids of a rendered conversation: special tokens spelt in it are those tokens, also where encode() would
 /// take them for text (SentencePiece), and none are added.
-TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered);
+/// @param cut  stands where no token reaches across, and is left out; empty for none
+TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered, std::string_view cut = {});
 
 }  // namespace limpid

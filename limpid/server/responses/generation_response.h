@@ -14,10 +14,11 @@
 /// What is said of generated texts, whole and in a stream.
 namespace limpid::server {
 
-/// A token and its bytes in the text; special tokens have none.
+/// A token and its bytes in the text; special tokens have none, and are shown by their spelling.
 struct TokenBytes {
   TokenId id = 0;
   std::string bytes;
+  std::string spelling = {};  ///< of a token without bytes
 };
 
 /// What the plain model made of the step in which a token was written.
@@ -66,6 +67,25 @@ struct ResponseHead {
   int64_t created = 0;  ///< seconds since 1970
 };
 
+/// What all parts of an answer repeat, and what was asked for.
+struct AnswerFrame {
+  AnswerFrame(ResponseHead head, const GenerationRequest& request, const ServerFacts& facts);
+
+  ResponseHead head;
+  bool chat, log_probs, explain, include_usage;
+  size_t choices;
+  std::string model, fingerprint, refusal;
+  nlohmann::ordered_json limpid;  ///< detox, seed and, where there are any, ignored
+};
+
+/// What a choice needs to know of its earlier pieces.
+struct ChoiceProgress {
+  bool started = false;   ///< the role was sent
+  size_t characters = 0;  ///< of the text so far
+  size_t explained = 0;   ///< tokens with an explanation
+  double kl_sum = 0.0;
+};
+
 /// Puts the answer to one request into JSON. Numbers that are minus infinity are written -9999.0.
 class GenerationResponse {
  public:
@@ -78,7 +98,16 @@ class GenerationResponse {
   std::string whole(const Usage& usage) const;
 
  private:
-  // the owner of this file decides
+  struct Choice {
+    ChoiceProgress progress;
+    std::string text;
+    nlohmann::ordered_json log_probs, explanations;
+    Ending ending;
+  };
+  nlohmann::ordered_json choice_json(const Choice& choice) const;
+
+  AnswerFrame frame_;
+  std::vector<Choice> choices_;
 };
 
 /// The events of a stream: JSON texts, without "data: ".
@@ -91,6 +120,15 @@ class GenerationEvents {
   std::vector<std::string> of(const Ending& ending);
   /// Returns the event with the usage; none where it was not asked for.
   std::optional<std::string> of(const Usage& usage) const;
+
+ private:
+  nlohmann::ordered_json delta_choice(size_t choice, nlohmann::ordered_json delta) const;
+  void begin(size_t choice, std::vector<std::string>& events);
+  std::string event(nlohmann::ordered_json choice);
+
+  AnswerFrame frame_;
+  std::vector<ChoiceProgress> choices_;
+  bool first_ = true;  // the next event is the first
 };
 
 }  // namespace limpid::server

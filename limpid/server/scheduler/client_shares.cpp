@@ -39,7 +39,8 @@ void ClientShares::serve(const std::string& client, double tokens, Time now) {
 }
 
 void ClientShares::forget_idle(Time now) {
-  std::erase_if(clients_, [&](const auto& entry) { return entry.second.jobs.empty() && entry.second.at(now) < kNothing; });
+  std::erase_if(clients_,
+                [&](const auto& entry) { return entry.second.jobs.empty() && entry.second.at(now) < kNothing; });
 }
 
 }  // namespace limpid::server

@@ -55,7 +55,7 @@ struct Job {
   Answer answer;
   std::string client;
   Time came = {}, begun = {};
-  bool has_text = false;    ///< a first token was drawn
+  bool has_text = false;  ///< a first token was drawn
   size_t rows_begun = 0;
   std::vector<std::unique_ptr<JobRow>> live;
   size_t choices_ended = 0;

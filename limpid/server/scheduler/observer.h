@@ -12,11 +12,11 @@ namespace limpid::server {
 class SchedulerObserver {
  public:
   virtual ~SchedulerObserver() = default;
-  virtual void queued(double seconds) {}             ///< a request's first row began
-  virtual void first_token(double seconds) {}        ///< since the request came
-  virtual void next_token(double seconds) {}         ///< since the row's last one
+  virtual void queued(double seconds) {}       ///< a request's first row began
+  virtual void first_token(double seconds) {}  ///< since the request came
+  virtual void next_token(double seconds) {}   ///< since the row's last one
   virtual void prompt_read(int64_t tokens, int64_t kept) {}
-  virtual void generated(size_t tokens) {}           ///< drawn, rewound ones too
+  virtual void generated(size_t tokens) {}  ///< drawn, rewound ones too
   virtual void cancelled(Gone reason) {}
   virtual void row_failed(bool not_finite) {}
   virtual void guarded(const GuardReport& report) {}  ///< at the end of a guarded choice

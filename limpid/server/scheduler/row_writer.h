@@ -29,8 +29,8 @@ class RowWriter {
 
   /// Takes a token in. @param is_end  it ended the text and is no part of it
   void take(const TokenEvent& event, bool is_end);
-  /// Returns what came since the last piece; nothing when that is no text and no token. Behind the last token the tokens
-  /// that a stop string cut away are left out, and the one that it cut in two keeps the bytes in front of it.
+  /// Returns what came since the last piece; nothing when that is no text and no token. Behind the last token the
+  /// tokens that a stop string cut away are left out, and the one that it cut in two keeps the bytes in front of it.
   std::optional<Piece> next_piece();
 
   const std::string& text() const { return text_; }  ///< so far, what stop strings hold back left out

@@ -209,9 +209,16 @@ void Scheduler::begin_row(Job& job) {
   const bool is_echo = job.reads_prompts() && place == 0;
   const size_t choice = prompt * size_t(asked.n) + (place - (job.reads_prompts() && !is_echo ? 1 : 0));
   ++job.rows_begun;
-  job.live.push_back(std::make_unique<JobRow>(JobRow{
-      &job, prompt, choice, is_echo, 0,
-      RowWriter(choice, tokenizer_, is_echo || asked.log_probs.has_value() || asked.explain), {}, {}, {}}));
+  job.live.push_back(std::make_unique<JobRow>(
+      JobRow{&job,
+             prompt,
+             choice,
+             is_echo,
+             0,
+             RowWriter(choice, tokenizer_, is_echo || asked.log_probs.has_value() || asked.explain),
+             {},
+             {},
+             {}}));
   JobRow& row = *job.live.back();
   if (asked.guard.on && !is_echo) {
     row.guard.emplace(asked.guard, facts_, asked.strengths);
@@ -246,7 +253,8 @@ void Scheduler::on_token(JobRow& row, const TokenEvent& event) {
   if (!row.is_echo) {
     observer_.generated(1);
     shares_.serve(job.client, 1, now);
-    if (!std::exchange(job.has_text, true)) observer_.first_token(std::chrono::duration<double>(now - job.came).count());
+    if (!std::exchange(job.has_text, true))
+      observer_.first_token(std::chrono::duration<double>(now - job.came).count());
     if (row.last_token != Clock::time_point{})
       observer_.next_token(std::chrono::duration<double>(now - row.last_token).count());
     row.last_token = now;

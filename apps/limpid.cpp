@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
       limpid::version(),
       {{"train", "Train a calibrator, a language model, an adapter or a scorer"},
        {"fit", "Make a detoxifier for a model, without gradient steps on it"}},
-      {{"Write", {"generate", "chat", "bench", "trace"}},
+      {{"Write", {"generate", "chat", "serve", "bench", "trace"}},
        {"Make a detoxifier", {"detox", "fit", "tune", "export"}},
        {"Train", {"train", "distil"}},
        {"Files of models", {"convert", "quantize"}},

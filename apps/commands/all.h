@@ -17,6 +17,7 @@
 #include "apps/commands/fit_self_debiasing.h"
 #include "apps/commands/fit_toxification_reversal.h"
 #include "apps/commands/generate.h"
+#include "apps/commands/serve.h"
 #include "apps/commands/train.h"
 #include "apps/commands/train_tokenizer.h"
 
@@ -27,7 +28,7 @@ struct CommandList {};
 
 /// Every command, in the order of `limpid --help`: the one list, from which the program declares and the engine serves.
 using AllCommands =
-    CommandList<GenerateCommand, ChatCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand,
+    CommandList<GenerateCommand, ChatCommand, ServeCommand, BenchCommand, TraceCommand, DetoxCommand, FitFusionCommand,
                 FitDesteinCommand, FitReversalCommand, FitDebiasingCommand, FitSasaCommand, FitProfsCommand,
                 FitModelSurgeryCommand, FitDexpertsCommand, FitGediCommand, FitGateCommand, TuneCommand, ExportCommand,
                 TrainCalibratorCommand, TrainLmCommand, TrainLoraCommand, TrainContrastiveCommand, TrainScorerCommand,

@@ -46,6 +46,29 @@ const char* meaning_of(const std::string& method) {
   return "";
 }
 
+/// Returns the strengths that requests may ask for: those of the method, or so many as a slider can show.
+Range served_range(const Detoxifier& detoxifier) {
+  struct Widest {
+    const char* method;
+    double least, most;
+  };
+  constexpr Widest kWidest[] = {{"control:temperature", 0, 0.99}, {"control:", 0, 1},     {"fusion", 0, 10},
+                                {"profs", 0, 1},                  {"destein", 0, 10},     {"toxification-reversal", 0, 10},
+                                {"dexperts", 0, 10},              {"sasa", 0, 1000},      {"self-debiasing", 0, 1000},
+                                {"gedi", 0, 1000},                {"model-surgery", -10, 10}, {"adapter", -10, 10},
+                                {"control-vector", -100, 100}};
+  Range range = detoxifier.limits().range;
+  for (const Widest& widest : kWidest) {
+    if (!detoxifier.name().starts_with(widest.method)) continue;
+    if (widest.least > range.least) range.least = widest.least, range.without_least = false;
+    if (widest.most < range.most) range.most = widest.most, range.without_most = false;
+    return range;
+  }
+  range.least = std::max(range.least, -100.0);
+  range.most = std::min(range.most, 100.0);
+  return range;
+}
+
 /// Returns the hash of a file, or of a folder's files in the order of their names.
 std::string hash_of(const fs::path& path) {
   if (!fs::is_directory(path)) return sha256_file(path);
@@ -68,8 +91,9 @@ int64_t bytes_of(const fs::path& path) {
 }
 
 int64_t count_parameters(const fs::path& path) {
+  const auto checkpoint = Checkpoint::open(path);
   int64_t count = 0;
-  for (const TensorView& tensor : Checkpoint::open(path)->tensors()) count += tensor.elements();
+  for (const TensorView& tensor : checkpoint->tensors()) count += tensor.elements();
   return count;
 }
 
@@ -115,8 +139,8 @@ std::vector<ServedDetoxifier> open_served(const std::vector<std::string>& argume
     facts.method = detoxifier->name();
     facts.meaning = meaning_of(detoxifier->name());
     facts.start = spec.strength.value_or(detoxifier->default_strength());
-    facts.range = detoxifier->limits().range;
-    detoxifier->limits().check(facts.start, concat("--detox ", text, ": "));
+    facts.range = served_range(*detoxifier);
+    StrengthLimits{detoxifier->name(), facts.range}.check(facts.start, concat("--detox ", text, ": "));
     warn_if_unmeasured(*detoxifier, facts.start, argument.name, watch);
     if (!spec.is_control()) {
       const fs::path path = resolve_detoxifier(spec.file);
@@ -147,7 +171,7 @@ server::ServerFacts facts_of(const ServedModel& served, const ServedNames& names
   facts.has_chat_template = !tokenizer_of(model).chat_template().empty();
   facts.end_tokens = end_tokens(model);
   try {
-    facts.text_beginning = text_beginning(model);
+    facts.text_beginning = prompt_ids(tokenizer_of(model), "").front();
   } catch (const ConfigError&) {  // there is none: such prompts are refused
   }
   for (const ServedDetoxifier& detoxifier : served.detoxifiers) facts.detoxifiers.push_back(detoxifier.facts);

@@ -31,19 +31,22 @@ bool Scheduler::is_full_now(size_t waiting) const {
   return waiting >= options_.queue + (options_.rows - std::min(options_.rows, rows));
 }
 
+void Scheduler::check_room() const {
+  if (stopping_) throw shutting_down();
+  if (!is_full()) return;
+  ApiError full(429, "queue_full", concat(waiting_, " requests are waiting; try again later"));
+  const double turns = double(waiting_ + 1) / double(std::max<size_t>(1, running_));
+  full.retry_after = int(std::clamp(std::ceil(turns * mean_seconds_), 1.0, 60.0));
+  throw full;
+}
+
 void Scheduler::submit(Submission submission) {
   const std::shared_ptr<Exchange> exchange = submission.exchange;
   auto job = std::make_unique<Job>(std::move(submission), facts_);
   uint64_t number;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) throw shutting_down();
-    if (is_full()) {
-      ApiError full(429, "queue_full", concat(waiting_, " requests are waiting; try again later"));
-      const double turns = double(waiting_ + 1) / double(std::max<size_t>(1, running_));
-      full.retry_after = int(std::clamp(std::ceil(turns * mean_seconds_), 1.0, 60.0));
-      throw full;
-    }
+    check_room();
     number = job->number = next_job_++;
     job->came = Clock::now();
     job->answer.begin();
@@ -227,6 +230,7 @@ void Scheduler::begin_row(Job& job) {
   if (is_echo) {
     TokenEvent first;
     first.id = job.submission.prompts[prompt].front();
+    first.text = bytes_of(*tokenizer_, first.id).bytes;
     row.writer.take(first, /*is_end=*/false);
     if (job.submission.prompts[prompt].size() == 1) return end_row(row, "length");
   }

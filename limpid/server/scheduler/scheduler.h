@@ -40,6 +40,8 @@ class Scheduler {
   /// when the thread has ended.
   void stop(double seconds);
 
+  /// @throws ApiError as submit() does for one request more, where it would
+  void check_room() const;
   bool is_full() const { return is_full_now(waiting_); }  ///< one more request would be refused
   bool is_stopping() const { return stopping_; }
   size_t requests_waiting() const { return waiting_; }

@@ -1,0 +1,126 @@
+#include "limpid/server/service.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "limpid/core/version.h"
+#include "limpid/server/json/strict_json.h"
+#include "limpid/server/requests/prompt_ids.h"
+#include "limpid/server/requests/tokenize.h"
+#include "limpid/server/responses/listings.h"
+
+namespace limpid::server {
+namespace {
+
+constexpr size_t kReaders = 2;  // a long body holds up one of them
+
+/// Runs `work`, and answers with what it throws.
+template <class Work>
+void answering(Exchange& exchange, Work work) {
+  try {
+    work();
+  } catch (const ApiError& error) {
+    answer_error(exchange, error);
+  } catch (const std::exception& error) {
+    answer_error(exchange, {500, "internal_error", reason_of(error)});
+  }
+}
+
+}  // namespace
+
+struct Service::Workers {
+  boost::asio::thread_pool pool{kReaders};
+};
+
+Service::Service() : workers_(std::make_unique<Workers>()) {}
+
+Service::~Service() { workers_->pool.join(); }
+
+void Service::set_loaded(Loaded loaded) {
+  owned_ = std::make_unique<const Loaded>(std::move(loaded));
+  loaded_ = owned_.get();
+}
+
+/// @throws ApiError 503 until the model stands
+const Loaded& Service::loaded() const {
+  const Loaded* loaded = loaded_;
+  if (!loaded) throw ApiError(503, "loading", "Loading model");
+  return *loaded;
+}
+
+void Service::at_once(const std::shared_ptr<Exchange>& exchange, const std::function<HttpResponse()>& answer) const {
+  answering(*exchange, [&] { exchange->answer(answer()); });
+}
+
+void Service::in_turn(std::shared_ptr<Exchange> exchange, Answerer answer) {
+  answering(*exchange, [&] {
+    const Loaded& loaded = this->loaded();
+    boost::asio::post(workers_->pool, [exchange, answer = std::move(answer), &loaded] {
+      answering(*exchange, [&] { answer(loaded, *exchange); });
+    });
+  });
+}
+
+void Service::generate(std::shared_ptr<Exchange> exchange, bool chat) {
+  in_turn(exchange, [exchange, chat](const Loaded& loaded, Exchange&) {
+    loaded.scheduler->check_room();
+    const Json body = read_strict_json(exchange->request().body);
+    GenerationRequest request =
+        chat ? read_chat_request(body, *loaded.facts) : read_completion_request(body, *loaded.facts);
+    std::vector<TokenIds> prompts = prompt_ids(request, *loaded.tokenizer, *loaded.facts);
+    loaded.scheduler->submit({exchange, std::move(request), std::move(prompts)});
+  });
+}
+
+void Service::chat_completions(std::shared_ptr<Exchange> exchange) { generate(std::move(exchange), /*chat=*/true); }
+
+void Service::completions(std::shared_ptr<Exchange> exchange) { generate(std::move(exchange), /*chat=*/false); }
+
+void Service::tokenize(std::shared_ptr<Exchange> exchange) {
+  in_turn(std::move(exchange), [](const Loaded& loaded, Exchange& exchange) {
+    exchange.answer(
+        {.body = tokenize_body(read_strict_json(exchange.request().body), *loaded.tokenizer, *loaded.facts)});
+  });
+}
+
+void Service::detokenize(std::shared_ptr<Exchange> exchange) {
+  in_turn(std::move(exchange), [](const Loaded& loaded, Exchange& exchange) {
+    exchange.answer(
+        {.body = detokenize_body(read_strict_json(exchange.request().body), *loaded.tokenizer, *loaded.facts)});
+  });
+}
+
+void Service::models(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [&] { return HttpResponse{.body = models_body(*loaded().facts)}; });
+}
+
+void Service::model(std::shared_ptr<Exchange> exchange, const std::string& id) {
+  at_once(exchange, [&] { return HttpResponse{.body = model_body(id, *loaded().facts)}; });
+}
+
+void Service::detoxifiers(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [&] { return HttpResponse{.body = detoxifiers_body(*loaded().facts)}; });
+}
+
+void Service::detoxifier(std::shared_ptr<Exchange> exchange, const std::string& name) {
+  at_once(exchange, [&] { return HttpResponse{.body = detoxifier_body(name, *loaded().facts)}; });
+}
+
+void Service::health(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [&] { return loaded(), HttpResponse{.body = R"({"status":"ok"})"}; });
+}
+
+void Service::ready(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [&] {
+    const Scheduler& scheduler = *loaded().scheduler;
+    if (scheduler.is_stopping()) throw ApiError(503, "shutting_down", "the server is shutting down");
+    if (scheduler.is_full()) throw ApiError(503, "queue_full", "no request more can wait");
+    return HttpResponse{.body = R"({"status":"ready"})"};
+  });
+}
+
+void Service::version(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [] { return HttpResponse{.body = concat(R"({"version":")", limpid::version(), R"("})")}; });
+}
+
+}  // namespace limpid::server

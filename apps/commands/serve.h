@@ -5,9 +5,9 @@
 namespace limpid::apps {
 
 struct ServeCommand : ModelOptions {
-  static constexpr CommandInfo kInfo{
-      "serve", "Serve a model over HTTP as OpenAI's interface has it, detoxified per request",
-      "limpid serve -m smollm2-135m-instruct --detox smollm2-135m-instruct"};
+  static constexpr CommandInfo kInfo{"serve",
+                                     "Serve a model over HTTP as OpenAI's interface has it, detoxified per request",
+                                     "limpid serve -m smollm2-135m-instruct --detox smollm2-135m-instruct"};
 
   std::vector<std::string> detox;
   std::string scorer, encoder;
@@ -36,7 +36,8 @@ struct ServeCommand : ModelOptions {
         .one_at_a_time()
         .environment("LIMPID_DETOX");
     add_scorer(c, scorer);
-    c.value("--encoder", encoder, "Sentence encoder of /v1/embeddings; default: the scorer's").environment("LIMPID_ENCODER");
+    c.value("--encoder", encoder, "Sentence encoder of /v1/embeddings; default: the scorer's")
+        .environment("LIMPID_ENCODER");
     c.flag("--guard", guard, "Score what is written, and write again or refuse what is above the threshold")
         .environment("LIMPID_GUARD");
     c.value("--guard-threshold", guard_threshold, "Score above which a text trips; default: the scorer's")
@@ -64,7 +65,8 @@ struct ServeCommand : ModelOptions {
     c.value("--allow-origin", allowed_origins, "A web origin whose pages may call the server (repeatable)")
         .one_at_a_time()
         .environment("LIMPID_ALLOW_ORIGIN");
-    c.value("--allow-host", allowed_hosts, "A further name in the Host header, where loopback is listened on (repeatable)")
+    c.value("--allow-host", allowed_hosts,
+            "A further name in the Host header, where loopback is listened on (repeatable)")
         .one_at_a_time()
         .environment("LIMPID_ALLOW_HOST");
     c.heading("Load");
@@ -72,7 +74,9 @@ struct ServeCommand : ModelOptions {
         .positive()
         .environment("LIMPID_CONTEXT");
     c.value("--rows", rows, "Texts decoded together").positive().environment("LIMPID_ROWS");
-    c.value("--queue", queue, "Requests that wait; one more is told to come again").not_negative().environment("LIMPID_QUEUE");
+    c.value("--queue", queue, "Requests that wait; one more is told to come again")
+        .not_negative()
+        .environment("LIMPID_QUEUE");
     c.value("--prefill-chunk", prefill_chunk, "Prompt tokens read in one step, so that a long prompt delays nobody")
         .positive()
         .environment("LIMPID_PREFILL_CHUNK");
@@ -82,9 +86,15 @@ struct ServeCommand : ModelOptions {
     c.value("--max-tokens", max_tokens, "Tokens of an answer at most, and of a chat that names no number")
         .positive()
         .environment("LIMPID_MAX_TOKENS");
-    c.value("--read-timeout", read_timeout, "Seconds for the head and body of a request").positive().environment("LIMPID_READ_TIMEOUT");
-    c.value("--write-timeout", write_timeout, "Seconds that a client may read nothing").positive().environment("LIMPID_WRITE_TIMEOUT");
-    c.value("--idle-timeout", idle_timeout, "Seconds that a connection may be idle").positive().environment("LIMPID_IDLE_TIMEOUT");
+    c.value("--read-timeout", read_timeout, "Seconds for the head and body of a request")
+        .positive()
+        .environment("LIMPID_READ_TIMEOUT");
+    c.value("--write-timeout", write_timeout, "Seconds that a client may read nothing")
+        .positive()
+        .environment("LIMPID_WRITE_TIMEOUT");
+    c.value("--idle-timeout", idle_timeout, "Seconds that a connection may be idle")
+        .positive()
+        .environment("LIMPID_IDLE_TIMEOUT");
     c.value("--drain", drain, "Seconds that answers may go on for when the server is told to end")
         .not_negative()
         .environment("LIMPID_DRAIN");

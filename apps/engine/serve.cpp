@@ -21,11 +21,22 @@ size_t cache_bytes(const ServeCommand& options) {
   return std::min(memory / 4, 4096 * kMiB);
 }
 
+/// Returns the scorer; null, in one line, where it is the default one and its encoder is not there.
+std::shared_ptr<const Scorer> scorer_for(const ServeCommand& options) {
+  try {
+    return open_scorer(options.scorer);
+  } catch (const IoError& error) {
+    if (!options.scorer.empty() || options.guard) throw;
+    terminal().warning(concat(error.what(), ": no moderation, guard and embeddings"));
+    return nullptr;
+  }
+}
+
 /// All that stands behind the routes, from the model to the scheduler.
 class Loading {
  public:
   explicit Loading(const ServeCommand& options)
-      : served_{open_model_for(options), open_served(options.detox, terminal()), nullptr},
+      : served_{open_model_for(options), open_served(options.detox, terminal()), scorer_for(options)},
         engine_(served_, {.max_rows = size_t(options.rows),
                           .watch = terminal(),
                           .prompt_tokens = size_t(options.prefill_chunk),

@@ -20,8 +20,8 @@ struct Loaded {
   Scheduler* scheduler;
 };
 
-/// Answers requests. Bodies are read, checked and tokenised on threads of its own, so that the sockets' thread waits for
-/// nobody.
+/// Answers requests. Bodies are read, checked and tokenised on threads of its own, so that the sockets' thread waits
+/// for nobody.
 class Service {
  public:
   Service();

@@ -19,9 +19,8 @@ namespace {
 constexpr size_t kLongestName = 64;
 
 bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestName && std::ranges::all_of(text, [](unsigned char c) {
-    return std::isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
+  return !text.empty() && text.size() <= kLongestName &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 /// Returns what a specification names, without folder and ending.
@@ -52,10 +51,18 @@ Range served_range(const Detoxifier& detoxifier) {
     const char* method;
     double least, most;
   };
-  constexpr Widest kWidest[] = {{"control:temperature", 0, 0.99}, {"control:", 0, 1},     {"fusion", 0, 10},
-                                {"profs", 0, 1},                  {"destein", 0, 10},     {"toxification-reversal", 0, 10},
-                                {"dexperts", 0, 10},              {"sasa", 0, 1000},      {"self-debiasing", 0, 1000},
-                                {"gedi", 0, 1000},                {"model-surgery", -10, 10}, {"adapter", -10, 10},
+  constexpr Widest kWidest[] = {{"control:temperature", 0, 0.99},
+                                {"control:", 0, 1},
+                                {"fusion", 0, 10},
+                                {"profs", 0, 1},
+                                {"destein", 0, 10},
+                                {"toxification-reversal", 0, 10},
+                                {"dexperts", 0, 10},
+                                {"sasa", 0, 1000},
+                                {"self-debiasing", 0, 1000},
+                                {"gedi", 0, 1000},
+                                {"model-surgery", -10, 10},
+                                {"adapter", -10, 10},
                                 {"control-vector", -100, 100}};
   Range range = detoxifier.limits().range;
   for (const Widest& widest : kWidest) {
@@ -114,8 +121,9 @@ DetoxifierArgument DetoxifierArgument::parse(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || text.find_first_of("/?") < equals) {
     const std::string name = own_name(text);
-    LIMPID_CHECK(is_name(name), ConfigError, "--detox ", text, ": \"", name,
-                 "\" cannot be its name, expected 1 to 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"; name it: NAME=", text);
+    LIMPID_CHECK(
+        is_name(name), ConfigError, "--detox ", text, ": \"", name,
+        "\" cannot be its name, expected 1 to 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"; name it: NAME=", text);
     return {name, text};
   }
   const std::string name = text.substr(0, equals);
@@ -159,8 +167,8 @@ server::ServerFacts facts_of(const ServedModel& served, const ServedNames& names
   facts.names = names.aliases;
   const bool is_path = names.model.find('/') != std::string::npos || fs::exists(names.model);
   facts.names.push_back(is_path ? own_name(names.model + ":0") : names.model);
-  facts.created = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-                      .count();
+  facts.created =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   facts.fingerprint = fingerprint_of(served);
   facts.vocabulary = config.vocab_size;
   facts.trained_context = config.max_positions;

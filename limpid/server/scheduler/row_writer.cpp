@@ -5,7 +5,9 @@
 namespace limpid::server {
 
 TokenBytes bytes_of(const Tokenizer& tokenizer, TokenId id) {
-  return {id, tokenizer.is_special(id) ? std::string() : std::string(tokenizer.token_text(id))};
+  std::string bytes(tokenizer.token_bytes(id));
+  std::string spelling(bytes.empty() ? tokenizer.token_text(id) : "");
+  return {id, std::move(bytes), std::move(spelling)};
 }
 
 TokenRecord record_of(const Tokenizer& tokenizer, const TokenEvent& event) {

@@ -19,9 +19,9 @@ struct ApiError : Error {
 
   int status;
   std::string code;
-  std::optional<std::string> param;             ///< path of the field: "messages[2].content"
-  std::optional<int> retry_after = {};          ///< seconds
-  bool should_retry = true;                     ///< false: x-should-retry tells clients that a repetition fails too
+  std::optional<std::string> param;     ///< path of the field: "messages[2].content"
+  std::optional<int> retry_after = {};  ///< seconds
+  bool should_retry = true;             ///< false: x-should-retry tells clients that a repetition fails too
 };
 
 /// Returns the "type" of errors of a status: "invalid_request_error", "permission_error", "rate_limit_error",

@@ -23,8 +23,8 @@ struct DetoxifierFacts {
 };
 
 struct GuardFacts {
-  bool always = false;          ///< every generation is guarded
-  bool available = false;       ///< a scorer is loaded
+  bool always = false;     ///< every generation is guarded
+  bool available = false;  ///< a scorer is loaded
   double threshold = 0.5;
   int64_t window = 12;
   int64_t rewinds = 2;
@@ -33,11 +33,11 @@ struct GuardFacts {
 
 /// The server as requests see it: one model under some names, its detoxifiers in command-line order.
 struct ServerFacts {
-  std::vector<std::string> names;    ///< of the model; the first is the one that responses carry
-  int64_t created = 0;               ///< seconds since 1970
-  std::string fingerprint;           ///< system_fingerprint
-  int64_t vocabulary = 0;            ///< ids are below it
-  int64_t context = 0;               ///< max_model_len: tokens of one sequence, prompt and answer
+  std::vector<std::string> names;  ///< of the model; the first is the one that responses carry
+  int64_t created = 0;             ///< seconds since 1970
+  std::string fingerprint;         ///< system_fingerprint
+  int64_t vocabulary = 0;          ///< ids are below it
+  int64_t context = 0;             ///< max_model_len: tokens of one sequence, prompt and answer
   int64_t trained_context = 0, width = 0, parameters = 0, file_bytes = 0;
   bool has_chat_template = false;
   TokenId text_beginning = -1;        ///< what a prompt without tokens becomes; negative: such prompts are refused

@@ -79,9 +79,7 @@ void append_encoded(const Tokenizer& tokenizer, std::string_view text, std::stri
 TokenIds encode_chat(const Tokenizer& tokenizer, std::string_view rendered, std::string_view cut) {
   TokenIds ids;
   size_t done = 0;
-  const auto text = [&](size_t end) {
-    append_encoded(tokenizer, rendered.substr(done, end - done), cut, ids);
-  };
+  const auto text = [&](size_t end) { append_encoded(tokenizer, rendered.substr(done, end - done), cut, ids); };
   // As in llama.cpp, what stands behind such a token gets the space in front of a text again.
   for (const AddedTokens::Match& match : missed_specials(tokenizer, rendered)) {
     text(match.begin);

@@ -103,8 +103,8 @@ class Builder {
   const size_t& read_;
   const size_t size_;
   Json root_;
-  std::vector<Json*> open_;   // lists and objects around what comes next; none moves while it is open
-  Json* member_ = nullptr;    // where the value behind a key belongs
+  std::vector<Json*> open_;  // lists and objects around what comes next; none moves while it is open
+  Json* member_ = nullptr;   // where the value behind a key belongs
   size_t values_ = 0, holders_ = 0;
 };
 

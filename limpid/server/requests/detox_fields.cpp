@@ -59,15 +59,16 @@ std::vector<float> read_strengths(Fields& body, const ServerFacts& facts, std::v
     throw invalid_type("detox", *detox, "true, false, a number or a list of {\"name\": …, \"strength\": …}");
   if (*detox == 0) return strengths;
   if (facts.detoxifiers.empty())
-    throw ApiError(404, "detoxifier_not_found", "\"detox\" asks for a strength, but the server has no detoxifier", "detox");
+    throw ApiError(404, "detoxifier_not_found", "\"detox\" asks for a strength, but the server has no detoxifier",
+                   "detox");
   strengths[0] = read_strength(*detox, "detox", facts.detoxifiers[0]);
   return strengths;
 }
 
 ApiError detoxifier_not_found(const std::string& name, const ServerFacts& facts, std::optional<std::string> param) {
   const std::string there = facts.detoxifiers.empty() ? "none" : join(facts.detoxifiers, ", ", &DetoxifierFacts::name);
-  return {404, "detoxifier_not_found", concat("the detoxifier is ", shown_name(name), ", expected one of those loaded: ", there),
-          std::move(param)};
+  return {404, "detoxifier_not_found",
+          concat("the detoxifier is ", shown_name(name), ", expected one of those loaded: ", there), std::move(param)};
 }
 
 }  // namespace limpid::server

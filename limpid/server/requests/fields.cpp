@@ -12,7 +12,7 @@ namespace limpid::server {
 
 namespace {
 
-constexpr size_t kMostUnknown = 64;     // paths of unknown members that are told
+constexpr size_t kMostUnknown = 64;      // paths of unknown members that are told
 constexpr size_t kLongestUnknown = 128;  // bytes of one
 
 bool is_name_byte(unsigned char byte) { return byte < 0x80 && (std::isalnum(byte) || std::strchr("._-/:", byte)); }
@@ -21,8 +21,8 @@ bool is_name_byte(unsigned char byte) { return byte < 0x80 && (std::isalnum(byte
 std::optional<int64_t> whole(const Json& number) {
   if (number.is_number_unsigned() && !std::in_range<int64_t>(number.get<uint64_t>())) return std::nullopt;
   if (number.is_number_integer()) return number.get<int64_t>();
-  const double value = number.get<double>();
-  if (value != std::floor(value) || value < -0x1p63 || value >= 0x1p63) return std::nullopt;
+  const double value = number.get<double>();  // -2^63 may be a longer integer that was rounded
+  if (value != std::floor(value) || std::abs(value) >= 0x1p63) return std::nullopt;
   return int64_t(value);
 }
 
@@ -56,9 +56,10 @@ int64_t read_integer(const Json& value, const std::string& path, const IntegerRa
   if (!value.is_number()) throw invalid_type(path, value, concat("an integer of ", range.text()));
   const std::optional<int64_t> integer = whole(value);
   if (!integer && value.is_number_float() && value.get<double>() != std::floor(value.get<double>()))
-    throw ApiError(400, "invalid_type", concat("\"", path, "\" is ", value.dump(), ", expected an integer of ", range.text()),
-                   path);
-  if (!integer || *integer < range.least || *integer > range.most) throw invalid_value(path, value.dump(), range.text());
+    throw ApiError(400, "invalid_type",
+                   concat("\"", path, "\" is ", value.dump(), ", expected an integer of ", range.text()), path);
+  if (!integer || *integer < range.least || *integer > range.most)
+    throw invalid_value(path, value.dump(), range.text());
   return *integer;
 }
 
@@ -125,7 +126,8 @@ void Fields::refuse(std::initializer_list<const char*> names) {
                                                           : member->is_structured() && member->empty());
     if (!is_empty)
       throw ApiError(400, "unsupported_parameter",
-                     concat("\"", path_of(name), "\" is not supported here; leave it out, null or empty"), path_of(name));
+                     concat("\"", path_of(name), "\" is not supported here; leave it out, null or empty"),
+                     path_of(name));
   }
 }
 

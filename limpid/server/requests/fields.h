@@ -10,8 +10,9 @@
 #include "limpid/core/range.h"
 #include "limpid/server/api_error.h"
 
-/// Members of requests, read strictly: a wrong kind is 400 `invalid_type`, a value out of range `invalid_value`, what is
-/// missing `missing_required_parameter`, each with the path of the member as `param`. Messages show numbers, never text.
+/// Members of requests, read strictly: a wrong kind is 400 `invalid_type`, a value out of range `invalid_value`, what
+/// is missing `missing_required_parameter`, each with the path of the member as `param`. Messages show numbers, never
+/// text.
 namespace limpid::server {
 
 /// The integers that a member may have.

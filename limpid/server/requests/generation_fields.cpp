@@ -22,7 +22,8 @@ std::optional<int64_t> read_max_tokens(Fields& body, const ServerFacts& facts, i
     const std::optional<int64_t> value = body.integer(name, {least, kMaxTokens});
     if (!value) continue;
     if (facts.max_tokens && *value > *facts.max_tokens)
-      throw invalid_value(name, std::to_string(*value), concat("at most ", *facts.max_tokens, ", which this server allows"));
+      throw invalid_value(name, std::to_string(*value),
+                          concat("at most ", *facts.max_tokens, ", which this server allows"));
     tokens = value;
   }
   return tokens;
@@ -39,7 +40,8 @@ void read_samples(Fields& body, GenerationRequest& request) {
   request.n = body.integer("n", {1, kMaxSamples}).value_or(1);
   const size_t prompts = std::max<size_t>(1, request.prompts.size());
   if (prompts * size_t(request.n) > kMaxRows)
-    throw invalid_value("n", concat(request.n, " for ", prompts, " prompts"), concat("at most ", kMaxRows, " texts in all"));
+    throw invalid_value("n", concat(request.n, " for ", prompts, " prompts"),
+                        concat("at most ", kMaxRows, " texts in all"));
   if (request.chat) return;
   const int64_t best_of = body.integer("best_of", {1, kMaxSamples}).value_or(request.n);
   if (best_of != request.n)
@@ -80,8 +82,8 @@ void refuse_unsupported(Fields& body) {
   body.refuse({"tools", "functions", "audio", "prediction", "web_search_options", "moderation", "chat_template",
                "chat_template_kwargs"});
   const auto unsupported = [](const char* name, const char* expected) {
-    return ApiError(400, "unsupported_parameter", concat("\"", name, "\" asks for what is not supported here, expected ", expected),
-                    name);
+    return ApiError(400, "unsupported_parameter",
+                    concat("\"", name, "\" asks for what is not supported here, expected ", expected), name);
   };
   const Json* format = body.find("response_format");
   const bool is_text = format && format->is_object() && (format->empty() || format->value("type", Json()) == "text");
@@ -94,7 +96,8 @@ void refuse_unsupported(Fields& body) {
 }  // namespace
 
 ApiError model_not_found(const std::string& name, const ServerFacts& facts, std::optional<std::string> param) {
-  return {404, "model_not_found", concat("the model is ", shown_name(name), ", expected what is served here: ", join(facts.names)),
+  return {404, "model_not_found",
+          concat("the model is ", shown_name(name), ", expected what is served here: ", join(facts.names)),
           std::move(param)};
 }
 

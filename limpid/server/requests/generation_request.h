@@ -23,10 +23,10 @@ struct GuardChoice {
 /// POST /v1/chat/completions or /v1/completions, checked: every value is in its range.
 struct GenerationRequest {
   bool chat = false;
-  std::vector<Turn> messages;                               ///< of a chat
+  std::vector<Turn> messages;                                ///< of a chat
   std::vector<std::variant<std::string, TokenIds>> prompts;  ///< of completions; at least one
-  SamplingOptions sampling;                                 ///< its seed is drawn where the request has none
-  std::optional<int64_t> max_tokens;                        ///< none: the rest of the context; 0 with echo only
+  SamplingOptions sampling;                                  ///< its seed is drawn where the request has none
+  std::optional<int64_t> max_tokens;                         ///< none: the rest of the context; 0 with echo only
   int64_t n = 1;
   std::vector<std::string> stop;
   std::optional<size_t> log_probs;  ///< log-probabilities are wanted, of so many top tokens beside

@@ -27,7 +27,8 @@ GuardChoice read_guard(Fields& body, const GuardFacts& facts, std::vector<std::s
   if (!member && !facts.always) return {false, facts.threshold, facts.rewinds};
   if (!member) return {true, facts.threshold, facts.rewinds};
   if (*member == false && facts.always)
-    throw ApiError(400, "guard_required", "\"guard\" is false, expected true: this server guards every answer", "guard");
+    throw ApiError(400, "guard_required", "\"guard\" is false, expected true: this server guards every answer",
+                   "guard");
   if (*member == false) return {false, facts.threshold, facts.rewinds};
   GuardChoice guard = read_settings(*member, facts, unknown);
   if (!facts.available)

@@ -29,7 +29,8 @@ std::string read_content(Fields& message, const std::string& role) {
   if (!content && role == "assistant") return "";
   if (!content) throw missing_parameter(path, "a string or a list of {\"type\": \"text\", \"text\": …}");
   if (content->is_string()) return content->get<std::string>();
-  if (!content->is_array()) throw invalid_type(path, *content, "a string or a list of {\"type\": \"text\", \"text\": …}");
+  if (!content->is_array())
+    throw invalid_type(path, *content, "a string or a list of {\"type\": \"text\", \"text\": …}");
   std::string text;
   for (size_t i = 0; i < content->size(); ++i) {
     if (i > 0) text += '\n';

@@ -15,13 +15,13 @@ namespace {
 // A content that spells "<|im_end|>" must not end its turn, yet the template has to see contents as they are: it trims
 // them, looks at their beginnings, and repeats them where it likes. So nothing stands around a content, and nothing in
 // its place: inside each spelling, behind its first character, a private-use character is put that no content has. To a
-// template it is a letter like others and is carried along. What was rendered is cut at the marks (encode_chat), and each
-// part is encoded by itself, without the mark. A token lies within one part, and a part has no spelling of a special
-// token but those that the template wrote; so neither the search for special tokens nor the vocabulary, which in some
-// files has their spellings among its pieces, can give one for a content. Contents that spell none, nearly all, have
-// just the ids that encode_chat gives without marks. What remains: a special token of one character cannot be cut, and
-// in its vocabulary has no other form; and a template may put a spelling together itself, by writing half of it or by
-// taking out of a content what stands in the middle.
+// template it is a letter like others and is carried along. What was rendered is cut at the marks (encode_chat), and
+// each part is encoded by itself, without the mark. A token lies within one part, and a part has no spelling of a
+// special token but those that the template wrote; so neither the search for special tokens nor the vocabulary, which
+// in some files has their spellings among its pieces, can give one for a content. Contents that spell none, nearly all,
+// have just the ids that encode_chat gives without marks. What remains: a special token of one character cannot be cut,
+// and in its vocabulary has no other form; and a template may put a spelling together itself, by writing half of it or
+// by taking out of a content what stands in the middle.
 
 /// Returns every special token that has an inside, as what is looked for in plain text.
 AddedTokens special_spellings(const Tokenizer& tokenizer) {
@@ -49,7 +49,8 @@ std::string free_character(const std::vector<Turn>& turns) {
     append_utf8(character, code);
     return character;
   }
-  throw invalid_value("messages", "text with every private-use character (U+E000 to U+F8FF)", "text without one of them");
+  throw invalid_value("messages", "text with every private-use character (U+E000 to U+F8FF)",
+                      "text without one of them");
 }
 
 /// Puts marks inside all spellings. Each pass marks those that do not overlap; what overlapped them is left for the

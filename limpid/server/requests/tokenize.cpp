@@ -20,7 +20,8 @@ TokenIds requested_ids(Fields& body, const Tokenizer& tokenizer) {
   const bool has_messages = body.list("messages");
   const int given = (content != nullptr) + (prompt != nullptr) + has_messages;
   if (given == 0) throw missing_parameter("content", concat("one of ", kForms));
-  if (given > 1) throw invalid_value(has_messages ? "messages" : "prompt", "not the only text", concat("one of ", kForms));
+  if (given > 1)
+    throw invalid_value(has_messages ? "messages" : "prompt", "not the only text", concat("one of ", kForms));
   if (has_messages) {
     std::vector<std::string> unknown;
     return chat_ids(read_messages(body, unknown), tokenizer);

@@ -67,8 +67,7 @@ std::vector<std::string> GenerationEvents::of(const Ending& ending) {
   OrderedJson last = delta_choice(ending.choice, frame_.chat ? OrderedJson::object() : OrderedJson(""));
   last["finish_reason"] = ending.finish_reason;
   OrderedJson explanation;  // the mean is known only now
-  if (frame_.explain)
-    explanation = {{"mean_kl", mean_kl(choices_[ending.choice])}, {"tokens", OrderedJson::array()}};
+  if (frame_.explain) explanation = {{"mean_kl", mean_kl(choices_[ending.choice])}, {"tokens", OrderedJson::array()}};
   put_choice_extras(last, std::move(explanation), ending.guard);
   events.push_back(event(std::move(last)));
   return events;

@@ -30,8 +30,8 @@ struct Explanation {
 
 struct TokenRecord {
   TokenBytes token;
-  std::optional<float> log_prob;                    ///< none: the first token of an echoed prompt, or not asked for
-  std::vector<std::pair<TokenBytes, float>> top;    ///< best first
+  std::optional<float> log_prob;                  ///< none: the first token of an echoed prompt, or not asked for
+  std::vector<std::pair<TokenBytes, float>> top;  ///< best first
   std::optional<Explanation> explanation;
 };
 
@@ -63,8 +63,8 @@ struct Usage {
 
 /// What all chunks of one response share.
 struct ResponseHead {
-  std::string id;          ///< "chatcmpl-…", "cmpl-…"
-  int64_t created = 0;     ///< seconds since 1970
+  std::string id;       ///< "chatcmpl-…", "cmpl-…"
+  int64_t created = 0;  ///< seconds since 1970
 };
 
 /// What all parts of an answer repeat, and what was asked for.
@@ -80,9 +80,9 @@ struct AnswerFrame {
 
 /// What a choice needs to know of its earlier pieces.
 struct ChoiceProgress {
-  bool started = false;    ///< the role was sent
-  size_t characters = 0;   ///< of the text so far
-  size_t explained = 0;    ///< tokens with an explanation
+  bool started = false;   ///< the role was sent
+  size_t characters = 0;  ///< of the text so far
+  size_t explained = 0;   ///< tokens with an explanation
   double kl_sum = 0.0;
 };
 

@@ -270,6 +270,10 @@ def scorer_seeds():
     return [BETWEEN.join((json.dumps(about).encode(), header[1:-1], data)) for header, data in (linear, hidden)]
 
 
+def server_request_seeds():
+    return [text.encode() for text in literals("tests/server/*request*.cpp") if text.startswith("{") and len(text) <= LONGEST][:MOST]
+
+
 def specs_seeds():
     texts = ["a.detox.safetensors:0.3", "a.safetensors?readout=contrast&layers=3-9:1", "control:mask:0.1", "a.gguf?positions=all", "adapter:-1", "a.safetensors?gate=off",
              "prompt=prompt&completion=text&source=x|y", "text=text", "label=1", "n=0.5|1", "label=label&as=toxic&take=1", "label=TOXIC&threshold=0.5", "precision=bf16", "3-20", "3-", "3"]
@@ -299,6 +303,7 @@ TARGETS = {
     "safetensors": (all_safetensors, ("limpid/checkpoints/safetensors.cpp", "limpid/kernels/dtype.cpp")),
     "scorer": (scorer_seeds, ("limpid/scorers/scorer_file.cpp",)),
     "sentencepiece": (sentencepiece_seeds, ()),
+    "server_request": (server_request_seeds, ("limpid/server/requests/*.cpp",)),
     "specs": (specs_seeds, ("limpid/methods/*/method.h", "limpid/methods/other_methods.h", "limpid/methods/*options.h", "limpid/scorers/scorer_spec.cpp", "limpid/data/*text*.cpp")),
     "tokenizer_folder": (tokenizer_folder_seeds, ("limpid/tokenizers/tokenizer_config.cpp", "limpid/tokenizers/configured.cpp", "limpid/tokenizers/vocab_files.cpp", "limpid/tokenizers/json*.cpp")),
     "tokenizer_json": (tokenizer_json_seeds, ("limpid/tokenizers/json*.cpp", "limpid/tokenizers/tokenizer_json.cpp", "limpid/tokenizers/split_rules.cpp")),

@@ -21,8 +21,8 @@ bool is_name_byte(unsigned char byte) { return byte < 0x80 && (std::isalnum(byte
 std::optional<int64_t> whole(const Json& number) {
   if (number.is_number_unsigned() && !std::in_range<int64_t>(number.get<uint64_t>())) return std::nullopt;
   if (number.is_number_integer()) return number.get<int64_t>();
-  const double value = number.get<double>();
-  if (value != std::floor(value) || value < -0x1p63 || value >= 0x1p63) return std::nullopt;
+  const double value = number.get<double>();  // -2^63 may be a longer integer that was rounded
+  if (value != std::floor(value) || std::abs(value) >= 0x1p63) return std::nullopt;
   return int64_t(value);
 }
 

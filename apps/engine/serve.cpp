@@ -1,9 +1,15 @@
 #include "apps/commands/serve.h"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "apps/engine/common.h"
-#include "limpid/server/http/simple_server.h"
+#include "apps/guard.h"
+#include "limpid/core/parse.h"
+#include "limpid/server/http/gate.h"
+#include "limpid/server/http/http_server.h"
 #include "limpid/server/service.h"
 #include "limpid/serving/model_engine.h"
 
@@ -68,30 +74,60 @@ class Loading {
   Scheduler scheduler_;
 };
 
+/// Returns a host as it stands in an address.
+std::string shown_host(const std::string& host) {
+  return host.find(':') == std::string::npos || host.starts_with('[') ? host : concat("[", host, "]");
+}
+
+std::vector<std::string> keys_of(const ServeCommand& options) {
+  std::vector<std::string> keys = options.api_keys;
+  for (const std::string& file : options.api_key_files) {
+    const size_t before = keys.size();
+    for (const std::string& line : split(read_text(file), '\n'))
+      if (const std::string_view key = trimmed(line); !key.empty()) keys.emplace_back(key);
+    LIMPID_CHECK(keys.size() > before, UsageError, "--api-key-file ", file, ": there is no key in it");
+  }
+  LIMPID_CHECK(std::ranges::find(keys, "") == keys.end(), UsageError, "--api-key is empty, expected a text");
+  return keys;
+}
+
+HttpOptions http_options(const ServeCommand& options) {
+  return {.host = options.host,
+          .port = options.port,
+          .read_timeout = options.read_timeout,
+          .write_timeout = options.write_timeout,
+          .idle_timeout = options.idle_timeout,
+          .connections = size_t(options.connections),
+          .max_body = size_t(options.max_body) * kMiB};
+}
+
+AccessRules access_rules(const ServeCommand& options) {
+  AccessRules rules{is_loopback(options.host), options.allowed_hosts, keys_of(options), options.allowed_origins};
+  LIMPID_CHECK(rules.is_loopback || !rules.keys.empty() || options.allow_anonymous, UsageError, "--host ", options.host,
+               " is open to other machines: give an --api-key, or --allow-anonymous");
+  LIMPID_CHECK(std::ranges::find(rules.origins, "*") == rules.origins.end(), UsageError,
+               "--allow-origin *: expected an origin such as https://example.org");
+  return rules;
+}
+
+void wait_for_the_end() {
+  while (!terminal().stop()) usleep(20'000);
+}
+
 }  // namespace
 
 int run(const ServeCommand& options) {
   Service service;
-  SimpleServer server(options.host, options.port);
-  const auto route = [&](const char* method, const char* path, void (Service::*member)(std::shared_ptr<Exchange>)) {
-    server.route(method, path, [&service, member](std::shared_ptr<Exchange> exchange) { (service.*member)(exchange); });
-  };
-  route("POST", "/v1/chat/completions", &Service::chat_completions);
-  route("POST", "/v1/completions", &Service::completions);
-  route("POST", "/tokenize", &Service::tokenize);
-  route("POST", "/detokenize", &Service::detokenize);
-  route("GET", "/v1/models", &Service::models);
-  route("GET", "/v1/detoxifiers", &Service::detoxifiers);
-  route("GET", "/health", &Service::health);
-  route("GET", "/ready", &Service::ready);
-  route("GET", "/version", &Service::version);
-  server.start();
-  terminal().info(concat("listening on http://", options.host, ":", server.port()));
+  HttpObserver observer;
+  HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), observer);
+  http.start();
+  std::fprintf(stderr, "limpid: listening on http://%s:%d\n", shown_host(options.host).c_str(), http.port());
   Loading loading(options);
   service.set_loaded(loading.loaded());
-  while (!terminal().stop()) usleep(50000);
+  wait_for_the_end();
   loading.scheduler().stop(options.drain);
-  return 0;
+  http.stop();
+  return Terminal::stopped_code() == 128 + SIGINT ? Terminal::stopped_code() : 0;
 }
 
 }  // namespace limpid::apps

@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "limpid/core/error.h"
 
@@ -22,6 +24,7 @@ struct ApiError : Error {
   std::optional<std::string> param;     ///< path of the field: "messages[2].content"
   std::optional<int> retry_after = {};  ///< seconds
   bool should_retry = true;             ///< false: x-should-retry tells clients that a repetition fails too
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< that the answer has besides
 };
 
 /// Returns the "type" of errors of a status: "invalid_request_error", "permission_error", "rate_limit_error",

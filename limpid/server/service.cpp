@@ -64,12 +64,35 @@ void Service::in_turn(std::shared_ptr<Exchange> exchange, Answerer answer) {
 void Service::generate(std::shared_ptr<Exchange> exchange, bool chat) {
   in_turn(exchange, [exchange, chat](const Loaded& loaded, Exchange&) {
     loaded.scheduler->check_room();
-    const Json body = read_strict_json(exchange->request().body);
+    const Json body = read_strict_json(exchange->take_body());
     GenerationRequest request =
         chat ? read_chat_request(body, *loaded.facts) : read_completion_request(body, *loaded.facts);
     std::vector<TokenIds> prompts = prompt_ids(request, *loaded.tokenizer, *loaded.facts);
     loaded.scheduler->submit({exchange, std::move(request), std::move(prompts)});
   });
+}
+
+Router Service::router() {
+  Router router;
+  const auto add = [&](const char* method, const char* pattern, void (Service::*member)(std::shared_ptr<Exchange>),
+                       bool is_open = false) {
+    router.add({.method = method,
+                .pattern = pattern,
+                .handler = [this, member](std::shared_ptr<Exchange> exchange) { (this->*member)(std::move(exchange)); },
+                .is_open = is_open});
+  };
+  add("POST", "/v1/chat/completions", &Service::chat_completions);
+  add("POST", "/v1/completions", &Service::completions);
+  add("POST", "/tokenize", &Service::tokenize);
+  add("POST", "/detokenize", &Service::detokenize);
+  add("GET", "/v1/models", &Service::models);
+  add("GET", "/v1/models/{id}", &Service::model);
+  add("GET", "/v1/detoxifiers", &Service::detoxifiers);
+  add("GET", "/v1/detoxifiers/{name}", &Service::detoxifier);
+  add("GET", "/version", &Service::version);
+  for (const char* path : {"/health", "/v1/health"}) add("GET", path, &Service::health, /*is_open=*/true);
+  add("GET", "/ready", &Service::ready, /*is_open=*/true);
+  return router;
 }
 
 void Service::chat_completions(std::shared_ptr<Exchange> exchange) { generate(std::move(exchange), /*chat=*/true); }
@@ -78,15 +101,14 @@ void Service::completions(std::shared_ptr<Exchange> exchange) { generate(std::mo
 
 void Service::tokenize(std::shared_ptr<Exchange> exchange) {
   in_turn(std::move(exchange), [](const Loaded& loaded, Exchange& exchange) {
-    exchange.answer(
-        {.body = tokenize_body(read_strict_json(exchange.request().body), *loaded.tokenizer, *loaded.facts)});
+    exchange.answer({.body = tokenize_body(read_strict_json(exchange.take_body()), *loaded.tokenizer, *loaded.facts)});
   });
 }
 
 void Service::detokenize(std::shared_ptr<Exchange> exchange) {
   in_turn(std::move(exchange), [](const Loaded& loaded, Exchange& exchange) {
     exchange.answer(
-        {.body = detokenize_body(read_strict_json(exchange.request().body), *loaded.tokenizer, *loaded.facts)});
+        {.body = detokenize_body(read_strict_json(exchange.take_body()), *loaded.tokenizer, *loaded.facts)});
   });
 }
 
@@ -94,16 +116,17 @@ void Service::models(std::shared_ptr<Exchange> exchange) {
   at_once(exchange, [&] { return HttpResponse{.body = models_body(*loaded().facts)}; });
 }
 
-void Service::model(std::shared_ptr<Exchange> exchange, const std::string& id) {
-  at_once(exchange, [&] { return HttpResponse{.body = model_body(id, *loaded().facts)}; });
+void Service::model(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [&] { return HttpResponse{.body = model_body(exchange->request().parameter, *loaded().facts)}; });
 }
 
 void Service::detoxifiers(std::shared_ptr<Exchange> exchange) {
   at_once(exchange, [&] { return HttpResponse{.body = detoxifiers_body(*loaded().facts)}; });
 }
 
-void Service::detoxifier(std::shared_ptr<Exchange> exchange, const std::string& name) {
-  at_once(exchange, [&] { return HttpResponse{.body = detoxifier_body(name, *loaded().facts)}; });
+void Service::detoxifier(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange,
+          [&] { return HttpResponse{.body = detoxifier_body(exchange->request().parameter, *loaded().facts)}; });
 }
 
 void Service::health(std::shared_ptr<Exchange> exchange) {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "limpid/server/facts.h"
-#include "limpid/server/http/exchange.h"
+#include "limpid/server/http/router.h"
 #include "limpid/server/scheduler/scheduler.h"
 #include "limpid/tokenizers/tokenizer.h"
 
@@ -29,19 +29,21 @@ class Service {
 
   void set_loaded(Loaded loaded);
 
+  Router router();  ///< all routes, which answer as long as the service lives
+
+ private:
   void chat_completions(std::shared_ptr<Exchange> exchange);
   void completions(std::shared_ptr<Exchange> exchange);
   void tokenize(std::shared_ptr<Exchange> exchange);
   void detokenize(std::shared_ptr<Exchange> exchange);
   void models(std::shared_ptr<Exchange> exchange);
-  void model(std::shared_ptr<Exchange> exchange, const std::string& id);
+  void model(std::shared_ptr<Exchange> exchange);
   void detoxifiers(std::shared_ptr<Exchange> exchange);
-  void detoxifier(std::shared_ptr<Exchange> exchange, const std::string& name);
+  void detoxifier(std::shared_ptr<Exchange> exchange);
   void health(std::shared_ptr<Exchange> exchange);
   void ready(std::shared_ptr<Exchange> exchange);
   void version(std::shared_ptr<Exchange> exchange);
 
- private:
   struct Workers;
   using Answerer = std::function<void(const Loaded& loaded, Exchange& exchange)>;
   const Loaded& loaded() const;

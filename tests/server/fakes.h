@@ -126,13 +126,18 @@ class KeptExchange final : public Exchange {
   explicit KeptExchange(const std::string& client) { request_.client = client; }
 
   const HttpRequest& request() const override { return request_; }
-  void answer(HttpResponse response) override { end([&] { response_ = std::move(response); }); }
-  void begin_events(Headers) override {}
-  void send_event(std::string data) override {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(std::move(data));
+  std::string take_body() override { return std::move(request_.body); }
+  void answer(HttpResponse response) override {
+    end([&] { response_ = std::move(response); });
   }
-  void end_events(bool complete) override { end([&] { complete_ = complete; }); }
+  void begin_events() override {}
+  void send_event(const std::string& data) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(data);
+  }
+  void end_events(bool complete) override {
+    end([&] { complete_ = complete; });
+  }
   void on_gone(std::function<void(Gone)> gone) override {
     const std::lock_guard lock(mutex_);
     gone_ = std::move(gone);

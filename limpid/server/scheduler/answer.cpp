@@ -6,14 +6,6 @@
 
 namespace limpid::server {
 
-void answer_error(Exchange& exchange, const ApiError& error) {
-  HttpResponse response{.status = error.status, .body = error_body(error)};
-  if (error.retry_after) response.headers.emplace_back("Retry-After", std::to_string(*error.retry_after));
-  if (!error.should_retry) response.headers.emplace_back("x-should-retry", "false");
-  response.close = error.status == 503;
-  exchange.answer(std::move(response));
-}
-
 Answer::Answer(std::shared_ptr<Exchange> exchange, const GenerationRequest& request, const ServerFacts& facts)
     : exchange_(std::move(exchange)) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -26,22 +18,22 @@ Answer::Answer(std::shared_ptr<Exchange> exchange, const GenerationRequest& requ
 }
 
 void Answer::begin() {
-  if (events_) exchange_->begin_events({});
+  if (events_) exchange_->begin_events();
 }
 
 void Answer::add(const Piece& piece) {
   if (whole_) return whole_->add(piece);
-  for (std::string& event : events_->of(piece)) exchange_->send_event(std::move(event));
+  for (const std::string& event : events_->of(piece)) exchange_->send_event(event);
 }
 
 void Answer::add(const Ending& ending) {
   if (whole_) return whole_->add(ending);
-  for (std::string& event : events_->of(ending)) exchange_->send_event(std::move(event));
+  for (const std::string& event : events_->of(ending)) exchange_->send_event(event);
 }
 
 void Answer::finish(const Usage& usage) {
   if (whole_) return exchange_->answer({.body = whole_->whole(usage)});
-  if (auto event = events_->of(usage)) exchange_->send_event(*std::move(event));
+  if (auto event = events_->of(usage)) exchange_->send_event(*event);
   exchange_->end_events(/*complete=*/true);
 }
 

@@ -10,9 +10,6 @@
 
 namespace limpid::server {
 
-/// Answers a request with the error: its status and body, and what clients need to know of repeating it.
-void answer_error(Exchange& exchange, const ApiError& error);
-
 /// The answer to one request for texts as it grows, whole or in a stream.
 class Answer {
  public:

@@ -19,8 +19,7 @@ class SchedulerObserver {
   virtual void generated(size_t tokens) {}  ///< drawn, rewound ones too
   virtual void cancelled(Gone reason) {}
   virtual void row_failed(bool not_finite) {}
-  virtual void guarded(const GuardReport& report) {}  ///< at the end of a guarded choice
-  virtual void finished(const std::string& request_id, const Usage& usage) {}
+  virtual void guarded(const GuardReport& report) {}                             ///< at the end of a guarded choice
   virtual void texts(const std::string& request_id, const std::string& text) {}  ///< of each choice, for --log-prompts
 };
 

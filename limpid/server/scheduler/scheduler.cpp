@@ -365,7 +365,7 @@ void Scheduler::finish_if_done(Job& job) {
   if (job.ended || held || job.choices_ended < job.choices()) return;
   job.ended = true;
   ended_.push_back(job.number);
-  observer_.finished(job.submission.exchange->request().id, job.usage);
+  job.submission.exchange->count_tokens(job.usage.prompt_tokens, job.usage.completion_tokens);
   mean_seconds_ = 0.9 * mean_seconds_ + 0.1 * seconds_since(job.begun);
   job.answer.finish(job.usage);
 }
@@ -373,7 +373,7 @@ void Scheduler::finish_if_done(Job& job) {
 void Scheduler::fail(Job& job, const ApiError& error) {
   if (std::exchange(job.ended, true)) return;
   ended_.push_back(job.number);
-  observer_.finished(job.submission.exchange->request().id, job.usage);
+  job.submission.exchange->count_tokens(job.usage.prompt_tokens, job.usage.completion_tokens);
   job.answer.fail(error);
   for (const auto& row : job.live) engine_.cancel(row->id);
 }
@@ -392,7 +392,6 @@ void Scheduler::drop(uint64_t number, Gone reason) {
   const auto job = jobs_.find(number);
   if (job == jobs_.end()) return;
   observer_.cancelled(reason);
-  observer_.finished(job->second->submission.exchange->request().id, job->second->usage);
   forget(*job->second);
 }
 

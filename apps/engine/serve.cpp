@@ -38,11 +38,20 @@ std::shared_ptr<const Scorer> scorer_for(const ServeCommand& options) {
   }
 }
 
+/// Opens what --detox says. @throws UsageError for what it cannot say
+std::vector<ServedDetoxifier> detoxifiers_for(const ServeCommand& options) {
+  try {
+    return open_served(options.detox, terminal());
+  } catch (const ConfigError& error) {
+    throw UsageError(error.what());
+  }
+}
+
 /// All that stands behind the routes, from the model to the scheduler.
 class Loading {
  public:
   explicit Loading(const ServeCommand& options)
-      : served_{open_model_for(options), open_served(options.detox, terminal()), scorer_for(options)},
+      : served_{open_model_for(options), detoxifiers_for(options), scorer_for(options)},
         engine_(served_, {.max_rows = size_t(options.rows),
                           .watch = terminal(),
                           .prompt_tokens = size_t(options.prefill_chunk),

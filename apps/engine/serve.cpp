@@ -52,7 +52,7 @@ class Loading {
  public:
   explicit Loading(const ServeCommand& options)
       : served_{open_model_for(options), detoxifiers_for(options), scorer_for(options)},
-        engine_(served_, {.max_rows = size_t(options.rows),
+        engine_(served_, {.max_rows = SIZE_MAX,  // how many is the scheduler's choice
                           .watch = terminal(),
                           .prompt_tokens = size_t(options.prefill_chunk),
                           .cache_bytes = cache_bytes(options),

@@ -62,12 +62,13 @@ class Load(Raw):
             connection = self.server.connect()
             connection.sendall(head(length=1000) + b"{" if number % 2 else b"POST /v1/comp")
             slow.append(connection)
-        big = json.dumps({"prompt": "x" * 400, "max_tokens": 400, "n": 64, "logprobs": 1}).encode()
+        big = json.dumps({"prompt": "x" * 100, "max_tokens": 400, "n": 16, "logprobs": 20, "stream": True, "ignore_eos": True}).encode()
         for _ in range(8):
             connection = self.server.connect()
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.sendall(head(length=len(big)) + big)
             slow.append(connection)
+        time.sleep(1.5)  # their answers are written until nothing more is taken
         after, wait = self.throughput()
         for connection in slow:
             connection.close()

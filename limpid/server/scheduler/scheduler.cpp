@@ -89,7 +89,7 @@ EngineState Scheduler::engine_state() const {
 void Scheduler::run() {
   while (take_commands()) {
     begin_rows();
-    if (!rows_.empty()) step();
+    if (moving_rows() > 0) step();
     work_between_steps();
     for (uint64_t number : ended_)
       if (const auto job = jobs_.find(number); job != jobs_.end()) forget(*job->second);
@@ -138,7 +138,7 @@ bool Scheduler::take_commands() {
 
 void Scheduler::begin_rows() {
   const auto now = Clock::now();
-  while (rows_.size() < options_.rows) {
+  while (moving_rows() < options_.rows) {
     const auto number = shares_.next(now);
     if (!number) break;
     Job& job = *jobs_.at(*number);
@@ -152,7 +152,12 @@ void Scheduler::begin_rows() {
     if (job.ended || job.rows_begun == job.rows()) shares_.remove(job.client, job.number);
   }
   shares_.forget_idle(now);
-  rows_in_use_ = rows_.size();
+  rows_in_use_ = moving_rows();
+}
+
+/// Returns how many rows are decoded: those of clients that do not read take nobody's place.
+size_t Scheduler::moving_rows() const {
+  return size_t(std::ranges::count_if(rows_, [](const auto& entry) { return !entry.second->job->paused; }));
 }
 
 namespace {
@@ -385,7 +390,7 @@ void Scheduler::forget(Job& job) {
   shares_.remove(job.client, job.number);
   --(job.begun == Job::Time{} ? waiting_ : running_);
   jobs_.erase(job.number);
-  rows_in_use_ = rows_.size();
+  rows_in_use_ = moving_rows();
 }
 
 void Scheduler::drop(uint64_t number, Gone reason) {

@@ -55,6 +55,7 @@ class Scheduler {
   bool take_commands();
   bool is_idle() const;
   void begin_rows();
+  size_t moving_rows() const;
   void begin_row(Job& job);
   void step();
   void on_token(JobRow& row, const TokenEvent& event);

@@ -204,6 +204,8 @@ void Scheduler::begin_row(Job& job) {
     job.begun = Clock::now();
     observer_.queued(std::chrono::duration<double>(job.begun - job.came).count());
     for (const TokenIds& ids : job.submission.prompts) job.usage.prompt_tokens += int64_t(ids.size());
+    for (size_t i = 0; i < asked.strengths.size(); ++i)
+      if (asked.strengths[i] != 0.0f) observer_.detoxified(facts_.detoxifiers[i].name, asked.strengths[i]);
     if (asked.echo && !asked.log_probs)
       for (size_t choice = 0; choice < job.choices(); ++choice)
         job.answer.add(Piece{choice, prompt_text(job, choice / size_t(asked.n), *tokenizer_), {}});
@@ -356,7 +358,10 @@ void Scheduler::end_row(JobRow& row, const char* finish_reason) {
     observer_.guarded(*ending.guard);
   }
   job.usage.completion_tokens += row.writer.tokens();
-  observer_.texts(job.submission.exchange->request().id, row.writer.text());
+  if (options_.tells_texts)
+    observer_.written(job.submission.exchange->request().id,
+                      tokenizer_->decode(job.submission.prompts[row.prompt], /*skip_special=*/false),
+                      row.writer.text());
   ++job.choices_ended;
   if (held.waits)
     held.endings.push_back(ending);

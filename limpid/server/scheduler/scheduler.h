@@ -20,6 +20,7 @@ namespace limpid::server {
 struct SchedulerOptions {
   size_t rows = 32;                   ///< decoded together
   size_t queue = 256;                 ///< requests that wait
+  bool tells_texts = false;           ///< the observer hears prompts and answers
   size_t most_buffered = 256u << 10;  ///< bytes of an answer that its client has not read, beyond which its rows stop
 };
 

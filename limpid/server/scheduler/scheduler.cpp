@@ -430,7 +430,11 @@ void Scheduler::work_between_steps() {
   works_.push_back(std::move(work));
 }
 
+/// Shows others what the engine holds, now and then: adding it up takes time.
 void Scheduler::publish() {
+  const auto now = Clock::now();
+  if (!rows_.empty() && now - published_ < std::chrono::milliseconds(100)) return;
+  published_ = now;
   const EngineState state = engine_.state();
   const std::lock_guard lock(mutex_);
   state_ = state;

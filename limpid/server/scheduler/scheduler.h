@@ -96,6 +96,7 @@ class Scheduler {
   std::map<RequestId, JobRow*> rows_;
   std::vector<uint64_t> ended_;  // jobs to be forgotten behind the step
   ClientShares shares_;
+  std::chrono::steady_clock::time_point published_ = {};
   std::thread thread_;
 };
 

@@ -72,8 +72,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<HttpExchange> exchange_;
   std::string writing_;
   size_t written_ = 0;
-  size_t accounted_ = 0;  // of context_->read_bytes
-  bool waits_ = false;    // for bytes
+  size_t answered_body_ = 0;  // bytes of the request's body, until it is answered
+  size_t accounted_ = 0;      // of context_->read_bytes
+  bool waits_ = false;        // for bytes
   bool is_writing_ = false;
   bool has_ended_ = false;  // the client's side
   bool has_head_ = false;

@@ -71,7 +71,8 @@ struct Metrics::State {
   Counter& guard_rewinds = counter("limpid_guard_rewinds_total", "Texts that were taken back.").Add({});
   Counter& guard_refusals = counter("limpid_guard_refusals_total", "Answers that were ended.").Add({});
   Counter& guard_tokens = counter("limpid_guard_rewound_tokens_total", "Tokens that were taken back.").Add({});
-  prometheus::Family<Counter>& scored_texts = counter("limpid_scored_texts_total", "Texts that were scored on request.");
+  prometheus::Family<Counter>& scored_texts =
+      counter("limpid_scored_texts_total", "Texts that were scored on request.");
   Histogram& score_seconds = histogram("limpid_score_seconds", "A request for scores.").Add({}, kWaits);
   prometheus::Family<Counter>& row_failures = counter("limpid_row_failures_total", "Rows that could not be written.");
   Gauge& memory = gauge("process_resident_memory_bytes", "Resident memory size in bytes.").Add({});
@@ -102,8 +103,8 @@ Metrics::Metrics(const std::vector<std::string>& routes) : state_(std::make_uniq
 
 Metrics::~Metrics() = default;
 
-void Metrics::set_served(const std::string& model, const std::string& isa,
-                         const std::vector<std::string>& detoxifiers, std::function<Gauges()> gauges) {
+void Metrics::set_served(const std::string& model, const std::string& isa, const std::vector<std::string>& detoxifiers,
+                         std::function<Gauges()> gauges) {
   state_->build.Add({{"version", version()}, {"model", model}, {"isa", isa}}).Set(1);
   for (const std::string& name : detoxifiers) {
     state_->detox_requests.Add({{"name", name}});

@@ -41,6 +41,7 @@ struct ServerFacts {
   int64_t trained_context = 0, width = 0, parameters = 0, file_bytes = 0;
   bool has_chat_template = false;
   TokenId text_beginning = -1;        ///< what a prompt without tokens becomes; negative: such prompts are refused
+  size_t longest_token = 0;           ///< bytes, of requests/prompt_ids.h; 0: texts are not bounded by it
   std::optional<int64_t> max_tokens;  ///< of --max-tokens
   std::vector<DetoxifierFacts> detoxifiers;
   GuardFacts guard;

@@ -52,6 +52,7 @@ endfunction()
 function(limpid_tests room)
   cmake_parse_arguments(T "TORCH" "" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${room}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_server.cpp$")   # a program of its own
   if(NOT sources)
     return()
   endif()

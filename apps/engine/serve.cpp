@@ -8,8 +8,10 @@
 #include "apps/engine/common.h"
 #include "apps/guard.h"
 #include "limpid/core/parse.h"
+#include "limpid/kernels/cpu.h"
 #include "limpid/server/http/gate.h"
 #include "limpid/server/http/http_server.h"
+#include "limpid/server/request_log.h"
 #include "limpid/server/service.h"
 #include "limpid/serving/model_engine.h"
 
@@ -38,21 +40,32 @@ std::shared_ptr<const Scorer> scorer_for(const ServeCommand& options) {
   }
 }
 
+/// Opens what --detox says. @throws UsageError for what it cannot say
+std::vector<ServedDetoxifier> detoxifiers_for(const ServeCommand& options) {
+  try {
+    return open_served(options.detox, terminal());
+  } catch (const ConfigError& error) {
+    throw UsageError(error.what());
+  }
+}
+
 /// All that stands behind the routes, from the model to the scheduler.
 class Loading {
  public:
-  explicit Loading(const ServeCommand& options)
-      : served_{open_model_for(options), open_served(options.detox, terminal()), scorer_for(options)},
-        engine_(served_, {.max_rows = size_t(options.rows),
+  Loading(const ServeCommand& options, SchedulerObserver& observer)
+      : served_{open_model_for(options), detoxifiers_for(options), scorer_for(options)},
+        engine_(served_, {.max_rows = SIZE_MAX,  // how many is the scheduler's choice
                           .watch = terminal(),
                           .prompt_tokens = size_t(options.prefill_chunk),
                           .cache_bytes = cache_bytes(options),
                           .explains = true}),
         facts_(facts_of(served_, {options.model, options.aliases}, options.context)),
         scheduler_(engine_, served_.model->tokenizer(), with_limits(facts_, options, engine_),
-                   {.rows = size_t(options.rows), .queue = size_t(options.queue)}, observer_) {}
+                   {.rows = size_t(options.rows), .queue = size_t(options.queue), .tells_texts = options.log_prompts},
+                   observer) {}
 
   Loaded loaded() { return {&facts_, served_.model->tokenizer(), &scheduler_}; }
+  const ServerFacts& facts() const { return facts_; }
   Scheduler& scheduler() { return scheduler_; }
 
  private:
@@ -70,7 +83,6 @@ class Loading {
   ServedModel served_;
   ModelEngine engine_;
   ServerFacts facts_;
-  SchedulerObserver observer_;
   Scheduler scheduler_;
 };
 
@@ -110,6 +122,48 @@ AccessRules access_rules(const ServeCommand& options) {
   return rules;
 }
 
+/// Counts and logs what happens.
+class Watcher final : public HttpObserver, public SchedulerObserver {
+ public:
+  Watcher(Metrics& metrics, bool logs) : metrics_(metrics), log_(stderr), logs_(logs) {}
+
+  void finished(const RequestRecord& record) override {
+    metrics_.finished(record);
+    if (logs_) log_.finished(record);
+  }
+  void too_many_connections() override { metrics_.too_many_connections(); }
+  void queued(double seconds) override { metrics_.queued(seconds); }
+  void first_token(double seconds) override { metrics_.first_token(seconds); }
+  void next_token(double seconds) override { metrics_.next_token(seconds); }
+  void prompt_read(int64_t tokens, int64_t kept) override { metrics_.prompt_read(tokens, kept); }
+  void generated(size_t tokens) override { metrics_.generated(tokens); }
+  void cancelled(Gone reason) override { metrics_.cancelled(reason); }
+  void row_failed(bool not_finite) override { metrics_.row_failed(not_finite); }
+  void guarded(const GuardReport& report) override { metrics_.guarded(report); }
+  void detoxified(const std::string& name, float strength) override { metrics_.detoxified(name, strength); }
+  void written(const std::string& request_id, const std::string& prompt, const std::string& text) override {
+    log_.text(request_id, "prompt", prompt);
+    log_.text(request_id, "answer", text);
+  }
+
+ private:
+  Metrics& metrics_;
+  RequestLog log_;
+  bool logs_;
+};
+
+Gauges gauges(const Scheduler& scheduler, const HttpServer& http) {
+  const EngineState engine = scheduler.engine_state();
+  return {scheduler.requests_running(), scheduler.requests_waiting(), scheduler.rows_running(), http.connections(),
+          engine.cache_bytes,           engine.cache_limit,           engine.kept_bytes,        engine.preemptions};
+}
+
+std::vector<std::string> names_of(const std::vector<DetoxifierFacts>& detoxifiers) {
+  std::vector<std::string> names;
+  for (const DetoxifierFacts& detoxifier : detoxifiers) names.push_back(detoxifier.name);
+  return names;
+}
+
 void wait_for_the_end() {
   while (!terminal().stop()) usleep(20'000);
 }
@@ -118,11 +172,15 @@ void wait_for_the_end() {
 
 int run(const ServeCommand& options) {
   Service service;
-  HttpObserver observer;
-  HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), observer);
+  Watcher watcher(service.counted(), !options.quiet);
+  if (options.log_prompts) terminal().warning("prompts and answers are logged (--log-prompts)");
+  HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), watcher);
   http.start();
   std::fprintf(stderr, "limpid: listening on http://%s:%d\n", shown_host(options.host).c_str(), http.port());
-  Loading loading(options);
+  Loading loading(options, watcher);
+  service.counted().set_served(loading.facts().names.front(), kernels::name(kernels::active_isa()),
+                               names_of(loading.facts().detoxifiers),
+                               [&] { return gauges(loading.scheduler(), http); });
   service.set_loaded(loading.loaded());
   wait_for_the_end();
   loading.scheduler().stop(options.drain);

@@ -42,6 +42,7 @@ struct ServerFacts {
   bool has_chat_template = false;
   std::vector<TokenId> end_tokens;    ///< that end a text
   TokenId text_beginning = -1;        ///< what a prompt without tokens becomes; negative: such prompts are refused
+  size_t longest_token = 0;           ///< bytes, of requests/prompt_ids.h; 0: texts are not bounded by it
   std::optional<int64_t> max_tokens;  ///< of --max-tokens
   std::vector<DetoxifierFacts> detoxifiers;
   GuardFacts guard;

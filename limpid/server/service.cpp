@@ -23,7 +23,10 @@ struct Service::Workers {
   boost::asio::thread_pool pool{kReaders};
 };
 
-Service::Service() : workers_(std::make_unique<Workers>()) {}
+Service::Service() : workers_(std::make_unique<Workers>()) {
+  Router routes = router();
+  metrics_ = std::make_unique<Metrics>(routes.patterns());
+}
 
 Service::~Service() { workers_->pool.join(); }
 
@@ -52,9 +55,19 @@ void Service::in_turn(std::shared_ptr<Exchange> exchange, Answerer answer) {
   });
 }
 
-void Service::generate(std::shared_ptr<Exchange> exchange, bool chat) {
-  in_turn(exchange, [exchange, chat](const Loaded& loaded, Exchange&) {
+/// @throws ApiError for a request that cannot wait or is too late
+void Service::check_room(const Loaded& loaded) {
+  try {
     loaded.scheduler->check_room();
+  } catch (const ApiError& error) {
+    metrics_->rejected(error.code);
+    throw;
+  }
+}
+
+void Service::generate(std::shared_ptr<Exchange> exchange, bool chat) {
+  in_turn(exchange, [this, exchange, chat](const Loaded& loaded, Exchange&) {
+    check_room(loaded);
     const Json body = read_strict_json(exchange->take_body());
     GenerationRequest request =
         chat ? read_chat_request(body, *loaded.facts) : read_completion_request(body, *loaded.facts);
@@ -88,6 +101,7 @@ Router Service::router() {
   add("GET", "/v1/detoxifiers", &Service::detoxifiers);
   add("GET", "/v1/detoxifiers/{name}", &Service::detoxifier);
   add("GET", "/version", &Service::version);
+  add("GET", "/metrics", &Service::metrics);
   for (const char* path : {"/health", "/v1/health"}) add("GET", path, &Service::health, /*is_open=*/true);
   add("GET", "/ready", &Service::ready, /*is_open=*/true);
   return router;
@@ -149,6 +163,12 @@ void Service::ready(std::shared_ptr<Exchange> exchange) {
     if (scheduler.is_stopping()) throw ApiError(503, "shutting_down", "the server is shutting down");
     if (scheduler.is_full()) throw ApiError(503, "queue_full", "no request more can wait");
     return HttpResponse{.body = R"({"status":"ready"})"};
+  });
+}
+
+void Service::metrics(std::shared_ptr<Exchange> exchange) {
+  at_once(exchange, [&] {
+    return HttpResponse{.body = metrics_->text(), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "limpid/server/facts.h"
 #include "limpid/server/http/router.h"
+#include "limpid/server/metrics/metrics.h"
 #include "limpid/server/scheduler/scheduler.h"
 #include "limpid/server/scoring.h"
 #include "limpid/tokenizers/tokenizer.h"
@@ -32,7 +33,8 @@ class Service {
 
   void set_loaded(Loaded loaded);
 
-  Router router();  ///< all routes, which answer as long as the service lives
+  Metrics& counted() { return *metrics_; }  ///< what observers of sockets and scheduler count with
+  Router router();                          ///< all routes, which answer as long as the service lives
 
  private:
   void chat_completions(std::shared_ptr<Exchange> exchange);
@@ -49,16 +51,19 @@ class Service {
   void health(std::shared_ptr<Exchange> exchange);
   void ready(std::shared_ptr<Exchange> exchange);
   void version(std::shared_ptr<Exchange> exchange);
+  void metrics(std::shared_ptr<Exchange> exchange);
 
   struct Workers;
   using Answerer = std::function<void(const Loaded& loaded, Exchange& exchange)>;
   const Loaded& loaded() const;
   void at_once(const std::shared_ptr<Exchange>& exchange, const std::function<HttpResponse()>& answer) const;
   void in_turn(std::shared_ptr<Exchange> exchange, Answerer answer);
+  void check_room(const Loaded& loaded);
   void generate(std::shared_ptr<Exchange> exchange, bool chat);
 
   std::atomic<const Loaded*> loaded_ = nullptr;
   std::unique_ptr<const Loaded> owned_;
+  std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Workers> workers_;
 };
 

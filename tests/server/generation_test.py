@@ -6,7 +6,6 @@ import concurrent.futures
 import json
 import math
 import subprocess
-import unittest
 
 from serving import PROGRAM, Case, main, text_of
 
@@ -175,6 +174,17 @@ class Refusals(Case):
 
     def test_unknown_fields_are_named_and_fail_nothing(self):
         self.assertEqual(self.complete(detoxx=1)["limpid"]["ignored"], ["detoxx"])
+
+
+class Owners(Case):
+    ARGUMENTS = ["--api-key", "first", "--api-key", "second"]
+
+    def test_one_key_never_reads_anothers_prompts(self):
+        body = {"prompt": "a prompt of some length " * 8, "max_tokens": 2}
+        cached = lambda key: self.succeed("/v1/completions", body, headers={"X-API-Key": key})["usage"]["prompt_tokens_details"]["cached_tokens"]
+        self.assertEqual(cached("first"), 0)
+        self.assertGreater(cached("first"), 0)
+        self.assertEqual(cached("second"), 0)
 
 
 class LittleMemory(Case):

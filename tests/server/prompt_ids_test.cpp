@@ -118,6 +118,19 @@ TEST(Prompts, LeaveRoomForOneToken) {
       "context_length_exceeded", "messages");
 }
 
+TEST(Prompts, ThatCannotFitAreRefusedBeforeTheyAreRead) {
+  const auto tokenizer = byte_tokenizer(kToyTemplate);
+  ServerFacts facts = toy_facts();
+  facts.longest_token = longest_token(*tokenizer);
+  EXPECT_EQ(facts.longest_token, 9u) << "<|start|>";
+  const std::string longest = std::string(9 * 65, 'x'), body = "{\"prompt\":\"" + longest + "\"}";
+  expect_refusal([&] { prompt_ids(completion(body, facts), *tokenizer, facts); }, 400, "context_length_exceeded",
+                 "prompt", "has 585 bytes, more than a context of 64 tokens holds");
+  const std::string turns = R"({"messages":[{"role":"user","content":")" + longest + "\"}]}";
+  expect_refusal([&] { prompt_ids(chat(turns, facts), *tokenizer, facts); }, 400, "context_length_exceeded", "messages",
+                 "has 585 bytes");
+}
+
 TEST(ChatPromptsGolden, SentencePieceVocabulariesGiveNoControlTokenForAContent) {
   for (const char* name : {"llama2", "sp-bpe", "sp-unigram", "unigram-json", "qwen2", "smollm2"}) {
     const auto folder = testing_support::golden_dir() / "tokenizers" / name;

@@ -55,12 +55,15 @@ class Server:
         else:
             raise AssertionError(f"exit code {self.process.wait()}: {self.log}")
         threading.Thread(target=self._follow, daemon=True).start()
-        while wait and self.get("/health")[0] != 200:
+        while wait and self.request("GET", "/health")[0] != 200:
             assert self.process.poll() is None, self.log
 
     def _follow(self):
-        for line in self.process.stderr:
-            self.log.append(line.rstrip("\n"))
+        try:
+            for line in self.process.stderr:
+                self.log.append(line.rstrip("\n"))
+        except ValueError:  # closed
+            pass
 
     def connect(self):
         return socket.create_connection((self.host, self.port), timeout=30)
@@ -94,6 +97,7 @@ class Server:
     def stop(self, number=15):
         self.process.send_signal(number)
         code = self.process.wait(timeout=30)
+        self.process.stderr.close()
         return code
 
 

@@ -94,8 +94,8 @@ void Connection::read() {
 
 /// Counts what the connection holds beyond what each may.
 void Connection::account() {
-  const size_t body = exchange_ ? exchange_->request().body.size() : reader_.request().body.size();
-  const size_t held = bytes_.size() + body, beyond = held - std::min(held, kFreeRead);
+  const size_t held = bytes_.size() + (exchange_ ? answered_body_ : reader_.request().body.size());
+  const size_t beyond = held - std::min(held, kFreeRead);
   context_->read_bytes += beyond - accounted_;
   accounted_ = beyond;
 }
@@ -147,6 +147,7 @@ void Connection::begin_exchange() {
       if (const auto alive = self.lock()) alive->pump();
     });
   };
+  answered_body_ = reader_.request().body.size();
   exchange_ = std::make_shared<HttpExchange>(std::move(reader_.request()), frame, wake);
   reader_ = RequestReader(context_->options.max_body);
   has_head_ = false;
@@ -170,6 +171,7 @@ void Connection::fail(const ApiError& error) {
   request.peer = peer_;
   if (request.id.empty()) request.id = random_id();
   request.body.clear();
+  answered_body_ = 0;
   const auto write_error = request.write_error;
   const auto wake = [] {};  // it is pumped right here
   exchange_ = std::make_shared<HttpExchange>(std::move(request), RequestFrame{.closes = true}, wake);

@@ -27,8 +27,8 @@ struct ConnectionContext {
   std::atomic<size_t> open = 0;
 };
 
-/// One client's socket: reads requests, one after the other, and writes their answers. All of it happens on the thread of
-/// the sockets; a server looks at every connection's clocks twenty times a second.
+/// One client's socket: reads requests, one after the other, and writes their answers. All of it happens on the thread
+/// of the sockets; a server looks at every connection's clocks twenty times a second.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
@@ -72,12 +72,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<HttpExchange> exchange_;
   std::string writing_;
   size_t written_ = 0;
-  size_t accounted_ = 0;       // of context_->read_bytes
-  bool waits_ = false;         // for bytes
+  size_t answered_body_ = 0;  // bytes of the request's body, until it is answered
+  size_t accounted_ = 0;      // of context_->read_bytes
+  bool waits_ = false;        // for bytes
   bool is_writing_ = false;
-  bool has_ended_ = false;     // the client's side
+  bool has_ended_ = false;  // the client's side
   bool has_head_ = false;
-  size_t lingered_ = 0;        // bytes thrown away
+  size_t lingered_ = 0;  // bytes thrown away
   Clock::time_point idle_since_, progress_at_;
   std::optional<Clock::time_point> begun_;  // the request that is being read
   Clock::time_point linger_until_;

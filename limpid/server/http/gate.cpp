@@ -102,7 +102,7 @@ bool Gate::answers_preflight(HttpRequest& request, const std::vector<const Route
 
 void Gate::check_key(HttpRequest& request, const std::vector<const Router::Route*>& routes) const {
   if (keys_.empty()) return;
-  const auto any = [&](bool Router::Route::*member) {
+  const auto any = [&](bool Router::Route::* member) {
     return std::ranges::any_of(routes, [&](const Router::Route* route) { return route->*member; });
   };
   if (any(&Router::Route::is_open)) return;

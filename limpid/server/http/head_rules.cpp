@@ -62,7 +62,8 @@ size_t read_content_length(const std::vector<std::string_view>& values, size_t m
 }  // namespace
 
 ApiError body_too_large(size_t max_body) {
-  return {413, "request_too_large", concat("the body is larger than ", max_body, " bytes, the most that is taken here")};
+  return {413, "request_too_large",
+          concat("the body is larger than ", max_body, " bytes, the most that is taken here")};
 }
 
 std::optional<size_t> HeadScan::find_end(std::string_view bytes) {
@@ -93,21 +94,24 @@ void HeadScan::check_line(std::string_view line) const {
     throw bad_request("there is a control character in the request's head");
   if (headers_begin_ == 0) return;  // the request line: the parser is as strict as we are
   const size_t colon = line.find(':');
-  if (colon == 0 || colon == std::string_view::npos || !std::all_of(line.begin(), line.begin() + colon, is_name_character))
+  if (colon == 0 || colon == std::string_view::npos ||
+      !std::all_of(line.begin(), line.begin() + colon, is_name_character))
     throw bad_request("a header has no name, or one with spaces or other characters that names have not");
 }
 
 BodyRules check_headers(const Headers& headers, bool http11, size_t max_body) {
   const size_t hosts = values_of(headers, "Host").size();
   if (hosts > 1 || (hosts == 0 && http11))
-    throw bad_request(hosts > 1 ? "Host: there are several, expected one" : "Host: there is none, HTTP/1.1 asks for one");
+    throw bad_request(hosts > 1 ? "Host: there are several, expected one"
+                                : "Host: there is none, HTTP/1.1 asks for one");
   const auto codings = values_of(headers, "Transfer-Encoding");
   const auto lengths = values_of(headers, "Content-Length");
   if (!codings.empty() && !lengths.empty())
     throw bad_request("Content-Length stands beside Transfer-Encoding, expected one of them");
   for (const std::string_view value : values_of(headers, "Content-Encoding"))
     if (!same_word(value, "identity"))
-      throw ApiError(415, "unsupported_media_type", "Content-Encoding: bodies are taken as they are only, send it without");
+      throw ApiError(415, "unsupported_media_type",
+                     "Content-Encoding: bodies are taken as they are only, send it without");
   if (!codings.empty()) {
     check_transfer_encoding(codings, http11);
     return {.chunked = true};

@@ -11,7 +11,7 @@
 /// are smuggled, so whatever could be read in two ways is refused here, before a parser that forgives sees it.
 namespace limpid::server {
 
-inline constexpr size_t kMaxLine = 8 << 10;     ///< bytes of the request line or of one header line
+inline constexpr size_t kMaxLine = 8 << 10;      ///< bytes of the request line or of one header line
 inline constexpr size_t kMaxHeaders = 64 << 10;  ///< bytes of the headers together
 inline constexpr size_t kMaxHeaderCount = 100;
 

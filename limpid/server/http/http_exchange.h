@@ -10,9 +10,9 @@ namespace limpid::server {
 
 /// What a connection knows of a request besides the request.
 struct RequestFrame {
-  bool http11 = true;     ///< version 1.1 rather than 1.0
-  bool is_head = false;   ///< the answer has no body
-  bool closes = false;    ///< the connection ends behind the answer
+  bool http11 = true;    ///< version 1.1 rather than 1.0
+  bool is_head = false;  ///< the answer has no body
+  bool closes = false;   ///< the connection ends behind the answer
 };
 
 /// An exchange whose answer a connection fetches as bytes: what is said to it from any thread lies in its outbox until
@@ -36,12 +36,12 @@ class HttpExchange final : public Exchange {
   size_t buffered() const override { return buffered_; }
 
   // The connection's side.
-  std::string take_output();                   ///< bytes to be written; empty when there are none
+  std::string take_output();  ///< bytes to be written; empty when there are none
   void sent(size_t bytes) { buffered_ -= bytes; }
-  bool has_ended() const;                      ///< the answer is whole
+  bool has_ended() const;  ///< the answer is whole
   bool closes() const;
-  void leave(Gone reason);                     ///< the client has gone
-  void ping(Clock::duration silence);          ///< where a stream has said nothing for so long, it says that it lives
+  void leave(Gone reason);             ///< the client has gone
+  void ping(Clock::duration silence);  ///< where a stream has said nothing for so long, it says that it lives
   struct Result {
     int status;  ///< 0: none was sent
     int64_t prompt_tokens, generated_tokens;

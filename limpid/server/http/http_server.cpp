@@ -85,7 +85,8 @@ void HttpServer::State::take(tcp::socket socket) {
   if (!is_full) return connections.back()->start();
   context->observer.too_many_connections();
   connections.back()->refuse(
-      {503, "too_many_connections", concat("there are ", context->options.connections, " connections, the most there can be")});
+      {503, "too_many_connections",
+       concat("there are ", context->options.connections, " connections, the most there can be")});
 }
 
 void HttpServer::State::tick() {

@@ -10,9 +10,9 @@ namespace limpid::server {
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  int port = 8080;  ///< 0 takes a free one
+  int port = 8080;                                                  ///< 0 takes a free one
   double read_timeout = 30, write_timeout = 30, idle_timeout = 60;  ///< seconds
-  double ping = 15;                   ///< seconds of silence in a stream, after which it says that it lives
+  double ping = 15;  ///< seconds of silence in a stream, after which it says that it lives
   size_t connections = 2048;
   size_t max_body = 8u << 20;         ///< bytes
   size_t most_read = 32u << 20;       ///< bytes of requests that are being read, beyond 8 KiB a connection, in all

@@ -69,8 +69,8 @@ class Parser : public beast::http::basic_parser<true> {
   if (code == error::body_limit) throw body_too_large(max_body);
   const bool in_chunk = code == error::bad_chunk || code == error::bad_chunk_extension;
   const char* const what = code == error::bad_version ? "expected HTTP/1.1 or HTTP/1.0 at the end of the request line"
-                           : in_chunk                 ? "a chunk of the body has no hexadecimal size, or does not end with it"
-                                                      : "this is no request of HTTP/1.1";
+                           : in_chunk ? "a chunk of the body has no hexadecimal size, or does not end with it"
+                                      : "this is no request of HTTP/1.1";
   throw ApiError(400, "bad_request", what);
 }
 
@@ -131,7 +131,8 @@ struct RequestReader::State {
     Code code;
     const size_t consumed = parser.put(boost::asio::buffer(bytes.data(), bytes.size()), code);
     if (code && code != beast::http::error::need_more) refuse(code, max_body);
-    if (parser.is_done()) stage = Stage::Done;
+    if (parser.is_done())
+      stage = Stage::Done;
     else if (bytes.size() - consumed > kMaxLine)
       throw ApiError(431, "header_too_large", concat("a line between chunks is longer than ", kMaxLine, " bytes"));
     return consumed;

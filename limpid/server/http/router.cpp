@@ -20,6 +20,13 @@ std::optional<std::string> match(const std::string& pattern, const std::string& 
 
 }  // namespace
 
+std::vector<std::string> Router::patterns() const {
+  std::vector<std::string> patterns;
+  for (const Route& route : routes_)
+    if (std::ranges::find(patterns, route.pattern) == patterns.end()) patterns.push_back(route.pattern);
+  return patterns;
+}
+
 std::vector<const Router::Route*> Router::find(HttpRequest& request) const {
   std::vector<const Route*> found;
   for (const Route& route : routes_) {

@@ -21,6 +21,8 @@ class Router {
 
   void add(Route route) { routes_.push_back(std::move(route)); }
 
+  std::vector<std::string> patterns() const;  ///< each once, in order
+
   /// Returns the routes of a path, each method's own; notes the route and its parameter in the request.
   std::vector<const Route*> find(HttpRequest& request) const;
   /// Returns the one of them that the request's method asks for; HEAD asks for what GET does.

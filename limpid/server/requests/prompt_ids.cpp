@@ -1,5 +1,7 @@
 #include "limpid/server/requests/prompt_ids.h"
 
+#include <algorithm>
+
 #include "limpid/server/requests/fields.h"
 #include "limpid/server/requests/spelt_tokens.h"
 
@@ -23,10 +25,19 @@ ApiError refused_turns(std::string words, const std::vector<Turn>& turns) {
   return {400, "invalid_value", words, "messages"};
 }
 
+void check_bytes(size_t bytes, const std::string& path, const ServerFacts& facts) {
+  if (facts.longest_token == 0 || bytes / facts.longest_token <= size_t(facts.context)) return;
+  throw ApiError(
+      400, "context_length_exceeded",
+      concat("\"", path, "\" has ", bytes, " bytes, more than a context of ", facts.context, " tokens holds"), path);
+}
+
 TokenIds completion_ids(const std::variant<std::string, TokenIds>& prompt, const std::string& path,
                         const Tokenizer& tokenizer, const ServerFacts& facts) {
   if (const auto* ids = std::get_if<TokenIds>(&prompt)) return *ids;
-  TokenIds ids = tokenizer.encode(std::get<std::string>(prompt), /*add_special=*/true);
+  const std::string& text = std::get<std::string>(prompt);
+  check_bytes(text.size(), path, facts);
+  TokenIds ids = tokenizer.encode(text, /*add_special=*/true);
   if (!ids.empty()) return ids;
   if (facts.text_beginning < 0)
     throw invalid_value(path, "a text without tokens", "some text: the model has no token that begins one");
@@ -43,6 +54,13 @@ void check_length(size_t tokens, int64_t room, const std::string& path, const Se
 }
 
 }  // namespace
+
+size_t longest_token(const Tokenizer& tokenizer) {
+  size_t longest = 0;
+  for (TokenId id = 0; size_t(id) < tokenizer.vocab_size(); ++id)
+    longest = std::max(longest, tokenizer.token_text(id).size());
+  return longest;
+}
 
 TokenIds chat_ids(const std::vector<Turn>& turns, const Tokenizer& tokenizer) {
   if (tokenizer.chat_template().empty())
@@ -64,6 +82,9 @@ std::vector<TokenIds> prompt_ids(const GenerationRequest& request, const Tokeniz
   const int64_t room = request.max_tokens == 0 ? 0 : 1;
   std::vector<TokenIds> all;
   if (request.chat) {
+    size_t bytes = 0;
+    for (const Turn& turn : request.messages) bytes += turn.content.size();
+    check_bytes(bytes, "messages", facts);
     all.push_back(chat_ids(request.messages, tokenizer));
     check_length(all[0].size(), room, "messages", facts);
   }

@@ -11,9 +11,26 @@ namespace limpid::server {
 
 namespace {
 
-// One request is to take a few tens of megabytes at most, whatever its tokens are.
-constexpr size_t kMaxListed = 262'144;
+// One request is to take a second and a few tens of megabytes at most, whatever its tokens are.
+constexpr size_t kMaxListed = 262'144, kMaxBytes = 1 << 20;
 constexpr const char* kForms = "\"content\", \"prompt\" or \"messages\"";
+
+/// Returns a text that is not too long to be read. @throws ApiError 400
+const std::string& check_bytes(const std::string& text, const std::string& path) {
+  if (text.size() > kMaxBytes)
+    throw invalid_value(path, concat("a text of ", text.size(), " bytes"), concat("at most ", kMaxBytes));
+  return text;
+}
+
+TokenIds conversation_ids(Fields& body, const Tokenizer& tokenizer) {
+  std::vector<std::string> unknown;
+  const std::vector<Turn> turns = read_messages(body, unknown);
+  size_t bytes = 0;
+  for (const Turn& turn : turns) bytes += turn.content.size();
+  if (bytes > kMaxBytes)
+    throw invalid_value("messages", concat("texts of ", bytes, " bytes"), concat("at most ", kMaxBytes));
+  return chat_ids(turns, tokenizer);
+}
 
 TokenIds requested_ids(Fields& body, const Tokenizer& tokenizer) {
   const std::string *content = body.text("content"), *prompt = body.text("prompt");
@@ -22,12 +39,10 @@ TokenIds requested_ids(Fields& body, const Tokenizer& tokenizer) {
   if (given == 0) throw missing_parameter("content", concat("one of ", kForms));
   if (given > 1)
     throw invalid_value(has_messages ? "messages" : "prompt", "not the only text", concat("one of ", kForms));
-  if (has_messages) {
-    std::vector<std::string> unknown;
-    return chat_ids(read_messages(body, unknown), tokenizer);
-  }
+  if (has_messages) return conversation_ids(body, tokenizer);
   const bool llama = body.flag("add_special").value_or(false), vllm = body.flag("add_special_tokens").value_or(true);
-  return content ? tokenizer.encode(*content, llama) : tokenizer.encode(*prompt, vllm);
+  return content ? tokenizer.encode(check_bytes(*content, "content"), llama)
+                 : tokenizer.encode(check_bytes(*prompt, "prompt"), vllm);
 }
 
 void check_count(size_t count, const std::string& path) {
@@ -54,7 +69,7 @@ std::string tokenize_body(const Json& request, const Tokenizer& tokenizer, const
   check_model(body, facts);
   const bool with_pieces = body.flag("with_pieces").value_or(false);
   const TokenIds ids = requested_ids(body, tokenizer);
-  check_count(ids.size(), "content");
+  check_count(ids.size(), body.find("content") ? "content" : body.find("prompt") ? "prompt" : "messages");
   std::string out = "{\"tokens\":[";  // by hand: a tree of a quarter of a million pieces would take ten times the text
   for (size_t i = 0; i < ids.size(); ++i) {
     if (i > 0) out += ',';

@@ -19,8 +19,10 @@ class SchedulerObserver {
   virtual void generated(size_t tokens) {}  ///< drawn, rewound ones too
   virtual void cancelled(Gone reason) {}
   virtual void row_failed(bool not_finite) {}
-  virtual void guarded(const GuardReport& report) {}                             ///< at the end of a guarded choice
-  virtual void texts(const std::string& request_id, const std::string& text) {}  ///< of each choice, for --log-prompts
+  virtual void guarded(const GuardReport& report) {}                   ///< at the end of a guarded choice
+  virtual void detoxified(const std::string& name, float strength) {}  ///< of a request, by each that acts on it
+  /// A choice was written, for --log-prompts. @param prompt  as it was read
+  virtual void written(const std::string& request_id, const std::string& prompt, const std::string& text) {}
 };
 
 }  // namespace limpid::server

@@ -89,7 +89,7 @@ EngineState Scheduler::engine_state() const {
 void Scheduler::run() {
   while (take_commands()) {
     begin_rows();
-    if (!rows_.empty()) step();
+    if (moving_rows() > 0) step();
     work_between_steps();
     for (uint64_t number : ended_)
       if (const auto job = jobs_.find(number); job != jobs_.end()) forget(*job->second);
@@ -138,7 +138,7 @@ bool Scheduler::take_commands() {
 
 void Scheduler::begin_rows() {
   const auto now = Clock::now();
-  while (rows_.size() < options_.rows) {
+  while (moving_rows() < options_.rows) {
     const auto number = shares_.next(now);
     if (!number) break;
     Job& job = *jobs_.at(*number);
@@ -152,7 +152,12 @@ void Scheduler::begin_rows() {
     if (job.ended || job.rows_begun == job.rows()) shares_.remove(job.client, job.number);
   }
   shares_.forget_idle(now);
-  rows_in_use_ = rows_.size();
+  rows_in_use_ = moving_rows();
+}
+
+/// Returns how many rows are decoded: those of clients that do not read take nobody's place.
+size_t Scheduler::moving_rows() const {
+  return size_t(std::ranges::count_if(rows_, [](const auto& entry) { return !entry.second->job->paused; }));
 }
 
 namespace {
@@ -199,6 +204,8 @@ void Scheduler::begin_row(Job& job) {
     job.begun = Clock::now();
     observer_.queued(std::chrono::duration<double>(job.begun - job.came).count());
     for (const TokenIds& ids : job.submission.prompts) job.usage.prompt_tokens += int64_t(ids.size());
+    for (size_t i = 0; i < asked.strengths.size(); ++i)
+      if (asked.strengths[i] != 0.0f) observer_.detoxified(facts_.detoxifiers[i].name, asked.strengths[i]);
     if (asked.echo && !asked.log_probs)
       for (size_t choice = 0; choice < job.choices(); ++choice)
         job.answer.add(Piece{choice, prompt_text(job, choice / size_t(asked.n), *tokenizer_), {}});
@@ -351,7 +358,10 @@ void Scheduler::end_row(JobRow& row, const char* finish_reason) {
     observer_.guarded(*ending.guard);
   }
   job.usage.completion_tokens += row.writer.tokens();
-  observer_.texts(job.submission.exchange->request().id, row.writer.text());
+  if (options_.tells_texts)
+    observer_.written(job.submission.exchange->request().id,
+                      tokenizer_->decode(job.submission.prompts[row.prompt], /*skip_special=*/false),
+                      row.writer.text());
   ++job.choices_ended;
   if (held.waits)
     held.endings.push_back(ending);
@@ -385,7 +395,7 @@ void Scheduler::forget(Job& job) {
   shares_.remove(job.client, job.number);
   --(job.begun == Job::Time{} ? waiting_ : running_);
   jobs_.erase(job.number);
-  rows_in_use_ = rows_.size();
+  rows_in_use_ = moving_rows();
 }
 
 void Scheduler::drop(uint64_t number, Gone reason) {
@@ -420,7 +430,11 @@ void Scheduler::work_between_steps() {
   works_.push_back(std::move(work));
 }
 
+/// Shows others what the engine holds, now and then: adding it up takes time.
 void Scheduler::publish() {
+  const auto now = Clock::now();
+  if (!rows_.empty() && now - published_ < std::chrono::milliseconds(100)) return;
+  published_ = now;
   const EngineState state = engine_.state();
   const std::lock_guard lock(mutex_);
   state_ = state;

@@ -20,6 +20,7 @@ namespace limpid::server {
 struct SchedulerOptions {
   size_t rows = 32;                   ///< decoded together
   size_t queue = 256;                 ///< requests that wait
+  bool tells_texts = false;           ///< the observer hears prompts and answers
   size_t most_buffered = 256u << 10;  ///< bytes of an answer that its client has not read, beyond which its rows stop
 };
 
@@ -55,6 +56,7 @@ class Scheduler {
   bool take_commands();
   bool is_idle() const;
   void begin_rows();
+  size_t moving_rows() const;
   void begin_row(Job& job);
   void step();
   void on_token(JobRow& row, const TokenEvent& event);
@@ -94,6 +96,7 @@ class Scheduler {
   std::map<RequestId, JobRow*> rows_;
   std::vector<uint64_t> ended_;  // jobs to be forgotten behind the step
   ClientShares shares_;
+  std::chrono::steady_clock::time_point published_ = {};
   std::thread thread_;
 };
 

@@ -158,6 +158,7 @@ class HeadScorer final : public EncoderScorer {
         sha256_(sha256_file(path)) {}
 
   std::string name() const override { return path_.stem().string() + "-" + sha256_.substr(0, 8); }
+  std::string full_name() const override { return fs::path(file_.encoder_name).filename().string() + "/" + name(); }
   Json describe() const override {
     return {{"name", name()},          {"kind", "head on " + file_.encoder_name}, {"sha256", sha256_},
             {"threshold", threshold_}, {"encoder_sha256", file_.encoder_sha256},  {"max_length", max_length_}};

@@ -45,6 +45,8 @@ class Scorer {
   virtual std::unique_ptr<Scoring> begin(std::vector<std::string> texts) const;
 
   virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with
+  /// The name with that of the encoder below in front, where it stands on one: "minilm-l6/scorer-minilm-0123abcd".
+  virtual std::string full_name() const { return name(); }
   virtual double threshold() const = 0;  ///< a text counts as toxic when its score is above this
   virtual Json describe() const = 0;     ///< name, threshold, files and their hashes, for the report's settings
 };

@@ -85,17 +85,28 @@ bool Encoder::multi_label() const {
 }
 
 TokenIds Encoder::encode(std::string_view text, int64_t max_length) const {
+  return std::move(windows(text, max_length).front());
+}
+
+std::vector<TokenIds> Encoder::windows(std::string_view text, int64_t length) const {
   LIMPID_CHECK(tokenizer_, ConfigError, path_.string(),
                ": has no tokenizer (tokenizer.json or vocab.txt); texts cannot be encoded");
-  TokenIds ids = tokenizer_->encode(text, /*add_special=*/true);
-  const size_t limit = size_t(std::min(max_length, max_tokens()));
-  if (ids.size() <= limit) return ids;
+  const TokenIds ids = tokenizer_->encode(text, /*add_special=*/true);
+  const size_t limit = size_t(std::min(length, max_tokens()));
+  if (ids.size() <= limit) return {ids};
   // One special token in front, the others behind: [CLS] text [SEP], <s> text </s>.
-  const size_t special = tokenizer_->encode("", true).size(), behind = special > 0 ? special - 1 : 0;
+  const size_t special = tokenizer_->encode("", true).size(), front = std::min(special, size_t(1));
   LIMPID_CHECK(limit > special, ConfigError, path_.string(), ": a length of ", limit,
                " tokens leaves no room beside the ", special, " special ones");
-  ids.erase(ids.end() - ptrdiff_t(behind) - ptrdiff_t(ids.size() - limit), ids.end() - ptrdiff_t(behind));
-  return ids;
+  const size_t room = limit - special, end = ids.size() - (special - front);
+  std::vector<TokenIds> windows;
+  for (size_t begin = front;; begin += (room + 1) / 2) {
+    const size_t stop = std::min(begin + room, end);
+    TokenIds& window = windows.emplace_back(ids.begin(), ids.begin() + ptrdiff_t(front));
+    window.insert(window.end(), ids.begin() + ptrdiff_t(begin), ids.begin() + ptrdiff_t(stop));
+    window.insert(window.end(), ids.begin() + ptrdiff_t(end), ids.end());
+    if (stop == end) return windows;
+  }
 }
 
 Tensor Encoder::embed(const EncoderBatch& batch) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/quote.h"
@@ -29,7 +30,22 @@ bool is_negation(const std::string& label) {
          name.find("not ") != std::string::npos;
 }
 
-/// Base of scorers on an encoder: texts in batches by length, results in the order given.
+/// For scorers that do not work in parts.
+class WholeScoring final : public Scoring {
+ public:
+  WholeScoring(const Scorer& scorer, std::vector<std::string> texts) : scorer_(scorer), texts_(std::move(texts)) {}
+  bool step(int64_t) override {
+    if (!std::exchange(is_done_, true)) scores_ = scorer_.score(texts_);
+    return true;
+  }
+
+ private:
+  const Scorer& scorer_;
+  std::vector<std::string> texts_;
+  bool is_done_ = false;
+};
+
+/// Base of scorers on an encoder: the highest score of each text's windows, in batches by length.
 class EncoderScorer : public Scorer {
  public:
   EncoderScorer(std::shared_ptr<const Encoder> encoder, int64_t max_length, double threshold)
@@ -38,14 +54,13 @@ class EncoderScorer : public Scorer {
         threshold_(threshold) {}
 
   std::vector<double> score(std::span<const std::string> texts) const override {
-    std::vector<double> scores(texts.size(), 0.0);
-    for_each_batch(*encoder_, texts, max_length_, [&](const EncoderBatch& batch, std::span<const size_t> text) {
-      const std::vector<double> batch_scores = score_batch(batch);
-      for (size_t i = 0; i < text.size(); ++i) scores[text[i]] = batch_scores[i];
-    });
-    for (size_t i = 0; i < texts.size(); ++i)
-      if (is_empty_text(texts[i])) scores[i] = 0.0;
-    return scores;
+    WindowedScoring scoring(*this, texts);
+    while (!scoring.step(kBatchTokens)) {
+    }
+    return scoring.scores();
+  }
+  std::unique_ptr<Scoring> begin(std::vector<std::string> texts) const override {
+    return std::make_unique<WindowedScoring>(*this, texts);
   }
   double threshold() const override { return threshold_; }
 
@@ -55,6 +70,48 @@ class EncoderScorer : public Scorer {
   std::shared_ptr<const Encoder> encoder_;
   int64_t max_length_;
   double threshold_;
+
+ private:
+  class WindowedScoring final : public Scoring {
+   public:
+    WindowedScoring(const EncoderScorer& scorer, std::span<const std::string> texts)
+        : scorer_(scorer),
+          batches_(windows_of(texts)) {
+      scores_.resize(texts.size(), 0.0);
+    }
+
+    bool step(int64_t max_tokens) override {
+      if (batches_.done()) return true;
+      const TextBatches::Batch batch = batches_.next(max_tokens);
+      const std::vector<double> found = scorer_.score_batch(batch.tokens);
+      for (size_t i = 0; i < found.size(); ++i) {
+        double& score = scores_[text_[batch.text[i]]];
+        if (!std::isnan(score) && !(found[i] <= score)) score = found[i];  // what is missing stays missing
+      }
+      return batches_.done();
+    }
+
+   private:
+    /// Returns the windows of all texts that say something, and keeps whose they are.
+    std::vector<TokenIds> windows_of(std::span<const std::string> texts) {
+      const Encoder& encoder = *scorer_.encoder_;
+      const size_t special = encoder.encode("", scorer_.max_length_).size();
+      std::vector<TokenIds> all;
+      for (size_t i = 0; i < texts.size(); ++i) {
+        if (is_empty_text(texts[i])) continue;
+        for (TokenIds& window : encoder.windows(texts[i], scorer_.max_length_)) {
+          if (window.size() <= special) continue;
+          all.push_back(std::move(window));
+          text_.push_back(i);
+        }
+      }
+      return all;
+    }
+
+    const EncoderScorer& scorer_;
+    std::vector<size_t> text_;  // whose each window is
+    TextBatches batches_;
+  };
 };
 
 /// A Hugging Face sequence classifier: the probability of one label.
@@ -101,6 +158,7 @@ class HeadScorer final : public EncoderScorer {
         sha256_(sha256_file(path)) {}
 
   std::string name() const override { return path_.stem().string() + "-" + sha256_.substr(0, 8); }
+  std::string full_name() const override { return fs::path(file_.encoder_name).filename().string() + "/" + name(); }
   Json describe() const override {
     return {{"name", name()},          {"kind", "head on " + file_.encoder_name}, {"sha256", sha256_},
             {"threshold", threshold_}, {"encoder_sha256", file_.encoder_sha256},  {"max_length", max_length_}};
@@ -121,6 +179,10 @@ class HeadScorer final : public EncoderScorer {
 };
 
 }  // namespace
+
+std::unique_ptr<Scoring> Scorer::begin(std::vector<std::string> texts) const {
+  return std::make_unique<WholeScoring>(*this, std::move(texts));
+}
 
 std::vector<double> all_scores(const Scorer& scorer, std::span<const std::string> texts) {
   std::vector<double> scores = scorer.score(texts);

@@ -14,6 +14,21 @@
 /// Toxicity scorers: texts in, numbers in [0, 1] out. docs/methods.md, Scorers.
 namespace limpid {
 
+/// The scores of some texts in the making, for whoever has other things to do in between:
+/// while (!scoring->step(2048)) …;
+class Scoring {
+ public:
+  virtual ~Scoring() = default;
+  /// Scores the next windows: what the scorer reads at once, `max_tokens` at most, at least one window. Returns whether
+  /// every text has its score.
+  virtual bool step(int64_t max_tokens) = 0;
+  /// Scores in the order of the texts, those of Scorer::score, once step() has returned true.
+  const std::vector<double>& scores() const { return scores_; }
+
+ protected:
+  std::vector<double> scores_;
+};
+
 class Scorer {
  public:
   virtual ~Scorer() = default;
@@ -21,11 +36,17 @@ class Scorer {
   /// Returns the toxicity of each text, in [0, 1], in the order given. A text's score does not depend on the texts
   /// beside it, to the bit. Continuations are scored without their prompt. A text that is empty or nothing but white
   /// space says nothing and is by definition not toxic: it scores 0.0, and callers that report it count is_empty_text()
-  /// beside the scores. Texts longer than the scorer's limit are judged by their beginning. NaN where a score is
-  /// missing: the numbers of that text left float32.
+  /// beside the scores. A text longer than the scorer reads is read in windows of that length, each beginning in the
+  /// middle of the one before, and has the highest of their scores: a benign beginning hides nothing. NaN where a score
+  /// is missing: the numbers of that text, or of one of its windows, left float32.
   virtual std::vector<double> score(std::span<const std::string> texts) const = 0;
+  /// Begins to score texts; they are encoded here, on whatever thread this is. The scorer outlives what it returns.
+  /// A scorer that does not work in parts scores all of them in one step.
+  virtual std::unique_ptr<Scoring> begin(std::vector<std::string> texts) const;
 
   virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with
+  /// The name with that of the encoder below in front, where it stands on one: "minilm-l6/scorer-minilm-0123abcd".
+  virtual std::string full_name() const { return name(); }
   virtual double threshold() const = 0;  ///< a text counts as toxic when its score is above this
   virtual Json describe() const = 0;     ///< name, threshold, files and their hashes, for the report's settings
 };

@@ -4,27 +4,18 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "limpid/core/version.h"
+#include "limpid/server/answering.h"
 #include "limpid/server/json/strict_json.h"
+#include "limpid/server/requests/comments.h"
 #include "limpid/server/requests/prompt_ids.h"
 #include "limpid/server/requests/tokenize.h"
 #include "limpid/server/responses/listings.h"
+#include "limpid/server/scoring_routes.h"
 
 namespace limpid::server {
 namespace {
 
 constexpr size_t kReaders = 2;  // a long body holds up one of them
-
-/// Runs `work`, and answers with what it throws.
-template <class Work>
-void answering(Exchange& exchange, Work work) {
-  try {
-    work();
-  } catch (const ApiError& error) {
-    answer_error(exchange, error);
-  } catch (const std::exception& error) {
-    answer_error(exchange, {500, "internal_error", reason_of(error)});
-  }
-}
 
 }  // namespace
 
@@ -98,6 +89,13 @@ Router Service::router() {
   add("POST", "/v1/completions", &Service::completions);
   add("POST", "/tokenize", &Service::tokenize);
   add("POST", "/detokenize", &Service::detokenize);
+  add("POST", "/v1/moderations", &Service::moderations);
+  add("POST", "/v1/embeddings", &Service::embeddings);
+  router.add({.method = "POST",
+              .pattern = "/v1alpha1/comments:analyze",
+              .handler = [this](std::shared_ptr<Exchange> exchange) { analyze_comment(std::move(exchange)); },
+              .key_in_query = true,
+              .write_error = comment_error_body});
   add("GET", "/v1/models", &Service::models);
   add("GET", "/v1/models/{id}", &Service::model);
   add("GET", "/v1/detoxifiers", &Service::detoxifiers);
@@ -124,6 +122,18 @@ void Service::detokenize(std::shared_ptr<Exchange> exchange) {
     exchange.answer(
         {.body = detokenize_body(read_strict_json(exchange.take_body()), *loaded.tokenizer, *loaded.facts)});
   });
+}
+
+void Service::moderations(std::shared_ptr<Exchange> exchange) {
+  in_turn(exchange, [exchange](const Loaded& loaded, Exchange&) { answer_moderation(exchange, loaded.scorer); });
+}
+
+void Service::analyze_comment(std::shared_ptr<Exchange> exchange) {
+  in_turn(exchange, [exchange](const Loaded& loaded, Exchange&) { answer_comment(exchange, loaded.scorer); });
+}
+
+void Service::embeddings(std::shared_ptr<Exchange> exchange) {
+  in_turn(exchange, [exchange](const Loaded& loaded, Exchange&) { answer_embeddings(exchange, loaded.embedder); });
 }
 
 void Service::models(std::shared_ptr<Exchange> exchange) {

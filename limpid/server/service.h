@@ -9,6 +9,7 @@
 #include "limpid/server/http/router.h"
 #include "limpid/server/metrics/metrics.h"
 #include "limpid/server/scheduler/scheduler.h"
+#include "limpid/server/scoring.h"
 #include "limpid/tokenizers/tokenizer.h"
 
 /// What the routes do. docs/serving.md
@@ -19,6 +20,8 @@ struct Loaded {
   const ServerFacts* facts;
   std::shared_ptr<const Tokenizer> tokenizer;
   Scheduler* scheduler;
+  TextScorer* scorer = nullptr;      ///< null: none is loaded
+  TextEmbedder* embedder = nullptr;  ///< likewise
 };
 
 /// Answers requests. Bodies are read, checked and tokenised on threads of its own, so that the sockets' thread waits
@@ -38,6 +41,9 @@ class Service {
   void completions(std::shared_ptr<Exchange> exchange);
   void tokenize(std::shared_ptr<Exchange> exchange);
   void detokenize(std::shared_ptr<Exchange> exchange);
+  void moderations(std::shared_ptr<Exchange> exchange);
+  void analyze_comment(std::shared_ptr<Exchange> exchange);
+  void embeddings(std::shared_ptr<Exchange> exchange);
   void models(std::shared_ptr<Exchange> exchange);
   void model(std::shared_ptr<Exchange> exchange);
   void detoxifiers(std::shared_ptr<Exchange> exchange);

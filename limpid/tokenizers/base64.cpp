@@ -1,5 +1,6 @@
 #include "limpid/tokenizers/base64.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace limpid {
@@ -32,6 +33,19 @@ std::optional<std::string> decode_base64(std::string_view text) {
     bits &= (1u << count) - 1;
   }
   return bits == 0 ? std::optional(out) : std::nullopt;
+}
+
+std::string encode_base64(std::string_view bytes) {
+  constexpr const char* kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    const size_t given = std::min(bytes.size() - at, size_t(3));
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; ++i) bits = bits << 8 | (i < given ? uint8_t(bytes[at + i]) : 0);
+    for (size_t i = 0; i < 4; ++i) out += i <= given ? kDigits[bits >> (18 - 6 * i) & 63] : '=';
+  }
+  return out;
 }
 
 }  // namespace limpid

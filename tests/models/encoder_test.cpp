@@ -44,6 +44,25 @@ TEST(Encoder, LetsEveryTokenSeeTheWholeText) {
   EXPECT_GT((encoder->hidden(one)[0] - encoder->hidden(other)[0]).abs().max().item<float>(), 1e-4f);
 }
 
+TEST(Encoder, GivesALongTextInWindowsThatBeginInTheMiddleOfOneAnother) {
+  TinyEncoder tiny;
+  tiny.write_vocabulary();
+  const auto encoder = tiny.open();
+  using Windows = std::vector<TokenIds>;
+  constexpr TokenId kStart = 2, kEnd = 3;
+  const std::string text = "good bad cat dog a good bad";  // 4 5 6 7 9 4 5
+  EXPECT_EQ(encoder->windows(text, 9), (Windows{{kStart, 4, 5, 6, 7, 9, 4, 5, kEnd}})) << "as long as a window";
+  EXPECT_EQ(encoder->windows(text, 6),
+            (Windows{{kStart, 4, 5, 6, 7, kEnd}, {kStart, 6, 7, 9, 4, kEnd}, {kStart, 9, 4, 5, kEnd}}));
+  EXPECT_EQ(encoder->windows(text, 5),
+            (Windows{{kStart, 4, 5, 6, kEnd}, {kStart, 6, 7, 9, kEnd}, {kStart, 9, 4, 5, kEnd}}));
+  EXPECT_EQ(encoder->windows(text, 3).size(), 7u);
+  EXPECT_EQ(encoder->windows(text, 6).front(), encoder->encode(text, 6));
+  EXPECT_EQ(encoder->windows("", 6), (Windows{{kStart, kEnd}}));
+  EXPECT_EQ(encoder->windows(text + text + text, 99).size(), 2u) << "no window is longer than the encoder reads";
+  EXPECT_THROW(encoder->windows(text, 2), ConfigError);
+}
+
 TEST(Encoder, ReadsNamesWithAndWithoutThePrefixOfTheFamily) {
   for (const auto& kind : TinyEncoder::kKinds) {
     SCOPED_TRACE(kind.family);

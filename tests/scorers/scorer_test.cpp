@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "limpid/scorers/scorer_encoder.h"
@@ -144,12 +145,82 @@ TEST_F(OpenScorer, HeadReadsTheNormalisedMeanOfItsStage) {
   EXPECT_EQ(open_scorer(write_head(tiny, kWeights).string() + "?threshold=0.7")->threshold(), 0.7);
 }
 
-TEST_F(OpenScorer, JudgesLongTextsByTheirBeginning) {
+/// Returns `words` words, one token each.
+std::string repeated(const std::string& word, size_t words) {
+  std::string text = word;
+  for (size_t i = 1; i < words; ++i) text += " " + word;
+  return text;
+}
+
+double score_of(const Scorer& scorer, const std::string& text) { return scorer.score(std::span(&text, 1))[0]; }
+
+/// The head reads 12 tokens, of which 2 are special: windows of 10 words that begin 5 words apart.
+TEST_F(OpenScorer, ALongTextHasTheHighestScoreOfItsWindows) {
   const auto scorer = open_scorer(write_head(tiny, kWeights));
-  std::string longer = "good";
-  for (int i = 0; i < 9; ++i) longer += " cat";  // 10 words and 2 special tokens: the limit
-  const std::vector<std::string> texts = {longer, longer + " bad bad bad"};
-  EXPECT_EQ(scorer->score(texts)[0], scorer->score(texts)[1]);
+  const std::string text = repeated("cat", 7) + " bad dog " + repeated("good", 9);  // 18 words: at 0, 5 and 10
+  const std::vector<std::string> windows = {repeated("cat", 7) + " bad dog good", "cat cat bad dog " + repeated("good", 6),
+                                            repeated("good", 8)};
+  const std::vector<double> scores = scorer->score(windows);
+  EXPECT_EQ(score_of(*scorer, text), *std::max_element(scores.begin(), scores.end()));
+}
+
+TEST_F(OpenScorer, ABenignBeginningHidesNothing) {
+  for (float sign : {1.0f, -1.0f}) {  // one of which holds "bad" for worse than "good"
+    std::vector<float> weights = kWeights;
+    for (float& weight : weights) weight *= sign;
+    const auto scorer = open_scorer(write_head(tiny, weights));
+    const double rude = score_of(*scorer, repeated("bad", 10));
+    EXPECT_GE(score_of(*scorer, repeated("good", 40) + " " + repeated("bad", 14)), rude);
+    EXPECT_GE(score_of(*scorer, repeated("bad", 10) + " " + repeated("good", 40)), rude);
+  }
+}
+
+TEST_F(OpenScorer, GivesTheSameScoresInPartsOfAnySize) {
+  const std::vector<std::string> texts = {"a good cat", repeated("bad", 33), "", "dogs", repeated("good cat", 30)};
+  for (const std::string& spec : {write_head(tiny, kWeights).string(), tiny.path().string()}) {
+    const auto scorer = open_scorer(spec);
+    const std::vector<double> whole = scorer->score(texts);
+    for (int64_t tokens : {1, 12, 30, 4096}) {
+      const auto scoring = scorer->begin(texts);
+      size_t steps = 1;
+      for (; !scoring->step(tokens); ++steps) ASSERT_LT(steps, 100u);
+      EXPECT_EQ(scoring->scores(), whole) << tokens;
+      EXPECT_TRUE(tokens > 1 || steps > 10) << "a window at a time";
+      EXPECT_TRUE(scoring->step(tokens)) << "what is done stays done";
+      EXPECT_EQ(scoring->scores(), whole);
+    }
+  }
+  EXPECT_TRUE(open_scorer(tiny.path().string())->begin({})->step(1));
+}
+
+TEST_F(OpenScorer, ALongTextOfWhichOneWindowHasNoScoreHasNone) {
+  for (auto& [name, tensor] : tiny.tensors)
+    if (name == "bert.embeddings.word_embeddings.weight")
+      std::fill_n(tensor.values.begin() + 5 * TinyEncoder::D, TinyEncoder::D, 3e38f);  // of the word "bad"
+  tiny.write();
+  const auto scorer = open_scorer(write_head(tiny, kWeights));
+  EXPECT_TRUE(std::isnan(score_of(*scorer, repeated("cat", 30) + " bad " + repeated("cat", 30))));
+  EXPECT_FALSE(std::isnan(score_of(*scorer, repeated("cat", 60))));
+}
+
+/// Scores by length, whole texts only.
+class LengthScorer final : public Scorer {
+ public:
+  std::vector<double> score(std::span<const std::string> texts) const override {
+    std::vector<double> scores;
+    for (const std::string& text : texts) scores.push_back(double(text.size()) / 10.0);
+    return scores;
+  }
+  std::string name() const override { return "length"; }
+  double threshold() const override { return 0.5; }
+  Json describe() const override { return {}; }
+};
+
+TEST(Scorer, ThatDoesNotWorkInPartsScoresAllTextsInOneStep) {
+  const LengthScorer scorer;
+  const auto scoring = scorer.begin({"a", "abc"});
+  EXPECT_TRUE(scoring->step(1));
+  EXPECT_EQ(scoring->scores(), (std::vector<double>{0.1, 0.3}));
 }
 
 TEST_F(OpenScorer, ClassifierGivesTheProbabilityOfTheToxicLabel) {

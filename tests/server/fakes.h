@@ -123,7 +123,10 @@ class EchoEngine final : public Engine {
 /// Keeps what it is told.
 class KeptExchange final : public Exchange {
  public:
-  explicit KeptExchange(const std::string& client) { request_.client = client; }
+  explicit KeptExchange(const std::string& client, std::string body = "") {
+    request_.client = client;
+    request_.body = std::move(body);
+  }
 
   const HttpRequest& request() const override { return request_; }
   std::string take_body() override { return std::move(request_.body); }

@@ -11,8 +11,8 @@ namespace limpid::server {
 
 namespace {
 
-constexpr size_t kMaxInputs = 256, kMaxBytes = 1 << 20;
-constexpr const char* kInputForms = "a string, a list of strings, or a list of {\"type\": \"text\", \"text\": …}";
+constexpr size_t kMaxTexts = 256, kMaxTextBytes = 1 << 20;
+constexpr const char* kTextForms = "a string, a list of strings, or a list of {\"type\": \"text\", \"text\": …}";
 
 /// Names of services that clients send without being told to.
 constexpr std::string_view kKnownModels[] = {"omni-moderation-", "text-moderation-"};
@@ -46,8 +46,8 @@ const std::string& read_text_part(const Json& value, const std::string& place, s
 }
 
 void read_list(const Json& list, ModerationRequest& request) {
-  if (list.empty() || list.size() > kMaxInputs)
-    throw invalid_value("input", concat("a list of ", list.size()), concat("1 to ", kMaxInputs, " texts"));
+  if (list.empty() || list.size() > kMaxTexts)
+    throw invalid_value("input", concat("a list of ", list.size()), concat("1 to ", kMaxTexts, " texts"));
   const bool has_parts = list.front().is_object();
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string place = concat("input[", i, "]");
@@ -88,17 +88,17 @@ ModerationRequest read_moderation_request(const Json& request, const TextScorer&
   Fields body(request);
   ModerationRequest checked;
   check_moderation_model(body, scorer);
-  const Json& input = body.require("input", kInputForms);
+  const Json& input = body.require("input", kTextForms);
   if (input.is_string())
     checked.texts = {input.get<std::string>()};
   else if (input.is_array())
     read_list(input, checked);
   else
-    throw invalid_type("input", input, kInputForms);
+    throw invalid_type("input", input, kTextForms);
   size_t bytes = 0;
   for (const std::string& text : checked.texts) bytes += text.size();
-  if (bytes > kMaxBytes)
-    throw invalid_value("input", concat(bytes, " bytes of text"), concat("at most ", kMaxBytes, " in all"));
+  if (bytes > kMaxTextBytes)
+    throw invalid_value("input", concat(bytes, " bytes of text"), concat("at most ", kMaxTextBytes, " in all"));
   body.pass_over({"user", "metadata", "safety_identifier"});
   body.append_unknown(checked.ignored);
   return checked;

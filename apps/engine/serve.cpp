@@ -76,7 +76,9 @@ class Loading {
                           .explains = true}),
         facts_(facts_of(served_, {options.model, options.aliases}, options.context)),
         scheduler_(engine_, served_.model->tokenizer(), with_limits(facts_, options, engine_),
-                   {.rows = size_t(options.rows), .queue = size_t(options.queue), .tells_texts = options.log_prompts},
+                   {.rows = size_t(options.rows),
+                    .queue = size_t(options.queue),
+                    .tells_texts = options.log_prompts && !options.quiet},
                    observer) {
     const BetweenSteps between_steps = [this](std::function<bool()> work) {
       scheduler_.call_between_steps(std::move(work));

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <ctime>
 
+#include "limpid/tokenizers/unicode.h"
+
 namespace limpid::server {
 namespace {
 
@@ -31,15 +33,19 @@ std::string log_line(const RequestRecord& record) {
 
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '\\')
+  for (size_t at = 0; at < text.size();) {
+    const auto next = decode_utf8(text, at);
+    const bool is_control = next.code < 0x20 || (next.code >= 0x7f && next.code < 0xa0);  // C0, DEL, C1
+    const bool ends_line = next.code == 0x2028 || next.code == 0x2029;
+    if (text[at] == '\\')
       out += "\\\\";
-    else if (c == '\n')
+    else if (text[at] == '\n')
       out += "\\n";
-    else if ((c >= 0 && c < ' ') || c == '\x7f')
-      out += fmt::format("\\x{:02x}", int(c));
+    else if (is_control || ends_line || next.state != Utf8State::kValid)
+      for (const char byte : text.substr(at, next.size)) out += fmt::format("\\x{:02x}", uint8_t(byte));
     else
-      out += c;
+      out.append(text, at, next.size);
+    at += next.size;
   }
   return out;
 }

@@ -13,7 +13,7 @@ namespace limpid::server {
 ///   2026-12-01T09:15:04.123Z 8f3kQ… /v1/completions 200 prompt 31 new 12 214 ms key 1
 std::string log_line(const RequestRecord& record);
 
-/// Returns the text on one line: control characters escaped.
+/// Returns the text on one line that a terminal can show: control characters and bytes that are no UTF-8 as \xNN.
 std::string escaped(const std::string& text);
 
 /// Writes a line of each request to a file.

@@ -1,8 +1,9 @@
-"""Headless Chromium by its DevTools protocol: enough to open a page, run scripts in it, and take pictures."""
+"""A headless Chromium, told what to do by the DevTools protocol over a websocket; the standard library is all that it needs."""
 import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -11,114 +12,157 @@ import tempfile
 import time
 import urllib.request
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--hide-scrollbars", "--remote-debugging-port=0"]
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39, "ArrowUp": 38, "ArrowDown": 40, "Home": 36, "End": 35, " ": 32}
+
+
+def find_chromium():
+    """The program, or None: $CHROMIUM, else what is in PATH."""
+    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+    return next((found for found in (shutil.which(name) for name in names if name) if found), None)
+
+
+class WebSocket:
+    def __init__(self, address):
+        host, port, path = re.fullmatch(r"ws://([^:/]+):(\d+)(/.*)", address).groups()
+        self.socket = socket.create_connection((host, int(port)), timeout=30)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+        self.stream = self.socket.makefile("rb")
+        while self.stream.readline() not in (b"\r\n", b""):
+            pass
+
+    def send(self, text):
+        data = text.encode()
+        size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0xFE]) + struct.pack(">H", len(data)) if len(data) < 1 << 16 else \
+            bytes([0xFF]) + struct.pack(">Q", len(data))
+        mask = os.urandom(4)
+        self.socket.sendall(b"\x81" + size + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
+
+    def receive(self):
+        message = b""
+        while True:
+            first, second = self.stream.read(2)
+            size = second & 127
+            if size > 125:
+                size = struct.unpack(">H", self.stream.read(2))[0] if size == 126 else struct.unpack(">Q", self.stream.read(8))[0]
+            data = self.stream.read(size)
+            if first & 15 in (0, 1):
+                message += data
+                if first & 128:
+                    return message.decode()
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
 
 
 class Browser:
-    def __init__(self):
+    """One page. `errors` collects what its console says is wrong."""
+
+    def __init__(self, program):
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self.process = subprocess.Popen([CHROMIUM, *FLAGS, f"--user-data-dir={self.folder.name}", "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        port_file = pathlib.Path(self.folder.name) / "DevToolsActivePort"
-        ends = time.monotonic() + 60
-        while not port_file.exists() or not port_file.read_text().strip():
-            if time.monotonic() > ends:
-                raise TimeoutError("Chromium did not begin")
-            time.sleep(0.1)
-        self.port = int(port_file.read_text().split()[0])
-        while True:
-            pages = [page for page in json.load(urllib.request.urlopen(f"http://127.0.0.1:{self.port}/json")) if page["type"] == "page"]
-            if pages:
-                break
-        self.socket = self._handshake(pages[0]["webSocketDebuggerUrl"])
-        self.number, self.events = 0, []
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        self.process = subprocess.Popen([program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                                         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+                                         "--remote-debugging-port=0", f"--user-data-dir={self.folder.name}", "about:blank"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.errors, self.answers, self.calls = [], {}, 0
+        self.socket = WebSocket(self._page_address())
+        for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
-    def _handshake(self, url):
-        path = url.split(f":{self.port}", 1)[1]
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        key = base64.b64encode(os.urandom(16)).decode()
-        connection.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
-        self.file = connection.makefile("rb")
-        while self.file.readline() != b"\r\n":
-            pass
-        return connection
+    def _page_address(self):
+        file = pathlib.Path(self.folder.name) / "DevToolsActivePort"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if file.exists() and len(lines := file.read_text().split()) == 2:
+                with urllib.request.urlopen(f"http://127.0.0.1:{lines[0]}/json", timeout=30) as answer:
+                    pages = [page for page in json.load(answer) if page["type"] == "page"]
+                if pages:
+                    return pages[0]["webSocketDebuggerUrl"]
+            time.sleep(0.05)
+        raise AssertionError("Chromium did not start")
 
-    def _send(self, text):
-        data, mask = text.encode(), os.urandom(4)
-        size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 126]) + struct.pack(">H", len(data)) if len(data) < 65536 \
-            else bytes([0x80 | 127]) + struct.pack(">Q", len(data))
-        self.socket.sendall(b"\x81" + size + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
-
-    def _receive(self):
-        text = b""
-        while True:
-            first, second = self.file.read(2)
-            size = second & 127
-            if size == 126:
-                size = struct.unpack(">H", self.file.read(2))[0]
-            elif size == 127:
-                size = struct.unpack(">Q", self.file.read(8))[0]
-            text += self.file.read(size)
-            if first & 0x80:
-                return json.loads(text)
+    def close(self):
+        self.socket.close()
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.folder.cleanup()
 
     def call(self, method, **parameters):
-        self.number += 1
-        self._send(json.dumps({"id": self.number, "method": method, "params": parameters}))
+        self.calls += 1
+        self.socket.send(json.dumps({"id": self.calls, "method": method, "params": parameters}))
         while True:
-            message = self._receive()
-            if message.get("id") == self.number:
-                if "error" in message:
-                    raise RuntimeError(message["error"])
+            message = json.loads(self.socket.receive())
+            if message.get("id") == self.calls:
+                assert "error" not in message, (method, message["error"])
                 return message["result"]
-            self.events.append(message)
+            self._note(message)
 
-    def run(self, script):
-        """Returns the value of a JavaScript expression; promises are waited for."""
-        result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
-        if "exceptionDetails" in result:
-            raise RuntimeError(result["exceptionDetails"])
+    def _note(self, event):
+        parameters = event.get("params", {})
+        if event["method"] == "Runtime.exceptionThrown":
+            self.errors.append(parameters["exceptionDetails"].get("exception", {}).get("description", str(parameters)))
+        elif event["method"] == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning", "assert"):
+            self.errors.append(str(parameters["args"]))
+        elif event["method"] == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+            self.errors.append(parameters["entry"]["text"])
+
+    def evaluate(self, expression):
+        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
     def wait(self, condition, seconds=30):
-        ends = time.monotonic() + seconds
-        while not self.run(condition):
-            if time.monotonic() > ends:
-                raise TimeoutError(condition)
-            time.sleep(0.05)
+        deadline = time.monotonic() + seconds
+        while not self.evaluate(condition):
+            assert time.monotonic() < deadline, f"never true: {condition}"
+            time.sleep(0.03)
 
-    def open(self, url):
-        self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete'")
+    def open(self, address):
+        self.call("Page.navigate", url=address)
+        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
-    def show(self, width, scheme="light"):
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+    def resize(self, width, height, scheme="light"):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
-    def picture(self, path):
-        height = self.run("document.documentElement.scrollHeight")
-        width = self.run("document.documentElement.clientWidth")
-        data = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})["data"]
-        pathlib.Path(path).write_bytes(base64.b64decode(data))
+    def point(self, selector, index=0):
+        """The middle of an element, which is scrolled into view."""
+        box = self.evaluate(f"(() => {{ const found = document.querySelectorAll({json.dumps(selector)})[{index}]; found.scrollIntoView({{block: 'center'}});"
+                            " const box = found.getClientRects()[0]; return [box.left + box.width / 2, box.top + box.height / 2]; })()")
+        return {"x": box[0], "y": box[1]}
 
-    def complaints(self):
-        """What the page put into the console as errors."""
-        found = []
-        for event in self.events:
-            if event["method"] == "Runtime.exceptionThrown":
-                found.append(event["params"]["exceptionDetails"].get("exception", {}).get("description", "exception"))
-            if event["method"] == "Log.entryAdded" and event["params"]["entry"]["level"] == "error":
-                found.append(event["params"]["entry"]["text"] + " " + event["params"]["entry"].get("url", ""))
-            if event["method"] == "Runtime.consoleAPICalled" and event["params"]["type"] == "error":
-                found.append(str(event["params"]["args"]))
-        return found
+    def hover(self, selector, index=0):
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", **self.point(selector, index))
 
-    def close(self):
-        self.process.terminate()
-        self.process.wait(timeout=20)
-        self.socket.close()
-        self.folder.cleanup()
+    def click(self, selector, index=0):
+        at = self.point(selector, index)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
+
+    def tap(self, selector, index=0):
+        at = self.point(selector, index)
+        self.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[at])
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        self.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+    def key(self, key, modifiers=0):
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code="Space" if key == " " else key, windowsVirtualKeyCode=KEYS[key],
+                      modifiers=modifiers, **({"text": text} if text and kind == "keyDown" else {}))
+
+    def type(self, selector, text):
+        """Puts the text in place of what the field holds."""
+        self.evaluate(f"(() => {{ const field = document.querySelector({json.dumps(selector)}); field.focus(); field.select(); }})()")
+        if text:
+            self.call("Input.insertText", text=text)
+        else:
+            self.evaluate("document.execCommand('delete')")
+
+    def screenshot(self, path, whole=True):
+        data = base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"])
+        pathlib.Path(path).write_bytes(data)
+        return data

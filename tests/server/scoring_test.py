@@ -52,6 +52,18 @@ class Unscored(Case):
         self.assertRegex(log, r"id-1 /v1/completions 200 prompt 12 new \d ")
         self.assertNotIn("secret", log)
 
+    def test_quiet_logs_no_request_and_prompts_are_logged_on_one_line_where_that_was_asked_for(self):
+        for arguments, logs_requests, logs_prompts in (([], True, False), (["--log-prompts"], True, True), (["--log-prompts", "-q"], False, False)):
+            server = Server("-m", self.model, *arguments)
+            try:
+                server.request("POST", "/v1/completions", {"prompt": "two\nlines\u009b", "max_tokens": 3, "seed": 1})
+            finally:
+                server.stop()  # what was logged has come by then
+            log = "\n".join(server.log)
+            self.assertEqual("/v1/completions 200" in log, logs_requests, log)
+            self.assertEqual("prompt: two\\nlines\\xc2\\x9b" in log, logs_prompts, log)
+            self.assertEqual("--log-prompts" in log, bool(arguments), log)
+
 
 @needs_scorer
 class Scored(Case):

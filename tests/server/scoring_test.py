@@ -45,7 +45,7 @@ class Unscored(Case):
                             {"X-Request-Id": "id-1", "X-Api-Key": "secretkey", "X-Other": "secretheader"})
         self.server.request("POST", "/v1/completions", '{"prompt": "secretbody" nonsense}')
         for _ in range(50):
-            if sum("/v1/completions" in line for line in self.server.log) >= 2:
+            if any(" id-1 " in line for line in self.server.log) and any("/v1/completions 400" in line for line in self.server.log):
                 break
             self.server.get("/health")
         log = "\n".join(self.server.log)

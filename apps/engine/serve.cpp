@@ -14,6 +14,7 @@
 #include "limpid/server/request_log.h"
 #include "limpid/server/service.h"
 #include "limpid/serving/model_engine.h"
+#include "limpid/serving/model_scoring.h"
 
 namespace limpid::apps {
 namespace {
@@ -33,9 +34,23 @@ size_t cache_bytes(const ServeCommand& options) {
 std::shared_ptr<const Scorer> scorer_for(const ServeCommand& options) {
   try {
     return open_scorer(options.scorer);
-  } catch (const IoError& error) {
+  } catch (const Error& error) {
     if (!options.scorer.empty() || options.guard) throw;
-    terminal().warning(concat(error.what(), ": no moderation, guard and embeddings"));
+    terminal().warning(concat(error.what(), ": no moderations and no guard"));
+    return nullptr;
+  }
+}
+
+/// Returns the encoder that was asked for, else the scorer's; null where that is none.
+std::shared_ptr<const SentenceEncoder> encoder_for(const ServeCommand& options, const Scorer* scorer) {
+  if (!options.encoder.empty()) return open_sentence_encoder(options.encoder);
+  const std::string name = scorer ? scorer->name() : "";
+  const size_t slash = name.find('/');
+  if (slash == std::string::npos) return nullptr;
+  try {
+    return open_sentence_encoder(name.substr(0, slash));
+  } catch (const Error& error) {
+    terminal().warning(concat(error.what(), ": no embeddings"));
     return nullptr;
   }
 }
@@ -52,7 +67,7 @@ std::vector<ServedDetoxifier> detoxifiers_for(const ServeCommand& options) {
 /// All that stands behind the routes, from the model to the scheduler.
 class Loading {
  public:
-  Loading(const ServeCommand& options, SchedulerObserver& observer)
+  Loading(const ServeCommand& options, SchedulerObserver& observer, Metrics& metrics)
       : served_{open_model_for(options), detoxifiers_for(options), scorer_for(options)},
         engine_(served_, {.max_rows = SIZE_MAX,  // how many is the scheduler's choice
                           .watch = terminal(),
@@ -62,9 +77,19 @@ class Loading {
         facts_(facts_of(served_, {options.model, options.aliases}, options.context)),
         scheduler_(engine_, served_.model->tokenizer(), with_limits(facts_, options, engine_),
                    {.rows = size_t(options.rows), .queue = size_t(options.queue), .tells_texts = options.log_prompts},
-                   observer) {}
+                   observer) {
+    const BetweenSteps between_steps = [this](std::function<bool()> work) {
+      scheduler_.call_between_steps(std::move(work));
+    };
+    const auto scored = [&metrics](bool flagged, double seconds) { metrics.scored(flagged, seconds); };
+    if (served_.scorer) scorer_ = std::make_unique<ModelScorer>(served_.scorer, between_steps, scored);
+    if (const auto encoder = encoder_for(options, served_.scorer.get()))
+      embedder_ = std::make_unique<ModelEmbedder>(encoder, between_steps);
+  }
 
-  Loaded loaded() { return {&facts_, served_.model->tokenizer(), &scheduler_}; }
+  Loaded loaded() {
+    return {&facts_, served_.model->tokenizer(), &scheduler_, scorer_.get(), embedder_.get()};
+  }
   const ServerFacts& facts() const { return facts_; }
   Scheduler& scheduler() { return scheduler_; }
 
@@ -84,6 +109,8 @@ class Loading {
   ModelEngine engine_;
   ServerFacts facts_;
   Scheduler scheduler_;
+  std::unique_ptr<ModelScorer> scorer_;
+  std::unique_ptr<ModelEmbedder> embedder_;
 };
 
 /// Returns a host as it stands in an address.
@@ -177,7 +204,7 @@ int run(const ServeCommand& options) {
   HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), watcher);
   http.start();
   std::fprintf(stderr, "limpid: listening on http://%s:%d\n", shown_host(options.host).c_str(), http.port());
-  Loading loading(options, watcher);
+  Loading loading(options, watcher, service.counted());
   service.counted().set_served(loading.facts().names.front(), kernels::name(kernels::active_isa()),
                                names_of(loading.facts().detoxifiers),
                                [&] { return gauges(loading.scheduler(), http); });

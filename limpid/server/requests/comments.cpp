@@ -12,7 +12,7 @@ namespace limpid::server {
 
 namespace {
 
-constexpr size_t kLongestComment = 20'480;
+constexpr size_t kMaxCommentBytes = 20'480;
 constexpr const char* kMeasured = "TOXICITY";
 constexpr const char* kEmpty = "COMMENT_EMPTY";
 constexpr const char* kTooLong = "COMMENT_TOO_LONG";
@@ -69,9 +69,9 @@ std::string read_comment(Fields& body, std::vector<std::string>& unknown) {
   check_only(comment, "type", "PLAIN_TEXT");
   const std::string* text = comment.text("text");
   if (!text || text->empty()) throw empty;
-  if (text->size() > kLongestComment)
+  if (text->size() > kMaxCommentBytes)
     throw ApiError(400, kTooLong,
-                   concat("\"comment.text\" is of ", text->size(), " bytes, expected 1 to ", kLongestComment), "comment.text");
+                   concat("\"comment.text\" is of ", text->size(), " bytes, expected 1 to ", kMaxCommentBytes), "comment.text");
   comment.append_unknown(unknown);
   return *text;
 }

@@ -11,11 +11,11 @@ namespace limpid::server {
 
 namespace {
 
-constexpr size_t kMostModerated = 256, kMostModeratedBytes = 1 << 20;
-constexpr const char* kModeratedForms = "a string, a list of strings, or a list of {\"type\": \"text\", \"text\": …}";
+constexpr size_t kMaxTexts = 256, kMaxTextBytes = 1 << 20;
+constexpr const char* kTextForms = "a string, a list of strings, or a list of {\"type\": \"text\", \"text\": …}";
 
 /// Names of services that clients send without being told to.
-constexpr std::string_view kFixedModels[] = {"omni-moderation-", "text-moderation-"};
+constexpr std::string_view kKnownModels[] = {"omni-moderation-", "text-moderation-"};
 
 struct Category {
   const char* name;
@@ -36,7 +36,7 @@ constexpr Category kCategories[] = {{"toxicity", true},
                                     {"violence", false},
                                     {"violence/graphic", false}};
 
-const std::string& read_moderated_part(const Json& value, const std::string& place, std::vector<std::string>& unknown) {
+const std::string& read_text_part(const Json& value, const std::string& place, std::vector<std::string>& unknown) {
   Fields part(value, place);
   const std::string& type = read_text(part.require("type", "\"text\""), part.path_of("type"));
   if (type != "text") throw invalid_value(part.path_of("type"), shown_name(type), "\"text\"");
@@ -45,25 +45,25 @@ const std::string& read_moderated_part(const Json& value, const std::string& pla
   return text;
 }
 
-void read_moderated_list(const Json& list, ModerationRequest& request) {
-  if (list.empty() || list.size() > kMostModerated)
-    throw invalid_value("input", concat("a list of ", list.size()), concat("1 to ", kMostModerated, " texts"));
+void read_list(const Json& list, ModerationRequest& request) {
+  if (list.empty() || list.size() > kMaxTexts)
+    throw invalid_value("input", concat("a list of ", list.size()), concat("1 to ", kMaxTexts, " texts"));
   const bool has_parts = list.front().is_object();
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string place = concat("input[", i, "]");
     if (!has_parts)
       request.texts.push_back(read_text(list[i], place));
     else if (i == 0)
-      request.texts = {read_moderated_part(list[i], place, request.ignored)};
+      request.texts = {read_text_part(list[i], place, request.ignored)};
     else
-      request.texts.front() += "\n" + read_moderated_part(list[i], place, request.ignored);
+      request.texts.front() += "\n" + read_text_part(list[i], place, request.ignored);
   }
 }
 
 void check_moderation_model(Fields& body, const TextScorer& scorer) {
   const std::string* model = body.text("model");
   if (!model || *model == scorer.name()) return;
-  for (const std::string_view known : kFixedModels)
+  for (const std::string_view known : kKnownModels)
     if (model->starts_with(known)) return;
   throw ApiError(404, "model_not_found",
                  concat("\"model\" is ", shown_name(*model), ", expected ", scorer.name(), " or none"), "model");
@@ -88,17 +88,17 @@ ModerationRequest read_moderation_request(const Json& request, const TextScorer&
   Fields body(request);
   ModerationRequest checked;
   check_moderation_model(body, scorer);
-  const Json& input = body.require("input", kModeratedForms);
+  const Json& input = body.require("input", kTextForms);
   if (input.is_string())
     checked.texts = {input.get<std::string>()};
   else if (input.is_array())
-    read_moderated_list(input, checked);
+    read_list(input, checked);
   else
-    throw invalid_type("input", input, kModeratedForms);
+    throw invalid_type("input", input, kTextForms);
   size_t bytes = 0;
   for (const std::string& text : checked.texts) bytes += text.size();
-  if (bytes > kMostModeratedBytes)
-    throw invalid_value("input", concat(bytes, " bytes of text"), concat("at most ", kMostModeratedBytes, " in all"));
+  if (bytes > kMaxTextBytes)
+    throw invalid_value("input", concat(bytes, " bytes of text"), concat("at most ", kMaxTextBytes, " in all"));
   body.pass_over({"user", "metadata", "safety_identifier"});
   body.append_unknown(checked.ignored);
   return checked;

@@ -133,6 +133,8 @@ bool Scheduler::take_commands() {
     fail(job, shutting_down());
     forget(job);
   }
+  const std::lock_guard lock(mutex_);
+  works_.clear();
   return false;
 }
 

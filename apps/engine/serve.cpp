@@ -44,7 +44,7 @@ std::shared_ptr<const Scorer> scorer_for(const ServeCommand& options) {
 /// Returns the encoder that was asked for, else the scorer's; null where that is none.
 std::shared_ptr<const SentenceEncoder> encoder_for(const ServeCommand& options, const Scorer* scorer) {
   if (!options.encoder.empty()) return open_sentence_encoder(options.encoder);
-  const std::string name = scorer ? scorer->name() : "";
+  const std::string name = scorer ? scorer->full_name() : "";
   const size_t slash = name.find('/');
   if (slash == std::string::npos) return nullptr;
   try {

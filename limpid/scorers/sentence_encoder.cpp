@@ -13,8 +13,8 @@ namespace {
 void check_pooling(const fs::path& folder) {
   const fs::path path = folder / "1_Pooling" / "config.json";
   if (!fs::exists(path)) return;
-  const Json pooling = read_json(path);
-  for (const auto& [key, value] : pooling.items()) {
+  const Json settings = read_json(path);
+  for (const auto& [key, value] : settings.items()) {
     if (!key.starts_with("pooling_mode_") || !value.is_boolean()) continue;
     LIMPID_CHECK(value.get<bool>() == (key == "pooling_mode_mean_tokens"), ConfigError, path.string(), ": \"", key,
                  "\" is ", value.dump(), ", expected the mean over the tokens; vectors of this encoder would be others");

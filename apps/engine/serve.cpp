@@ -198,7 +198,7 @@ void wait_for_the_end() {
 }  // namespace
 
 int run(const ServeCommand& options) {
-  Service service;
+  Service service(!options.no_playground);
   Watcher watcher(service.counted(), !options.quiet);
   if (options.log_prompts) terminal().warning("prompts and answers are logged (--log-prompts)");
   HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), watcher);

@@ -6,6 +6,7 @@
 #include "limpid/core/version.h"
 #include "limpid/server/answering.h"
 #include "limpid/server/json/strict_json.h"
+#include "limpid/server/playground/playground.h"
 #include "limpid/server/requests/comments.h"
 #include "limpid/server/requests/prompt_ids.h"
 #include "limpid/server/requests/tokenize.h"
@@ -23,7 +24,9 @@ struct Service::Workers {
   boost::asio::thread_pool pool{kReaders};
 };
 
-Service::Service() : workers_(std::make_unique<Workers>()) {
+Service::Service(bool has_playground)
+    : has_playground_(has_playground),
+      workers_(std::make_unique<Workers>()) {
   Router routes = router();
   metrics_ = std::make_unique<Metrics>(routes.patterns());
 }
@@ -78,6 +81,18 @@ void Service::generate(std::shared_ptr<Exchange> exchange, bool chat) {
 
 Router Service::router() {
   Router router;
+  if (has_playground_)
+    router.add({.method = "GET",
+                .pattern = "/",
+                .handler =
+                    [](const std::shared_ptr<Exchange>& exchange) {
+                      exchange->answer({.body = playground_page(),
+                                        .content_type = "text/html; charset=utf-8",
+                                        .headers = {{"Content-Security-Policy", playground_policy()},
+                                                    {"X-Content-Type-Options", "nosniff"},
+                                                    {"Referrer-Policy", "no-referrer"}}});
+                    },
+                .is_open = true});
   const auto add = [&](const char* method, const char* pattern, void (Service::*member)(std::shared_ptr<Exchange>),
                        bool is_open = false) {
     router.add({.method = method,

@@ -28,7 +28,7 @@ struct Loaded {
 /// for nobody.
 class Service {
  public:
-  Service();
+  explicit Service(bool has_playground = true);
   ~Service();  ///< waits for requests that are being read
 
   void set_loaded(Loaded loaded);
@@ -61,6 +61,7 @@ class Service {
   void check_room(const Loaded& loaded);
   void generate(std::shared_ptr<Exchange> exchange, bool chat);
 
+  bool has_playground_;
   std::atomic<const Loaded*> loaded_ = nullptr;
   std::unique_ptr<const Loaded> owned_;
   std::unique_ptr<Metrics> metrics_;

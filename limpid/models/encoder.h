@@ -53,8 +53,8 @@ class Encoder {
   /// Ids of a text with special tokens, cut to `max_length` tokens as Hugging Face does: from the end of the text, the
   /// closing special token stays. @throws ConfigError without a tokenizer, or when max_length leaves no room for text.
   TokenIds encode(std::string_view text, int64_t max_length) const;
-  /// Ids of a whole text in windows of `length` tokens, special ones in, each beginning in the middle of the one before;
-  /// the last may be shorter. The first is encode(text, length), and the only one of a text that is no longer.
+  /// Ids of a whole text in windows of `length` tokens, special ones in, each beginning in the middle of the one
+  /// before; the last may be shorter. The first is encode(text, length), and the only one of a text that is no longer.
   /// @throws as encode()
   std::vector<TokenIds> windows(std::string_view text, int64_t length) const;
 

@@ -17,7 +17,8 @@ void check_pooling(const fs::path& folder) {
   for (const auto& [key, value] : settings.items()) {
     if (!key.starts_with("pooling_mode_") || !value.is_boolean()) continue;
     LIMPID_CHECK(value.get<bool>() == (key == "pooling_mode_mean_tokens"), ConfigError, path.string(), ": \"", key,
-                 "\" is ", value.dump(), ", expected the mean over the tokens; vectors of this encoder would be others");
+                 "\" is ", value.dump(),
+                 ", expected the mean over the tokens; vectors of this encoder would be others");
   }
 }
 

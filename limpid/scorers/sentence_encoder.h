@@ -51,8 +51,8 @@ class Embedding {
 
 /// Opens a sentence encoder by its pulled name or its folder.
 /// @param precision  exact where a vector is to be the published one
-/// @throws ConfigError for what is no encoder, has no tokenizer, or pools otherwise than by the mean; IoError for a name
-/// that is not pulled; FormatError for malformed files.
+/// @throws ConfigError for what is no encoder, has no tokenizer, or pools otherwise than by the mean; IoError for a
+/// name that is not pulled; FormatError for malformed files.
 std::shared_ptr<const SentenceEncoder> open_sentence_encoder(const std::string& name,
                                                              Precision precision = Precision::Exact);
 

@@ -14,8 +14,7 @@ TextBatches::TextBatches(std::vector<TokenIds> texts) : texts_(std::move(texts))
 TextBatches::Batch TextBatches::next(int64_t max_tokens) {
   Batch batch;
   const size_t begin = next_;
-  while (!done() &&
-         (next_ == begin || batch.tokens.size() + int64_t(texts_[order_[next_]].size()) <= max_tokens))
+  while (!done() && (next_ == begin || batch.tokens.size() + int64_t(texts_[order_[next_]].size()) <= max_tokens))
     batch.tokens.add(texts_[order_[next_++]]);
   batch.text = std::span(order_).subspan(begin, next_ - begin);
   return batch;

@@ -21,7 +21,8 @@ class TextBatches {
 
   struct Batch {
     EncoderBatch tokens;
-    std::span<const size_t> text;  ///< text[i] is the place in `texts` of the batch's text i; as long as the batches live
+    std::span<const size_t>
+        text;  ///< text[i] is the place in `texts` of the batch's text i; as long as the batches live
   };
   bool done() const { return next_ == order_.size(); }
   /// Returns the next texts that have `max_tokens` together, at least one.

@@ -39,9 +39,9 @@ class TextEmbedder {
   virtual ~TextEmbedder() = default;
   virtual const std::string& name() const = 0;
   virtual int64_t width() const = 0;
-  virtual int64_t vocabulary() const = 0;                         ///< ids are below it
-  virtual int64_t max_tokens() const = 0;                         ///< of a text, special ones in
-  virtual TokenIds encode(const std::string& text) const = 0;     ///< special ones in, however many
+  virtual int64_t vocabulary() const = 0;                      ///< ids are below it
+  virtual int64_t max_tokens() const = 0;                      ///< of a text, special ones in
+  virtual TokenIds encode(const std::string& text) const = 0;  ///< special ones in, however many
   /// As TextScorer::score. @param texts  ids of each, 1 to max_tokens() of the vocabulary
   virtual void embed(std::vector<TokenIds> texts, std::stop_token stop, Done done) = 0;
 };

@@ -52,9 +52,8 @@ void answer_comment(const std::shared_ptr<Exchange>& exchange, TextScorer* given
   TextScorer& scorer = require_loaded(given, "scorer");
   const CommentRequest request = read_comment_request(read_strict_json(exchange->take_body()));
   scorer.score(request.texts(), stop_of(*exchange),
-               when_done<std::vector<double>>(exchange, [request](const std::vector<double>& scores) {
-                 return comment_body(request, scores);
-               }));
+               when_done<std::vector<double>>(
+                   exchange, [request](const std::vector<double>& scores) { return comment_body(request, scores); }));
 }
 
 void answer_embeddings(const std::shared_ptr<Exchange>& exchange, TextEmbedder* given) {

@@ -30,8 +30,9 @@ TEST(SentenceEncoderReal, LikeTextsHaveVectorsThatAreAlike) {
   EXPECT_EQ(encoder->name(), "minilm-l6");
   EXPECT_EQ(encoder->width(), 384);
   EXPECT_EQ(encoder->max_tokens(), 256);
-  Embedding embedding(encoder, {encoder->encode("A man is eating food."), encoder->encode("A man is eating a piece of bread."),
-                                encoder->encode("The girl is carrying a baby.")});
+  Embedding embedding(encoder,
+                      {encoder->encode("A man is eating food."), encoder->encode("A man is eating a piece of bread."),
+                       encoder->encode("The girl is carrying a baby.")});
   while (!embedding.step(kBatchTokens)) {
   }
   const auto product = [&](size_t a, size_t b) {

@@ -159,8 +159,8 @@ double score_of(const Scorer& scorer, const std::string& text) { return scorer.s
 TEST_F(OpenScorer, ALongTextHasTheHighestScoreOfItsWindows) {
   const auto scorer = open_scorer(write_head(tiny, kWeights));
   const std::string text = repeated("cat", 7) + " bad dog " + repeated("good", 9);  // 18 words: at 0, 5 and 10
-  const std::vector<std::string> windows = {repeated("cat", 7) + " bad dog good", "cat cat bad dog " + repeated("good", 6),
-                                            repeated("good", 8)};
+  const std::vector<std::string> windows = {repeated("cat", 7) + " bad dog good",
+                                            "cat cat bad dog " + repeated("good", 6), repeated("good", 8)};
   const std::vector<double> scores = scorer->score(windows);
   EXPECT_EQ(score_of(*scorer, text), *std::max_element(scores.begin(), scores.end()));
 }

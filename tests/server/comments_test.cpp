@@ -15,13 +15,14 @@ using Texts = std::vector<std::string>;
 CommentRequest comment(const std::string& body) { return read_comment_request(read_strict_json(body)); }
 /// A request with further members; its text is SECRET.
 std::string with(const std::string& members) {
-  return R"({"comment":{"text":"SECRET"},"requestedAttributes":{"TOXICITY":{}})" + (members.empty() ? "" : "," + members) +
-         "}";
+  return R"({"comment":{"text":"SECRET"},"requestedAttributes":{"TOXICITY":{}})" +
+         (members.empty() ? "" : "," + members) + "}";
 }
 std::string asking(const std::string& attributes) {
   return R"({"comment":{"text":"SECRET"},"requestedAttributes":)" + attributes + "}";
 }
-void refused(const std::string& body, const std::string& code, const std::string& param, const std::string& words = "") {
+void refused(const std::string& body, const std::string& code, const std::string& param,
+             const std::string& words = "") {
   SCOPED_TRACE(body.substr(0, 200));
   expect_refusal([&] { comment(body); }, 400, code, param, words);
 }
@@ -41,7 +42,8 @@ TEST(CommentAnswer, IsThatOfTheService) {
 }
 
 TEST(CommentAnswer, HasOneSpanWithoutAnnotationsAndForWhiteSpace) {
-  const CommentRequest request = comment(R"({"comment":{"text":"A\ud83d\ude00. B."},"requestedAttributes":{"TOXICITY":{}}})");
+  const CommentRequest request =
+      comment(R"({"comment":{"text":"A\ud83d\ude00. B."},"requestedAttributes":{"TOXICITY":{}}})");
   EXPECT_EQ(request.texts().size(), 1u);
   const Json body = Json::parse(comment_body(request, {0.5}));
   const Json& spans = body["attributeScores"]["TOXICITY"]["spanScores"];
@@ -63,7 +65,8 @@ TEST(CommentAnswer, LeavesTheAttributeOutBelowItsThreshold) {
 }
 
 TEST(CommentAnswer, NamesWhatIsNotMeasured) {
-  const CommentRequest request = comment(asking(R"({"TOXICITY":{},"INSULT":{},"THREAT":{"scoreThreshold":0.1},"SPAM":null})"));
+  const CommentRequest request =
+      comment(asking(R"({"TOXICITY":{},"INSULT":{},"THREAT":{"scoreThreshold":0.1},"SPAM":null})"));
   EXPECT_EQ(Json::parse(comment_body(request, {0.5}))["unmeasured"], (Json{"INSULT", "THREAT"}));
   EXPECT_FALSE(Json::parse(comment_body(comment(with("")), {0.5})).contains("unmeasured"));
 }
@@ -96,8 +99,10 @@ TEST(CommentRequest, AsksForToxicityAmongAttributesOfTheService) {
   refused(asking(R"({"TOXICITY":{},"KINDNESS":{}})"), "invalid_value", "requestedAttributes", "KINDNESS");
   refused(asking(R"({"TOXICITY":5})"), "invalid_type", "requestedAttributes.TOXICITY");
   refused(asking(R"({"TOXICITY":{"scoreType":"RANK"}})"), "invalid_value", "requestedAttributes.TOXICITY.scoreType");
-  refused(asking(R"({"TOXICITY":{"scoreThreshold":1.5}})"), "invalid_value", "requestedAttributes.TOXICITY.scoreThreshold");
-  refused(asking(R"({"TOXICITY":{"scoreThreshold":"1"}})"), "invalid_type", "requestedAttributes.TOXICITY.scoreThreshold");
+  refused(asking(R"({"TOXICITY":{"scoreThreshold":1.5}})"), "invalid_value",
+          "requestedAttributes.TOXICITY.scoreThreshold");
+  refused(asking(R"({"TOXICITY":{"scoreThreshold":"1"}})"), "invalid_type",
+          "requestedAttributes.TOXICITY.scoreThreshold");
 }
 
 TEST(CommentRequest, IsInEnglish) {
@@ -113,17 +118,19 @@ TEST(CommentRequest, IsInEnglish) {
 TEST(CommentRequest, ReadsItsOtherFieldsStrictly) {
   refused(with(R"("spanAnnotations":"yes")"), "invalid_type", "spanAnnotations");
   refused(with(R"("clientToken":5)"), "invalid_type", "clientToken");
-  EXPECT_EQ(comment(with(R"("doNotStore":false,"sessionId":"s","communityId":"c","context":{"entries":[]},"spans":1)")).ignored,
+  EXPECT_EQ(comment(with(R"("doNotStore":false,"sessionId":"s","communityId":"c","context":{"entries":[]},"spans":1)"))
+                .ignored,
             Texts{"spans"});
 }
 
-Json error(int status, const std::string& code) { return Json::parse(comment_error_body({status, code, "why"}))["error"]; }
+Json error(int status, const std::string& code) {
+  return Json::parse(comment_error_body({status, code, "why"}))["error"];
+}
 
 TEST(CommentErrors, HaveTheServicesForm) {
-  EXPECT_EQ(
-      comment_error_body({400, "COMMENT_EMPTY", "why"}),
-      R"({"error":{"code":400,"message":"why","status":"INVALID_ARGUMENT","details":[{"@type":)"
-      R"("type.googleapis.com/google.commentanalyzer.v1alpha1.Error","errorType":"COMMENT_EMPTY"}]}})");
+  EXPECT_EQ(comment_error_body({400, "COMMENT_EMPTY", "why"}),
+            R"({"error":{"code":400,"message":"why","status":"INVALID_ARGUMENT","details":[{"@type":)"
+            R"("type.googleapis.com/google.commentanalyzer.v1alpha1.Error","errorType":"COMMENT_EMPTY"}]}})");
   EXPECT_FALSE(error(400, "invalid_type").contains("details"));
   const std::pair<int, const char*> statuses[] = {{400, "INVALID_ARGUMENT"}, {401, "UNAUTHENTICATED"},
                                                   {413, "INVALID_ARGUMENT"}, {429, "RESOURCE_EXHAUSTED"},

@@ -56,7 +56,8 @@ TEST(ModerationRequest, HasAtMost256TextsAndAMebibyte) {
 }
 
 TEST(ModerationRequest, TakesTheScorersNameAndThoseThatClientsFix) {
-  for (const char* model : {"tiny/head-1", "omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-stable"})
+  for (const char* model :
+       {"tiny/head-1", "omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-stable"})
     EXPECT_EQ(moderation(concat(R"({"input":"a","model":")", model, "\"}")).texts, Texts{"a"});
   EXPECT_NO_THROW(moderation(R"({"input":"a","model":null})"));
   refused(R"({"input":"a","model":"gpt-4"})", 404, "model_not_found", "model", "tiny/head-1");
@@ -89,9 +90,9 @@ TEST(ModerationAnswer, HasAllCategoriesOfWhichTheMeasuredOnesSaySo) {
       EXPECT_EQ(result["category_scores"][name], is_measured ? (i == 0 ? 0.9 : 0.25) : 0.0) << name;
       EXPECT_EQ(result["category_applied_input_types"][name], is_measured ? Json::array({"text"}) : Json::array());
     }
-    for (const char* name : {"harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
-                             "self-harm/intent", "self-harm/instructions", "sexual", "sexual/minors", "violence",
-                             "violence/graphic"})
+    for (const char* name :
+         {"harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
+          "self-harm/intent", "self-harm/instructions", "sexual", "sexual/minors", "violence", "violence/graphic"})
       EXPECT_TRUE(result["categories"].contains(name)) << name;
   }
 }

@@ -30,10 +30,10 @@ TEST(Sentences, EndAtStopsAndMarks) {
 
 TEST(Sentences, DoNotEndAtAbbreviationsInitialsAndNumbers) {
   for (const char* text :
-       {"Mr. Smith met Dr. Who.", "Use e.g. Rust, i.e. nothing.", "It costs 3.50 dollars.", "J. R. R. Tolkien wrote it.",
-        "See www.example.com/a.b for it.", "He lives in the U.S. and works.", "Apples, pears etc. are fruit.",
-        "Born Jan. 5 in St. Louis.", "No. 5 is alive.", "1. First of all", "See Fig. 3 and p. 7.", "At 5 p.m. we go.",
-        "Cats vs. Dogs"})
+       {"Mr. Smith met Dr. Who.", "Use e.g. Rust, i.e. nothing.", "It costs 3.50 dollars.",
+        "J. R. R. Tolkien wrote it.", "See www.example.com/a.b for it.", "He lives in the U.S. and works.",
+        "Apples, pears etc. are fruit.", "Born Jan. 5 in St. Louis.", "No. 5 is alive.", "1. First of all",
+        "See Fig. 3 and p. 7.", "At 5 p.m. we go.", "Cats vs. Dogs"})
     EXPECT_EQ(parts(text), Parts{text});
   EXPECT_EQ(parts("I said no. You stay."), (Parts{"I said no.", "You stay."}));
   EXPECT_EQ(parts("It was I. You knew."), (Parts{"It was I.", "You knew."}));
@@ -42,8 +42,10 @@ TEST(Sentences, DoNotEndAtAbbreviationsInitialsAndNumbers) {
 }
 
 TEST(Sentences, TakeClosingQuotesAlongAndGoOnBehindWhatWasSaid) {
-  EXPECT_EQ(parts(R"("Go away!" he said. "Now." She left.)"), (Parts{R"("Go away!" he said.)", R"("Now.")", "She left."}));
-  EXPECT_EQ(parts("\u201cStop.\u201d Then (so it goes.) He ran."), (Parts{"\u201cStop.\u201d", "Then (so it goes.)", "He ran."}));
+  EXPECT_EQ(parts(R"("Go away!" he said. "Now." She left.)"),
+            (Parts{R"("Go away!" he said.)", R"("Now.")", "She left."}));
+  EXPECT_EQ(parts("\u201cStop.\u201d Then (so it goes.) He ran."),
+            (Parts{"\u201cStop.\u201d", "Then (so it goes.)", "He ran."}));
   EXPECT_EQ(parts("Well... maybe not. Hm\u2026 Yes."), (Parts{"Well... maybe not.", "Hm\u2026", "Yes."}));
 }
 
@@ -74,8 +76,9 @@ TEST(Sentences, AreCountedInUtf16Units) {
 }
 
 TEST(Sentences, HoldEveryCharacterThatIsNoSpaceOnce) {
-  const std::string texts[] = {"  Mr. X said: \"No.\" \n\n(Why?!) \U0001F469\u200D\U0001F52C. ok\u00a0... a.b. 1. 2. 3.",
-                               ". . . ! \" ' ) ] . \" .", "\u2028x\u2029y\u0085z.\u3000A", "\"\"\"", "... ..."};
+  const std::string texts[] = {
+      "  Mr. X said: \"No.\" \n\n(Why?!) \U0001F469\u200D\U0001F52C. ok\u00a0... a.b. 1. 2. 3.",
+      ". . . ! \" ' ) ] . \" .", "\u2028x\u2029y\u0085z.\u3000A", "\"\"\"", "... ..."};
   for (const std::string& text : texts) {
     size_t at = 0;
     for (const TextSpan& span : sentences_of(text)) {

@@ -54,7 +54,8 @@ TEST(Base64, DecodesWholeGroupsOnly) {
   EXPECT_EQ(decode_base64("YQ=="), "a");
   EXPECT_EQ(decode_base64("YQ"), std::nullopt);
   EXPECT_EQ(decode_base64("Y?=="), std::nullopt);
-  for (const char* text : {"", "f", "fo", "foo", "foob", "\xff\xfe?>"}) EXPECT_EQ(decode_base64(encode_base64(text)), text);
+  for (const char* text : {"", "f", "fo", "foo", "foob", "\xff\xfe?>"})
+    EXPECT_EQ(decode_base64(encode_base64(text)), text);
   EXPECT_EQ(encode_base64("fo"), "Zm8=");
   EXPECT_EQ(encode_base64("\xff\xef\xbe"), "/+++");
 }

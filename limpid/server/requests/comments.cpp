@@ -71,7 +71,8 @@ std::string read_comment(Fields& body, std::vector<std::string>& unknown) {
   if (!text || text->empty()) throw empty;
   if (text->size() > kMaxCommentBytes)
     throw ApiError(400, kTooLong,
-                   concat("\"comment.text\" is of ", text->size(), " bytes, expected 1 to ", kMaxCommentBytes), "comment.text");
+                   concat("\"comment.text\" is of ", text->size(), " bytes, expected 1 to ", kMaxCommentBytes),
+                   "comment.text");
   comment.append_unknown(unknown);
   return *text;
 }
@@ -99,9 +100,10 @@ void read_attributes(Fields& body, CommentRequest& request) {
     }
   }
   if (!is_measured)
-    throw invalid_value("requestedAttributes",
-                        request.unmeasured.empty() ? "without an attribute" : "of attributes that are not measured here",
-                        "TOXICITY among them");
+    throw invalid_value(
+        "requestedAttributes",
+        request.unmeasured.empty() ? "without an attribute" : "of attributes that are not measured here",
+        "TOXICITY among them");
 }
 
 bool is_english(const std::string& tag) {
@@ -142,8 +144,7 @@ const char* status_name(int status) {
 std::vector<std::string> CommentRequest::texts() const {
   std::vector<std::string> texts = {text};
   if (has_sentences)
-    for (const TextSpan& span : spans)
-      texts.push_back(text.substr(span.begin_byte, span.end_byte - span.begin_byte));
+    for (const TextSpan& span : spans) texts.push_back(text.substr(span.begin_byte, span.end_byte - span.begin_byte));
   return texts;
 }
 

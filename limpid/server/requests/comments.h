@@ -14,13 +14,13 @@ namespace limpid::server {
 
 struct CommentRequest {
   std::string text;
-  std::vector<TextSpan> spans;               ///< each sentence, or one span, the whole text
-  bool has_sentences = false;                ///< spans are scored by themselves
-  double threshold = 0.0;                    ///< below it the attribute is left out
-  std::vector<std::string> unmeasured;       ///< attributes of the service that nothing here measures
-  std::vector<std::string> languages;        ///< as asked for; "en" where the request names none
+  std::vector<TextSpan> spans;          ///< each sentence, or one span, the whole text
+  bool has_sentences = false;           ///< spans are scored by themselves
+  double threshold = 0.0;               ///< below it the attribute is left out
+  std::vector<std::string> unmeasured;  ///< attributes of the service that nothing here measures
+  std::vector<std::string> languages;   ///< as asked for; "en" where the request names none
   std::optional<std::string> client_token;
-  std::vector<std::string> ignored;          ///< fields that nobody knows
+  std::vector<std::string> ignored;  ///< fields that nobody knows
 
   /// Returns what is to be scored: the whole text, then each sentence where they are asked for.
   std::vector<std::string> texts() const;

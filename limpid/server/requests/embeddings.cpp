@@ -84,7 +84,8 @@ EmbeddingRequest read_embedding_request(const Json& request, const TextEmbedder&
   EmbeddingRequest checked;
   if (const std::string* model = body.text("model"); model && *model != embedder.name())
     throw ApiError(404, "model_not_found",
-                   concat("\"model\" is ", shown_name(*model), ", expected \"", embedder.name(), "\" or none"), "model");
+                   concat("\"model\" is ", shown_name(*model), ", expected \"", embedder.name(), "\" or none"),
+                   "model");
   checked.is_base64 = read_is_base64(body);
   const std::optional<int64_t> dimensions = body.integer("dimensions", {1, kMaxDimensions});
   if (dimensions && *dimensions != embedder.width())

@@ -13,13 +13,13 @@ namespace limpid::server {
 namespace {
 
 // What stands in front of a name or a number, and so ends no sentence.
-const std::set<std::string, std::less<>> kNeverLast = {
-    "mr",  "mrs", "ms",   "dr",  "prof", "gen", "col", "sgt", "capt", "lt", "maj", "rev", "pres",
-    "gov", "sen", "rep",  "st",  "mt",   "vs",  "e.g", "i.e", "cf",   "fig", "eq",  "pp",  "vol"};
+const std::set<std::string, std::less<>> kNeverLast = {"mr", "mrs", "ms",  "dr",   "prof", "gen", "col", "sgt", "capt",
+                                                       "lt", "maj", "rev", "pres", "gov",  "sen", "rep", "st",  "mt",
+                                                       "vs", "e.g", "i.e", "cf",   "fig",  "eq",  "pp",  "vol"};
 // What ends a sentence unless a number follows, or a word that is no beginning.
-const std::set<std::string, std::less<>> kSeldomLast = {
-    "etc", "jr",  "sr",  "inc", "ltd", "co",  "corp", "dept", "est", "approx", "al", "no",
-    "jan", "feb", "mar", "apr", "jun", "jul", "aug",  "sep",  "sept", "oct",   "nov", "dec"};
+const std::set<std::string, std::less<>> kSeldomLast = {"etc", "jr",     "sr",  "inc", "ltd",  "co",  "corp", "dept",
+                                                        "est", "approx", "al",  "no",  "jan",  "feb", "mar",  "apr",
+                                                        "jun", "jul",    "aug", "sep", "sept", "oct", "nov",  "dec"};
 constexpr size_t kLongestKnown = 6;
 
 bool is_lower(char32_t code) {
@@ -32,12 +32,14 @@ bool is_closer(char32_t code) {
          code >= 0x1f000 || (code >= 0x2600 && code <= 0x27bf) || code == 0xfe0f || code == 0x200d || is_mark(code);
 }
 
-bool is_quote(char32_t code) { return std::u32string_view(U"\"'\u2019\u201d\u00bb").find(code) != std::u32string_view::npos; }
+bool is_quote(char32_t code) {
+  return std::u32string_view(U"\"'\u2019\u201d\u00bb").find(code) != std::u32string_view::npos;
+}
 
 /// The end of what stands in front of white space: "word", its end marks, and whether a quote closes behind them.
 struct Tail {
-  std::string_view word;   // without end marks, from the last white space or opening mark on
-  std::u32string marks;    // of ".!?…"
+  std::string_view word;  // without end marks, from the last white space or opening mark on
+  std::u32string marks;   // of ".!?…"
   bool has_quote = false;
 };
 
@@ -64,7 +66,7 @@ Tail tail_of(std::string_view chunk) {
 /// Returns whether a full stop behind a word ends a sentence. @param next  the character that follows the white space
 bool is_last_word(std::string_view word, bool is_first_word, char32_t next) {
   const bool number_follows = next >= '0' && next <= '9';
-  if (word.find_first_not_of("0123456789") == std::string_view::npos) return !is_first_word;  // "1. First"
+  if (word.find_first_not_of("0123456789") == std::string_view::npos) return !is_first_word;    // "1. First"
   if (word.size() == 1) return std::isupper(uint8_t(word[0])) ? word == "I" : !number_follows;  // "J. Smith", "p. 5"
   std::string known;
   if (word.size() <= kLongestKnown)

@@ -87,9 +87,7 @@ class Loading {
       embedder_ = std::make_unique<ModelEmbedder>(encoder, between_steps);
   }
 
-  Loaded loaded() {
-    return {&facts_, served_.model->tokenizer(), &scheduler_, scorer_.get(), embedder_.get()};
-  }
+  Loaded loaded() { return {&facts_, served_.model->tokenizer(), &scheduler_, scorer_.get(), embedder_.get()}; }
   const ServerFacts& facts() const { return facts_; }
   Scheduler& scheduler() { return scheduler_; }
 
@@ -212,6 +210,7 @@ int run(const ServeCommand& options) {
   wait_for_the_end();
   loading.scheduler().stop(options.drain);
   http.stop();
+  service.stop();
   return Terminal::stopped_code() == 128 + SIGINT ? Terminal::stopped_code() : 0;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "limpid/core/warnings.h"
 #include "limpid/server/http/exchange.h"
 
 namespace limpid::server {
@@ -12,7 +13,8 @@ void answering(Exchange& exchange, Work work) {
   } catch (const ApiError& error) {
     answer_error(exchange, error);
   } catch (const std::exception& error) {
-    answer_error(exchange, {500, "internal_error", reason_of(error)});
+    warn(concat("a request failed: ", reason_of(error)));
+    answer_error(exchange, {500, "internal_error", "something went wrong in the server; its log says what"});
   }
 }
 

@@ -24,14 +24,14 @@ struct Service::Workers {
   boost::asio::thread_pool pool{kReaders};
 };
 
-Service::Service(bool has_playground)
-    : has_playground_(has_playground),
-      workers_(std::make_unique<Workers>()) {
+Service::Service(bool has_playground) : has_playground_(has_playground), workers_(std::make_unique<Workers>()) {
   Router routes = router();
   metrics_ = std::make_unique<Metrics>(routes.patterns());
 }
 
-Service::~Service() { workers_->pool.join(); }
+Service::~Service() { stop(); }
+
+void Service::stop() { workers_->pool.join(); }
 
 void Service::set_loaded(Loaded loaded) {
   owned_ = std::make_unique<const Loaded>(std::move(loaded));
@@ -69,6 +69,7 @@ void Service::check_room(const Loaded& loaded) {
 }
 
 void Service::generate(std::shared_ptr<Exchange> exchange, bool chat) {
+  check_room(loaded());  // before the body waits for its turn: who is refused hears it at once
   in_turn(exchange, [this, exchange, chat](const Loaded& loaded, Exchange&) {
     check_room(loaded);
     const Json body = read_strict_json(exchange->take_body());

@@ -32,6 +32,7 @@ class Service {
   ~Service();  ///< waits for requests that are being read
 
   void set_loaded(Loaded loaded);
+  void stop();  ///< returns when what is being read has been taken in; what is loaded may go then
 
   Metrics& counted() { return *metrics_; }  ///< what observers of sockets and scheduler count with
   Router router();                          ///< all routes, which answer as long as the service lives

@@ -12,6 +12,7 @@
 #include "limpid/methods/method_table.h"
 #include "limpid/methods/registry.h"
 #include "limpid/methods/resolve_detoxifier.h"
+#include "limpid/server/requests/prompt_ids.h"
 
 namespace limpid::serving {
 namespace {
@@ -178,6 +179,7 @@ server::ServerFacts facts_of(const ServedModel& served, const ServedNames& names
   facts.file_bytes = bytes_of(model.path());
   facts.has_chat_template = !tokenizer_of(model).chat_template().empty();
   facts.end_tokens = end_tokens(model);
+  facts.longest_token = server::longest_token(tokenizer_of(model));
   try {
     facts.text_beginning = prompt_ids(tokenizer_of(model), "").front();
   } catch (const ConfigError&) {  // there is none: such prompts are refused

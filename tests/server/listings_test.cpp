@@ -72,9 +72,10 @@ TEST(Tokenize, SaysWhatIsWrong) {
   expect_refusal([] { tokenized("{\"content\":\"" + std::string(262'145, 'x') + "\"}"); }, 400, "invalid_value",
                  "content", "262145 tokens, expected at most 262144");
   const std::string long_text((1 << 20) + 1, 'x');
-  expect_refusal([&] { tokenized("{\"prompt\":\"" + long_text + "\"}"); }, 400, "invalid_value", "prompt", "1048577 bytes");
-  expect_refusal([&] { tokenized(R"({"messages":[{"role":"user","content":")" + long_text + "\"}]}"); }, 400, "invalid_value",
-                 "messages", "1048577 bytes");
+  expect_refusal([&] { tokenized("{\"prompt\":\"" + long_text + "\"}"); }, 400, "invalid_value", "prompt",
+                 "1048577 bytes");
+  expect_refusal([&] { tokenized(R"({"messages":[{"role":"user","content":")" + long_text + "\"}]}"); }, 400,
+                 "invalid_value", "messages", "1048577 bytes");
 }
 
 TEST(Detokenize, GivesTheTextUnderBothNames) {

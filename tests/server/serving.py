@@ -44,7 +44,7 @@ class Server:
     """`limpid serve` on a free port; its log is in `log`."""
 
     def __init__(self, *arguments, wait=True):
-        self.process = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--threads", "1", *map(str, arguments)], stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([PROGRAM, "serve", *([] if "--port" in arguments else ["--port", "0"]), *([] if "--threads" in arguments else ["--threads", "1"]), *map(str, arguments)], stderr=subprocess.PIPE,
                                         stdout=subprocess.DEVNULL, text=True)
         self.log = []
         for line in self.process.stderr:

@@ -7,6 +7,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
+#include "limpid/core/warnings.h"
 #include "limpid/server/random_id.h"
 
 namespace limpid::server {
@@ -160,7 +161,8 @@ void Connection::begin_exchange() {
   } catch (const ApiError& error) {
     answer_error(*exchange, error);
   } catch (const std::exception& error) {
-    answer_error(*exchange, {500, "internal_error", reason_of(error)});
+    warn(concat("a request failed: ", reason_of(error)));
+    answer_error(*exchange, {500, "internal_error", "something went wrong in the server; its log says what"});
   }
 }
 

@@ -29,14 +29,25 @@ std::string_view name_of(std::string_view host) {
   return is_port ? host.substr(0, colon) : host;
 }
 
-std::optional<std::string> shown_key(const HttpRequest& request, bool key_in_query) {
+/// Returns the keys that a request shows; some clients send one of their own beside the one they were given.
+std::vector<std::string> shown_keys(const HttpRequest& request, bool key_in_query) {
+  std::vector<std::string> keys;
   if (const auto bearer = request.header("Authorization")) {
     constexpr size_t kScheme = 7;  // "Bearer "
     if (bearer->size() > kScheme && same_word(std::string_view(*bearer).substr(0, kScheme), "Bearer "))
-      return std::string(trimmed(std::string_view(*bearer).substr(kScheme)));
+      keys.emplace_back(trimmed(std::string_view(*bearer).substr(kScheme)));
   }
-  if (const auto key = request.header("X-API-Key")) return key;
-  return key_in_query ? query_value(request.query, "key") : std::nullopt;
+  if (const auto key = request.header("X-API-Key")) keys.push_back(*key);
+  if (const auto key = key_in_query ? query_value(request.query, "key") : std::nullopt) keys.push_back(*key);
+  return keys;
+}
+
+/// Returns the names of headers that a page asks for, as they are, where they are nothing else.
+std::string asked_headers(const HttpRequest& request) {
+  const std::string asked = request.header("Access-Control-Request-Headers").value_or("");
+  const auto is_part = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == ',' || c == ' '; };
+  const bool is_sound = !asked.empty() && std::ranges::all_of(asked, is_part);
+  return is_sound ? asked : "Authorization, Content-Type, X-API-Key, X-Request-Id";
 }
 
 void check_content_type(const HttpRequest& request) {
@@ -94,8 +105,7 @@ bool Gate::answers_preflight(HttpRequest& request, const std::vector<const Route
   if (request.method != "OPTIONS" || routes.empty() || !request.header("Access-Control-Request-Method")) return false;
   request.answer_headers.emplace_back("Access-Control-Allow-Methods",
                                       join(routes, ", ", [](const Router::Route* route) { return route->method; }));
-  request.answer_headers.emplace_back("Access-Control-Allow-Headers",
-                                      "Authorization, Content-Type, X-API-Key, X-Request-Id");
+  request.answer_headers.emplace_back("Access-Control-Allow-Headers", asked_headers(request));
   request.answer_headers.emplace_back("Access-Control-Max-Age", "600");
   return true;
 }
@@ -106,9 +116,11 @@ void Gate::check_key(HttpRequest& request, const std::vector<const Router::Route
     return std::ranges::any_of(routes, [&](const Router::Route* route) { return route->*member; });
   };
   if (any(&Router::Route::is_open)) return;
-  const Digest digest = digest_of(shown_key(request, any(&Router::Route::key_in_query)).value_or(""));
-  for (size_t i = 0; i < keys_.size(); ++i)  // all of them: the time tells nothing of which is right
-    if (CRYPTO_memcmp(digest.data(), keys_[i].data(), digest.size()) == 0) request.key = i + 1;
+  for (const std::string& shown : shown_keys(request, any(&Router::Route::key_in_query))) {
+    const Digest digest = digest_of(shown);
+    for (size_t i = 0; i < keys_.size(); ++i)  // all of them: the time tells nothing of which is right
+      if (CRYPTO_memcmp(digest.data(), keys_[i].data(), digest.size()) == 0) request.key = i + 1;
+  }
   if (request.key == 0)
     throw ApiError(401, "invalid_api_key", "the API key is missing or wrong; send Authorization: Bearer KEY");
   request.client = concat("key ", request.key);

@@ -46,14 +46,13 @@ void check_transfer_encoding(const std::vector<std::string_view>& values, bool h
 /// Returns the length that all values agree on.
 size_t read_content_length(const std::vector<std::string_view>& values, size_t max_body) {
   std::optional<std::string> length;
-  for (const std::string_view value : values)
-    for (const std::string& part : split(value, ',')) {
-      const std::string digits(trimmed(part));
-      if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
-        throw bad_request("Content-Length: expected a plain number");
-      if (length && *length != digits) throw bad_request("Content-Length: two lengths that differ");
-      length = digits;
-    }
+  for (const std::string_view value : values) {
+    const std::string digits(trimmed(value));
+    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
+      throw bad_request("Content-Length: expected a plain number");
+    if (length && *length != digits) throw bad_request("Content-Length: two lengths that differ");
+    length = digits;
+  }
   const auto number = parse_number<uint64_t>(length.value_or("0"));
   if (!number || *number > max_body) throw body_too_large(max_body);  // plain digits that are no number: beyond 64 bits
   return size_t(*number);
@@ -92,7 +91,11 @@ std::optional<size_t> HeadScan::find_end(std::string_view bytes) {
 void HeadScan::check_line(std::string_view line) const {
   if (std::any_of(line.begin(), line.end(), is_control))
     throw bad_request("there is a control character in the request's head");
-  if (headers_begin_ == 0) return;  // the request line: the parser is as strict as we are
+  if (headers_begin_ == 0) {  // of the request line the parser is as strict as we are, but for this
+    if (std::ranges::any_of(line, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+      throw bad_request("there is a character in the request line that is not ASCII, expected %XX");
+    return;
+  }
   const size_t colon = line.find(':');
   if (colon == 0 || colon == std::string_view::npos ||
       !std::all_of(line.begin(), line.begin() + colon, is_name_character))

@@ -23,7 +23,7 @@ const Buckets kRequestSeconds = {0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120
 const Buckets kWaits = {0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60};
 const Buckets kTokenSeconds = {0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2};
 const Buckets kStrengths = {0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5, 10, 100};
-constexpr int kStatuses[] = {200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 501, 503};
+constexpr int kStatuses[] = {200, 400, 404, 429, 500, 503};
 
 }  // namespace
 
@@ -132,7 +132,15 @@ std::string Metrics::text() const {
   state_->files.Set(process.open_files);
   State::set(state_->cpu, process.cpu_seconds);
   state_->start.Set(process.start_seconds);
-  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  std::string text = prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  // Of what has no label yet the library says nothing; the names are there all the same.
+  constexpr std::pair<const char*, const char*> kLabelled[] = {{"limpid_build_info", "gauge"},
+                                                               {"limpid_detox_requests_total", "counter"},
+                                                               {"limpid_detox_strength", "histogram"}};
+  for (const auto& [name, kind] : kLabelled)
+    if (const std::string line = concat("# TYPE ", name, " ", kind, "\n"); text.find(line) == std::string::npos)
+      text += line;
+  return text;
 }
 
 void Metrics::scored(bool flagged, double seconds) {

@@ -35,9 +35,9 @@ const std::string& playground_page() {
 }
 
 const std::string& playground_policy() {
-  static const std::string policy =
-      concat("default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src ",
-             hash_of(kPlaygroundCss), "; script-src ", hash_of(kPlaygroundJs));
+  static const std::string policy = concat(
+      "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src ",
+      hash_of(kPlaygroundCss), "; script-src ", hash_of(kPlaygroundJs));
   return policy;
 }
 

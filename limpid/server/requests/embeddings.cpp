@@ -12,9 +12,9 @@ namespace limpid::server {
 
 namespace {
 
-constexpr size_t kMostEmbedded = 256;
+constexpr size_t kMaxInputs = 256;
 constexpr int64_t kMaxDimensions = 65'536;
-constexpr const char* kEmbeddedForms = "a string, token ids, or a list of either";
+constexpr const char* kInputForms = "a string, token ids, or a list of either";
 
 class InputReader {
  public:
@@ -22,7 +22,7 @@ class InputReader {
 
   /// Returns the ids of a text, or of ids. @throws ApiError
   TokenIds read(const Json& value, const std::string& path) const {
-    if (!value.is_string() && !value.is_array()) throw invalid_type(path, value, kEmbeddedForms);
+    if (!value.is_string() && !value.is_array()) throw invalid_type(path, value, kInputForms);
     if (value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty()))
       throw invalid_value(path, "empty", "a text of 1 token or more");
     TokenIds ids = value.is_string() ? embedder_.encode(value.get_ref<const std::string&>())
@@ -37,8 +37,8 @@ class InputReader {
 
   std::vector<TokenIds> read_all(const Json& input) const {
     if (!input.is_array() || input.empty() || input.front().is_number()) return {read(input, "input")};
-    if (input.size() > kMostEmbedded)
-      throw invalid_value("input", concat("a list of ", input.size()), concat("1 to ", kMostEmbedded, " texts"));
+    if (input.size() > kMaxInputs)
+      throw invalid_value("input", concat("a list of ", input.size()), concat("1 to ", kMaxInputs, " texts"));
     std::vector<TokenIds> texts;
     for (const Json& value : input) texts.push_back(read(value, concat("input[", texts.size(), "]")));
     return texts;
@@ -91,7 +91,7 @@ EmbeddingRequest read_embedding_request(const Json& request, const TextEmbedder&
   if (dimensions && *dimensions != embedder.width())
     throw invalid_value("dimensions", std::to_string(*dimensions),
                         concat(embedder.width(), ", the only length that the encoder has"));
-  checked.texts = InputReader(embedder).read_all(body.require("input", kEmbeddedForms));
+  checked.texts = InputReader(embedder).read_all(body.require("input", kInputForms));
   for (const TokenIds& ids : checked.texts) checked.tokens += int64_t(ids.size());
   body.pass_over({"user"});
   body.append_unknown(checked.ignored);

@@ -16,7 +16,7 @@ constexpr size_t kMaxListed = 262'144, kMaxBytes = 1 << 20;
 constexpr const char* kForms = "\"content\", \"prompt\" or \"messages\"";
 
 /// Returns a text that is not too long to be read. @throws ApiError 400
-const std::string& check_bytes(const std::string& text, const std::string& path) {
+const std::string& checked_text(const std::string& text, const std::string& path) {
   if (text.size() > kMaxBytes)
     throw invalid_value(path, concat("a text of ", text.size(), " bytes"), concat("at most ", kMaxBytes));
   return text;
@@ -41,8 +41,8 @@ TokenIds requested_ids(Fields& body, const Tokenizer& tokenizer) {
     throw invalid_value(has_messages ? "messages" : "prompt", "not the only text", concat("one of ", kForms));
   if (has_messages) return conversation_ids(body, tokenizer);
   const bool llama = body.flag("add_special").value_or(false), vllm = body.flag("add_special_tokens").value_or(true);
-  return content ? tokenizer.encode(check_bytes(*content, "content"), llama)
-                 : tokenizer.encode(check_bytes(*prompt, "prompt"), vllm);
+  return content ? tokenizer.encode(checked_text(*content, "content"), llama)
+                 : tokenizer.encode(checked_text(*prompt, "prompt"), vllm);
 }
 
 void check_count(size_t count, const std::string& path) {

@@ -7,6 +7,7 @@
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/checkpoints/quote.h"
 #include "limpid/core/resources.h"
+#include "limpid/scorers/known_windows.h"
 #include "limpid/scorers/scorer_encoder.h"
 #include "limpid/scorers/text_batches.h"
 
@@ -54,13 +55,13 @@ class EncoderScorer : public Scorer {
         threshold_(threshold) {}
 
   std::vector<double> score(std::span<const std::string> texts) const override {
-    WindowedScoring scoring(*this, texts);
+    WindowedScoring scoring(*this, texts, /*known=*/nullptr);
     while (!scoring.step(kBatchTokens)) {
     }
     return scoring.scores();
   }
-  std::unique_ptr<Scoring> begin(std::vector<std::string> texts) const override {
-    return std::make_unique<WindowedScoring>(*this, texts);
+  std::unique_ptr<Scoring> begin(std::vector<std::string> texts, KnownWindows* known) const override {
+    return std::make_unique<WindowedScoring>(*this, texts, known);
   }
   double threshold() const override { return threshold_; }
 
@@ -74,42 +75,63 @@ class EncoderScorer : public Scorer {
  private:
   class WindowedScoring final : public Scoring {
    public:
-    WindowedScoring(const EncoderScorer& scorer, std::span<const std::string> texts)
+    WindowedScoring(const EncoderScorer& scorer, std::span<const std::string> texts, KnownWindows* known)
         : scorer_(scorer),
-          batches_(windows_of(texts)) {
+          known_(known),
+          batches_({}) {
       scores_.resize(texts.size(), 0.0);
+      batches_ = TextBatches(unknown_windows(texts));
     }
 
     bool step(int64_t max_tokens) override {
       if (batches_.done()) return true;
       const TextBatches::Batch batch = batches_.next(max_tokens);
-      const std::vector<double> found = scorer_.score_batch(batch.tokens);
-      for (size_t i = 0; i < found.size(); ++i) {
-        double& score = scores_[text_[batch.text[i]]];
-        if (!std::isnan(score) && !(found[i] <= score)) score = found[i];  // what is missing stays missing
+      const std::vector<double> scores = scorer_.score_batch(batch.tokens);
+      for (size_t i = 0; i < scores.size(); ++i) {
+        const Window& window = windows_[batch.text[i]];
+        take(window.text, scores[i]);
+        if (!known_ || window.is_last) continue;
+        const auto ids = batch.tokens.tokens.begin();
+        known_->add({ids + batch.tokens.offset[i], ids + batch.tokens.offset[i + 1]}, scores[i]);
       }
       return batches_.done();
     }
 
    private:
-    /// Returns the windows of all texts that say something, and keeps whose they are.
-    std::vector<TokenIds> windows_of(std::span<const std::string> texts) {
+    struct Window {
+      size_t text;
+      bool is_last;  // of its text; it becomes another one when the text grows
+    };
+
+    void take(size_t text, double score) {
+      double& highest = scores_[text];
+      if (!std::isnan(highest) && !(score <= highest)) highest = score;  // what is missing stays missing
+    }
+
+    /// Returns the windows of all texts that say something and are not known, and keeps whose they are.
+    std::vector<TokenIds> unknown_windows(std::span<const std::string> texts) {
       const Encoder& encoder = *scorer_.encoder_;
       const size_t special = encoder.encode("", scorer_.max_length_).size();
-      std::vector<TokenIds> all;
-      for (size_t i = 0; i < texts.size(); ++i) {
-        if (is_empty_text(texts[i])) continue;
-        for (TokenIds& window : encoder.windows(texts[i], scorer_.max_length_)) {
-          if (window.size() <= special) continue;
-          all.push_back(std::move(window));
-          text_.push_back(i);
+      std::vector<TokenIds> unknown;
+      for (size_t text = 0; text < texts.size(); ++text) {
+        if (is_empty_text(texts[text])) continue;
+        std::vector<TokenIds> windows = encoder.windows(texts[text], scorer_.max_length_);
+        for (size_t i = 0; i < windows.size(); ++i) {
+          if (windows[i].size() <= special) continue;
+          if (const auto score = known_ ? known_->find(windows[i]) : std::nullopt) {
+            take(text, *score);
+            continue;
+          }
+          windows_.push_back({text, i + 1 == windows.size()});
+          unknown.push_back(std::move(windows[i]));
         }
       }
-      return all;
+      return unknown;
     }
 
     const EncoderScorer& scorer_;
-    std::vector<size_t> text_;  // whose each window is
+    KnownWindows* known_;
+    std::vector<Window> windows_;  // of batches_
     TextBatches batches_;
   };
 };
@@ -180,7 +202,7 @@ class HeadScorer final : public EncoderScorer {
 
 }  // namespace
 
-std::unique_ptr<Scoring> Scorer::begin(std::vector<std::string> texts) const {
+std::unique_ptr<Scoring> Scorer::begin(std::vector<std::string> texts, KnownWindows*) const {
   return std::make_unique<WholeScoring>(*this, std::move(texts));
 }
 

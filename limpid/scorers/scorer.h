@@ -14,6 +14,8 @@
 /// Toxicity scorers: texts in, numbers in [0, 1] out. docs/methods.md, Scorers.
 namespace limpid {
 
+class KnownWindows;  // known_windows.h
+
 /// The scores of some texts in the making, for whoever has other things to do in between:
 /// while (!scoring->step(2048)) …;
 class Scoring {
@@ -42,7 +44,9 @@ class Scorer {
   virtual std::vector<double> score(std::span<const std::string> texts) const = 0;
   /// Begins to score texts; they are encoded here, on whatever thread this is. The scorer outlives what it returns.
   /// A scorer that does not work in parts scores all of them in one step.
-  virtual std::unique_ptr<Scoring> begin(std::vector<std::string> texts) const;
+  /// @param known  outlives the scoring too: windows in it are not read again, and those that a growing text will have
+  ///   again are added; the scores are the same without
+  virtual std::unique_ptr<Scoring> begin(std::vector<std::string> texts, KnownWindows* known = nullptr) const;
 
   virtual std::string name() const = 0;  ///< for reports: what the scores of this scorer may be compared with
   /// The name with that of the encoder below in front, where it stands on one: "minilm-l6/scorer-minilm-0123abcd".

@@ -1,6 +1,7 @@
 #include "limpid/serving/model_engine.h"
 
 #include "limpid/methods/detox_stack.h"
+#include "limpid/scorers/text_batches.h"
 
 namespace limpid::serving {
 namespace {
@@ -39,7 +40,10 @@ server::EngineState ModelEngine::state() const {
 
 std::vector<double> ModelEngine::score(std::span<const std::string> texts) {
   LIMPID_CHECK(served_.scorer, Error, "[guard] no scorer is loaded");
-  return served_.scorer->score(texts);
+  const auto scoring = served_.scorer->begin({texts.begin(), texts.end()}, &known_windows_);
+  while (!scoring->step(kBatchTokens)) {
+  }
+  return scoring->scores();
 }
 
 }  // namespace limpid::serving

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "limpid/decoding/generator.h"
+#include "limpid/scorers/known_windows.h"
 #include "limpid/server/scheduler/engine.h"
 #include "limpid/serving/served_model.h"
 
@@ -27,6 +28,7 @@ class ModelEngine final : public server::Engine {
 
   ServedModel served_;
   size_t cache_limit_;
+  KnownWindows known_windows_;  // of answers that are guarded, which are scored again as they grow
   Generator generator_;
 };
 

@@ -5,7 +5,7 @@
 namespace limpid::serving {
 namespace {
 
-constexpr int64_t kPartTokens = 256;              // some tens of milliseconds, by which rows being written are delayed
+constexpr int64_t kPartTokens = 128;              // some tens of milliseconds, by which rows being written are delayed
 constexpr size_t kMostWaiting = size_t(4) << 20;  // bytes of texts; a byte may become two tokens of four
 constexpr size_t kMostVectors = size_t(16) << 20;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "limpid/scorers/known_windows.h"
 #include "limpid/scorers/scorer_encoder.h"
 #include "tests/support/tiny_encoder.h"
 
@@ -201,6 +202,32 @@ TEST_F(OpenScorer, ALongTextOfWhichOneWindowHasNoScoreHasNone) {
   const auto scorer = open_scorer(write_head(tiny, kWeights));
   EXPECT_TRUE(std::isnan(score_of(*scorer, repeated("cat", 30) + " bad " + repeated("cat", 30))));
   EXPECT_FALSE(std::isnan(score_of(*scorer, repeated("cat", 60))));
+}
+
+TEST_F(OpenScorer, AGrowingTextWhoseWindowsAreKnownHasTheSameScoresAndIsReadAtItsEndOnly) {
+  const auto scorer = open_scorer(write_head(tiny, kWeights));
+  KnownWindows known;
+  std::string text = "bad";
+  for (size_t words = 1; words < 60; ++words) {
+    const auto scoring = scorer->begin({text}, &known);
+    size_t parts = 1;
+    for (; !scoring->step(1); ++parts) ASSERT_LT(parts, 3u) << words;
+    EXPECT_EQ(scoring->scores()[0], score_of(*scorer, text)) << words;
+    text += words % 7 == 0 ? " bad" : " good";
+  }
+  EXPECT_LE(known.size(), 10u) << "windows of 10 words that begin 5 words apart, but for the last";
+  EXPECT_GT(known.size(), 5u);
+}
+
+TEST(KnownWindows, ForgetsTheOldest) {
+  KnownWindows known(2);
+  known.add({1}, 0.1);
+  known.add({2}, 0.2);
+  known.add({1}, 0.1);
+  known.add({3}, 0.3);
+  EXPECT_FALSE(known.find({1}));
+  EXPECT_EQ(known.find({2}), 0.2);
+  EXPECT_EQ(known.find({3}), 0.3);
 }
 
 /// Scores by length, whole texts only.

@@ -105,6 +105,43 @@ class Scored(Case):
         self.assertTrue(vector == floats)
         self.assertAlmostEqual(math.fsum(value * value for value in vector), 1, delta=1e-5)
 
+    def test_what_the_encoder_does_not_read_is_refused(self):
+        self.refuse(400, "context_length_exceeded", "/v1/embeddings", {"input": "bread " * 600}, "input")
+        self.refuse(400, "invalid_value", "/v1/embeddings", {"input": ["bread", ""]}, "input[1]")
+        self.refuse(400, "invalid_value", "/v1/embeddings", {"input": "bread", "dimensions": 5}, "dimensions")
+        self.refuse(404, "model_not_found", "/v1/embeddings", {"input": "bread", "model": "text-embedding-3-small"}, "model")
+
+    def test_a_score_does_not_depend_on_what_else_is_scored(self):
+        texts = ["You are kind.", TOXIC, "The river runs past the old mill. " * 30, "", TOXIC + " The mill is old." * 30]
+        score = lambda *texts: [result["category_scores"] for result in self.succeed("/v1/moderations", {"input": texts})["results"]]
+        self.assertEqual(score(*texts), [score(text)[0] for text in texts])
+
+    def test_models_that_clients_fix_are_answered_by_the_scorer(self):
+        model = self.succeed("/v1/moderations", {"input": TOXIC, "model": "omni-moderation-latest"})["model"]
+        self.assertTrue(model.startswith("minilm-l6/"))
+        self.succeed("/v1/moderations", {"input": TOXIC, "model": model})
+        self.refuse(404, "model_not_found", "/v1/moderations", {"input": TOXIC, "model": "gpt-4"}, "model")
+
+    def test_scoring_goes_on_beside_generation_and_changes_no_byte(self):
+        alone = self.complete(max_tokens=60)["choices"]
+        with self.server.connect() as connection:  # asks, and leaves before there is an answer
+            body = b'{"input":"%s"}' % (b"The river runs past the old mill. " * 500)
+            connection.sendall(b"POST /v1/moderations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            self.assertEqual(self.complete(max_tokens=60)["choices"], alone)
+        self.succeed("/v1/moderations", {"input": TOXIC})
+
+    def test_the_official_client_reads_moderations_and_vectors(self):
+        try:
+            import openai
+        except ImportError:
+            self.skipTest("the package openai is not installed (scripts/setup --peers)")
+        client = openai.OpenAI(base_url=f"http://{self.server.host}:{self.server.port}/v1", api_key="none", max_retries=0)
+        vector = client.embeddings.create(model="minilm-l6", input="hello").data[0].embedding
+        for a, b in zip(vector, self.succeed("/v1/embeddings", {"input": "hello"})["data"][0]["embedding"], strict=True):
+            self.assertAlmostEqual(a, b, places=6)
+        result = client.moderations.create(model="omni-moderation-latest", input=TOXIC).results[0]
+        self.assertTrue(result.flagged and result.categories.harassment and not result.categories.violence)
+
     def test_a_guard_that_never_trips_changes_no_byte_and_one_that_does_releases_nothing_above_its_threshold(self):
         plain = self.complete(max_tokens=40, detox=False)["choices"][0]
         guarded = self.complete(max_tokens=40, detox=False, guard={"threshold": 1.0})["choices"][0]
@@ -116,6 +153,24 @@ class Scored(Case):
         self.assertLessEqual(score, 0.1)
         self.assertEqual(text_of(self.server.stream("/v1/completions", body)), strict["text"])
         self.assertEqual(self.succeed("/v1/completions", body)["choices"][0], strict)
+
+
+@needs_scorer
+class CommentsWithKeys(Case):
+    ARGUMENTS = ["--api-key", "key"]
+
+    def analyze(self, body, key="key"):
+        return self.server.post("/v1alpha1/comments:analyze?key=" + key, body)
+
+    def test_the_key_may_be_in_the_query(self):
+        body = {"comment": {"text": "You are kind."}, "requestedAttributes": {"TOXICITY": {}}}
+        self.assertEqual(self.analyze(body)[0], 200)
+        status, answer = self.analyze(body, key="other")
+        self.assertEqual((status, answer["error"]["code"], answer["error"]["status"]), (401, 401, "UNAUTHENTICATED"))
+
+    def test_what_is_no_json_is_refused_in_the_services_form(self):
+        status, answer = self.analyze("{")
+        self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"))
 
 
 @needs_scorer

@@ -14,14 +14,15 @@ from serving import main
 
 
 class Load(Raw):
-    ARGUMENTS = ["--rows", 16, "--queue", 3000]
+    ARGUMENTS = ["--rows", 16, "--queue", 3000, "--api-key", "healthy", "--api-key", "slow"]
+    HEALTHY, SLOWLY = "X-API-Key: healthy", "X-API-Key: slow"  # clients of their own, so that neither waits behind the other
     CLIENTS, SLOW = 1000, 500
 
     def nonce(self, number):
         """Asks for the log-probabilities of a text that nobody else asks of, which come with the text."""
         text = f"nonce {number * 7919}"
         with self.server.connect() as connection, connection.makefile("rb") as stream:
-            connection.sendall(post({"prompt": text, "max_tokens": 4, "seed": number, "echo": True, "stream": number % 2 == 0}))
+            connection.sendall(post({"prompt": text, "max_tokens": 4, "seed": number, "echo": True, "stream": number % 2 == 0}, self.HEALTHY))
             status, _, body = read_response(stream)
         if number % 2 == 0:
             events = [json.loads(line[6:]) for line in body.decode().split("\n\n") if line.startswith("data: {")]
@@ -39,7 +40,7 @@ class Load(Raw):
             done = 0
             with self.server.connect() as connection, connection.makefile("rb") as stream:
                 while time.monotonic() < ends:
-                    connection.sendall(post({"prompt": "healthy", "max_tokens": 4, "seed": number}))
+                    connection.sendall(post({"prompt": "healthy", "max_tokens": 4, "seed": number}, self.HEALTHY))
                     if read_response(stream)[0] == 200:
                         done += 1
             counts.append(done)
@@ -60,13 +61,13 @@ class Load(Raw):
         slow = []
         for number in range(self.SLOW):
             connection = self.server.connect()
-            connection.sendall(head(length=1000) + b"{" if number % 2 else b"POST /v1/comp")
+            connection.sendall(head("/v1/completions", "POST", 1000, self.SLOWLY) + b"{" if number % 2 else b"POST /v1/comp")
             slow.append(connection)
         big = json.dumps({"prompt": "x" * 100, "max_tokens": 400, "n": 16, "logprobs": 20, "stream": True, "ignore_eos": True}).encode()
         for _ in range(8):
             connection = self.server.connect()
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.sendall(head(length=len(big)) + big)
+            connection.sendall(head("/v1/completions", "POST", len(big), self.SLOWLY) + big)
             slow.append(connection)
         time.sleep(1.5)  # their answers are written until nothing more is taken
         after, wait = self.throughput()
@@ -77,7 +78,7 @@ class Load(Raw):
         self.assertLess(wait, 2)
 
     def test_clients_may_leave_at_any_byte(self):
-        request = post({"prompt": "a text of some length", "max_tokens": 30, "stream": True, "n": 3})
+        request = post({"prompt": "a text of some length", "max_tokens": 30, "stream": True, "n": 3}, self.HEALTHY)
         for place in list(range(0, len(request), 7)) + [len(request)] * 20:
             connection = self.server.connect()
             connection.sendall(request[:place])

@@ -165,6 +165,20 @@ TEST_F(SchedulerOfEchoes, RowsOfAClientThatDoesNotReadWaitAndGoOn) {
   EXPECT_TRUE(exchange->is_complete());
 }
 
+TEST_F(SchedulerOfEchoes, FurtherRowsOfAClientThatDoesNotReadDoNotBegin) {
+  start({.rows = 2});
+  Submission slow = submission("slowly read", "anna", /*stream=*/true);
+  slow.request.n = 40;
+  std::static_pointer_cast<KeptExchange>(slow.exchange)->set_buffered(1u << 20);
+  const auto exchange = submit(std::move(slow));
+  ask("another")->wait();
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_LE(exchange->events().size(), 4u);
+  exchange->set_buffered(0);
+  exchange->wait();
+  EXPECT_TRUE(exchange->is_complete());
+}
+
 TEST_F(SchedulerOfEchoes, WhenItStopsNewRequestsAreRefusedAndWhatTakesTooLongIsEnded) {
   start({.rows = 1});
   std::atomic<bool> open = false;

@@ -16,6 +16,8 @@ class ClientShares {
   using Time = std::chrono::steady_clock::time_point;
 
   void add(const std::string& client, uint64_t job) { clients_[client].jobs.push_back(job); }
+  /// Puts a request in front of the client's others.
+  void add_first(const std::string& client, uint64_t job) { clients_[client].jobs.push_front(job); }
   /// Takes a request out of the line, wherever it stands.
   void remove(const std::string& client, uint64_t job);
   /// Returns the first request of the client that was served least; nothing when none waits.

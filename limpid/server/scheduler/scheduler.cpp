@@ -412,8 +412,15 @@ void Scheduler::mind_slow_readers() {
   for (const auto& [number, job] : jobs_) {
     const size_t buffered = job->submission.exchange->buffered();
     const bool pauses = buffered > (job->paused ? options_.most_buffered / 2 : options_.most_buffered);
-    if (pauses == std::exchange(job->paused, pauses)) continue;
-    for (const auto& row : job->live)
+    const bool turns = pauses != std::exchange(job->paused, pauses);
+    if (turns && !job->ended && job->rows_begun < job->rows()) {  // its other rows are in nobody's way either
+      if (pauses)
+        shares_.remove(job->client, number);
+      else
+        shares_.add_first(job->client, number);
+    }
+    if (!turns && !pauses) continue;
+    for (const auto& row : job->live)  // each time: a row whose prompt was being read has begun meanwhile
       if (rows_.contains(row->id)) engine_.pause(row->id, pauses);
   }
 }

@@ -43,7 +43,9 @@ struct ServeCommand : ModelOptions {
     c.value("--guard-threshold", guard_threshold, "Score above which a text trips; default: the scorer's")
         .range(0, 1)
         .environment("LIMPID_GUARD_THRESHOLD");
-    c.value("--guard-window", guard_window, "Tokens between two looks").positive().environment("LIMPID_GUARD_WINDOW");
+    c.value("--guard-window", guard_window, "Tokens between two looks, so many as any model can take back")
+        .range(1, 60)
+        .environment("LIMPID_GUARD_WINDOW");
     c.value("--guard-rewinds", guard_rewinds, "How often an answer is written again before it is refused")
         .range(0, 8)
         .environment("LIMPID_GUARD_REWINDS");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "limpid/checkpoints/model_store.h"
 #include "limpid/core/resources.h"
@@ -173,7 +174,8 @@ server::ServerFacts facts_of(const ServedModel& served, const ServedNames& names
   facts.fingerprint = fingerprint_of(served);
   facts.vocabulary = config.vocab_size;
   facts.trained_context = config.max_positions;
-  facts.context = context.value_or(config.max_positions);
+  const int64_t most = config.max_positions > 0 ? config.max_positions : std::numeric_limits<int32_t>::max();
+  facts.context = std::min(context.value_or(most), most);
   facts.width = config.hidden_size;
   facts.parameters = count_parameters(model.path());
   facts.file_bytes = bytes_of(model.path());

@@ -67,7 +67,8 @@ std::vector<ServedDetoxifier> detoxifiers_for(const ServeCommand& options) {
 /// All that stands behind the routes, from the model to the scheduler.
 class Loading {
  public:
-  Loading(const ServeCommand& options, SchedulerObserver& observer, Metrics& metrics)
+  /// @param log  gets prompts and answers; null: nobody does
+  Loading(const ServeCommand& options, Metrics& metrics, RequestLog* log)
       : served_{open_model_for(options), detoxifiers_for(options), scorer_for(options)},
         engine_(served_, {.max_rows = SIZE_MAX,  // how many is the scheduler's choice
                           .watch = terminal(),
@@ -75,11 +76,8 @@ class Loading {
                           .cache_bytes = cache_bytes(options),
                           .explains = true}),
         facts_(facts_of(served_, {options.model, options.aliases}, options.context)),
-        scheduler_(engine_, served_.model->tokenizer(), with_limits(facts_, options, engine_),
-                   {.rows = size_t(options.rows),
-                    .queue = size_t(options.queue),
-                    .tells_texts = options.log_prompts && !options.quiet},
-                   observer) {
+        scheduler_(engine_, served_.model->tokenizer(), with_limits(facts_, options, engine_), scheduling(options, log),
+                   metrics) {
     const BetweenSteps between_steps = [this](std::function<bool()> work) {
       scheduler_.call_between_steps(std::move(work));
     };
@@ -94,6 +92,15 @@ class Loading {
   Scheduler& scheduler() { return scheduler_; }
 
  private:
+  static SchedulerOptions scheduling(const ServeCommand& options, RequestLog* log) {
+    SchedulerOptions scheduling{.rows = size_t(options.rows), .queue = size_t(options.queue)};
+    if (log)
+      scheduling.on_written = [log](const std::string& id, const std::string& prompt, const std::string& text) {
+        log->text(id, "prompt", prompt);
+        log->text(id, "answer", text);
+      };
+    return scheduling;
+  }
   static const ServerFacts& with_limits(ServerFacts& facts, const ServeCommand& options, const ModelEngine& engine) {
     facts.context = std::min(facts.context, engine.tokens_within_cache());
     facts.max_tokens = options.max_tokens;
@@ -149,34 +156,20 @@ AccessRules access_rules(const ServeCommand& options) {
   return rules;
 }
 
-/// Counts and logs what happens.
-class Watcher final : public HttpObserver, public SchedulerObserver {
+/// Counts and logs requests.
+class CountingLog final : public HttpObserver {
  public:
-  Watcher(Metrics& metrics, bool logs) : metrics_(metrics), log_(stderr), logs_(logs) {}
+  CountingLog(Metrics& metrics, RequestLog* log) : metrics_(metrics), log_(log) {}
 
   void finished(const RequestRecord& record) override {
     metrics_.finished(record);
-    if (logs_) log_.finished(record);
+    if (log_) log_->finished(record);
   }
   void too_many_connections() override { metrics_.too_many_connections(); }
-  void queued(double seconds) override { metrics_.queued(seconds); }
-  void first_token(double seconds) override { metrics_.first_token(seconds); }
-  void next_token(double seconds) override { metrics_.next_token(seconds); }
-  void prompt_read(int64_t tokens, int64_t kept) override { metrics_.prompt_read(tokens, kept); }
-  void generated(size_t tokens) override { metrics_.generated(tokens); }
-  void cancelled(Gone reason) override { metrics_.cancelled(reason); }
-  void row_failed(bool not_finite) override { metrics_.row_failed(not_finite); }
-  void guarded(const GuardReport& report) override { metrics_.guarded(report); }
-  void detoxified(const std::string& name, float strength) override { metrics_.detoxified(name, strength); }
-  void written(const std::string& request_id, const std::string& prompt, const std::string& text) override {
-    log_.text(request_id, "prompt", prompt);
-    log_.text(request_id, "answer", text);
-  }
 
  private:
   Metrics& metrics_;
-  RequestLog log_;
-  bool logs_;
+  RequestLog* log_;  // null: nothing is logged
 };
 
 Gauges gauges(const Scheduler& scheduler, const HttpServer& http) {
@@ -199,12 +192,13 @@ void wait_for_the_end() {
 
 int run(const ServeCommand& options) {
   Service service(!options.no_playground);
-  Watcher watcher(service.counted(), !options.quiet);
+  RequestLog log(stderr);
+  CountingLog counting(service.counted(), options.quiet ? nullptr : &log);
   if (options.log_prompts) terminal().warning("prompts and answers are logged (--log-prompts)");
-  HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), watcher);
+  HttpServer http(http_options(options), server::Gate(access_rules(options), service.router()), counting);
   http.start();
   std::fprintf(stderr, "limpid: listening on http://%s:%d\n", shown_host(options.host).c_str(), http.port());
-  Loading loading(options, watcher, service.counted());
+  Loading loading(options, service.counted(), options.log_prompts && !options.quiet ? &log : nullptr);
   service.counted().set_served(loading.facts().names.front(), kernels::name(kernels::active_isa()),
                                names_of(loading.facts().detoxifiers),
                                [&] { return gauges(loading.scheduler(), http); });

@@ -86,14 +86,21 @@ void Generator::rewind(RequestId request, size_t tokens) {
                ", it has ", drawn);
   const bool finishing = slot && slot->drawn.finish_reason;
   if (tokens == 0 && !finishing) return;
-  std::erase_if(slot ? slot->courses : waiting->courses,
-                [&](const Course& course) { return course.from > drawn - tokens; });
-  if (waiting) return waiting->drawn.resize(drawn - tokens);
+  const auto forget_courses = [&](std::vector<Course>& courses) {
+    std::erase_if(courses, [&](const Course& course) { return course.from > drawn - tokens; });
+  };
+  if (waiting) {
+    forget_courses(waiting->courses);
+    waiting->drawn.resize(drawn - tokens);
+    return;
+  }
   Row& row = slot->row;
   const size_t length = row.request.prompt_ids.size() + drawn - tokens - 1;  // the last token is read again
   LIMPID_CHECK(length >= slot->cache.least_length(), ConfigError, "[generator] cannot take back ", tokens,
                " tokens of request ", request, ", whose text is longer than the model's window; at most ",
                slot->cache.length() - slot->cache.least_length(), " can be");
+  forget_courses(slot->courses);
+  slot->set_course(slot->courses.back());
   row.new_ids.resize(drawn - tokens);
   slot->drawn.finish_reason.reset();
   slot->cache.truncate(length);
@@ -106,10 +113,15 @@ void Generator::steer(RequestId request, std::vector<float> strengths, uint32_t 
   Waiting* waiting = slot ? nullptr : find_waiting(request);
   LIMPID_CHECK(slot || waiting, ConfigError, "[generator] request ", request, " has finished and cannot be steered");
   const bool explain = (slot ? slot->row.request : waiting->request).explain;
-  const Course course{slot ? slot->row.new_ids.size() : waiting->drawn.size(), complete(std::move(strengths), explain),
-                      attempt};
-  (slot ? slot->courses : waiting->courses).push_back(course);
+  Course course{slot ? slot->row.new_ids.size() : waiting->drawn.size(), complete(std::move(strengths), explain),
+                attempt};
+  if (waiting && waiting->courses.empty()) {  // it has not begun: this is how it does
+    waiting->request.strengths = std::move(course.strengths);
+    waiting->request.attempt = attempt;
+    return;
+  }
   if (slot) slot->set_course(course);
+  (slot ? slot->courses : waiting->courses).push_back(std::move(course));
 }
 
 void Generator::pause(RequestId request, bool paused) {

@@ -59,7 +59,7 @@ class Generator {
   /// belong to their places. @throws ConfigError when it has finished, or has fewer, and for more than some tens where
   /// the text is longer than the model's window, whose keys are given back.
   void rewind(RequestId request, size_t tokens);
-  /// Lets a request that is being written go on at other strengths, and with the random numbers of another attempt: the
+  /// Lets a request go on at other strengths, and with the random numbers of another attempt: the
   /// token that was drawn last is read at the new ones. @throws ConfigError when it has finished, and as submit.
   void steer(RequestId request, std::vector<float> strengths, uint32_t attempt);
   /// Leaves a request that is being written where it is, until it goes on.

@@ -21,11 +21,11 @@ bool Generator::make_room_for(const Waiting& next, size_t& promised) {
   if (options_.cache_bytes == 0) return true;
   const size_t bytes =
       doors_.bytes_to_append(doors_.open_row(next.request), next.request.prompt_ids.size() + next.drawn.size() + 1);
-  while (promised + bytes > free_bytes())
-    if (!drop_kept() && rows_in_use() > 0)
-      return false;
-    else if (rows_in_use() == 0 && kept_bytes() == 0)
-      break;
+  while (promised + bytes > free_bytes()) {
+    if (drop_kept()) continue;
+    if (rows_in_use() > 0) return false;
+    break;  // it is alone, and gets what it needs
+  }
   promised += bytes;
   return true;
 }

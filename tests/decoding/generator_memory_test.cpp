@@ -172,6 +172,37 @@ TEST_F(GeneratorWithLittle, AChangeOfCourseIsTakenAgainByRowsThatGaveTheirPagesB
   EXPECT_NE(free.completions.at(1).ids, decode({}).completions.at(1).ids);
 }
 
+TEST_F(GeneratorWithLittle, ARequestThatHasNotBegunBeginsOnTheCourseItWasGiven) {
+  Request asked = requests()[2], steered = asked;
+  asked.strengths = {0.5f};
+  asked.attempt = 3;
+  Outcome expected, found;
+  Generator plain(model_, sessions(), {}), later(model_, sessions(), {});
+  submit(plain, asked, expected);
+  plain.run([&](Completion c) { expected.completions[c.prompt] = std::move(c); });
+  submit(later, steered, found);
+  later.steer(1, {0.5f}, 3);
+  later.run([&](Completion c) { found.completions[c.prompt] = std::move(c); });
+  expect_equal(expected, found);
+}
+
+TEST_F(GeneratorWithLittle, WhatIsTakenBackTakesItsCourseAlong) {
+  Request request = requests()[2];
+  Outcome expected, found;
+  Generator plain(model_, sessions(), {}), turning(model_, sessions(), {});
+  submit(plain, request, expected);
+  plain.run([&](Completion c) { expected.completions[c.prompt] = std::move(c); });
+  submit(turning, request, found);
+  const auto done = [&](Completion c) { found.completions[c.prompt] = std::move(c); };
+  for (int i = 0; i < 4; ++i) turning.step(done);
+  turning.steer(1, {0.5f}, 1);
+  for (int i = 0; i < 3; ++i) turning.step(done);
+  turning.rewind(1, 6);
+  found.events[request.prompt].resize(found.events[request.prompt].size() - 6);
+  turning.run(done);
+  expect_equal(expected, found);
+}
+
 TEST_F(GeneratorWithLittle, AnExplanationIsThePlainModelsAndChangesNothing) {
   const Outcome unexplained = decode({});
   Outcome explained, plain;

@@ -21,8 +21,6 @@ class SchedulerObserver {
   virtual void row_failed(bool not_finite) {}
   virtual void guarded(const GuardReport& report) {}                   ///< at the end of a guarded choice
   virtual void detoxified(const std::string& name, float strength) {}  ///< of a request, by each that acts on it
-  /// A choice was written, for --log-prompts. @param prompt  as it was read
-  virtual void written(const std::string& request_id, const std::string& prompt, const std::string& text) {}
 };
 
 }  // namespace limpid::server

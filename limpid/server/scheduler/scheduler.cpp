@@ -19,7 +19,7 @@ Scheduler::Scheduler(Engine& engine, std::shared_ptr<const Tokenizer> tokenizer,
     : engine_(engine),
       tokenizer_(std::move(tokenizer)),
       facts_(facts),
-      options_(options),
+      options_(std::move(options)),
       observer_(observer),
       state_(engine.state()),
       thread_([this] { run(); }) {}
@@ -360,10 +360,10 @@ void Scheduler::end_row(JobRow& row, const char* finish_reason) {
     observer_.guarded(*ending.guard);
   }
   job.usage.completion_tokens += row.writer.tokens();
-  if (options_.tells_texts)
-    observer_.written(job.submission.exchange->request().id,
-                      tokenizer_->decode(job.submission.prompts[row.prompt], /*skip_special=*/false),
-                      row.writer.text());
+  if (options_.on_written)
+    options_.on_written(job.submission.exchange->request().id,
+                        tokenizer_->decode(job.submission.prompts[row.prompt], /*skip_special=*/false),
+                        row.writer.text());
   ++job.choices_ended;
   if (held.waits)
     held.endings.push_back(ending);

@@ -18,9 +18,11 @@
 namespace limpid::server {
 
 struct SchedulerOptions {
-  size_t rows = 32;                   ///< decoded together
-  size_t queue = 256;                 ///< requests that wait
-  bool tells_texts = false;           ///< the observer hears prompts and answers
+  size_t rows = 32;    ///< decoded together
+  size_t queue = 256;  ///< requests that wait
+  /// Hears each choice when it has been written, for --log-prompts; empty: nobody does. @param prompt  as it was read
+  std::function<void(const std::string& request_id, const std::string& prompt, const std::string& text)> on_written =
+      {};
   size_t most_buffered = 256u << 10;  ///< bytes of an answer that its client has not read, beyond which its rows stop
 };
 
